@@ -1,0 +1,142 @@
+#include "base/text.h"
+
+#include <stdlib.h>
+
+static unsigned char lower(char c) {
+  return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+bool hdx_text_equal_nocase(struct hdx_text a, struct hdx_text b) {
+  if (a.size != b.size)
+    return false;
+  for (size_t i = 0; i < a.size; i++)
+    if (lower(a.data[i]) != lower(b.data[i]))
+      return false;
+  return true;
+}
+
+static bool blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct hdx_text hdx_text_trim(struct hdx_text text) {
+  while (text.size && blank(text.data[0]))
+    text = hdx_text_sub(text, 1, text.size);
+  while (text.size && blank(text.data[text.size - 1]))
+    text.size--;
+  return text;
+}
+
+bool hdx_text_to_u64(struct hdx_text text, uint64_t max, uint64_t *value) {
+  uint64_t sum = 0;
+  if (text.size == 0)
+    return false;
+  for (size_t i = 0; i < text.size; i++) {
+    unsigned digit = (unsigned)(text.data[i] - '0');
+    if (digit > 9 || sum > (max - digit) / 10 || digit > max)
+      return false;
+    sum = sum * 10 + digit;
+  }
+  *value = sum;
+  return true;
+}
+
+char *hdx_text_dup(struct hdx_text text) {
+  char *copy = malloc(text.size + 1);
+  if (copy) {
+    if (text.size)
+      memcpy(copy, text.data, text.size);
+    copy[text.size] = 0;
+  }
+  return copy;
+}
+
+/* Matches one character class at pattern[*p] == '['; moves *p behind it. A class without its ] is a literal [. */
+static bool glob_class(struct hdx_text pattern, size_t *p, unsigned char c) {
+  size_t i = *p + 1;
+  bool negate = i < pattern.size && (pattern.data[i] == '!' || pattern.data[i] == '^');
+  bool match = false;
+  i += negate;
+  for (size_t first = i; i < pattern.size; i++) {
+    unsigned char low = (unsigned char)pattern.data[i];
+    if (low == ']' && i > first) {
+      *p = i + 1;
+      return match != negate;
+    }
+    unsigned char high = low;
+    if (i + 2 < pattern.size && pattern.data[i + 1] == '-' && pattern.data[i + 2] != ']') {
+      high = (unsigned char)pattern.data[i + 2];
+      i += 2;
+    }
+    match |= low <= c && c <= high;
+  }
+  *p += 1;
+  return c == '[';
+}
+
+static bool glob_one(struct hdx_text pattern, size_t *p, char c) {
+  char want = pattern.data[*p];
+  if (want == '?') {
+    *p += 1;
+    return true;
+  }
+  if (want == '[')
+    return glob_class(pattern, p, (unsigned char)c);
+  if (want == '\\' && *p + 1 < pattern.size)
+    want = pattern.data[++*p];
+  *p += 1;
+  return want == c;
+}
+
+bool hdx_text_glob(struct hdx_text pattern, struct hdx_text text) {
+  /* On a mismatch it is enough to go back to the last star: an earlier one need not take more than it did. */
+  size_t p = 0, t = 0, star = SIZE_MAX, star_text = 0;
+  while (t < text.size) {
+    if (p < pattern.size && pattern.data[p] == '*') {
+      star = ++p;
+      star_text = t;
+      continue;
+    }
+    size_t next = p;
+    if (p < pattern.size && glob_one(pattern, &next, text.data[t])) {
+      p = next;
+      t++;
+    } else if (star != SIZE_MAX) {
+      p = star;
+      t = ++star_text;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size && pattern.data[p] == '*')
+    p++;
+  return p == pattern.size;
+}
+
+unsigned hdx_text_distance(struct hdx_text a, struct hdx_text b) {
+  enum { LENGTH_MAX = 64 };
+  unsigned rows[3][LENGTH_MAX + 1];
+  if (a.size > LENGTH_MAX || b.size > LENGTH_MAX)
+    return LENGTH_MAX;
+  unsigned *before = rows[0], *above = rows[1], *row = rows[2];
+  for (size_t j = 0; j <= b.size; j++)
+    above[j] = (unsigned)j;
+  for (size_t i = 1; i <= a.size; i++) {
+    row[0] = (unsigned)i;
+    for (size_t j = 1; j <= b.size; j++) {
+      bool same = lower(a.data[i - 1]) == lower(b.data[j - 1]);
+      unsigned best = above[j - 1] + !same;
+      best = above[j] + 1 < best ? above[j] + 1 : best;
+      best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+      if (i > 1 && j > 1 && lower(a.data[i - 1]) == lower(b.data[j - 2]) &&
+          lower(a.data[i - 2]) == lower(b.data[j - 1]))
+        best = before[j - 2] + 1 < best ? before[j - 2] + 1 : best;
+      row[j] = best;
+    }
+    unsigned *oldest = before;
+    before = above;
+    above = row;
+    row = oldest;
+  }
+  return above[b.size];
+}

@@ -1,0 +1,490 @@
+/* heliodex: fetch, store and query CloudCatalog file registries.
+ *
+ * This is the whole public interface of libheliodex; the command line uses nothing else.
+ *
+ * A session owns the settings, the network and the store. From a session one loads a registry (which buckets there
+ * are), a catalog (which datasets a bucket has), indexes datasets (index files become snapshots in the store) and
+ * queries them (rows of a dataset in a range of time).
+ *
+ * Conventions
+ *   errors    Every function that can fail returns an enum hdx_status and takes a struct hdx_error last, which may be
+ *             NULL. On failure outputs are untouched unless said otherwise.
+ *   text      struct hdx_text is a view and never owns; it is not terminated by a NUL. Who owns what a view points to
+ *             is said where the view is handed out.
+ *   time      int64_t nanoseconds since 1970-01-01T00:00:00Z, UTC without leap seconds (1678 to 2261). Intervals are
+ *             half-open: [start, stop).
+ *   threads   A session and what was loaded from it belong to one thread at a time; hdx_session_cancel alone may be
+ *             called from any thread and from a signal handler. Different sessions are independent.
+ *
+ * Source: the CloudCatalog specification, versions 0.1 to 1.1. */
+#ifndef HELIODEX_H
+#define HELIODEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define HDX_API __attribute__((visibility("default")))
+#else
+#define HDX_API
+#endif
+
+#define HDX_VERSION_MAJOR 0
+#define HDX_VERSION_MINOR 1
+#define HDX_VERSION_PATCH 0
+
+/* ------------------------------------------------------------------------------------------------- status, error */
+
+/* name, exit code of the program, what it means */
+#define HDX_STATUS_MAP(X)                                                                                              \
+  X(OK, 0, "all done")                                                                                                 \
+  X(PARTIAL, 1, "finished, some items failed")                                                                         \
+  X(USAGE, 2, "an argument is wrong")                                                                                  \
+  X(NOT_FOUND, 3, "not found")                                                                                         \
+  X(DENIED, 4, "authentication or permission failed")                                                                  \
+  X(TEMPORARY, 5, "a temporary failure: a rerun resumes")                                                              \
+  X(IO, 6, "local input or output failed")                                                                             \
+  X(INTEGRITY, 7, "malformed, changed or corrupt data")                                                                \
+  X(LIMIT, 8, "a limit was reached")                                                                                   \
+  X(MEMORY, 8, "out of memory")                                                                                        \
+  X(EMPTY, 9, "nothing matched")                                                                                       \
+  X(INTERNAL, 70, "internal error")                                                                                    \
+  X(INTERRUPTED, 130, "interrupted")
+
+enum hdx_status {
+#define X(name, code, text) HDX_##name,
+  HDX_STATUS_MAP(X)
+#undef X
+};
+
+/* "NOT_FOUND" and the like; never NULL. */
+HDX_API
+const char *hdx_status_name(enum hdx_status status);
+/* What it means, in a few words; never NULL. */
+HDX_API
+const char *hdx_status_text(enum hdx_status status);
+/* The exit code that the program ends with for one failed item of this status. */
+HDX_API
+int hdx_status_exit_code(enum hdx_status status);
+
+#define HDX_ERROR_TEXT_MAX 1024
+
+/* Filled by the function that fails: what was expected, what was found and where (URL, line, byte). */
+struct hdx_error {
+  enum hdx_status status;
+  char message[HDX_ERROR_TEXT_MAX];
+};
+
+/* ---------------------------------------------------------------------------------------------------- text, time */
+
+struct hdx_text {
+  const char *data;
+  size_t size;
+};
+
+#define HDX_TIME_MIN (INT64_MIN + 2) /* the first instant that can be told */
+#define HDX_TIME_MAX INT64_MAX       /* the last one; as a stop: open end */
+#define HDX_TIME_NONE INT64_MIN      /* no time given */
+#define HDX_TIME_TEXT_MAX 36         /* bytes that hdx_time_format needs at the most, NUL included */
+
+/* Reads an ISO 8601 time in UTC in any truncation (a year alone to nanoseconds, calendar date or day of year, with or
+ * without the final Z) as its first instant. USAGE: not such a time (the message says what was expected and where), an
+ * offset other than Z, or outside of 1678 to 2261. */
+HDX_API
+enum hdx_status hdx_time_parse(struct hdx_text text, int64_t *time_ns, struct hdx_error *error);
+
+/* Writes YYYY-MM-DDThh:mm:ss, then a dot and `digits` (0, 3, 6 or 9) decimals if any, then Z and a NUL to `out`, which
+ * has HDX_TIME_TEXT_MAX bytes. Decimals beyond `digits` are cut. Returns the length without the NUL. */
+HDX_API
+size_t hdx_time_format(int64_t time_ns, int digits, char *out);
+
+/* -------------------------------------------------------------------------------------------------------- session */
+
+enum hdx_log_level { HDX_LOG_WARNING, HDX_LOG_INFO, HDX_LOG_DEBUG };
+
+/* What a long call has done so far. Totals are what is known now; they may still grow. */
+struct hdx_progress {
+  uint64_t datasets_done, datasets_total;
+  uint64_t files_done, files_total;
+  uint64_t rows, bytes;
+  uint64_t requests_active, requests_done, retries;
+  uint64_t gaps, failures;
+  uint64_t elapsed_ns;
+};
+
+/* Sends locations that begin with `from` (as "s3://a/") below `to` (a URL: http, https, file or s3). */
+struct hdx_map {
+  const char *from;
+  const char *to;
+};
+
+/* Settings of a session; hdx_config_init fills in the defaults. Strings and callbacks must live as long as the
+ * session. Callbacks run on the thread that called into the session. */
+struct hdx_config {
+  const char *store;        /* directory of snapshots; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex */
+  const char *registry_url; /* NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
+  const char *catalog_name; /* NULL: "catalog.json" */
+  const char *endpoint_url; /* S3 endpoint for path-style requests; NULL: AWS */
+  const char *region;       /* NULL: the registry's, then none */
+  const char *ca_file;      /* NULL: $CURL_CA_BUNDLE, $SSL_CERT_FILE, then the system's */
+  const struct hdx_map *maps;
+  size_t map_count;
+
+  bool offline; /* never ask the network: what is not held is an error */
+  bool refresh; /* ask again (conditionally) also for what is held */
+
+  uint32_t jobs;                 /* requests in flight, 1 to 4096; 256 */
+  uint32_t connections_per_host; /* 1 to 4096; 256 */
+  uint32_t threads;              /* that parse and encode, 1 to 256; 0: the cores */
+  uint32_t retries;              /* after the first attempt of a request; 8 */
+  uint64_t part_bytes;           /* of a range request, 64 KiB to 1 GiB; 8 MiB */
+  uint64_t memory_bytes;         /* budget of all buffers, at least 16 MiB; 256 MiB */
+  uint64_t rate_bytes;           /* limit of bytes a second over all connections; 0: none */
+  uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB */
+  uint64_t retry_ms_max;         /* no retry begins later than this after a request's first attempt; 5 minutes */
+  uint64_t stall_ms_max;         /* no byte for so long ends an attempt; 30 s */
+  uint64_t connect_ms_max;       /* 15 s */
+
+  enum hdx_log_level log_level;
+  void (*log)(void *user, enum hdx_log_level level, const char *message); /* NULL: silence */
+  void *log_user;
+  void (*progress)(void *user, const struct hdx_progress *progress); /* NULL: none */
+  void *progress_user;
+  uint32_t progress_ms; /* how often it is called; 100 */
+};
+
+HDX_API
+void hdx_config_init(struct hdx_config *config);
+
+struct hdx_session;
+
+/* Opens a session; the store's directory is made when first written to. USAGE: a setting out of its range, a URL or map
+ * that is none, no directory for the store (neither given nor $HOME set). */
+HDX_API
+enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_session **session,
+                                 struct hdx_error *error);
+/* Everything loaded from the session must be closed before. NULL is allowed. */
+HDX_API
+void hdx_session_close(struct hdx_session *session);
+
+/* Makes the call that runs, and those that come, end soon with INTERRUPTED; finished datasets stay written. May be
+ * called from any thread and from a signal handler. */
+HDX_API
+void hdx_session_cancel(struct hdx_session *session);
+
+/* The store's directory; owned by the session. */
+HDX_API
+const char *hdx_session_store(const struct hdx_session *session);
+
+struct hdx_latency { /* milliseconds */
+  double p50, p90, p99;
+};
+
+struct hdx_host_stats {
+  const char *host; /* scheme, host and port */
+  uint64_t requests, connections, bytes, retries;
+  struct hdx_latency first_byte, total;
+};
+
+/* Counted since the session was opened. */
+struct hdx_stats {
+  uint64_t requests, connections, connections_reused, bytes, retries, throttled;
+  const struct hdx_host_stats *hosts; /* owned by the session, until the next call of any function of it */
+  size_t host_count;
+};
+
+HDX_API
+void hdx_session_stats(struct hdx_session *session, struct hdx_stats *stats);
+
+/* ------------------------------------------------------------------------------------------------------- registry */
+
+struct hdx_registry;
+
+struct hdx_registry_entry {
+  struct hdx_text endpoint, name, region;
+  struct hdx_text provider; /* "aws" where the registry says nothing */
+};
+
+/* Loads the registry from the store, or fetches (and keeps) it. INTEGRITY: not a registry, with the place; LIMIT: too
+ * large; NOT_FOUND, DENIED, TEMPORARY: it could not be fetched. */
+HDX_API
+enum hdx_status hdx_registry_load(struct hdx_session *session, struct hdx_registry **registry, struct hdx_error *error);
+HDX_API
+void hdx_registry_close(struct hdx_registry *registry);
+
+/* All views point into the registry. */
+HDX_API
+size_t hdx_registry_count(const struct hdx_registry *registry);
+HDX_API
+const struct hdx_registry_entry *hdx_registry_at(const struct hdx_registry *registry, size_t i);
+HDX_API
+struct hdx_text hdx_registry_json(const struct hdx_registry *registry);
+HDX_API
+const char *hdx_registry_url(const struct hdx_registry *registry);
+/* When what is held was last confirmed by its server. */
+HDX_API
+int64_t hdx_registry_checked_at(const struct hdx_registry *registry);
+
+/* The endpoint of the entry called `name` whose region begins with `region_prefix` (may be ""). NOT_FOUND: none;
+ * USAGE: several and not `first`; the message says whether a region prefix would settle it. */
+HDX_API
+enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const char *name, const char *region_prefix,
+                                      bool first, struct hdx_text *endpoint, struct hdx_error *error);
+
+/* -------------------------------------------------------------------------------------------------------- catalog */
+
+struct hdx_catalog;
+
+struct hdx_dataset {
+  struct hdx_text id, index, title;
+  struct hdx_text start_text, stop_text; /* as published */
+  int64_t start, stop;                   /* HDX_TIME_NONE: not a time (such as "static") */
+  struct hdx_text indextype;             /* as published, "csv" where absent */
+  struct hdx_text filetype, modification, description, resource, creation, expiration, verified, citation, contact,
+      about;
+  struct hdx_text collections, tags; /* the JSON list as published; empty where absent */
+  bool multiyear;
+  struct hdx_text json; /* the whole entry as published */
+};
+
+/* Loads the catalog of `bucket` (s3:// URL or bucket name, registry name, http(s):// prefix, file:// directory) from
+ * the store, or fetches (and keeps) it. Malformed entries are skipped with a warning. Errors as hdx_registry_load, and
+ * USAGE: the bucket's name is ambiguous, or cannot be one; TEMPORARY: the catalog says that it is unavailable (1400).
+ */
+HDX_API
+enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
+                                 struct hdx_error *error);
+HDX_API
+void hdx_catalog_close(struct hdx_catalog *catalog);
+
+/* All views point into the catalog. */
+HDX_API
+size_t hdx_catalog_count(const struct hdx_catalog *catalog);
+HDX_API
+const struct hdx_dataset *hdx_catalog_at(const struct hdx_catalog *catalog, size_t i);
+HDX_API
+struct hdx_text hdx_catalog_json(const struct hdx_catalog *catalog);
+HDX_API
+const char *hdx_catalog_url(const struct hdx_catalog *catalog);
+HDX_API
+int64_t hdx_catalog_checked_at(const struct hdx_catalog *catalog);
+/* A member of the top level as text: "name", "endpoint", "contact", "version", "egress", "status" …; empty if absent.
+ */
+HDX_API
+struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char *name);
+
+/* The dataset called `id`, exactly or else in any letter case. NOT_FOUND: none (near names are suggested); INTEGRITY:
+ * several. */
+HDX_API
+enum hdx_status hdx_catalog_find(const struct hdx_catalog *catalog, const char *id, const struct hdx_dataset **dataset,
+                                 struct hdx_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- index */
+
+enum hdx_year_state {
+  HDX_YEAR_PRESENT,  /* the rows of its index file are held */
+  HDX_YEAR_GAP,      /* the archive has no such file */
+  HDX_YEAR_STALE,    /* rows of an earlier version are held; the last try to refresh them failed */
+  HDX_YEAR_VANISHED, /* the file is gone; its rows were kept on request */
+  HDX_YEAR_FAILED    /* nothing is held; the last try failed */
+};
+
+HDX_API
+const char *hdx_year_state_name(enum hdx_year_state state);
+
+/* What became of one index file. Views live during the callback. */
+struct hdx_index_item {
+  const char *bucket; /* canonical URL */
+  struct hdx_text id;
+  int year; /* 0: the dataset as a whole */
+  enum hdx_year_state state;
+  bool unchanged; /* the server said so: nothing was fetched */
+  bool dropped;   /* it vanished and its rows were dropped */
+  enum hdx_status status;
+  const char *url;
+  const char *message; /* the reason of a failure or warning, else "" */
+  uint64_t rows, bad_rows, bytes;
+};
+
+struct hdx_index_options {
+  int64_t start, stop;    /* only the years that these name; HDX_TIME_NONE: from the first, to the last */
+  bool dry_run;           /* only count what would be asked for */
+  bool strict;            /* a gap is a failure */
+  bool keep_vanished;     /* keep rows of index files that are gone */
+  uint64_t bad_rows_max;  /* per index file; more fail it (INTEGRITY) */
+  const char *keep_index; /* directory that also gets the index files as they came; NULL: none */
+  void (*item)(void *user, const struct hdx_index_item *item); /* for each index file; NULL: none */
+  void *user;
+};
+
+HDX_API
+void hdx_index_options_init(struct hdx_index_options *options);
+
+struct hdx_index_summary {
+  uint64_t datasets, datasets_failed;
+  uint64_t files, files_fetched, files_unchanged, files_failed, gaps, vanished;
+  uint64_t rows, rows_fetched, rows_bad; /* held after the run; parsed in the run; refused in the run */
+  uint64_t bytes;                        /* of index files, as parsed */
+  uint64_t snapshot_bytes;               /* written */
+  uint64_t warnings, elapsed_ns;
+};
+
+/* Fetches and parses the index files of the bucket's datasets that match one of `globs` (shell patterns over ids; a
+ * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. `summary`
+ * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (INTEGRITY-like order: IO, DENIED,
+ * INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist. EMPTY: globs that
+ * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on. */
+HDX_API
+enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
+                          const struct hdx_index_options *options, struct hdx_index_summary *summary,
+                          struct hdx_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- query */
+
+/* Which rows are in [a, b). */
+enum hdx_match {
+  HDX_MATCH_OVERLAP,  /* stop >= a and start < b, as the Python client has it */
+  HDX_MATCH_START,    /* a <= start < b */
+  HDX_MATCH_CONTAINED /* a <= start and stop <= b */
+};
+
+struct hdx_query_options {
+  int64_t start, stop; /* HDX_TIME_NONE: from the first row, to the last */
+  enum hdx_match match;
+  bool allow_partial; /* answer although a wanted year cannot be read */
+  uint64_t limit;     /* rows; 0: all */
+};
+
+HDX_API
+void hdx_query_options_init(struct hdx_query_options *options);
+
+struct hdx_query;
+
+/* Rows, one array per column, borrowed from the query until its next call. */
+struct hdx_batch {
+  size_t count;
+  const int64_t *start, *stop; /* ns */
+  const int64_t *size;         /* bytes; -1: not stated */
+  const struct hdx_text *key;  /* as published */
+  size_t extra_count;
+  const struct hdx_text *const *extra; /* extra[column][row]; empty: not stated */
+};
+
+struct hdx_query_info {
+  struct hdx_text id;
+  const char *source; /* canonical URL of the bucket */
+  int time_digits;    /* 0, 3, 6 or 9: what is exact for the dataset */
+  bool stop_made_up;  /* the index has no stop column: stops are the next row's start */
+  int64_t checked_at; /* when the oldest of the years asked for was last confirmed */
+  size_t extra_count;
+  const struct hdx_text *extra_names;
+  size_t incomplete_years; /* wanted years that are stale or, with allow_partial, cannot be read */
+};
+
+/* Opens the answer to a range of one dataset, in the order start, stop, key. Years that are not held are fetched and
+ * kept first, unless the session is offline. If everything is held, no request is made. Errors: NOT_FOUND (dataset, or
+ * offline: a wanted year is unknown), those of hdx_index for a wanted year that cannot be read (unless allow_partial),
+ * INTEGRITY: the snapshot is corrupt. */
+HDX_API
+enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, const char *id,
+                               const struct hdx_query_options *options, struct hdx_query **query,
+                               struct hdx_error *error);
+HDX_API
+void hdx_query_close(struct hdx_query *query);
+/* Owned by the query. */
+HDX_API
+const struct hdx_query_info *hdx_query_info(const struct hdx_query *query);
+
+/* The next rows; a count of 0 is the end. INTEGRITY: a block is corrupt (named); no row of it is handed out. */
+HDX_API
+enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
+/* Begins anew with another range of the same dataset, as long as its years are held (else NOT_FOUND): the cheap way to
+ * ask the same dataset many questions. */
+HDX_API
+enum hdx_status hdx_query_range(struct hdx_query *query, int64_t start, int64_t stop, struct hdx_error *error);
+
+/* Arrays of the caller, filled by hdx_query_fill. NULL arrays are not filled. */
+struct hdx_arrays {
+  int64_t *start, *stop, *size; /* capacity elements each */
+  uint64_t *key_end;            /* capacity elements: keys[key_end[i-1]] .. keys[key_end[i]], the first from 0 */
+  char *keys;                   /* key_bytes_capacity bytes, not terminated */
+  size_t capacity, key_bytes_capacity;
+};
+
+/* Counts the rows left and the bytes of their keys, and leaves the query at its beginning. */
+HDX_API
+enum hdx_status hdx_query_count(struct hdx_query *query, uint64_t *rows, uint64_t *key_bytes, struct hdx_error *error);
+/* Fills the arrays from the query's beginning; *rows is how many were filled. LIMIT: the arrays are too small (*rows
+ * were filled). */
+HDX_API
+enum hdx_status hdx_query_fill(struct hdx_query *query, const struct hdx_arrays *arrays, uint64_t *rows,
+                               struct hdx_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- store */
+
+struct hdx_year {
+  int year; /* 0: a file without a year (static) */
+  enum hdx_year_state state;
+  const char *url, *etag, *last_modified, *reason; /* "" where unknown */
+  int64_t checked_at;                              /* when its server last spoke of it */
+  uint64_t rows, bad_rows, bytes;                  /* of the index file */
+};
+
+struct hdx_snapshot_info {
+  const char *path;
+  const char *source; /* canonical URL of the bucket */
+  struct hdx_text id;
+  uint64_t rows, blocks, file_bytes;
+  uint64_t size_sum, size_missing; /* of the data files */
+  int64_t first, last;             /* the least start, the greatest stop; HDX_TIME_NONE without rows */
+  int time_digits;
+  bool stop_made_up;
+  size_t year_count;
+  const struct hdx_year *years;
+  size_t extra_count;
+  const struct hdx_text *extra_names;
+};
+
+/* Describes what the store holds of a dataset (no network but for a registry name that is unknown). NOT_FOUND: nothing
+ * is held. The answer is the caller's, to be freed by hdx_snapshot_info_free. */
+HDX_API
+enum hdx_status hdx_snapshot_info(struct hdx_session *session, const char *bucket, const char *id,
+                                  struct hdx_snapshot_info **info, struct hdx_error *error);
+HDX_API
+void hdx_snapshot_info_free(struct hdx_snapshot_info *info);
+
+/* Calls `visit` for each snapshot held (of `bucket`, or of all where NULL; of `ids`, or all where none), in the order
+ * of their paths. `error` of a visit is set where the snapshot cannot be read; `info` then has path alone. `deep`:
+ * every block is checked and decoded. Returns INTEGRITY or IO if any is unreadable. */
+HDX_API
+enum hdx_status
+hdx_store_visit(struct hdx_session *session, const char *bucket, const char *const *ids, size_t id_count, bool deep,
+                void (*visit)(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error),
+                void *user, struct hdx_error *error);
+
+/* Removes what is held of a bucket's ids (none: the whole bucket; bucket NULL: everything). NOT_FOUND: nothing of the
+ * kind is held. */
+HDX_API
+enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                 size_t id_count, uint64_t *removed, struct hdx_error *error);
+
+/* -------------------------------------------------------------------------------------------------------- version */
+
+struct hdx_version {
+  const char *heliodex, *curl, *uv, *zstd, *simdjson, *xxhash;
+  const char *kernel; /* the CSV kernel in use: avx512, avx2, sse2, neon, scalar */
+  const char *format; /* of snapshots, "0 (draft)" */
+};
+
+HDX_API
+void hdx_version(struct hdx_version *version);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
