@@ -1,0 +1,40 @@
+/* Times: ISO 8601 text to nanoseconds since 1970 (UTC) and back, and the calendar between them.
+ *
+ * Reads what published index files and users write: calendar dates and days of year, any truncation, a missing Z. The
+ * hot form of index files has a fast path. Source: ISO 8601:2004 as HAPI 3 restricts it; days from civil dates by the
+ * proleptic Gregorian calendar. */
+#ifndef HDX_BASE_TIME_H
+#define HDX_BASE_TIME_H
+
+#include "base/text.h"
+
+#define HDX_SECOND_NS INT64_C(1000000000)
+#define HDX_DAY_NS (86400 * HDX_SECOND_NS)
+
+/* What was wrong, or mended, in a time that was read. */
+enum hdx_time_note {
+  HDX_TIME_EXACT,
+  HDX_TIME_LEAP_SECOND,     /* second 60: became 59.999999999 of its minute */
+  HDX_TIME_SEPARATOR,       /* a dot where a colon belongs, or a colon where the T belongs: mended */
+  HDX_TIME_SATURATED_LATE,  /* beyond 2261: HDX_TIME_MAX */
+  HDX_TIME_SATURATED_EARLY, /* before 1678: HDX_TIME_MIN */
+  HDX_TIME_OFFSET,          /* an offset other than Z: refused */
+  HDX_TIME_MALFORMED        /* refused */
+};
+
+/* Reads a whole text as a time. `lenient` mends what published index files have wrong (HDX_TIME_SEPARATOR); without it
+ * that is malformed. *digits is the number of decimals of the second that are needed to tell the time exactly, 0 to 9
+ * (trailing zeros do not count). Outputs are set unless OFFSET or MALFORMED is returned; *at is then the byte where it
+ * stopped being a time. hour 24:00:00 is the next day's 00:00. More than nine decimals are refused. */
+enum hdx_time_note hdx_time_read(struct hdx_text text, bool lenient, int64_t *time_ns, int *digits, size_t *at);
+
+/* The calendar year of an instant. */
+int hdx_time_year(int64_t time_ns);
+
+/* The first instant of a calendar year, saturated to HDX_TIME_MIN and HDX_TIME_MAX. */
+int64_t hdx_time_of_year(int year);
+
+/* Nanoseconds since 1970, of the system's clock. */
+int64_t hdx_time_now(void);
+
+#endif

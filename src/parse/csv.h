@@ -1,0 +1,83 @@
+/* The scanner of index files: bytes in, typed columns out, in any cut of the input.
+ *
+ * A scanner reads one index file. Feed it the file's chunks in order; it hands out batches of rows whose keys and extra
+ * columns are views into the chunk (or into the scanner, for a line that was cut), so nothing is copied. Bad rows are
+ * data: counted, sampled, never handed out. The dialect (header, quotes, columns) is found by looking at the file.
+ *
+ * Pure: no input or output, no thread of its own; one thread at a time. */
+#ifndef HDX_PARSE_CSV_H
+#define HDX_PARSE_CSV_H
+
+#include "base/cpu.h"
+#include "base/text.h"
+
+#define HDX_CSV_LINE_BYTES_MAX (1u << 20) /* a longer line is a bad row */
+#define HDX_CSV_EXTRA_MAX 250             /* extra columns; a header with more is refused (LIMIT) */
+#define HDX_CSV_BATCH_ROWS 1024           /* rows handed out at once, at the most */
+#define HDX_CSV_SAMPLE_MAX 8              /* bad rows kept with place and reason */
+
+/* What the file looks like; known from the first batch on. */
+struct hdx_csv_dialect {
+  bool header;  /* a header line was there */
+  bool no_stop; /* no stop column (specification below 0.5): stops are HDX_TIME_NONE */
+  bool bom, crlf;
+  char quote;         /* 0, '"' or '\'': the first quote seen */
+  size_t extra_count; /* columns behind filesize */
+  struct hdx_text
+      extra_names[HDX_CSV_EXTRA_MAX]; /* from the header, else "checksum", "checksum_algorithm" (positions 5
+                                         and 6 by the specification) and "column7" …; owned by the scanner */
+};
+
+struct hdx_csv_batch {
+  size_t count;
+  const int64_t *start, *stop;         /* ns; stop HDX_TIME_NONE where the file has no stop column */
+  const int64_t *size;                 /* -1: empty */
+  const struct hdx_text *key;          /* unquoted; valid during the callback */
+  const struct hdx_text *const *extra; /* extra[column][row] */
+};
+
+struct hdx_csv_bad_row {
+  uint64_t line, byte; /* line from 1; byte of its beginning in the file, from 0 */
+  char reason[120];    /* what was expected and found */
+};
+
+struct hdx_csv_result {
+  uint64_t rows, bad_rows, lines, bytes;
+  uint64_t mended;     /* times repaired with a warning (separators, leap seconds, saturated stops) */
+  uint64_t decimals;   /* sizes with a decimal point, cut */
+  int time_digits;     /* 0, 3, 6 or 9: the most that any time needs */
+  bool unsorted;       /* a start before the one of the row above */
+  int64_t first, last; /* least and greatest start; HDX_TIME_NONE without rows */
+  size_t sample_count;
+  struct hdx_csv_bad_row samples[HDX_CSV_SAMPLE_MAX];
+};
+
+struct hdx_csv_options {
+  enum hdx_cpu_level kernel; /* at most this one */
+  /* Takes a batch; anything but OK ends the scan with that status. May be NULL (rows are only counted). */
+  enum hdx_status (*rows)(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error);
+  void *user;
+};
+
+struct hdx_csv;
+
+enum hdx_status hdx_csv_open(const struct hdx_csv_options *options, struct hdx_csv **csv, struct hdx_error *error);
+void hdx_csv_close(struct hdx_csv *csv);
+
+/* Begins another file, keeping the memory. */
+void hdx_csv_reset(struct hdx_csv *csv);
+
+/* The next bytes of the file; rows handed out hold views into them only during the callback. INTEGRITY: this is no
+ * index file at all (an HTML page, binary bytes, a parquet or zip file: recognised and named). */
+enum hdx_status hdx_csv_feed(struct hdx_csv *csv, const char *data, size_t size, struct hdx_error *error);
+
+/* The file has ended: hands out what is left, a last line without a newline too. */
+enum hdx_status hdx_csv_finish(struct hdx_csv *csv, struct hdx_error *error);
+
+const struct hdx_csv_dialect *hdx_csv_dialect(const struct hdx_csv *csv);
+const struct hdx_csv_result *hdx_csv_result(const struct hdx_csv *csv);
+
+/* The best kernel that is built in and that the processor has, not above `most`. */
+enum hdx_cpu_level hdx_csv_kernel(enum hdx_cpu_level most);
+
+#endif
