@@ -1,0 +1,37 @@
+/* URLs, as far as catalogs and stores need them: http, https, file and s3. Source: RFC 3986 (syntax, percent-encoding),
+ * RFC 8089 (file). Pure. */
+#ifndef HDX_BASE_URL_H
+#define HDX_BASE_URL_H
+
+#include "base/buffer.h"
+
+#define HDX_URL_BYTES_MAX 8192
+
+enum hdx_scheme { HDX_SCHEME_HTTP, HDX_SCHEME_HTTPS, HDX_SCHEME_FILE, HDX_SCHEME_S3 };
+
+/* A URL taken apart; all views into the text that was parsed. */
+struct hdx_url {
+  enum hdx_scheme scheme;
+  struct hdx_text host;  /* of s3: the bucket; of file: empty; IPv6 addresses keep their brackets */
+  struct hdx_text port;  /* digits, or empty */
+  struct hdx_text path;  /* from the slash on, as written; of s3: the key behind the slash */
+  struct hdx_text query; /* behind the question mark (never for s3 and file, where it belongs to the path) */
+};
+
+/* USAGE: no such URL (which byte, what was expected): unknown scheme, user and password in it (never repeated in the
+ * message), control bytes, empty host, port over 65535, longer than HDX_URL_BYTES_MAX, file with a host. */
+enum hdx_status hdx_url_parse(struct hdx_text text, struct hdx_url *url, struct hdx_error *error);
+
+/* Whether the text has "://" behind letters: a URL rather than a name. */
+bool hdx_url_like(struct hdx_text text);
+
+/* Appends text percent-encoded: everything but unreserved characters, and slashes if `keep_slash`. */
+void hdx_url_encode(struct hdx_buffer *out, struct hdx_text text, bool keep_slash);
+/* Appends text percent-decoded; false if a % is not followed by two hexadecimal digits. */
+bool hdx_url_decode(struct hdx_buffer *out, struct hdx_text text);
+
+/* Whether the name is a legal S3 bucket name: 3 to 63 of a-z 0-9 . -, letter or digit at both ends, no "..", no IPv4
+ * address (AWS's general purpose bucket naming rules). */
+bool hdx_url_bucket_name(struct hdx_text name);
+
+#endif

@@ -1,0 +1,53 @@
+/* Where a bucket is: what BUCKET on the command line means, which URL a location in its catalog is fetched from, and
+ * under which folder the store keeps it. Pure: the registry's answer is passed in.
+ *
+ * A source has one canonical URL (s3://bucket/prefix/, http://host/prefix/, file:///dir/). Locations of the catalog's
+ * own bucket follow the copy that was named; other buckets go where they say; --map rules come before all. */
+#ifndef HDX_CATALOG_SOURCE_H
+#define HDX_CATALOG_SOURCE_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/url.h"
+
+enum hdx_bucket_kind {
+  HDX_BUCKET_URL,     /* contains "://" */
+  HDX_BUCKET_NAME,    /* a legal S3 bucket name */
+  HDX_BUCKET_REGISTRY /* anything else: a name to look up in the registry */
+};
+
+enum hdx_bucket_kind hdx_bucket_kind(struct hdx_text bucket);
+
+struct hdx_source {
+  struct hdx_text url;       /* canonical, ends with a slash */
+  struct hdx_text authority; /* "aws", or scheme, host and port of the endpoint or URL ("http://127.0.0.1:8080",
+                                "file://") */
+  struct hdx_text folder;    /* relative path below the store: percent-encoded authority and bucket-and-prefix, each one
+                                path component; never absolute, never with . or .. */
+  struct hdx_text region;    /* or empty */
+  struct hdx_text endpoint;  /* --endpoint-url without a final slash, or empty */
+  struct hdx_text own_bucket, own_prefix; /* of the catalog, once known (hdx_source_adopt); empty before */
+  const struct hdx_map *maps;
+  size_t map_count;
+  enum hdx_scheme scheme;
+};
+
+/* Makes the source of a URL or bucket name (of a registry name: of the entry's endpoint). Texts are copied to the
+ * arena. USAGE: no such URL or name. */
+enum hdx_status hdx_source_init(struct hdx_source *source, struct hdx_text bucket, struct hdx_text region,
+                                const char *endpoint_url, const struct hdx_map *maps, size_t map_count,
+                                struct hdx_arena *arena, struct hdx_error *error);
+
+/* Tells the source what its catalog says of itself: the `endpoint` (or empty) and the bucket that is its own. */
+enum hdx_status hdx_source_adopt(struct hdx_source *source, struct hdx_text endpoint, struct hdx_text own_bucket,
+                                 struct hdx_arena *arena, struct hdx_error *error);
+
+/* Appends the URL (http, https or file) that a location is fetched from. `location` is the catalog's own address
+ * (source->url + file name, `trusted`), or an index or data location as published; a data key without a scheme is
+ * relative to `base`, the bucket of its index ("s3://b/" …; may be empty). Keys are percent-encoded as S3 wants them
+ * for s3:// locations; http(s) URLs stay as written. DENIED: a remote catalog names a file:// or link-local address;
+ * USAGE: not a location. */
+enum hdx_status hdx_source_resolve(const struct hdx_source *source, struct hdx_text location, struct hdx_text base,
+                                   bool trusted, struct hdx_buffer *url, struct hdx_error *error);
+
+#endif
