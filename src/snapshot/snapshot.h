@@ -1,0 +1,104 @@
+/* Snapshots: one file per dataset with the rows of all its index files, column by column.
+ *
+ * (The specification of the bytes stands in snapshot/format.h.)
+ *
+ * A writer takes rows year by year, from several threads, and replaces the file at once when it is committed: readers
+ * see the old file or the new one. A reader maps a file; it is immutable and may be used by several threads. A cursor
+ * answers one range of time. */
+#ifndef HDX_SNAPSHOT_SNAPSHOT_H
+#define HDX_SNAPSHOT_SNAPSHOT_H
+
+#include "catalog/dataset.h"
+#include "catalog/rows.h"
+
+#define HDX_BLOCK_ROWS 8192      /* rows of a block, at the most, as written; readers take up to 65,536 */
+#define HDX_MIXED_ROWS_MAX 65536 /* a dataset with fewer is one run of blocks that mix years, sorted as a whole */
+#define HDX_COLUMNS_MAX 250      /* extra columns of a dataset */
+
+/* What a snapshot is of, and what the catalog said of it when it was written. Texts are borrowed. */
+struct hdx_subject {
+  struct hdx_text source; /* canonical URL of the bucket */
+  struct hdx_text id, index, indextype;
+  int64_t catalog_start, catalog_stop; /* HDX_TIME_NONE: not a time */
+  bool multiyear;
+};
+
+struct hdx_reader;
+struct hdx_writer;
+
+/* ---- writing ---- */
+
+/* Prepares to replace `path` (its folder must exist). Nothing is written before the first rows need it. */
+enum hdx_status hdx_writer_create(const char *path, struct hdx_writer **writer, struct hdx_error *error);
+
+/* The number of the extra column called `name`, new or known. LIMIT: more than HDX_COLUMNS_MAX. Any thread. */
+enum hdx_status hdx_writer_column(struct hdx_writer *writer, struct hdx_text name, uint32_t *id,
+                                  struct hdx_error *error);
+
+/* Adds rows of one year's index file, in any order: sorts them and writes them as blocks of at most HDX_BLOCK_ROWS if
+ * `more` rows of the year follow; the last ones (more = false) are held back, up to HDX_MIXED_ROWS_MAX over all years,
+ * to be mixed with other years' if the dataset stays small. `rows` is left empty (its memory may have been taken over).
+ * Any thread; one thread at a time for one year. */
+enum hdx_status hdx_writer_add(struct hdx_writer *writer, int year, struct hdx_rows *rows, bool more,
+                               struct hdx_error *error);
+
+/* Takes back all rows added for a year (its file changed while it was read, or failed). */
+void hdx_writer_drop_year(struct hdx_writer *writer, int year);
+
+/* Adds the rows that an older snapshot has of a year; blocks of that year alone are copied as they are. */
+enum hdx_status hdx_writer_keep_year(struct hdx_writer *writer, const struct hdx_reader *reader, int year,
+                                     struct hdx_error *error);
+
+/* Rows added so far and not dropped; of all years. */
+uint64_t hdx_writer_rows(const struct hdx_writer *writer);
+
+/* Writes what is held back, the footer with the years' sources (any order; copied), syncs, and renames over the path.
+ * `digits` is 0, 3, 6 or 9: the decimals exact for all times. The writer is freed in any case. IO: nothing was
+ * replaced. *file_bytes may be NULL. */
+enum hdx_status hdx_writer_commit(struct hdx_writer *writer, const struct hdx_subject *subject,
+                                  const struct hdx_year *years, size_t year_count, int digits, uint64_t *file_bytes,
+                                  struct hdx_error *error);
+/* Frees the writer, removes its temporary file. NULL is allowed. */
+void hdx_writer_abandon(struct hdx_writer *writer);
+
+/* ---- reading ---- */
+
+/* Maps a snapshot and checks trailer, header and footer. `source` is what its subject's source must be (empty: any).
+ * NOT_FOUND: no such file; INTEGRITY: not a snapshot, corrupt, another version, or another source. */
+enum hdx_status hdx_reader_open(const char *path, struct hdx_text source, struct hdx_reader **reader,
+                                struct hdx_error *error);
+void hdx_reader_close(struct hdx_reader *reader);
+
+/* Views into the reader. */
+const struct hdx_subject *hdx_reader_subject(const struct hdx_reader *reader);
+/* rows, blocks, sums, years, names …; without `deep` checks nothing more than the footer. */
+const struct hdx_snapshot_info *hdx_reader_info(const struct hdx_reader *reader);
+const struct hdx_year *hdx_reader_year(const struct hdx_reader *reader, int year); /* NULL: unknown */
+
+/* Checks the hash of every block and decodes every row. INTEGRITY: which block, and what is wrong. */
+enum hdx_status hdx_reader_verify(const struct hdx_reader *reader, struct hdx_error *error);
+
+/* ---- asking ---- */
+
+struct hdx_range {
+  int64_t start, stop; /* HDX_TIME_NONE: open */
+  enum hdx_match match;
+  struct hdx_years years; /* only rows from the index files of these years (and of year 0, static files) */
+};
+
+struct hdx_cursor;
+
+/* Begins to answer; the reader must outlive the cursor. Nothing is decoded yet. */
+enum hdx_status hdx_cursor_open(const struct hdx_reader *reader, const struct hdx_range *range,
+                                struct hdx_cursor **cursor, struct hdx_error *error);
+void hdx_cursor_close(struct hdx_cursor *cursor);
+/* Begins anew with another range, keeping the memory. */
+void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range);
+
+/* The next rows in the order start, stop, key: blocks whose ranges of start overlap are merged, others are handed out
+ * block by block. A count of 0 is the end. Views live until the next call. Stops of an index without a stop column are
+ * the next row's start, over the whole dataset (the last row's is its start). extra has the info's columns, in order.
+ */
+enum hdx_status hdx_cursor_next(struct hdx_cursor *cursor, struct hdx_batch *batch, struct hdx_error *error);
+
+#endif

@@ -1,0 +1,69 @@
+/* The store: a directory of snapshots and of the documents (registry, catalogs) they come from.
+ *
+ *   STORE/<authority>/<bucket and prefix>/<id>.hdx          snapshots (folder: hdx_source.folder)
+ *   STORE/<authority>/<bucket and prefix>/catalog.json      the catalog as fetched, and catalog.json.meta about it
+ *   STORE/<authority>/<bucket and prefix>/.lock             held while a process indexes the bucket
+ *   STORE/registry/<encoded URL>.json, .json.meta           registries as fetched
+ *
+ * Every file is replaced at once (temporary file, fsync, rename, fsync of the folder). Folders are made with mode 0755,
+ * less the umask; nothing outside the store is touched, and links out of it are not followed below its root. */
+#ifndef HDX_SNAPSHOT_STORE_H
+#define HDX_SNAPSHOT_STORE_H
+
+#include "base/buffer.h"
+
+struct hdx_store {
+  char *root; /* absolute, without a final slash */
+};
+
+/* `root` NULL: $XDG_CACHE_HOME/heliodex, else $HOME/.cache/heliodex (relative values of XDG_CACHE_HOME are ignored, as
+ * its specification says). Makes no directory. USAGE: no place to be found. */
+enum hdx_status hdx_store_init(struct hdx_store *store, const char *root, struct hdx_error *error);
+void hdx_store_deinit(struct hdx_store *store);
+
+/* Makes STORE/<folder> with all that is above it. */
+enum hdx_status hdx_store_make(const struct hdx_store *store, struct hdx_text folder, struct hdx_error *error);
+
+/* Appends the path of a file in a folder, or of a snapshot (with .hdx). */
+void hdx_store_path(const struct hdx_store *store, struct hdx_text folder, struct hdx_text name,
+                    struct hdx_buffer *path);
+void hdx_store_snapshot_path(const struct hdx_store *store, struct hdx_text folder, struct hdx_text id,
+                             struct hdx_buffer *path);
+
+/* What is known of a kept document. Texts are NUL-terminated views into `memory` (the caller's buffer). */
+struct hdx_document {
+  struct hdx_text url, etag, last_modified;
+  int64_t checked_at; /* when its server last confirmed it */
+  struct hdx_text bytes;
+  struct hdx_buffer memory;
+};
+
+/* NOT_FOUND: nothing is kept (or for another URL); LIMIT: larger than bytes_max; IO. */
+enum hdx_status hdx_store_load_document(const struct hdx_store *store, struct hdx_text folder, struct hdx_text name,
+                                        struct hdx_text url, uint64_t bytes_max, struct hdx_document *document,
+                                        struct hdx_error *error);
+void hdx_document_deinit(struct hdx_document *document);
+/* Writes bytes and what is known of them; folder is made if need be. */
+enum hdx_status hdx_store_save_document(const struct hdx_store *store, struct hdx_text folder, struct hdx_text name,
+                                        const struct hdx_document *document, struct hdx_error *error);
+
+struct hdx_store_lock {
+  int fd;
+};
+
+/* Takes the folder's lock (flock on .lock, whose text names pid and host) without waiting. TEMPORARY: another process
+ * has it; the message names it. The kernel drops the lock of a process that died. */
+enum hdx_status hdx_store_lock(const struct hdx_store *store, struct hdx_text folder, struct hdx_store_lock *lock,
+                               struct hdx_error *error);
+void hdx_store_unlock(struct hdx_store_lock *lock);
+
+/* Calls `visit` for every snapshot below `folder` (empty: the whole store) in the order of their paths. */
+enum hdx_status hdx_store_walk(const struct hdx_store *store, struct hdx_text folder,
+                               void (*visit)(void *user, const char *path), void *user, struct hdx_error *error);
+
+/* Removes a snapshot (NOT_FOUND: none), or with an empty id the folder with its documents, or with an empty folder
+ * everything that the store wrote (and nothing else). *removed counts snapshots. */
+enum hdx_status hdx_store_remove_files(const struct hdx_store *store, struct hdx_text folder, struct hdx_text id,
+                                       uint64_t *removed, struct hdx_error *error);
+
+#endif
