@@ -1,0 +1,241 @@
+"""A naive reference: index files and catalog entries read with Python's csv and datetime, shared with nothing of ours.
+
+    bucket = Bucket(folder, "gov-nasa-hdrl-data1")     # folder/<bucket>/catalog.json and the index files below folder
+    dataset = bucket.dataset("aia_0094")
+    dataset.answer(start_ns, stop_ns, "overlap")       # rows in the order start, stop, key
+    dataset.csv(rows)                                  # as `heliodex query --format csv` prints them
+
+It is slow and plain on purpose: one line at a time, each rule of the archive's oddities where it applies. Times are
+integers, nanoseconds since 1970.
+"""
+
+import csv
+import dataclasses
+import datetime
+import io
+import json
+import re
+from pathlib import Path
+
+SECOND = 10**9
+TIME_MAX = 2**63 - 1
+TIME_MIN = -(2**63) + 2
+FIRST_YEAR = 1957  # where the catalog does not say when a dataset begins
+QUOTES = "\"'\u2018\u2019\u201c\u201d"
+
+TIME = re.compile(r"""
+    (?P<year>\d{4})
+    (?: -(?P<yday>\d{3})(?!\d) | -(?P<month>\d\d) (?: -(?P<day>\d\d) )? )?
+    (?: [T:\ t] (?P<hour>\d\d) (?: [:.](?P<minute>\d\d) (?: [:.](?P<second>\d\d) (?: \.(?P<fraction>\d{0,9}) )? )? )? )?
+    [Zz]?""", re.X)
+
+
+def time_ns(text):
+    """The first instant of a time in any truncation; ValueError where it is none. Saturates beyond int64."""
+    match = TIME.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is no time")
+    part = {name: int(value or 0) for name, value in match.groupdict().items() if name != "fraction"}
+    if match["hour"] and not (match["day"] or match["yday"]):
+        raise ValueError(f"{text!r} has an hour but no day")
+    # datetime ends with 9999 and knows no year 0; the calendar repeats after 400 years.
+    day = datetime.date(part["year"] % 400 + 400, part["month"] or 1, part["day"] or 1)
+    days = (day - datetime.date(1970 % 400 + 400, 1, 1)).days
+    if match["yday"]:
+        last = 366 if part["year"] % 400 == 0 or (part["year"] % 4 == 0 and part["year"] % 100) else 365
+        if not 1 <= part["yday"] <= last:
+            raise ValueError(f"{text!r} has no such day")
+        days += part["yday"] - 1
+    days += (part["year"] // 400 - 1970 // 400) * 146097
+    fraction = int((match["fraction"] or "").ljust(9, "0"))
+    if part["second"] == 60:  # a leap second is the last instant of its minute
+        part["second"], fraction = 59, SECOND - 1
+    if part["hour"] > 24 or part["minute"] > 59 or part["second"] > 59:
+        raise ValueError(f"{text!r} is no time of a day")
+    if part["hour"] == 24 and (part["minute"] or part["second"] or fraction):
+        raise ValueError(f"{text!r} is behind the end of the day")
+    seconds = days * 86400 + part["hour"] * 3600 + part["minute"] * 60 + part["second"]
+    return max(TIME_MIN, min(TIME_MAX, seconds * SECOND + fraction))
+
+
+def time_text(ns, digits):
+    whole, fraction = divmod(ns, SECOND)
+    text = (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%S")
+    if int(text[:4]) < 1000:
+        raise ValueError("strftime does not pad such years")
+    return text + (f".{fraction:09d}"[:1 + digits] if digits else "") + "Z"
+
+
+def year_of(ns):
+    return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=ns // SECOND)).year
+
+
+@dataclasses.dataclass
+class Row:
+    start: int
+    stop: int | None  # None: the file has no stop column
+    key: str
+    size: int | None
+    extras: dict
+    year: int = 0  # of the index file
+
+    def order(self):
+        return self.start, self.stop, self.key.encode("utf-8", "surrogateescape")
+
+
+def fields_of(line):
+    """The fields of a line, whatever its quotes."""
+    for quote in "\"'":
+        if quote in line:
+            fields = next(csv.reader([line], quotechar=quote, skipinitialspace=True))
+            # Quotes that are not in pairs swallow commas: then every comma counts and quotes are only decoration.
+            if line.count(quote) % 2:
+                fields = [field.strip().strip(QUOTES) for field in line.split(",")]
+            return [field.strip() for field in fields]
+    return [field.strip().strip("\u2018\u2019\u201c\u201d") for field in line.split(",")]
+
+
+def is_time(text):
+    try:
+        time_ns(text)
+        return True
+    except ValueError:
+        return False
+
+
+def size_of(text):
+    if text == "":
+        return None
+    match = re.fullmatch(r"(\d+)(?:\.\d*)?", text)
+    if not match or int(match[1]) >= 2**63:
+        raise ValueError(f"{text!r} is no size")
+    return int(match[1])
+
+
+def read_index(content):
+    """(rows, numbers of the bad lines) of an index file's bytes."""
+    text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    rows, bad, names, no_stop, begun = [], [], None, None, False
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line.strip():
+            continue
+        if line.lstrip().startswith("#") or (not begun and not is_time(fields_of(line)[0])
+                                             and not re.match(r"\s*[\d\"'\u2018]", line)):
+            if not begun:
+                names = [field.strip() for field in fields_of(line.lstrip().lstrip("#"))]
+            begun = True
+            continue
+        begun = True
+        fields = fields_of(line)
+        if no_stop is None:  # the first row decides what the columns are
+            no_stop = len(fields) == 3 or (len(fields) > 1 and not is_time(fields[1]) and "/" in fields[1])
+        try:
+            rows.append(row_of(fields, no_stop, names))
+        except (ValueError, IndexError):
+            bad.append(number)
+    return rows, bad
+
+
+def row_of(fields, no_stop, names):
+    if no_stop:
+        fields = [fields[0], None, *fields[1:]]
+        names = names and [names[0], None, *names[1:]]
+    start = time_ns(fields[0])
+    if start in (TIME_MIN, TIME_MAX):
+        raise ValueError("the start cannot be told")
+    if not fields[2] or "\0" in "".join(filter(None, fields)):
+        raise ValueError("no key")
+    usual = ["start", "stop", "datakey", "filesize", "checksum", "checksum_algorithm"]
+    extras = {}
+    for place, value in enumerate(fields[4:], 4):
+        given = names[place] if names and place < len(names) else ""
+        extras[given or (usual[place] if place < len(usual) else f"column{place + 1}")] = value
+    return Row(start, None if fields[1] is None else time_ns(fields[1]), fields[2], size_of(fields[3]), extras)
+
+
+class Dataset:
+    """A catalog entry and the index files that it has below `folder`, which holds a folder for each bucket."""
+
+    def __init__(self, folder, entry):
+        def member(name, legacy):
+            return entry.get(name, entry.get(legacy))
+
+        self.folder, self.id = Path(folder), entry["id"]
+        self.index = member("index", "loc")
+        self.start, self.stop = member("start", "startdate"), member("stop", "enddate")
+        self.multiyear = str(entry.get("multiyear", False)).lower() == "true"
+        this_year = datetime.datetime.now(datetime.timezone.utc).year
+        self.first = year_of(time_ns(self.start)) if is_time(self.start) else FIRST_YEAR
+        self.last = min(year_of(time_ns(self.stop)) if is_time(self.stop) else this_year + 1, this_year + 1)
+        self.bad = {}  # year: numbers of the bad lines
+        self.years = []  # those that have a file
+        self.rows = self._read()
+
+    def path(self, year):
+        return self.folder / re.sub(r"^\w+://", "", self.index) / f"{self.id}_{year}.csv"
+
+    def _read(self):
+        rows = []
+        for year in range(self.first, self.last + 1):
+            if self.path(year).is_file():
+                self.years.append(year)
+                found, self.bad[year] = read_index(self.path(year).read_bytes())
+                rows += [dataclasses.replace(row, year=year) for row in found]
+        self.stop_made_up = any(row.stop is None for row in rows)
+        rows.sort(key=lambda row: (row.start, TIME_MIN if row.stop is None else row.stop, row.order()[2]))
+        for row, following in zip(rows, rows[1:] + rows[-1:]):
+            if row.stop is None:
+                row.stop = following.start
+        return sorted(rows, key=Row.order)
+
+    @property
+    def digits(self):
+        """The fewest of 0, 3, 6 or 9 decimals that tell every time exactly; saturated stops do not count."""
+        times = {t % SECOND for row in self.rows for t in (row.start, row.stop) if t not in (TIME_MIN, TIME_MAX)}
+        return next(d for d in (0, 3, 6, 9) if all(t % 10**(9 - d) == 0 for t in times))
+
+    @property
+    def extra_names(self):
+        names = {}
+        for row in sorted(self.rows, key=lambda row: row.year):
+            names.update(dict.fromkeys(row.extras))
+        return list(names)
+
+    def wanted_years(self, start, stop):
+        first = self.first if start is None or self.multiyear else max(self.first, year_of(start) - 1)
+        last = self.last if stop is None else min(self.last, year_of(stop - 1))
+        return range(first, last + 1)
+
+    def answer(self, start=None, stop=None, match="overlap"):
+        years = self.wanted_years(start, stop)
+        a, b = TIME_MIN if start is None else start, float("inf") if stop is None else stop
+        rules = {"overlap": lambda row: row.stop >= a and row.start < b,
+                 "start": lambda row: a <= row.start < b,
+                 "contained": lambda row: a <= row.start and row.stop <= b}
+        return [row for row in self.rows if row.year in years and rules[match](row)]
+
+    def csv(self, rows):
+        """Text as it is printed, lines ended by \\n."""
+        names, digits = self.extra_names, self.digits
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["start", "stop", "datakey", "filesize", *names])
+        for row in rows:
+            writer.writerow([time_text(row.start, digits), time_text(row.stop, digits), row.key,
+                             "" if row.size is None else row.size, *(row.extras.get(name, "") for name in names)])
+        return out.getvalue()
+
+
+class Bucket:
+    def __init__(self, folder, name, catalog="catalog.json"):
+        self.folder, self.name = Path(folder), name
+        self.catalog = json.loads((self.folder / name / catalog).read_text())
+        self.ids = [entry["id"] for entry in self.catalog["catalog"]]
+        self.cache = {}
+
+    def dataset(self, identifier):
+        if identifier not in self.cache:
+            entry, = (e for e in self.catalog["catalog"] if e["id"] == identifier)
+            self.cache[identifier] = Dataset(self.folder, entry)
+        return self.cache[identifier]
