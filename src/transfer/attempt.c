@@ -1,0 +1,217 @@
+/* One HTTP request: its options, its callbacks, its end. What follows from it is decided in fetch.c. */
+#include "transfer/engine.h"
+
+#include <stdio.h>
+
+enum {
+  RECEIVE_BYTES = 256 << 10,     /* libcurl's buffer: large files come in fewer calls */
+  ERROR_BODY_BYTES_MAX = 1 << 20 /* of an answer that is not wanted, before the connection is given up */
+};
+
+static size_t on_header(char *data, size_t one, size_t size, void *user) {
+  struct hdx_part *part = user;
+  (void)one;
+  hdx_head_line(&part->head, (struct hdx_text){data, size});
+  part->progress_ns = hdx_engine_now();
+  return size;
+}
+
+static bool wanted(const struct hdx_part *part) {
+  return part->head.status == 200 || part->head.status == 206;
+}
+
+/* A block with room, or NULL: none is to be had now. */
+static struct hdx_block *room(struct hdx_part *part) {
+  if (!part->block) {
+    part->block = hdx_block_take(&part->fetch->engine->pool, part->reserved > 0);
+    if (part->block && part->reserved > 0)
+      part->reserved--;
+  }
+  return part->block;
+}
+
+static void take(struct hdx_part *part, const char *data, size_t size) {
+  memcpy(part->block->data + part->block->size, data, size);
+  part->block->size += size;
+  part->received += size;
+  if (part->block->size == HDX_BLOCK_BYTES)
+    hdx_fetch_block(part);
+}
+
+static size_t on_body(char *data, size_t one, size_t size, void *user) {
+  struct hdx_part *part = user;
+  struct hdx_engine *engine = part->fetch->engine;
+  (void)one;
+  if (!part->accepted)
+    hdx_fetch_accept(part);
+  if (part->refusal != HDX_REFUSAL_NONE)
+    return 0;
+  if (!wanted(part)) {
+    part->attempt_bytes += size;
+    return part->attempt_bytes > ERROR_BODY_BYTES_MAX ? 0 : size;
+  }
+  if (part->to != UINT64_MAX && size > part->to - part->from - part->received) {
+    part->refusal = HDX_REFUSAL_RETRY;
+    hdx_error_set(&part->refused, HDX_INTEGRITY, "%s: the body is longer than promised: more than %llu bytes",
+                  part->fetch->url, (unsigned long long)(part->to - part->from));
+    return 0;
+  }
+  /* All or nothing: libcurl hands over at most 16 KB, so one more block is always enough. */
+  bool starved = !room(part);
+  size_t first = starved ? 0 : HDX_BLOCK_BYTES - part->block->size;
+  if (!starved && first < size) {
+    size_t unused = engine->pool.max - engine->pool.used;
+    starved = part->reserved == 0 && unused <= engine->pool.reserved;
+  }
+  if (starved || !hdx_engine_rate(engine, size)) {
+    part->paused = true;
+    engine->paused_count++;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  first = first < size ? first : size;
+  take(part, data, first);
+  if (first < size) {
+    if (!room(part)) {
+      part->refusal = HDX_REFUSAL_FINAL;
+      hdx_error_memory(&part->refused, HDX_BLOCK_BYTES);
+      return 0;
+    }
+    take(part, data + first, size - first);
+  }
+  part->attempt_bytes += size;
+  part->progress_ns = hdx_engine_now();
+  engine->bytes += size;
+  part->fetch->host->bytes += size;
+  return size;
+}
+
+static bool add_header(struct hdx_part *part, const char *name, const char *value) {
+  char line[HDX_ETAG_BYTES_MAX + 64];
+  snprintf(line, sizeof line, "%s: %s", name, value);
+  struct curl_slist *list = part->fetch->engine->curl->slist_append(part->headers, line);
+  if (list)
+    part->headers = list;
+  return list != NULL;
+}
+
+/* The conditions that keep all ranges of an object those of one version. */
+static bool add_conditions(struct hdx_part *part) {
+  struct hdx_fetch *fetch = part->fetch;
+  if (!fetch->begun)
+    return !fetch->request.etag || add_header(part, "If-None-Match", fetch->request.etag);
+  if (hdx_head_strong(fetch->etag))
+    return add_header(part, "If-Match", fetch->etag);
+  return !fetch->last_modified[0] || add_header(part, "If-Unmodified-Since", fetch->last_modified);
+}
+
+static void set_options(struct hdx_part *part) {
+  struct hdx_engine *engine = part->fetch->engine;
+  const struct hdx_engine_options *options = &engine->options;
+  const struct hdx_curl_api *curl = engine->curl;
+  CURL *easy = part->easy;
+  bool tls = hdx_text_starts_with(hdx_text_of(part->fetch->url), HDX_TEXT("https"));
+  curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
+  curl->easy_setopt(easy, CURLOPT_URL, part->fetch->url);
+  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+  curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
+  curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
+  curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl->easy_setopt(easy, CURLOPT_HEADERDATA, part);
+  curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, part->curl_error);
+  curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_ms_max);
+  curl->easy_setopt(easy, CURLOPT_HTTPHEADER, part->headers);
+  if (tls) {
+    /* Until the first connection has agreed on HTTP/2 or not, the others wait for it: they may share it. */
+    curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    if (options->ca_file)
+      curl->easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+  } else {
+    curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  }
+  if (!part->fetch->whole) {
+    char range[64];
+    snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)(part->from + part->received),
+             (unsigned long long)(part->to - 1));
+    curl->easy_setopt(easy, CURLOPT_RANGE, range);
+  }
+  hdx_sockets_adopt(part);
+}
+
+enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error) {
+  struct hdx_engine *engine = part->fetch->engine;
+  part->easy = engine->idle_count ? engine->idle[--engine->idle_count] : engine->curl->easy_init();
+  if (!part->easy || !add_conditions(part))
+    return hdx_error_memory(error, 0);
+  hdx_head_init(&part->head);
+  part->accepted = part->paused = false;
+  part->attempt_bytes = 0;
+  part->refusal = HDX_REFUSAL_NONE;
+  part->curl_error[0] = 0;
+  part->progress_ns = hdx_engine_now();
+  if (!part->first_attempt_ns)
+    part->first_attempt_ns = part->progress_ns;
+  set_options(part);
+  CURLMcode code = engine->curl->multi_add_handle(engine->multi, part->easy);
+  if (code != CURLM_OK)
+    return hdx_error_set(error, HDX_INTERNAL, "%s: libcurl: %s", part->fetch->url, engine->curl->multi_strerror(code));
+  part->state = HDX_PART_ACTIVE;
+  part->fetch->host->active++;
+  hdx_part_list_push(&engine->active, part);
+  part->fetch->attempts++;
+  part->fetch->host->requests++;
+  engine->requests++;
+  return HDX_OK;
+}
+
+static void count_times(struct hdx_part *part) {
+  const struct hdx_curl_api *curl = part->fetch->engine->curl;
+  struct hdx_host *host = part->fetch->host;
+  curl_off_t first = 0, total = 0;
+  if (part->head.status == 0)
+    return;
+  host->answered = true;
+  curl->easy_getinfo(part->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+  curl->easy_getinfo(part->easy, CURLINFO_TOTAL_TIME_T, &total);
+  hdx_histogram_add(&host->first_byte, first > 0 ? (uint64_t)first : 0);
+  hdx_histogram_add(&host->total, total > 0 ? (uint64_t)total : 0);
+}
+
+void hdx_attempt_end(struct hdx_part *part) {
+  struct hdx_engine *engine = part->fetch->engine;
+  if (!part->easy)
+    return;
+  if (part->state == HDX_PART_ACTIVE) {
+    count_times(part);
+    engine->curl->multi_remove_handle(engine->multi, part->easy);
+    part->fetch->host->active--;
+    hdx_part_list_remove(part);
+    part->state = HDX_PART_QUEUED;
+  }
+  if (part->paused) {
+    part->paused = false;
+    engine->paused_count--;
+  }
+  if (engine->idle_count < sizeof engine->idle / sizeof *engine->idle) {
+    engine->curl->easy_reset(part->easy);
+    engine->idle[engine->idle_count++] = part->easy;
+  } else {
+    engine->curl->easy_cleanup(part->easy);
+  }
+  engine->curl->slist_free_all(part->headers);
+  part->headers = NULL;
+  part->easy = NULL;
+}
+
+void hdx_attempt_resume(struct hdx_part *part) {
+  part->paused = false;
+  part->fetch->engine->paused_count--;
+  part->progress_ns = hdx_engine_now();
+  /* libcurl hands over what it kept at once, which may pause the transfer again. */
+  part->fetch->engine->curl->easy_pause(part->easy, CURLPAUSE_CONT);
+}

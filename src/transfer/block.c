@@ -1,0 +1,51 @@
+#include "transfer/block.h"
+
+#include <stdlib.h>
+
+void hdx_block_pool_init(struct hdx_block_pool *pool, size_t max) {
+  *pool = (struct hdx_block_pool){.max = max < 8 ? 8 : max};
+}
+
+void hdx_block_pool_deinit(struct hdx_block_pool *pool) {
+  while (pool->free) {
+    struct hdx_block *next = pool->free->next;
+    free(pool->free);
+    pool->free = next;
+  }
+}
+
+bool hdx_block_reserve(struct hdx_block_pool *pool, size_t count) {
+  size_t spoken_for = pool->used + pool->reserved;
+  if (count > pool->max || spoken_for + count > pool->max - pool->max / 4)
+    return false;
+  pool->reserved += count;
+  return true;
+}
+
+struct hdx_block *hdx_block_take(struct hdx_block_pool *pool, bool reserved) {
+  if (reserved)
+    pool->reserved--;
+  else if (pool->used + pool->reserved >= pool->max)
+    return NULL;
+  struct hdx_block *block = pool->free;
+  if (block) {
+    pool->free = block->next;
+  } else {
+    block = malloc(sizeof *block);
+    if (!block) {
+      pool->reserved += reserved;
+      return NULL;
+    }
+    pool->made++;
+  }
+  pool->used++;
+  block->next = NULL;
+  block->size = 0;
+  return block;
+}
+
+void hdx_block_put(struct hdx_block_pool *pool, struct hdx_block *block) {
+  block->next = pool->free;
+  pool->free = block;
+  pool->used--;
+}

@@ -1,0 +1,36 @@
+/* The blocks that downloaded bytes lie in: a pool of equal pieces within a fixed budget.
+ *
+ * A block is filled once, by the transfer that took it, and handed from owner to owner until it is put back. Freed
+ * blocks are used again first, while they are warm. Loop thread only. */
+#ifndef HDX_TRANSFER_BLOCK_H
+#define HDX_TRANSFER_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HDX_BLOCK_BYTES (256u << 10)
+
+struct hdx_block {
+  struct hdx_block *next; /* for whoever owns it */
+  size_t size;            /* bytes in use */
+  char data[HDX_BLOCK_BYTES];
+};
+
+struct hdx_block_pool {
+  struct hdx_block *free;
+  size_t made, used, max;
+  size_t reserved; /* of the unused ones, spoken for by parts that run ahead */
+};
+
+void hdx_block_pool_init(struct hdx_block_pool *pool, size_t max);
+void hdx_block_pool_deinit(struct hdx_block_pool *pool);
+
+/* Speaks for `count` blocks so that a part that runs ahead never waits while it holds some; leaves a quarter of the
+ * pool to those that must not wait. False if there are not so many. */
+bool hdx_block_reserve(struct hdx_block_pool *pool, size_t count);
+
+/* An empty block, out of the reservation if `reserved` (and then one less is reserved); NULL if none is left. */
+struct hdx_block *hdx_block_take(struct hdx_block_pool *pool, bool reserved);
+void hdx_block_put(struct hdx_block_pool *pool, struct hdx_block *block);
+
+#endif

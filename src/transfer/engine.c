@@ -1,0 +1,273 @@
+/* The engine's queue and clock: which request begins when. */
+#include "transfer/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+  SWEEP_MS = 20,
+  RATE_BURST_MS = 250, /* how much of the rate limit may be saved up */
+};
+
+uint64_t hdx_engine_now(void) {
+  return uv_hrtime();
+}
+
+struct hdx_host *hdx_engine_host(struct hdx_engine *engine, const struct hdx_url *url) {
+  char name[HDX_URL_BYTES_MAX + 64];
+  int size = snprintf(name, sizeof name, "%s://%.*s%s%.*s", url->scheme == HDX_SCHEME_HTTPS ? "https" : "http",
+                      HDX_TEXT_ARG(url->host), url->port.size ? ":" : "", HDX_TEXT_ARG(url->port));
+  struct hdx_text text = {name, (size_t)size};
+  for (struct hdx_host *host = engine->hosts; host; host = host->next)
+    if (hdx_text_is(text, host->name))
+      return host;
+  unsigned limit = engine->options.connections_per_host;
+  struct hdx_host *host = hdx_host_new(text, limit < engine->options.jobs ? limit : engine->options.jobs);
+  if (host) {
+    host->next = engine->hosts;
+    engine->hosts = host;
+  }
+  return host;
+}
+
+bool hdx_engine_rate(struct hdx_engine *engine, size_t size) {
+  if (!engine->options.rate_bytes)
+    return true;
+  if (engine->rate_tokens <= 0)
+    return false;
+  engine->rate_tokens -= (double)size;
+  return true;
+}
+
+static void refill_rate(struct hdx_engine *engine, uint64_t now) {
+  double rate = (double)engine->options.rate_bytes, burst = rate * RATE_BURST_MS / 1000;
+  engine->rate_tokens += rate * (double)(now - engine->rate_ns) / 1e9;
+  engine->rate_ns = now;
+  if (engine->rate_tokens > burst)
+    engine->rate_tokens = burst;
+}
+
+/* Parts that run ahead must be sure of their memory before they begin. */
+static bool reserve(struct hdx_part *part) {
+  if (part == part->fetch->parts)
+    return true;
+  size_t blocks = (size_t)((part->to - part->from - part->received + HDX_BLOCK_BYTES - 1) / HDX_BLOCK_BYTES);
+  if (part->block)
+    blocks--;
+  if (part->reserved < blocks && !hdx_block_reserve(&part->fetch->engine->pool, blocks - part->reserved))
+    return false;
+  part->reserved = part->reserved < blocks ? blocks : part->reserved;
+  return true;
+}
+
+/* The next part of a host that may begin: of objects that have begun first, so that they are finished soon. */
+static struct hdx_part *next_part(struct hdx_engine *engine, struct hdx_host *host) {
+  for (struct hdx_part *part = host->begun.first; part; part = part->next)
+    if (reserve(part))
+      return part;
+  bool room = engine->pool.used + engine->pool.reserved < engine->pool.max - engine->pool.max / 4;
+  return room ? host->fresh.first : NULL;
+}
+
+static void fail_dead(struct hdx_host *host) {
+  struct hdx_part *part;
+  while ((part = host->begun.first) || (part = host->fresh.first)) {
+    char text[HDX_ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: not asked, as its host fails: %s", part->fetch->url, host->dead_reason);
+    hdx_fetch_complete(part->fetch, host->dead_status, false, 0, text);
+  }
+}
+
+static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t now) {
+  if (host->dead) {
+    fail_dead(host);
+    return;
+  }
+  while (host->active < host->limit && engine->active.count < engine->options.jobs && now >= host->wait_until_ns) {
+    struct hdx_part *part = next_part(engine, host);
+    struct hdx_error error;
+    if (!part)
+      return;
+    hdx_part_list_remove(part);
+    enum hdx_status status = hdx_attempt_start(part, &error);
+    if (status != HDX_OK)
+      hdx_fetch_complete(part->fetch, status, false, 0, error.message);
+  }
+}
+
+static void pump(uv_timer_t *timer);
+static void sweep(uv_timer_t *timer);
+
+static void resume_paused(struct hdx_engine *engine) {
+  /* Only those that were paused before: one that pauses again moves to nowhere, so the walk ends. */
+  unsigned left = engine->paused_count;
+  for (struct hdx_part *part = engine->active.first, *next; part && left; part = next) {
+    next = part->next;
+    if (!part->paused)
+      continue;
+    left--;
+    if (engine->pool.used + engine->pool.reserved >= engine->pool.max && !part->reserved && !part->block)
+      continue;
+    hdx_attempt_resume(part);
+  }
+}
+
+static void cancel_all(struct hdx_engine *engine) {
+  while (engine->fetches)
+    hdx_fetch_complete(engine->fetches, HDX_INTERRUPTED, false, 0, "interrupted");
+}
+
+static void pump(uv_timer_t *timer) {
+  struct hdx_engine *engine = timer->data;
+  uint64_t now = hdx_engine_now();
+  if (engine->cancelled)
+    cancel_all(engine);
+  if (engine->paused_count)
+    resume_paused(engine);
+  for (struct hdx_host *host = engine->hosts; host; host = host->next)
+    pump_host(engine, host, now);
+  hdx_files_pump(engine);
+  if (!engine->fetch_count)
+    uv_timer_stop(&engine->sweep_timer);
+  else if (!uv_is_active((uv_handle_t *)&engine->sweep_timer))
+    uv_timer_start(&engine->sweep_timer, sweep, SWEEP_MS, SWEEP_MS);
+}
+
+static void sweep(uv_timer_t *timer) {
+  struct hdx_engine *engine = timer->data;
+  uint64_t now = hdx_engine_now();
+  if (engine->options.rate_bytes)
+    refill_rate(engine, now);
+  for (struct hdx_part *part = engine->waiting.first, *next; part; part = next) {
+    next = part->next;
+    if (part->due_ns <= now) {
+      part->state = HDX_PART_QUEUED;
+      hdx_part_list_push(&part->fetch->host->begun, part);
+    }
+  }
+  /* A connection that is being made has a limit of its own. */
+  uint64_t stall_ns = engine->options.stall_ms_max * 1000000;
+  for (struct hdx_part *part = engine->active.first, *next; part; part = next) {
+    next = part->next;
+    if (!part->paused && now - part->progress_ns > stall_ns) {
+      hdx_fetch_stalled(part);
+      next = engine->active.first; /* the fetch may have ended with all its parts */
+    }
+  }
+  pump(&engine->pump_timer);
+}
+
+void hdx_engine_kick(struct hdx_engine *engine) {
+  if (!uv_is_active((uv_handle_t *)&engine->pump_timer))
+    uv_timer_start(&engine->pump_timer, pump, 0, 0);
+}
+
+void hdx_engine_cancel(struct hdx_engine *engine) {
+  engine->cancelled = true;
+  hdx_engine_kick(engine);
+}
+
+void hdx_engine_release(struct hdx_engine *engine, struct hdx_block *block) {
+  hdx_block_put(&engine->pool, block);
+  hdx_engine_kick(engine);
+}
+
+uv_loop_t *hdx_engine_loop(struct hdx_engine *engine) {
+  return &engine->loop;
+}
+
+size_t hdx_engine_pending(const struct hdx_engine *engine) {
+  return engine->fetch_count;
+}
+
+enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct hdx_engine **result,
+                                struct hdx_error *error) {
+  const struct hdx_curl_api *curl = hdx_curl_api(error);
+  if (!curl)
+    return HDX_INTERNAL;
+  struct hdx_engine *engine = calloc(1, sizeof *engine);
+  if (!engine)
+    return hdx_error_memory(error, sizeof *engine);
+  engine->curl = curl;
+  engine->options = *options;
+  engine->random_state = uv_hrtime() ^ ((uint64_t)uv_os_getpid() << 32);
+  engine->rate_ns = hdx_engine_now();
+  int code = uv_loop_init(&engine->loop);
+  if (code != 0) {
+    free(engine);
+    return hdx_error_set(error, HDX_INTERNAL, "the event loop does not start: %s", uv_strerror(code));
+  }
+  uv_timer_t *timers[] = {&engine->curl_timer, &engine->pump_timer, &engine->sweep_timer};
+  for (size_t i = 0; i < 3; i++) {
+    uv_timer_init(&engine->loop, timers[i]);
+    timers[i]->data = engine;
+  }
+  /* Three quarters of the budget hold bytes on their way; the rest is for rows, encoders and libcurl's buffers. */
+  hdx_block_pool_init(&engine->pool, (size_t)(options->memory_bytes * 3 / 4 / HDX_BLOCK_BYTES));
+  enum hdx_status status = hdx_sockets_open(engine, error);
+  if (status != HDX_OK) {
+    hdx_engine_close(engine);
+    return status;
+  }
+  *result = engine;
+  return HDX_OK;
+}
+
+void hdx_engine_close(struct hdx_engine *engine) {
+  if (!engine)
+    return;
+  engine->cancelled = true;
+  cancel_all(engine);
+  for (unsigned i = 0; i < engine->idle_count; i++)
+    engine->curl->easy_cleanup(engine->idle[i]);
+  hdx_sockets_close(engine);
+  uv_close((uv_handle_t *)&engine->curl_timer, NULL);
+  uv_close((uv_handle_t *)&engine->pump_timer, NULL);
+  uv_close((uv_handle_t *)&engine->sweep_timer, NULL);
+  uv_run(&engine->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&engine->loop);
+  while (engine->hosts) {
+    struct hdx_host *next = engine->hosts->next;
+    hdx_host_free(engine->hosts);
+    engine->hosts = next;
+  }
+  hdx_block_pool_deinit(&engine->pool);
+  free(engine);
+}
+
+void hdx_engine_totals(const struct hdx_engine *engine, struct hdx_engine_totals *totals) {
+  *totals = (struct hdx_engine_totals){.requests = engine->requests,
+                                       .connections = engine->connections,
+                                       .bytes = engine->bytes,
+                                       .retries = engine->retries,
+                                       .active = engine->active.count + engine->files_active};
+  for (const struct hdx_host *host = engine->hosts; host; host = host->next)
+    totals->throttled += host->throttles;
+}
+
+static struct hdx_latency latency(const struct hdx_histogram *histogram) {
+  return (struct hdx_latency){hdx_histogram_ms(histogram, 0.5), hdx_histogram_ms(histogram, 0.9),
+                              hdx_histogram_ms(histogram, 0.99)};
+}
+
+enum hdx_status hdx_engine_hosts(const struct hdx_engine *engine, struct hdx_host_stats **hosts, size_t *count,
+                                 struct hdx_error *error) {
+  size_t n = 0;
+  for (const struct hdx_host *host = engine->hosts; host; host = host->next)
+    n++;
+  struct hdx_host_stats *list = calloc(n ? n : 1, sizeof *list);
+  if (!list)
+    return hdx_error_memory(error, n * sizeof *list);
+  n = 0;
+  for (const struct hdx_host *host = engine->hosts; host; host = host->next)
+    list[n++] = (struct hdx_host_stats){.host = host->name,
+                                        .requests = host->requests,
+                                        .connections = host->connections,
+                                        .bytes = host->bytes,
+                                        .retries = host->retries,
+                                        .first_byte = latency(&host->first_byte),
+                                        .total = latency(&host->total)};
+  *hosts = list;
+  *count = n;
+  return HDX_OK;
+}

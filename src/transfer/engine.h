@@ -1,0 +1,149 @@
+/* The inside of the engine, for the files of this folder only.
+ *
+ *   engine.c    queue, pump, timers, opening and closing
+ *   socket.c    libcurl's sockets on libuv's loop
+ *   attempt.c   one HTTP request: from options to outcome
+ *   fetch.c     one object: its parts, their order, what follows from an attempt's outcome
+ *   file.c      file:// objects
+ *
+ *   fetch ──has── parts, in order of offset: the first that is not finished is the head
+ *   part:  QUEUED ─pump→ ACTIVE ─outcome→ DONE
+ *            ↑─────── WAITING ←──retry──┘
+ *
+ * The head hands its blocks out at once; parts behind it run ahead and keep theirs, which they have reserved, until
+ * they become the head. So the head never waits for memory that only its own progress could free. */
+#ifndef HDX_TRANSFER_ENGINE_H
+#define HDX_TRANSFER_ENGINE_H
+
+#include "base/error.h"
+#include "base/url.h"
+#include "transfer/curl_api.h"
+#include "transfer/fetch.h"
+#include "transfer/head.h"
+#include "transfer/host.h"
+#include "transfer/part_list.h"
+#include "transfer/retry.h"
+
+struct hdx_socket;
+
+enum hdx_part_state { HDX_PART_QUEUED, HDX_PART_ACTIVE, HDX_PART_WAITING };
+
+/* Why a callback ended an attempt. */
+enum hdx_refusal {
+  HDX_REFUSAL_NONE,
+  HDX_REFUSAL_RETRY,   /* a wrong answer that may pass */
+  HDX_REFUSAL_CHANGED, /* the object is another now */
+  HDX_REFUSAL_WHOLE,   /* ranges do not work: fetch it whole */
+  HDX_REFUSAL_FINAL
+};
+
+struct hdx_part {
+  struct hdx_fetch *fetch;
+  struct hdx_part *sibling;   /* the part behind this one in the object */
+  struct hdx_part_list *list; /* the one list that it is in */
+  struct hdx_part *next, *prev;
+  enum hdx_part_state state;
+  uint64_t from, to; /* bytes of the object; to is UINT64_MAX where the size is not known */
+  uint64_t received; /* of them, all attempts together */
+  unsigned attempts; /* since the last progress worth the name */
+  uint64_t first_attempt_ns, due_ns;
+  struct hdx_block *block;               /* being filled */
+  struct hdx_block *ready, **ready_last; /* full, kept until this part is the head */
+  size_t reserved;                       /* blocks spoken for */
+
+  /* of the attempt under way */
+  CURL *easy;
+  struct curl_slist *headers;
+  struct hdx_head head;
+  bool accepted; /* the head was looked at */
+  bool paused;
+  uint64_t progress_ns; /* when bytes last came */
+  uint64_t attempt_bytes;
+  enum hdx_refusal refusal;
+  struct hdx_error refused;
+  char curl_error[CURL_ERROR_SIZE];
+};
+
+struct hdx_fetch {
+  struct hdx_engine *engine;
+  struct hdx_fetch *next, *prev;
+  struct hdx_fetch_request request; /* url and etag are its own copies */
+  char *url;                        /* where it is now, after redirects */
+  struct hdx_host *host;
+  struct hdx_part *parts; /* those that are not finished, by offset */
+  uint64_t size, planned; /* of the object; up to where parts were made */
+  uint64_t bytes;         /* handed out since the last begin */
+  unsigned redirects, restarts, attempts;
+  bool begun, whole; /* whole: no ranges */
+  char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
+  struct hdx_file *file; /* of a file:// object */
+};
+
+struct hdx_engine {
+  const struct hdx_curl_api *curl;
+  struct hdx_engine_options options;
+  uv_loop_t loop;
+  uv_timer_t curl_timer;  /* libcurl's time-outs */
+  uv_timer_t pump_timer;  /* fires at once: something may begin */
+  uv_timer_t sweep_timer; /* stalls, waits that are over, the rate limit; runs while anything is under way */
+  CURLM *multi;
+  struct hdx_socket **sockets; /* by file descriptor */
+  size_t socket_count;
+  int sockets_open; /* until libuv has let go of them */
+  struct hdx_block_pool pool;
+  struct hdx_host *hosts;
+  struct hdx_fetch *fetches;
+  size_t fetch_count;
+  struct hdx_part_list active, waiting;
+  unsigned paused_count;
+  struct hdx_file *files_first, *files_last; /* not yet begun */
+  unsigned files_active;
+  CURL *idle[64]; /* easy handles to be used again */
+  unsigned idle_count;
+  double rate_tokens; /* bytes that may come now */
+  uint64_t rate_ns, random_state;
+  uint64_t requests, connections, bytes, retries;
+  bool cancelled;
+};
+
+/* engine.c */
+uint64_t hdx_engine_now(void);
+/* Has the pump run on the loop's next turn. */
+void hdx_engine_kick(struct hdx_engine *engine);
+/* The host of a URL, new or known; NULL if out of memory. */
+struct hdx_host *hdx_engine_host(struct hdx_engine *engine, const struct hdx_url *url);
+/* Whether `size` more bytes may come now; counts them if so. */
+bool hdx_engine_rate(struct hdx_engine *engine, size_t size);
+
+/* socket.c */
+enum hdx_status hdx_sockets_open(struct hdx_engine *engine, struct hdx_error *error);
+void hdx_sockets_close(struct hdx_engine *engine);
+/* Has the connections of a part's transfer opened and closed by this engine. */
+void hdx_sockets_adopt(struct hdx_part *part);
+
+/* attempt.c */
+enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error);
+/* Takes the transfer out of libcurl and counts it; what was received stays. */
+void hdx_attempt_end(struct hdx_part *part);
+/* Lets a paused transfer go on. */
+void hdx_attempt_resume(struct hdx_part *part);
+
+/* fetch.c */
+/* An attempt has ended, or could not begin: what follows. */
+void hdx_fetch_outcome(struct hdx_part *part, CURLcode code);
+/* No byte came for too long. */
+void hdx_fetch_stalled(struct hdx_part *part);
+/* Looks at the head of the response: sets refusal if the answer is not what was asked for. */
+void hdx_fetch_accept(struct hdx_part *part);
+/* A block is full: hands it out or keeps it. */
+void hdx_fetch_block(struct hdx_part *part);
+/* Ends a fetch: frees what it has and calls done. */
+void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
+                        const char *message);
+
+/* file.c */
+enum hdx_status hdx_file_queue(struct hdx_fetch *fetch, struct hdx_error *error);
+void hdx_files_pump(struct hdx_engine *engine);
+void hdx_file_free(struct hdx_file *file);
+
+#endif

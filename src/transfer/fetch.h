@@ -1,0 +1,94 @@
+/* The engine: fetches many objects at once over HTTP(S), or from files, and hands out their bytes in order.
+ *
+ * One libuv loop, on the thread that runs it; libcurl's multi interface on its sockets. An object is asked for in
+ * ranges: the first request asks for the first part and learns size and entity tag; what is larger goes on with
+ * concurrent ranges, each guarded by If-Match. Bytes arrive in blocks of a pool of fixed size. Attempts that fail in a
+ * way that may pass are repeated from the byte where they broke off.
+ *
+ * Promises
+ *   1. Each accepted request is completed exactly once, on the loop thread, never from inside hdx_fetch.
+ *   2. Blocks come in order and without gaps; the bytes of all blocks since the last `begin` are the object.
+ *   3. Never more than the stated requests in flight, over all and for one host; a host that answers 429 or 503 gets
+ *      half as many, and none before its Retry-After.
+ *   4. No redirect to a file, to a link-local address, or from https to http; at most five.
+ *
+ * Sources: RFC 9110 (ranges, conditions, Retry-After), libcurl's multi_socket and libuv's poll documentation. */
+#ifndef HDX_TRANSFER_FETCH_H
+#define HDX_TRANSFER_FETCH_H
+
+#include "base/log.h"
+#include "transfer/block.h"
+
+#include <uv.h>
+
+#define HDX_REDIRECTS_MAX 5
+
+struct hdx_engine;
+
+struct hdx_engine_options {
+  uint32_t jobs, connections_per_host, retries;
+  uint64_t part_bytes, memory_bytes, rate_bytes;
+  uint64_t retry_ms_max, stall_ms_max, connect_ms_max;
+  const char *ca_file; /* or NULL */
+  const struct hdx_log *log;
+};
+
+enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct hdx_engine **engine,
+                                struct hdx_error *error);
+/* Nothing may be under way. NULL is allowed. */
+void hdx_engine_close(struct hdx_engine *engine);
+
+/* The loop, which the caller runs. */
+uv_loop_t *hdx_engine_loop(struct hdx_engine *engine);
+
+/* What is known of an object when its bytes begin to come. Texts live during the call. */
+struct hdx_fetch_head {
+  uint64_t size;                    /* UINT64_MAX: not stated */
+  const char *etag, *last_modified; /* "" if not stated */
+};
+
+struct hdx_fetch_result {
+  enum hdx_status status; /* OK also where not modified */
+  bool not_modified;
+  long http_status;  /* of the answer that settled it; 0 if there was none (files, no connection) */
+  uint64_t bytes;    /* handed out since the last begin */
+  unsigned attempts; /* requests made */
+  const char *etag, *last_modified;
+  const char *message; /* "" if all is well; names the URL */
+};
+
+struct hdx_fetch_request {
+  const char *url;    /* http, https or file; copied */
+  const char *etag;   /* If-None-Match; NULL: none; copied */
+  uint64_t bytes_max; /* a larger object fails with LIMIT */
+  /* The bytes begin, or begin anew (what was handed out before is void). May be NULL. Called from within libcurl: it
+   * may note things and hand blocks on, but must not call the engine. The same for block. */
+  void (*begin)(void *user, const struct hdx_fetch_head *head);
+  /* Owns the block from then on; gives it back with hdx_engine_release. */
+  void (*block)(void *user, struct hdx_block *block);
+  void (*done)(void *user, const struct hdx_fetch_result *result);
+  void *user;
+};
+
+/* Queues a request. MEMORY; USAGE: the URL is none. */
+enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error);
+
+/* Puts a block back into the pool. */
+void hdx_engine_release(struct hdx_engine *engine, struct hdx_block *block);
+
+/* Ends all that is under way with INTERRUPTED, from the loop's next turn on; later requests end so too. */
+void hdx_engine_cancel(struct hdx_engine *engine);
+
+/* Requests queued or in flight. */
+size_t hdx_engine_pending(const struct hdx_engine *engine);
+
+struct hdx_engine_totals {
+  uint64_t requests, connections, bytes, retries, throttled, active;
+};
+void hdx_engine_totals(const struct hdx_engine *engine, struct hdx_engine_totals *totals);
+
+/* Statistics by host; *hosts (an array that the caller frees) points into the engine. MEMORY. */
+enum hdx_status hdx_engine_hosts(const struct hdx_engine *engine, struct hdx_host_stats **hosts, size_t *count,
+                                 struct hdx_error *error);
+
+#endif

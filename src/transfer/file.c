@@ -1,0 +1,154 @@
+/* file:// objects: read block by block, whole and in order, a block of each open file a turn of the loop.
+ *
+ * They are read on the loop's thread: a local copy is read at the speed of the page cache or of the disk's read-ahead,
+ * and its reader has no connections to keep alive meanwhile. The entity tag of a file is made of what a change shows
+ * in: inode, size and time of the last modification. */
+#include "transfer/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILES_OPEN_MAX = 8 };
+
+struct hdx_file {
+  struct hdx_fetch *fetch;
+  struct hdx_file *next;
+  char *path;
+  int fd;
+  uint64_t size, offset;
+};
+
+void hdx_file_free(struct hdx_file *file) {
+  struct hdx_engine *engine = file->fetch->engine;
+  struct hdx_file *last = NULL;
+  for (struct hdx_file **at = &engine->files_first; *at;) {
+    if (*at == file)
+      *at = file->next;
+    else
+      last = *at, at = &last->next;
+  }
+  engine->files_last = last;
+  if (file->fd >= 0) {
+    close(file->fd);
+    engine->files_active--;
+  }
+  free(file->path);
+  free(file);
+}
+
+enum hdx_status hdx_file_queue(struct hdx_fetch *fetch, struct hdx_error *error) {
+  struct hdx_engine *engine = fetch->engine;
+  struct hdx_url url;
+  struct hdx_buffer path;
+  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
+  enum hdx_status status = hdx_url_parse(hdx_text_of(fetch->url), &url, error);
+  if (status == HDX_OK && (!hdx_url_decode(&path, url.path) || memchr(path.data, 0, path.size)))
+    status = hdx_error_set(error, HDX_USAGE, "%s: not the URL of a file", fetch->url);
+  struct hdx_file *file = status == HDX_OK ? calloc(1, sizeof *file) : NULL;
+  if (file)
+    file->path = strdup(hdx_buffer_string(&path));
+  hdx_buffer_deinit(&path);
+  if (status != HDX_OK)
+    return status;
+  if (!file || !file->path) {
+    free(file);
+    return hdx_error_memory(error, sizeof *file);
+  }
+  file->fetch = fetch;
+  file->fd = -1;
+  fetch->file = file;
+  *(engine->files_last ? &engine->files_last->next : &engine->files_first) = file;
+  engine->files_last = file;
+  return HDX_OK;
+}
+
+static void fail(struct hdx_file *file, const char *verb, int code) {
+  char text[HDX_ERROR_TEXT_MAX];
+  enum hdx_status status = code == ENOENT || code == ENOTDIR ? HDX_NOT_FOUND
+                           : code == EACCES || code == EPERM ? HDX_DENIED
+                                                             : HDX_IO;
+  snprintf(text, sizeof text, "%s: %s: %s", file->fetch->url, verb, strerror(code));
+  hdx_fetch_complete(file->fetch, status, false, 0, text);
+}
+
+/* False if the fetch has ended. */
+static bool open_file(struct hdx_file *file) {
+  struct hdx_fetch *fetch = file->fetch;
+  struct stat info;
+  /* O_NONBLOCK: a pipe of that name must not hold the loop. */
+  file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file->fd < 0) {
+    fail(file, "open", errno);
+    return false;
+  }
+  fetch->engine->files_active++;
+  if (fstat(file->fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    fail(file, "not a regular file", S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
+    return false;
+  }
+  file->size = (uint64_t)info.st_size;
+  fetch->attempts = 1;
+  snprintf(fetch->etag, sizeof fetch->etag, "\"%llx-%llx-%llx.%09ld\"", (unsigned long long)info.st_ino,
+           (unsigned long long)info.st_size, (unsigned long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  if (fetch->request.etag && strcmp(fetch->request.etag, fetch->etag) == 0) {
+    hdx_fetch_complete(fetch, HDX_OK, true, 0, "");
+    return false;
+  }
+  if (file->size > fetch->request.bytes_max) {
+    char text[HDX_ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: larger than the limit", fetch->url);
+    hdx_fetch_complete(fetch, HDX_LIMIT, false, 0, text);
+    return false;
+  }
+  posix_fadvise(file->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  if (fetch->request.begin)
+    fetch->request.begin(fetch->request.user, &(struct hdx_fetch_head){file->size, fetch->etag, ""});
+  return true;
+}
+
+/* False if there is no block to read into: one that is given back wakes the pump. */
+static bool read_block(struct hdx_file *file) {
+  struct hdx_fetch *fetch = file->fetch;
+  struct hdx_engine *engine = fetch->engine;
+  struct hdx_block *block = hdx_block_take(&engine->pool, false);
+  if (!block)
+    return false;
+  ssize_t size = pread(file->fd, block->data, HDX_BLOCK_BYTES, (off_t)file->offset);
+  if (size > 0) {
+    block->size = (size_t)size;
+    file->offset += (uint64_t)size;
+    fetch->bytes += (uint64_t)size;
+    engine->bytes += (uint64_t)size;
+    fetch->request.block(fetch->request.user, block);
+    return true;
+  }
+  hdx_block_put(&engine->pool, block);
+  if (size < 0) {
+    fail(file, "read", errno);
+  } else if (file->offset != file->size) {
+    char text[HDX_ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: the file changed while it was read", fetch->url);
+    hdx_fetch_complete(fetch, HDX_INTEGRITY, false, 0, text);
+  } else {
+    hdx_fetch_complete(fetch, HDX_OK, false, 0, "");
+  }
+  return true;
+}
+
+void hdx_files_pump(struct hdx_engine *engine) {
+  unsigned turn = 0;
+  bool progress = false;
+  for (struct hdx_file *file = engine->files_first, *next; file && turn < FILES_OPEN_MAX; file = next, turn++) {
+    next = file->next;
+    if (file->fd < 0 && !open_file(file))
+      progress = true;
+    else
+      progress |= read_block(file);
+  }
+  if (progress)
+    hdx_engine_kick(engine);
+}

@@ -1,0 +1,31 @@
+/* The head of an HTTP response: the few fields that a download needs. Pure. Source: RFC 9110, RFC 9112. */
+#ifndef HDX_TRANSFER_HEAD_H
+#define HDX_TRANSFER_HEAD_H
+
+#include "base/text.h"
+
+#define HDX_ETAG_BYTES_MAX 256 /* a longer entity tag is taken for none */
+#define HDX_DATE_BYTES_MAX 64
+#define HDX_SIZE_UNKNOWN UINT64_MAX
+
+struct hdx_head {
+  long status;
+  char etag[HDX_ETAG_BYTES_MAX]; /* as sent, with quotes and W/; "" if none */
+  char last_modified[HDX_DATE_BYTES_MAX];
+  char retry_after[HDX_DATE_BYTES_MAX];
+  uint64_t length;                               /* Content-Length, or unknown */
+  bool has_range;                                /* a well-formed Content-Range: bytes first-last/total */
+  bool bad_range;                                /* a malformed one */
+  uint64_t range_first, range_last, range_total; /* last included; total may be unknown */
+};
+
+void hdx_head_init(struct hdx_head *head);
+
+/* Takes one line of the head as received; a status line begins the head anew (after 100 Continue or a proxy's answer).
+ * Fields that are malformed are left out. */
+void hdx_head_line(struct hdx_head *head, struct hdx_text line);
+
+/* Whether the entity tag is one that If-Match can hold on to (present and not weak). */
+bool hdx_head_strong(const char *etag);
+
+#endif

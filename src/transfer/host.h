@@ -1,0 +1,48 @@
+/* What is known of one server (scheme, host and port): how many requests it is given at once, when it asked for a
+ * pause, and what it has done so far. Pure but for memory.
+ *
+ * How many at once: more requests in flight only help while they hide latency; beyond that each costs more. So a host
+ * begins with a few and is given twice as many whenever the last doubling raised its throughput by an eighth at least.
+ * A 429 or 503 halves the number; each later round without one adds one (Chiu and Jain's additive increase,
+ * multiplicative decrease). */
+#ifndef HDX_TRANSFER_HOST_H
+#define HDX_TRANSFER_HOST_H
+
+#include "base/text.h"
+#include "transfer/histogram.h"
+#include "transfer/part_list.h"
+
+enum { HDX_HOST_START = 48 };
+
+struct hdx_host {
+  struct hdx_host *next;
+  char *name;                 /* "https://host:port" */
+  struct hdx_part_list begun; /* queued parts of objects that have begun */
+  struct hdx_part_list fresh; /* queued first parts */
+  unsigned active, limit, limit_max;
+  bool growing; /* doubling still pays */
+  bool throttled_once;
+  uint64_t round_ns, round_requests; /* the round that is measured: its beginning, its finished requests */
+  uint64_t round_bytes;
+  double round_rate;      /* of the round before the last doubling; 0: none */
+  uint64_t wait_until_ns; /* no request before */
+  uint64_t halved_ns;     /* when the limit was last halved */
+  bool answered;          /* it has sent a response at least once */
+  bool dead;              /* never reachable: its requests fail at once */
+  enum hdx_status dead_status;
+  char dead_reason[256];
+  uint64_t requests, connections, bytes, retries, throttles;
+  struct hdx_histogram first_byte, total;
+};
+
+/* `limit_max` requests at once at the most. NULL if out of memory. */
+struct hdx_host *hdx_host_new(struct hdx_text name, unsigned limit_max);
+void hdx_host_free(struct hdx_host *host);
+
+/* A request has finished at `now_ns` with `bytes` of body; `hungry`: more were waiting for their turn. */
+void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, bool hungry);
+
+/* The host answered 429 or 503 and asks for a pause of `wait_ms`. */
+void hdx_host_throttled(struct hdx_host *host, uint64_t now_ns, uint64_t wait_ms);
+
+#endif

@@ -1,0 +1,210 @@
+/* libcurl's sockets on libuv's loop.
+ *
+ * A socket stays armed when libcurl lets go of it (it may come back for the next request on that connection at once);
+ * only if it stirs while nobody wants it is it disarmed. It is closed before its file descriptor is. Sockets that
+ * libcurl makes by itself (its resolver's pair) do not tell when they are closed, so those are dropped as soon as they
+ * are let go. */
+#include "transfer/engine.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct hdx_socket {
+  uv_poll_t poll;
+  struct hdx_engine *engine;
+  curl_socket_t fd;
+  int wanted, armed; /* events of uv_poll_event */
+  bool tells;        /* opened by our callback: will be closed by our callback */
+};
+
+static void drain(struct hdx_engine *engine) {
+  CURLMsg *message;
+  int left;
+  while ((message = engine->curl->multi_info_read(engine->multi, &left))) {
+    if (message->msg != CURLMSG_DONE)
+      continue;
+    struct hdx_part *part = NULL;
+    CURLcode code = message->data.result;
+    engine->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &part);
+    hdx_fetch_outcome(part, code);
+  }
+  hdx_engine_kick(engine);
+}
+
+static void on_closed(uv_handle_t *handle) {
+  struct hdx_socket *socket = handle->data;
+  socket->engine->sockets_open--;
+  free(socket);
+}
+
+static void forget(struct hdx_engine *engine, curl_socket_t fd) {
+  struct hdx_socket *socket = (size_t)fd < engine->socket_count ? engine->sockets[fd] : NULL;
+  if (!socket)
+    return;
+  engine->sockets[fd] = NULL;
+  uv_close((uv_handle_t *)&socket->poll, on_closed);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events) {
+  struct hdx_socket *socket = poll->data;
+  struct hdx_engine *engine = socket->engine;
+  int action = 0, running;
+  if (!socket->wanted) {
+    uv_poll_stop(poll);
+    socket->armed = 0;
+    return;
+  }
+  if (status < 0)
+    action = CURL_CSELECT_ERR;
+  if (events & UV_READABLE)
+    action |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE)
+    action |= CURL_CSELECT_OUT;
+  engine->curl->multi_socket_action(engine->multi, socket->fd, action, &running);
+  drain(engine);
+}
+
+static struct hdx_socket *watch(struct hdx_engine *engine, curl_socket_t fd) {
+  if ((size_t)fd >= engine->socket_count) {
+    size_t count = (size_t)fd + 64;
+    struct hdx_socket **sockets = realloc(engine->sockets, count * sizeof *sockets);
+    if (!sockets)
+      return NULL;
+    memset(sockets + engine->socket_count, 0, (count - engine->socket_count) * sizeof *sockets);
+    engine->sockets = sockets;
+    engine->socket_count = count;
+  }
+  if (engine->sockets[fd])
+    return engine->sockets[fd];
+  struct hdx_socket *socket = calloc(1, sizeof *socket);
+  if (!socket)
+    return NULL;
+  socket->engine = engine;
+  socket->fd = fd;
+  if (uv_poll_init_socket(&engine->loop, &socket->poll, fd) != 0) {
+    free(socket);
+    return NULL;
+  }
+  socket->poll.data = socket;
+  engine->sockets_open++;
+  engine->sockets[fd] = socket;
+  return socket;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *ignored) {
+  struct hdx_engine *engine = user;
+  (void)easy, (void)ignored;
+  if (what == CURL_POLL_REMOVE) {
+    struct hdx_socket *socket = (size_t)fd < engine->socket_count ? engine->sockets[fd] : NULL;
+    if (socket && socket->tells)
+      socket->wanted = 0;
+    else
+      forget(engine, fd);
+    return 0;
+  }
+  struct hdx_socket *socket = watch(engine, fd);
+  if (!socket)
+    return -1;
+  socket->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+  if (socket->wanted != socket->armed) {
+    if (uv_poll_start(&socket->poll, socket->wanted, on_event) != 0)
+      return -1;
+    socket->armed = socket->wanted;
+  }
+  return 0;
+}
+
+static bool link_local(const struct sockaddr *address) {
+  if (address->sa_family == AF_INET) {
+    const unsigned char *bytes = (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    return bytes[0] == 169 && bytes[1] == 254;
+  }
+  if (address->sa_family == AF_INET6) {
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(six))
+      return six->s6_addr[12] == 169 && six->s6_addr[13] == 254;
+    return IN6_IS_ADDR_LINKLOCAL(six);
+  }
+  return false;
+}
+
+/* The names in a catalog are anybody's: whatever they resolve to, the machine's own metadata service is not asked. */
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  struct hdx_part *part = user;
+  if (purpose == CURLSOCKTYPE_IPCXN && link_local(&address->addr)) {
+    hdx_error_set(&part->refused, HDX_DENIED, "%s: the host has a link-local address, which is never asked",
+                  part->fetch->url);
+    part->refusal = HDX_REFUSAL_FINAL;
+    return CURL_SOCKET_BAD;
+  }
+  struct hdx_engine *engine = part->fetch->engine;
+  curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd == CURL_SOCKET_BAD)
+    return fd;
+  struct hdx_socket *socket = watch(engine, fd);
+  if (!socket) {
+    close(fd);
+    return CURL_SOCKET_BAD;
+  }
+  socket->tells = true;
+  engine->connections++;
+  part->fetch->host->connections++;
+  return fd;
+}
+
+static int on_close(void *user, curl_socket_t fd) {
+  forget(user, fd);
+  return close(fd);
+}
+
+void hdx_sockets_adopt(struct hdx_part *part) {
+  struct hdx_engine *engine = part->fetch->engine;
+  engine->curl->easy_setopt(part->easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  engine->curl->easy_setopt(part->easy, CURLOPT_OPENSOCKETDATA, part);
+  engine->curl->easy_setopt(part->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  engine->curl->easy_setopt(part->easy, CURLOPT_CLOSESOCKETDATA, engine);
+}
+
+static void on_timer(uv_timer_t *timer) {
+  struct hdx_engine *engine = timer->data;
+  int running;
+  engine->curl->multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  drain(engine);
+}
+
+static int on_timeout(CURLM *multi, long timeout_ms, void *user) {
+  struct hdx_engine *engine = user;
+  (void)multi;
+  if (timeout_ms < 0)
+    uv_timer_stop(&engine->curl_timer);
+  else
+    uv_timer_start(&engine->curl_timer, on_timer, (uint64_t)timeout_ms, 0);
+  return 0;
+}
+
+enum hdx_status hdx_sockets_open(struct hdx_engine *engine, struct hdx_error *error) {
+  const struct hdx_curl_api *curl = engine->curl;
+  engine->multi = curl->multi_init();
+  if (!engine->multi)
+    return hdx_error_memory(error, 0);
+  curl->multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl->multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
+  curl->multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+  curl->multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
+  curl->multi_setopt(engine->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+  /* Below the number in flight, libcurl would close a connection for every request that ends. */
+  curl->multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)engine->options.jobs + 16);
+  return HDX_OK;
+}
+
+void hdx_sockets_close(struct hdx_engine *engine) {
+  if (engine->multi)
+    engine->curl->multi_cleanup(engine->multi);
+  for (size_t fd = 0; fd < engine->socket_count; fd++)
+    forget(engine, (curl_socket_t)fd);
+  while (engine->sockets_open > 0)
+    uv_run(&engine->loop, UV_RUN_ONCE);
+  free(engine->sockets);
+}
