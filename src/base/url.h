@@ -34,4 +34,19 @@ bool hdx_url_decode(struct hdx_buffer *out, struct hdx_text text);
  * address (AWS's general purpose bucket naming rules). */
 bool hdx_url_bucket_name(struct hdx_text name);
 
+/* Appends a URL or a part of one as written, but for the bytes that no URL may have (controls, blanks, non-ASCII,
+ * "<>\\^`{|}, a % without two hexadecimal digits) and those of `also`: these percent-encoded. */
+void hdx_url_mend(struct hdx_buffer *out, struct hdx_text text, const char *also);
+
+/* Whether a URL's host is written as a link-local address (169.254.0.0/16 in any spelling that inet_aton reads,
+ * [fe80::]/10, EC2's [fd00:ec2::]/32, or such an IPv4 address inside an IPv6 one): there clouds hand out credentials.
+ * Names are not resolved. */
+bool hdx_url_link_local(struct hdx_text host);
+
+/* "http", "https", "file" or "s3". */
+const char *hdx_url_scheme_name(enum hdx_scheme scheme);
+
+/* The text as messages may show it: user, password and query left out, control bytes replaced, cut. Returns `out`. */
+const char *hdx_url_quote(struct hdx_text text, char *out, size_t size);
+
 #endif
