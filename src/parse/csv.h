@@ -4,6 +4,20 @@
  * columns are views into the chunk (or into the scanner, for a line that was cut), so nothing is copied. Bad rows are
  * data: counted, sampled, never handed out. The dialect (header, quotes, columns) is found by looking at the file.
  *
+ *   line    ends with LF or CR LF, always: a quote never carries a field over a newline, as no index file has any.
+ *           Blank lines, lines that begin with # and repeated header lines are no rows.
+ *   header  the last line before the first row that begins with # and has columns, or the first one that has words
+ *           where a row has times. Names are kept for the extra columns; position decides for the others.
+ *   row     start, stop, key, size, extra columns; or start, key, size, extra columns (no_stop). The first row that can
+ *           be read decides which, and with the header how many extra columns there are. Missing extra columns are
+ *           empty; surplus fields make a bad row, unless they are empty.
+ *   field   blanks around it are dropped. Quoted with " or ' it may hold commas, blanks and doubled quotes (RFC 4180).
+ *           Mended: a quote that nothing closes before a comma or the line's end is dropped and the field ends at the
+ *           next comma; a lone quote behind a field of a file with such quotes is dropped; typographic quotes around a
+ *           field are dropped (they protect no comma).
+ *   bad     a start that is no time or out of range, a stop that is no time (one out of range is saturated), an empty
+ *           key, a size that is neither digits nor empty (decimals are cut), a NUL byte, too long a line.
+ *
  * Pure: no input or output, no thread of its own; one thread at a time. */
 #ifndef HDX_PARSE_CSV_H
 #define HDX_PARSE_CSV_H
@@ -21,7 +35,7 @@ struct hdx_csv_dialect {
   bool header;  /* a header line was there */
   bool no_stop; /* no stop column (specification below 0.5): stops are HDX_TIME_NONE */
   bool bom, crlf;
-  char quote;         /* 0, '"' or '\'': the first quote seen */
+  char quote;         /* 0, '"' or '\'': the first quote seen around a field */
   size_t extra_count; /* columns behind filesize */
   struct hdx_text
       extra_names[HDX_CSV_EXTRA_MAX]; /* from the header, else "checksum", "checksum_algorithm" (positions 5
@@ -43,8 +57,9 @@ struct hdx_csv_bad_row {
 
 struct hdx_csv_result {
   uint64_t rows, bad_rows, lines, bytes;
-  uint64_t mended;     /* times repaired with a warning (separators, leap seconds, saturated stops) */
+  uint64_t mended;     /* times and quotes repaired with a warning (separators, leap seconds, saturated stops) */
   uint64_t decimals;   /* sizes with a decimal point, cut */
+  uint64_t reversed;   /* rows whose stop is before their start; handed out as published */
   int time_digits;     /* 0, 3, 6 or 9: the most that any time needs */
   bool unsorted;       /* a start before the one of the row above */
   int64_t first, last; /* least and greatest start; HDX_TIME_NONE without rows */

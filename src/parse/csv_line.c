@@ -1,0 +1,388 @@
+/* One line read with care: fields, header, layout, values. Every dialect is handled here and nowhere else; the kernels
+ * only take a short cut for rows whose fields need no thought. */
+#include "parse/csv_scan.h"
+
+#include "base/time.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fields {
+  size_t count; /* may be one more than there is room for: too many */
+  size_t mended;
+  struct hdx_text at[HDX_CSV_COLUMNS_MAX + 1];
+};
+
+/* What reading a line brought so far. */
+struct row {
+  int64_t start, stop, size;
+  struct hdx_text key;
+  uint64_t mended, decimals;
+  int digits;
+};
+
+static bool blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* The length of a typographic quote (U+2018, U+2019, U+201C, U+201D) at p, or 0. */
+static size_t typographic(const char *p, size_t size) {
+  return size >= 3 && p[0] == '\xe2' && p[1] == '\x80' &&
+                 (p[2] == '\x98' || p[2] == '\x99' || p[2] == '\x9c' || p[2] == '\x9d')
+             ? 3
+             : 0;
+}
+
+void hdx_csv_bad(struct hdx_csv *csv, uint64_t at, const char *reason, struct hdx_text found) {
+  csv->result.bad_rows++;
+  if (csv->result.sample_count == HDX_CSV_SAMPLE_MAX)
+    return;
+  struct hdx_csv_bad_row *bad = &csv->result.samples[csv->result.sample_count++];
+  bad->line = csv->result.lines;
+  bad->byte = at;
+  char shown[40];
+  size_t size = found.size < sizeof shown ? found.size : sizeof shown;
+  while (size < found.size && size > 0 && ((unsigned char)found.data[size] & 0xc0) == 0x80)
+    size--; /* not within a character */
+  for (size_t i = 0; i < size; i++)
+    shown[i] = (unsigned char)found.data[i] < ' ' || found.data[i] == 0x7f ? '?' : found.data[i];
+  if (found.data)
+    snprintf(bad->reason, sizeof bad->reason, "%s '%.*s%s'", reason, (int)size, shown, size < found.size ? "…" : "");
+  else
+    snprintf(bad->reason, sizeof bad->reason, "%s", reason);
+}
+
+/* Copies a quoted field without its doubled quotes; the line limit bounds what is needed. */
+static bool unescape(struct hdx_csv *csv, struct hdx_text *field, char quote) {
+  if (!csv->scratch && !(csv->scratch = malloc(HDX_CSV_LINE_BYTES_MAX)))
+    return false;
+  char *to = csv->scratch + csv->scratch_used;
+  size_t size = 0;
+  for (size_t i = 0; i < field->size; i++) {
+    to[size++] = field->data[i];
+    i += field->data[i] == quote;
+  }
+  csv->scratch_used += size;
+  *field = (struct hdx_text){to, size};
+  return true;
+}
+
+/* Reads a field that begins with a quote at p. Returns where the field ends (at a comma or `end`), or NULL if no quote
+ * closes it there; *doubled says that there are quotes to be undoubled. */
+static const char *quoted(const char *p, const char *end, struct hdx_text *field, bool *doubled) {
+  const char *close = p + 1;
+  while ((close = memchr(close, *p, (size_t)(end - close)))) {
+    if (close + 1 == end || close[1] != *p)
+      break;
+    *doubled = true;
+    close += 2;
+  }
+  if (!close)
+    return NULL;
+  *field = (struct hdx_text){p + 1, (size_t)(close - p - 1)};
+  const char *next = close + 1;
+  while (next < end && blank(*next))
+    next++;
+  return next == end || *next == ',' ? next : NULL;
+}
+
+static struct hdx_text without_last_quote(struct hdx_text field, char quote, size_t *mended) {
+  if (quote && field.size && field.data[field.size - 1] == quote) {
+    field.size--;
+    *mended += 1;
+  }
+  return field;
+}
+
+/* The text up to the next comma. `opened`: the quote before it, which nothing closes. */
+static const char *plain(struct hdx_csv *csv, const char *p, const char *end, char opened, struct hdx_text *field,
+                         size_t *mended) {
+  const char *comma = memchr(p, ',', (size_t)(end - p));
+  const char *next = comma ? comma : end;
+  struct hdx_text text = hdx_text_trim((struct hdx_text){p, (size_t)(next - p)});
+  if (opened) {
+    size_t ignored = 0;
+    *mended += 1;
+    *field = without_last_quote(text, opened, &ignored);
+    return next;
+  }
+  size_t open = typographic(text.data, text.size);
+  if (open && text.size >= 2 * open && typographic(text.data + text.size - open, open)) {
+    *mended += 1;
+    *field = hdx_text_sub(text, open, text.size - open);
+    return next;
+  }
+  *field = without_last_quote(text, csv->dialect.quote, mended);
+  return next;
+}
+
+/* False if out of memory. */
+static bool split(struct hdx_csv *csv, struct hdx_text line, struct fields *fields) {
+  const char *p = line.data, *end = line.data + line.size;
+  fields->count = fields->mended = 0;
+  for (;;) {
+    struct hdx_text *field = &fields->at[fields->count++];
+    while (p < end && blank(*p))
+      p++;
+    const char *next = NULL;
+    char quote = 0;
+    if (p < end && (*p == '"' || *p == '\'')) {
+      bool doubled = false;
+      quote = *p;
+      csv->dialect.quote = csv->dialect.quote ? csv->dialect.quote : quote;
+      next = quoted(p, end, field, &doubled);
+      if (next && doubled && !unescape(csv, field, quote))
+        return false;
+      p++;
+    }
+    if (!next)
+      next = plain(csv, p, end, quote, field, &fields->mended);
+    if (next == end || fields->count == sizeof fields->at / sizeof *fields->at)
+      return true;
+    p = next + 1;
+  }
+}
+
+/* Digits, perhaps with decimals that are cut (the writer's arithmetic, not half a byte); empty is -1. */
+static bool read_size(struct hdx_text text, int64_t *size, uint64_t *decimals) {
+  text = hdx_text_trim(text);
+  const char *point = text.size ? memchr(text.data, '.', text.size) : NULL;
+  uint64_t value, ignored;
+  *size = -1;
+  if (text.size == 0)
+    return true;
+  size_t whole = point ? (size_t)(point - text.data) : text.size;
+  if (!hdx_text_to_u64(hdx_text_sub(text, 0, whole), INT64_MAX, &value))
+    return false;
+  for (size_t i = whole + 1; i < text.size; i++)
+    if (!hdx_text_to_u64(hdx_text_sub(text, i, i + 1), 9, &ignored))
+      return false;
+  *decimals += point != NULL;
+  *size = (int64_t)value;
+  return true;
+}
+
+static enum hdx_time_note read_time(struct hdx_text text, int64_t *time_ns, struct row *row) {
+  int digits = 0;
+  size_t at;
+  enum hdx_time_note note = hdx_time_read(hdx_text_trim(text), true, time_ns, &digits, &at);
+  row->mended += note != HDX_TIME_EXACT;
+  row->digits = digits > row->digits ? digits : row->digits;
+  return note;
+}
+
+static bool is_time(struct hdx_text text) {
+  struct row ignored = {0};
+  int64_t time_ns;
+  return read_time(text, &time_ns, &ignored) < HDX_TIME_OFFSET;
+}
+
+/* The reason if the values of a row cannot be read, with the field that it is about; else NULL. */
+static const char *read_row(const struct fields *fields, bool no_stop, struct row *row, struct hdx_text *found) {
+  const struct hdx_text *field = fields->at;
+  *row = (struct row){.stop = HDX_TIME_NONE, .mended = fields->mended};
+  *found = *field;
+  switch (read_time(*field++, &row->start, row)) {
+  case HDX_TIME_MALFORMED:
+    return "start: expected a time, found";
+  case HDX_TIME_OFFSET:
+    return "start: expected a time in UTC, found";
+  case HDX_TIME_SATURATED_EARLY:
+  case HDX_TIME_SATURATED_LATE:
+    return "start: expected a time of 1678 to 2261, found";
+  default:
+    break;
+  }
+  if (!no_stop) {
+    *found = *field;
+    enum hdx_time_note note = read_time(*field++, &row->stop, row);
+    if (note == HDX_TIME_MALFORMED)
+      return "stop: expected a time, found";
+    if (note == HDX_TIME_OFFSET)
+      return "stop: expected a time in UTC, found";
+  }
+  *found = row->key = *field++;
+  if (row->key.size == 0)
+    return "datakey: expected a location, found";
+  *found = *field;
+  if (!read_size(*field, &row->size, &row->decimals))
+    return "filesize: expected an integer, found";
+  return NULL;
+}
+
+static bool is_one_of(struct hdx_text text, const char *const *words, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (hdx_text_equal_nocase(text, hdx_text_of(words[i])))
+      return true;
+  return false;
+}
+
+/* A header has words where a row has times, a location and a size. */
+static bool is_header(const struct fields *fields) {
+  if (fields->count < 3 || hdx_text_equal_nocase(fields->at[0], HDX_TEXT("static")))
+    return false;
+  for (size_t i = 0; i < fields->count && i < 4; i++) {
+    struct hdx_text field = fields->at[i];
+    if ((i < 3 && field.size == 0) || (field.size && field.data[0] >= '0' && field.data[0] <= '9') ||
+        (field.size && memmem(field.data, field.size, "://", 3)))
+      return false;
+  }
+  return true;
+}
+
+static bool header_lacks_stop(const struct fields *fields) {
+  static const char *const stops[] = {"stop", "stopdate", "stop_date", "end", "enddate", "end_date"};
+  static const char *const keys[] = {"key", "datakey", "file", "filename", "url", "uri"};
+  struct hdx_text second = fields->at[1];
+  return fields->count == 3 ? !is_one_of(second, stops, sizeof stops / sizeof *stops)
+                            : is_one_of(second, keys, sizeof keys / sizeof *keys);
+}
+
+static enum hdx_status name_extras(struct hdx_csv *csv, const struct fields *header, size_t from, size_t count,
+                                   struct hdx_error *error) {
+  for (size_t i = from; i < count; i++) {
+    char made[32];
+    snprintf(made, sizeof made, "column%zu", i + 5);
+    struct hdx_text name = i == 0 ? HDX_TEXT("checksum") : i == 1 ? HDX_TEXT("checksum_algorithm") : hdx_text_of(made);
+    if (header && header->at[header->count - count + i].size)
+      name = header->at[header->count - count + i];
+    csv->dialect.extra_names[i] = hdx_arena_copy(&csv->names, name);
+    if (!csv->dialect.extra_names[i].data)
+      return hdx_error_memory(error, name.size);
+  }
+  csv->dialect.extra_count = count;
+  return HDX_OK;
+}
+
+static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bool hash, const struct fields *fields,
+                                   struct hdx_error *error) {
+  csv->header_no_stop = header_lacks_stop(fields);
+  csv->header_plain |= !hash;
+  size_t others = csv->header_no_stop ? 3 : 4;
+  csv->header_extras = fields->count > others ? fields->count - others : 0;
+  if (csv->header_extras > HDX_CSV_EXTRA_MAX)
+    return hdx_error_set(error, HDX_LIMIT, "line %llu: expected a header of at most %d columns, found more",
+                         (unsigned long long)csv->result.lines, HDX_CSV_COLUMNS_MAX);
+  hdx_arena_clear(&csv->names);
+  csv->header = hdx_arena_copy(&csv->names, line);
+  if (!csv->header.data)
+    return hdx_error_memory(error, line.size);
+  csv->dialect.header = true;
+  return name_extras(csv, fields, 0, csv->header_extras, error);
+}
+
+/* The first row that can be read decides where the columns are. A second field that is no time while the third is a
+ * size is a key; a header that lacks a stop column is believed for keys that look like times. */
+static bool lacks_stop(const struct hdx_csv *csv, const struct fields *fields) {
+  int64_t size;
+  uint64_t ignored = 0;
+  if (fields->count < 3 || fields->at[1].size == 0 || !read_size(fields->at[2], &size, &ignored))
+    return false;
+  return (size >= 0 || fields->count == 3) && (csv->header_no_stop || !is_time(fields->at[1]));
+}
+
+static enum hdx_status settle(struct hdx_csv *csv, const struct fields *fields, bool no_stop, struct hdx_error *error) {
+  size_t others = no_stop ? 3 : 4, count = fields->count;
+  while (csv->dialect.header && count > others + csv->header_extras && fields->at[count - 1].size == 0)
+    count--;
+  size_t extras = count - others > csv->header_extras ? count - others : csv->header_extras;
+  for (size_t i = 0; i < extras; i++) {
+    size_t bytes = sizeof(struct hdx_text[HDX_CSV_BATCH_ROWS]);
+    if (!csv->extra[i] && !(csv->extra[i] = malloc(bytes)))
+      return hdx_error_memory(error, bytes);
+  }
+  csv->dialect.no_stop = no_stop;
+  csv->columns = others + extras;
+  csv->settled = true;
+  return name_extras(csv, NULL, csv->header_extras, extras, error);
+}
+
+/* The reason if a row has not as many fields as it should; else NULL. */
+static const char *check_columns(const struct hdx_csv *csv, const struct fields *fields, bool no_stop,
+                                 char reason[80]) {
+  size_t least = no_stop ? 3 : 4, most = csv->settled ? csv->columns : HDX_CSV_COLUMNS_MAX, count = fields->count;
+  if (count > HDX_CSV_COLUMNS_MAX) {
+    snprintf(reason, 80, "expected at most %zu columns, found more than %d", most, HDX_CSV_COLUMNS_MAX);
+    return reason;
+  }
+  while (count > most && fields->at[count - 1].size == 0)
+    count--;
+  if (count >= least && count <= most)
+    return NULL;
+  snprintf(reason, 80, "expected %s%zu columns, found %zu", count < least ? "" : "at most ",
+           count < least ? least : most, fields->count);
+  return reason;
+}
+
+static enum hdx_status add_row(struct hdx_csv *csv, const struct fields *fields, const struct row *row,
+                               struct hdx_error *error) {
+  size_t i = csv->count++, others = csv->dialect.no_stop ? 3 : 4;
+  csv->start[i] = row->start;
+  csv->stop[i] = row->stop;
+  csv->size[i] = row->size;
+  csv->key[i] = row->key;
+  for (size_t j = 0; j < csv->dialect.extra_count; j++)
+    csv->extra[j][i] = others + j < fields->count ? fields->at[others + j] : HDX_TEXT("");
+  int digits = (row->digits + 2) / 3 * 3;
+  csv->result.time_digits = digits > csv->result.time_digits ? digits : csv->result.time_digits;
+  csv->result.mended += row->mended;
+  csv->result.decimals += row->decimals;
+  return csv->count == HDX_CSV_BATCH_ROWS ? hdx_csv_flush(csv, error) : HDX_OK;
+}
+
+static enum hdx_status read_fields(struct hdx_csv *csv, const struct fields *fields, uint64_t at,
+                                   struct hdx_error *error) {
+  char reason[80];
+  bool no_stop = csv->settled ? csv->dialect.no_stop : lacks_stop(csv, fields);
+  struct hdx_text found = {NULL, 0};
+  struct row row;
+  const char *wrong = check_columns(csv, fields, no_stop, reason);
+  if (!wrong && (wrong = read_row(fields, no_stop, &row, &found)))
+    wrong = hdx_text_equal_nocase(fields->at[0], HDX_TEXT("start")) ? "" : wrong;
+  if (wrong) {
+    if (*wrong)
+      hdx_csv_bad(csv, at, wrong, found);
+    return HDX_OK;
+  }
+  if (!csv->settled) {
+    enum hdx_status status = settle(csv, fields, no_stop, error);
+    if (status != HDX_OK)
+      return status;
+  }
+  return add_row(csv, fields, &row, error);
+}
+
+enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size, uint64_t at, struct hdx_error *error) {
+  struct hdx_text text = {line, size}, none = {NULL, 0};
+  struct fields fields;
+  csv->result.lines++;
+  if (size > HDX_CSV_LINE_BYTES_MAX) {
+    hdx_csv_bad(csv, at, "expected a line of at most 1048576 bytes, found a longer one", none);
+    return HDX_OK;
+  }
+  if (at == 0 && hdx_text_starts_with(text, HDX_TEXT("\xef\xbb\xbf"))) {
+    csv->dialect.bom = true;
+    text = hdx_text_sub(text, 3, text.size);
+  }
+  csv->dialect.crlf |= text.size && text.data[text.size - 1] == '\r';
+  text = hdx_text_trim(text);
+  if (text.size == 0)
+    return HDX_OK;
+  if (memchr(text.data, 0, text.size)) {
+    hdx_csv_bad(csv, at, "expected text, found a NUL byte", none);
+    return HDX_OK;
+  }
+  bool hash = text.data[0] == '#';
+  if (hash)
+    text = hdx_text_trim(hdx_text_sub(text, 1, text.size));
+  if ((hash && csv->settled) || (csv->header.data && hdx_text_equal(text, csv->header)))
+    return HDX_OK;
+  enum hdx_status status = HDX_OK;
+  if (text.size > HDX_CSV_LINE_BYTES_MAX - csv->scratch_used && (status = hdx_csv_flush(csv, error)) != HDX_OK)
+    return status;
+  if (!split(csv, text, &fields))
+    return hdx_error_memory(error, HDX_CSV_LINE_BYTES_MAX);
+  if (hash ? fields.count >= 3 && !is_time(fields.at[0]) : !csv->settled && !csv->header_plain && is_header(&fields))
+    return take_header(csv, text, hash, &fields, error);
+  return hash ? HDX_OK : read_fields(csv, &fields, at, error);
+}
