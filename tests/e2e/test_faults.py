@@ -1,0 +1,421 @@
+"""What may happen on the way from a server: each fault ends in the right rows, or in a clean failure that is told.
+
+Every test compares what is held afterwards with the reference, so that no fault leads to a wrong row.
+"""
+
+import json
+import socket
+import time
+
+import pytest
+
+from conftest import TINY
+from origin import Behaviour, Origin
+from servers import make_authority
+
+ONE = f"/{TINY}/i/one_2019.csv"
+FAST = ["--retries", "3"]
+
+
+@pytest.fixture
+def one(tiny, client):
+    """A bucket with one dataset of one year; the client for it."""
+    tiny.add("one", {2019: 40})
+    return client
+
+
+@pytest.fixture
+def large(tiny, client):
+    """One index file of six parts."""
+    tiny.add("one", {2019: 4800})
+    assert 5 * 65536 < len(tiny.read(ONE)) < 6 * 65536
+    client.access += ["--part-size", "64K"]
+    return client
+
+
+def statuses(client, path=ONE):
+    return [request.status for request in client.tiny.origin.of(path)]
+
+
+# ---- retries
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_passing_errors_are_retried(one, tmp_path, status):
+    one.tiny.origin.script(ONE, Behaviour(status=status), Behaviour(status=status))
+    one.index("--stats", tmp_path / "stats").expect(0)
+    assert statuses(one)[:2] == [status] * 2 and statuses(one)[2] in (200, 206)
+    assert json.loads((tmp_path / "stats").read_text())["retries"] == 2
+    one.check()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_respected(one, status):
+    one.tiny.origin.script(ONE, Behaviour(status=status, headers={"Retry-After": "2"}))
+    one.index().expect(0)
+    first, second = one.tiny.origin.of(ONE)
+    assert second.begun - first.ended >= 1.9
+    one.check()
+
+
+def test_retries_are_bounded(one):
+    one.tiny.origin.always(ONE, Behaviour(status=503))
+    one.index(*FAST).expect(5, "one_2019.csv", "503")
+    assert statuses(one) == [503] * 4
+
+
+def test_what_is_no_passing_error_is_not_retried(one):
+    one.tiny.origin.always(ONE, Behaviour(status=400))
+    done = one.index(*FAST)
+    assert done.code in (5, 7) and "400" in done.err
+    assert statuses(one) == [400]
+
+
+def test_reset_before_the_headers(one):
+    one.tiny.origin.script(ONE, Behaviour(cut=-1), Behaviour(cut=-1, cut_by="fin"))
+    one.index().expect(0)
+    assert len(statuses(one)) == 3
+    one.check()
+
+
+def test_reset_for_ever_is_told_with_a_count(one):
+    one.tiny.origin.always(ONE, Behaviour(cut=-1))
+    one.index(*FAST).expect(5, "one_2019.csv", "4")
+    assert len(statuses(one)) == 4
+
+
+def test_refused(heliodex):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    heliodex("index", f"http://127.0.0.1:{port}/b/", "--retries", "1").expect(5, f"127.0.0.1:{port}")
+
+
+def test_name_that_does_not_resolve(heliodex):
+    heliodex("index", "http://nowhere.invalid/b/", "--retries", "0").expect(5, "nowhere.invalid")
+
+
+# ---- bodies that are cut, stall or drip
+
+
+def test_cut_body_goes_on_where_it_stopped(tiny, client):
+    """Every k of a small file: as many years, each with its own k."""
+    content = {year: 2 for year in range(1960, 2020)}
+    for name in ("a", "b", "c"):
+        tiny.add(name, content)
+    paths = [tiny.path(name, year) for name in ("a", "b", "c") for year in content]
+    size = len(tiny.read(paths[0]))
+    assert len(paths) > size
+    for k, path in enumerate(paths[:size]):
+        tiny.origin.script(path, Behaviour(cut=k, cut_by="rst" if k % 2 else "fin"))
+    client.index().expect(0)
+    for k, path in enumerate(paths[1:size], 1):
+        first, second = tiny.origin.of(path)
+        assert first.sent == k and second.status == 206
+        assert second.headers["range"].startswith(f"bytes={k}-") and "if-match" in second.headers
+        assert second.sent == size - k
+    client.check()
+
+
+def test_cut_again_and_again(large):
+    large.tiny.origin.script(ONE, *[Behaviour(cut=k) for k in (1000, 30000, 65535, 7, 1, 20000)])
+    large.index().expect(0)
+    size = len(large.tiny.read(ONE))
+    assert sum(request.sent for request in large.tiny.origin.of(ONE)) == size  # no byte twice
+    large.check()
+
+
+@pytest.mark.parametrize("k", [-1, 0, 100])
+def test_stall_ends_the_attempt(one, k):
+    one.tiny.origin.script(ONE, Behaviour(stall=k))
+    one.index("--stall-time", "300ms").expect(0)
+    first, second = one.tiny.origin.of(ONE)
+    if k > 0:
+        assert second.headers["range"].startswith(f"bytes={k}-")
+    one.check()
+
+
+def test_stall_for_ever(one):
+    one.tiny.origin.always(ONE, Behaviour(stall=0))
+    one.index("--stall-time", "200ms", "--retries", "2").expect(5, "one_2019.csv")
+    assert len(statuses(one)) == 3
+
+
+def test_slow_drip_is_not_a_stall(one):
+    size = len(one.tiny.read(ONE))
+    one.tiny.origin.script(ONE, Behaviour(drip=(size // 20, 0.05)))
+    one.index("--stall-time", "500ms").expect(0)
+    assert len(statuses(one)) == 1
+    one.check()
+
+
+# ---- objects that change, answers that lie
+
+
+def parts_of(large):
+    """The requests for further parts of the large file."""
+    return [r for r in large.tiny.origin.of(ONE) if not r.headers.get("range", "bytes=0-").startswith("bytes=0-")]
+
+
+def test_large_file_comes_in_guarded_parts(large):
+    large.index().expect(0)
+    assert statuses(large) == [206] * 6
+    assert len(parts_of(large)) == 5 and all("if-match" in r.headers for r in parts_of(large))
+    large.check()
+
+
+def changed(tiny):
+    lines = tiny.read(ONE).decode().splitlines(keepends=True)
+    return "".join(lines[:1000] + ["2019-06-01T12:00:00Z,2019-06-01T12:00:01Z,new,1\n"] + lines[1000:]).encode()
+
+
+def test_object_changes_between_parts(large):
+    """412, then the whole file anew."""
+    new = changed(large.tiny)
+    large.tiny.origin.script(ONE, None, None, Behaviour(replace=new))
+    large.index().expect(0)
+    assert 412 in statuses(large)
+    large.tiny.write(ONE, new)
+    large.check()
+
+
+def test_other_etag_in_a_part(large):
+    """A server that does not know If-Match."""
+    new = changed(large.tiny)
+    large.tiny.origin.script(ONE, None, Behaviour(replace=new, ignore_conditions=True),
+                             *[Behaviour(ignore_conditions=True)] * 4)
+    large.index().expect(0)
+    large.tiny.write(ONE, new)
+    large.check()
+
+
+def test_object_shrinks_between_parts(large):
+    short = b"".join(large.tiny.read(ONE).splitlines(keepends=True)[:100])
+    large.tiny.origin.script(ONE, None, Behaviour(replace=short, ignore_conditions=True),
+                             *[Behaviour(ignore_conditions=True)] * 4)
+    large.index().expect(0)
+    assert 416 in statuses(large)
+    large.tiny.write(ONE, short)
+    large.check()
+
+
+def test_object_that_never_holds_still(large):
+    contents = [changed(large.tiny) + b"2019-12-31T12:00:00Z,2019-12-31T12:00:01Z,end,%d\n" % i for i in range(200)]
+    large.tiny.origin.script(ONE, *[Behaviour(replace=content) for content in contents])
+    large.index(*FAST).expect(7, "one_2019.csv", "changed")
+    assert len(statuses(large)) < 60
+
+
+def test_object_that_changes_while_cut(one):
+    """What came of the old object is not mixed with the new."""
+    new = one.tiny.read(ONE).replace(b",1000\n", b",1001\n")
+    one.tiny.origin.script(ONE, Behaviour(cut=700), Behaviour(replace=new))
+    one.index().expect(0)
+    one.tiny.write(ONE, new)
+    one.check()
+
+
+def test_ranges_that_are_ignored(large):
+    large.tiny.origin.always(ONE, Behaviour(ignore_range=True))
+    large.index().expect(0)
+    assert statuses(large) == [200]
+    large.check()
+
+
+def test_whole_object_in_place_of_a_later_part(large):
+    large.tiny.origin.script(ONE, None, Behaviour(ignore_range=True), None, Behaviour(ignore_range=True))
+    large.index().expect(0)
+    large.check()
+
+
+def test_cut_where_ranges_are_ignored(one):
+    """Nothing can be resumed: the file is fetched anew."""
+    one.tiny.origin.script(ONE, Behaviour(cut=500, ignore_range=True), Behaviour(ignore_range=True))
+    one.index().expect(0)
+    one.check()
+
+
+LIES = {
+    "wrong place": {"Content-Range": "bytes 7-65542/346754"},
+    "wrong total": {"Content-Range": "bytes 0-65535/999"},
+    "other unit": {"Content-Range": "lines 0-65535/999"},
+    "no numbers": {"Content-Range": "bytes a-b/c"},
+    "missing": {"Content-Range": None},
+    "absurd": {"Content-Range": "bytes 0-65535/99999999999999999999999"},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_wrong_content_range(large, lie):
+    large.tiny.origin.script(ONE, Behaviour(headers=LIES[lie]))
+    large.index().expect(0)
+    large.check()
+    large.tiny.origin.clear()
+    large.tiny.origin.always(ONE, Behaviour(headers=LIES[lie], ignore_conditions=True))
+    large.program.store = large.program.home / "other"
+    large.index(*FAST, "--store", large.program.store).expect(7, "one_2019.csv", "range")
+    assert not list(large.program.store.rglob("*.hdx")) or large.query("one", "--offline", "--store", large.program.store).code
+
+
+@pytest.mark.parametrize("difference", [10, -10])
+def test_length_that_lies(one, difference):
+    size = len(one.tiny.read(ONE))
+    lie = Behaviour(length=size + difference)
+    one.tiny.origin.script(ONE, lie)
+    one.index().expect(0)
+    one.check()
+    one.tiny.origin.always(ONE, Behaviour(length=size + difference, ignore_conditions=True))
+    store = one.program.home / "other"
+    done = one.index(*FAST, "--store", store)
+    assert done.code in (5, 7) and "one_2019.csv" in done.err
+    assert one.query("one", "--offline", "--store", store).code != 0
+
+
+def test_no_length_at_all(one):
+    one.tiny.origin.always(ONE, Behaviour(headers={"Content-Length": None}, close=True, ignore_range=True))
+    one.index().expect(0)
+    one.check()
+
+
+def test_chunked(one):
+    one.tiny.origin.always(ONE, Behaviour(chunked=True, ignore_range=True))
+    one.index().expect(0)
+    one.check()
+
+
+def test_encoding_that_nobody_asked_for(one):
+    one.tiny.origin.always(ONE, Behaviour(headers={"Content-Encoding": "gzip"}))
+    one.index().expect(0)
+    assert all("accept-encoding" not in request.headers for request in one.tiny.origin.requests())
+    one.check()
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html>\n<html><body>Please log in, now, here, 5</body></html>\n",
+                                  b"<?xml version='1.0'?><Error/>", b"PAR1\0\0\0\0", b"PK\3\4"])
+def test_page_in_place_of_an_index_file(one, page):
+    one.tiny.origin.always(ONE, Behaviour(body=page))
+    one.index(*FAST).expect(7, "one_2019.csv")
+    assert len(statuses(one)) == 1
+
+
+# ---- too much
+
+
+def test_throttle(tiny, client):
+    """A token bucket: nothing is lost, and the refusals stay few because the program backs off."""
+    for name in ("a", "b", "c", "d"):
+        tiny.add(name, {year: 3 for year in range(1980, 2020)})
+    tiny.origin.throttle(rate=60, burst=20)
+    client.index("--retries", "50").expect(0)
+    refused = [r for r in tiny.origin.requests() if r.status == 503]
+    assert refused and len(refused) < 4 * 160
+    client.check()
+
+
+@pytest.mark.parametrize("option", ["--max-connections-per-host", "--jobs"])
+def test_connections_are_bounded(tiny, client, option):
+    tiny.add("a", {year: 3 for year in range(1960, 2020)})
+    for year in range(1960, 2020):
+        tiny.origin.script(tiny.path("a", year), Behaviour(delay=0.02))
+    client.index(option, 4).expect(0)
+    assert tiny.origin.connections_max <= 4 and 1 < tiny.origin.requests_max <= 4
+    assert tiny.origin.connections <= 8  # kept alive
+    client.check()
+
+
+def test_many_requests_are_in_flight(tiny, client):
+    tiny.add("a", {year: 3 for year in range(1960, 2020)})
+    for year in range(1960, 2020):
+        tiny.origin.script(tiny.path("a", year), Behaviour(delay=0.5))
+    client.index().expect(0)
+    assert tiny.origin.requests_max >= 30
+
+
+# ---- redirects
+
+
+def test_redirect_is_followed(one):
+    one.tiny.origin.put("/elsewhere", one.tiny.read(ONE))
+    one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": "/elsewhere"}))
+    one.index().expect(0)
+    assert len(one.tiny.origin.of("/elsewhere")) == 1
+    one.check()
+
+
+@pytest.mark.parametrize("count, code", [(5, 0), (6, None)])
+def test_five_redirects_and_no_more(one, count, code):
+    one.tiny.origin.put(f"/hop{count}", one.tiny.read(ONE))
+    for i in range(count):
+        one.tiny.origin.always(f"/hop{i}", Behaviour(status=307, headers={"Location": f"/hop{i + 1}"}))
+    one.tiny.origin.always(ONE, Behaviour(status=301, headers={"Location": "/hop1"}))
+    done = one.index("--retries", "0")
+    assert done.code == code if code is not None else done.code in (4, 5, 7), done
+    if code == 0:
+        one.check()
+    else:
+        assert "redirect" in done.err
+        assert not one.tiny.origin.of("/hop6")
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "http://169.254.169.254/latest/meta-data/",
+                                    "http://[fe80::1]/", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x"])
+def test_redirects_that_are_refused(one, target):
+    one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": target}))
+    done = one.index("--retries", "0", "--connect-timeout", "2s")
+    assert done.code in (4, 7), done
+    assert "redirect" in done.err
+
+
+def test_never_from_https_to_http(heliodex, tmp_path, one):
+    authority = make_authority(tmp_path)
+    with Origin(one.tiny.folder, tls=authority.context()) as safe:
+        safe.always(ONE, Behaviour(status=302, headers={"Location": one.tiny.origin.url + ONE}))
+        one.tiny.origin.clear()
+        done = heliodex("index", one.bucket, "--endpoint-url", safe.url, "--ca-file", authority.ca, "--retries", "0")
+        assert done.code in (4, 7) and "redirect" in done.err, done
+        assert not one.tiny.origin.requests()
+
+
+def test_from_http_to_https(heliodex, tmp_path, one):
+    authority = make_authority(tmp_path)
+    with Origin(one.tiny.folder, tls=authority.context()) as safe:
+        one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": safe.url + ONE}))
+        one.index("--ca-file", authority.ca).expect(0)
+        assert len(safe.of(ONE)) == 1
+    one.check()
+
+
+# ---- certificates
+
+
+def test_certificates(heliodex, tmp_path, one):
+    authority = make_authority(tmp_path)
+    with Origin(one.tiny.folder, tls=authority.context()) as safe:
+        access = ["index", one.bucket, "--endpoint-url", safe.url]
+        heliodex(*access).expect(4, "certificate", "--ca-file")
+        assert not safe.requests()
+        heliodex(*access, "--ca-file", authority.ca).expect(0)
+        heliodex(*access, env={"SSL_CERT_FILE": authority.ca}).expect(0)
+        heliodex(*access, env={"CURL_CA_BUNDLE": authority.ca}).expect(0)
+        heliodex(*access, "--ca-file", tmp_path / "none.pem")
+        wrong = safe.url.replace("127.0.0.1", "[::1]")
+        assert heliodex("index", one.bucket, "--endpoint-url", wrong, "--retries", "0").code in (4, 5)
+
+
+def test_expired_certificate(heliodex, tmp_path, one):
+    authority = make_authority(tmp_path, days=-1)
+    with Origin(one.tiny.folder, tls=authority.context()) as safe:
+        begun = time.monotonic()
+        heliodex("index", one.bucket, "--endpoint-url", safe.url, "--ca-file", authority.ca).expect(4, "expired")
+        assert time.monotonic() - begun < 60  # it is not retried
+
+
+# ---- secrets
+
+
+def test_password_in_a_url_is_never_shown(heliodex):
+    for arguments in (["index", "http://user:hunter2@127.0.0.1:1/b/"],
+                      ["index", "s3://some-bucket/", "--endpoint-url", "http://user:hunter2@127.0.0.1:1"]):
+        done = heliodex(*arguments, "--retries", "0", "-vv")
+        assert done.code in (2, 5)
+        assert "hunter2" not in done.err + done.out
+        assert "hunter2" not in "".join(str(p) for p in heliodex.store.rglob("*"))
