@@ -50,4 +50,8 @@ enum hdx_status hdx_source_adopt(struct hdx_source *source, struct hdx_text endp
 enum hdx_status hdx_source_resolve(const struct hdx_source *source, struct hdx_text location, struct hdx_text base,
                                    bool trusted, struct hdx_buffer *url, struct hdx_error *error);
 
+/* The rule for what a document may name that came over the network (a registry's endpoints, a catalog's locations, a
+ * redirect): if `remote`, neither file:// nor a link-local address (DENIED). USAGE: not a URL. */
+enum hdx_status hdx_source_allowed(bool remote, struct hdx_text location, struct hdx_error *error);
+
 #endif
