@@ -120,8 +120,8 @@ def read_index(content):
         line = line.removesuffix("\r")
         if not line.strip():
             continue
-        if line.lstrip().startswith("#") or (not begun and not is_time(fields_of(line)[0])
-                                             and not re.match(r"\s*[\d\"'\u2018]", line)):
+        # A header names its columns: its first field begins with no digit.
+        if line.lstrip().startswith("#") or (not begun and not fields_of(line)[0][:1].isdigit()):
             if not begun:
                 names = [field.strip() for field in fields_of(line.lstrip().lstrip("#"))]
             begun = True
