@@ -10,8 +10,6 @@
 #define without_lowest(mask) _blsr_u64(mask)
 #define bits(mask) _mm_popcnt_u64(mask)
 
-#include "parse/csv_loop.h"
-
 TARGET static inline uint64_t equal(__m256i low, __m256i high, char byte) {
   __m256i wanted = _mm256_set1_epi8(byte);
   uint64_t mask = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
@@ -28,4 +26,7 @@ TARGET static inline struct hdx_csv_masks block_masks(const char *p) {
       .nul = (uint32_t)_mm256_movemask_epi8(nul),
   };
 }
+#include "parse/csv_times.h"
+
+#include "parse/csv_loop.h"
 #endif

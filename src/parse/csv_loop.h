@@ -2,8 +2,9 @@
  *
  *   KERNEL                      the name of the kernel's scan function
  *   TARGET                      the function attribute that allows its instructions
- *   block_masks(p)              of 64 bytes: where the newlines and commas are, and whether there is a NUL
  *   lowest(m), without_lowest(m), bits(m)   position of the lowest bit (any value for 0), m without it, how many
+ *   block_masks(p)              of 64 bytes: where the newlines and commas are, and whether there is a NUL
+ *   struct times, read_times, most_digits   both times of a row: hdx_csv_times of csv_values.h, or a vector form of it
  *
  *   window --block_masks--> positions of newlines and commas --> row by row: usual shape? columns : hdx_csv_line
  *
@@ -11,42 +12,48 @@
  * size of 1 to 16 digits, and fields that neither begin nor end with a blank, a quote or a byte beyond ASCII; no byte
  * of such a row can mean anything but itself. A window begins at a line's beginning, so no row spans two of them. */
 
-struct hdx_csv_masks {
-  uint64_t newline, comma, nul;
-};
-
-TARGET static inline struct hdx_csv_masks block_masks(const char *p);
-
-/* Four positions are stored without asking, as most blocks have fewer; *out stays behind the real ones. */
-TARGET static inline uint16_t *store_positions(uint16_t *out, uint64_t mask, size_t base) {
+/* Most blocks have no more newlines and commas than are stored without asking; returns the end of the real ones. */
+TARGET static inline uint16_t *store_newlines(uint16_t *out, uint64_t mask, size_t base) {
   uint16_t *end = out + bits(mask);
-  for (int i = 0; i < 4; i++) {
-    out[i] = (uint16_t)(base + lowest(mask));
-    mask = without_lowest(mask);
-  }
-  for (out += 4; mask; out++) {
-    *out = (uint16_t)(base + lowest(mask));
-    mask = without_lowest(mask);
-  }
+  *out = (uint16_t)(base + lowest(mask));
+  for (mask = without_lowest(mask); mask; mask = without_lowest(mask))
+    *++out = (uint16_t)(base + lowest(mask));
   return end;
 }
 
-/* Indexes `size` bytes, no more than a window; returns the number of newlines. */
+TARGET static inline uint16_t *store_commas(uint16_t *out, uint64_t mask, size_t base) {
+  uint16_t *end = out + bits(mask);
+  out[0] = (uint16_t)(base + lowest(mask));
+  mask = without_lowest(mask);
+  out[1] = (uint16_t)(base + lowest(mask));
+  mask = without_lowest(mask);
+  out[2] = (uint16_t)(base + lowest(mask));
+  mask = without_lowest(mask);
+  out[3] = (uint16_t)(base + lowest(mask));
+  for (out += 4, mask = without_lowest(mask); mask; mask = without_lowest(mask))
+    *out++ = (uint16_t)(base + lowest(mask));
+  return end;
+}
+
+/* Indexes `size` bytes, no more than a window, with sentinels behind the commas; returns the number of newlines. */
 TARGET static size_t index_window(struct hdx_csv_index *index, const char *data, size_t size, size_t columns,
                                   bool *has_nul) {
   uint16_t *newline = index->newlines, *comma = index->commas;
   uint64_t nul = 0;
-  for (size_t at = 0; at < size; at += 64) {
+  size_t at = 0;
+  for (; size - at >= 64; at += 64) {
+    struct hdx_csv_masks masks = block_masks(data + at);
+    newline = store_newlines(newline, masks.newline, at);
+    comma = store_commas(comma, masks.comma, at);
+    nul |= masks.nul;
+  }
+  if (at < size) {
     char tail[64];
-    const char *p = data + at;
-    if (size - at < 64) {
-      memset(tail, ' ', sizeof tail);
-      memcpy(tail, p, size - at);
-      p = tail;
-    }
-    struct hdx_csv_masks masks = block_masks(p);
-    newline = store_positions(newline, masks.newline, at);
-    comma = store_positions(comma, masks.comma, at);
+    memset(tail, ' ', sizeof tail);
+    memcpy(tail, data + at, size - at);
+    struct hdx_csv_masks masks = block_masks(tail);
+    newline = store_newlines(newline, masks.newline, at);
+    comma = store_commas(comma, masks.comma, at);
     nul |= masks.nul;
   }
   for (size_t i = 0; i < columns; i++)
@@ -55,62 +62,82 @@ TARGET static size_t index_window(struct hdx_csv_index *index, const char *data,
   return (size_t)(newline - index->newlines);
 }
 
-/* Reads one line of the usual shape into the columns at csv->count; false if it is of another. */
-TARGET static inline bool quick_row(struct hdx_csv *csv, const char *window, size_t from, size_t newline,
-                                    const uint16_t *commas, int64_t *fraction) {
-  size_t columns = csv->columns, i = csv->count, end = newline;
-  int64_t start, stop, start_fraction, stop_fraction;
-  if (commas[columns - 2] > newline || commas[columns - 1] < newline)
-    return false;
-  if (!hdx_csv_time(window + from, commas[0] - from, &csv->start_day, &start, &start_fraction) ||
-      !hdx_csv_time(window + commas[0] + 1, (size_t)commas[1] - commas[0] - 1, &csv->stop_day, &stop, &stop_fraction))
-    return false;
-  struct hdx_text key = {window + commas[1] + 1, (size_t)commas[2] - commas[1] - 1};
-  if (key.size == 0 || !hdx_csv_plain(key))
-    return false;
-  end -= window[end - 1] == '\r';
-  size_t size_end = columns == 4 ? end : commas[3];
-  if (!hdx_csv_digits(window + size_end, size_end - commas[2] - 1, &csv->size[i]))
-    return false;
-  for (size_t j = 4; j < columns; j++) {
-    size_t field_end = j + 1 == columns ? end : commas[j];
-    struct hdx_text extra = {window + commas[j - 1] + 1, field_end - commas[j - 1] - 1};
-    if (extra.size && !hdx_csv_plain(extra))
-      return false;
-    csv->extra[j - 4][i] = extra;
-  }
-  csv->start[i] = start;
-  csv->stop[i] = stop;
-  csv->key[i] = key;
-  csv->count = i + 1;
-  csv->dialect.crlf |= end != newline;
-  *fraction |= start_fraction | stop_fraction;
-  return true;
+/* While rows are read the memory would rest until the next window is indexed. As an address, since it may be beyond the
+ * input, where prefetching does nothing. */
+TARGET static inline void prefetch_next_window(const char *line) {
+  uintptr_t next = (uintptr_t)line + HDX_CSV_WINDOW_BYTES;
+  __builtin_prefetch((const void *)next);
+  __builtin_prefetch((const void *)(next + 64));
 }
 
-TARGET static enum hdx_status scan_rows(struct hdx_csv *csv, const char *window, size_t rows, bool quick,
+/* Reads rows while they are of the usual shape and the batch has room; returns how many. */
+TARGET __attribute__((always_inline)) static inline size_t quick_rows(struct hdx_csv *csv, const char *window,
+                                                                      size_t window_size, size_t from,
+                                                                      const uint16_t *newlines, const uint16_t *commas,
+                                                                      size_t rows, size_t columns) {
+  size_t first = csv->count, i, carriage_returns = 0;
+  int64_t *start = csv->start + first, *stop = csv->stop + first, *size = csv->size + first;
+  struct hdx_text *key = csv->key + first;
+  struct times times = {0};
+  rows = rows < HDX_CSV_BATCH_ROWS - first ? rows : HDX_CSV_BATCH_ROWS - first;
+  for (i = 0; i < rows; i++, commas += columns - 1) {
+    size_t newline = newlines[i];
+    prefetch_next_window(window + from);
+    if (commas[columns - 2] > newline || commas[columns - 1] < newline)
+      break;
+    if (!read_times(csv, &times, window + from, window_size - from, commas[0] - from, commas[1] - from, &start[i],
+                    &stop[i]))
+      break;
+    key[i] = (struct hdx_text){window + commas[1] + 1, (size_t)commas[2] - commas[1] - 1};
+    if (key[i].size == 0 || !hdx_csv_plain(key[i]))
+      break;
+    size_t end = newline - (window[newline - 1] == '\r');
+    size_t size_end = columns == 4 ? end : commas[3];
+    if (!hdx_csv_digits(window + size_end, size_end - commas[2] - 1, &size[i]))
+      break;
+    bool plain = true;
+    for (size_t j = 4; j < columns; j++) {
+      size_t field = commas[j - 1] + 1u, field_end = j + 1 == columns ? end : commas[j];
+      csv->extra[j - 4][first + i] = (struct hdx_text){window + field, field_end - field};
+      plain &= field == field_end || hdx_csv_plain(csv->extra[j - 4][first + i]);
+    }
+    if (!plain)
+      break;
+    carriage_returns += newline - end;
+    from = newline + 1;
+    keep_digits(&times);
+  }
+  int digits = most_digits(&times);
+  csv->result.time_digits = digits > csv->result.time_digits ? digits : csv->result.time_digits;
+  csv->dialect.crlf |= carriage_returns > 0;
+  csv->result.lines += i;
+  csv->count += i;
+  return i;
+}
+
+TARGET static enum hdx_status scan_rows(struct hdx_csv *csv, const char *window, size_t size, size_t rows, bool quick,
                                         struct hdx_error *error) {
   const uint16_t *newlines = csv->index.newlines, *commas = csv->index.commas;
   enum hdx_status status = HDX_OK;
-  int64_t fraction = 0;
-  size_t from = 0;
-  for (size_t row = 0; row < rows && status == HDX_OK; row++) {
-    size_t newline = newlines[row];
-    if (quick && quick_row(csv, window, from, newline, commas, &fraction)) {
-      csv->result.lines++;
-      commas += csv->columns - 1;
+  size_t from = 0, row = 0, columns = csv->columns;
+  while (row < rows && status == HDX_OK) {
+    size_t done = !quick         ? 0
+                  : columns == 4 ? quick_rows(csv, window, size, from, newlines + row, commas, rows - row, 4)
+                                 : quick_rows(csv, window, size, from, newlines + row, commas, rows - row, columns);
+    if (done) {
+      row += done;
+      commas += done * (columns - 1);
       if (csv->count == HDX_CSV_BATCH_ROWS)
         status = hdx_csv_flush(csv, error);
     } else {
       uint64_t at = csv->chunk_at + (uint64_t)(window - csv->chunk) + from;
-      status = hdx_csv_line(csv, window + from, newline - from, at, error);
-      while (*commas < newline)
+      status = hdx_csv_line(csv, window + from, newlines[row] - from, at, error);
+      while (*commas < newlines[row])
         commas++;
+      row++;
     }
-    from = newline + 1;
+    from = newlines[row - 1] + 1u;
   }
-  if (fraction && csv->result.time_digits < 3)
-    csv->result.time_digits = 3;
   return status;
 }
 
@@ -122,7 +149,7 @@ TARGET enum hdx_status KERNEL(struct hdx_csv *csv, const char *data, const char 
     bool quick = csv->settled && !csv->dialect.no_stop, has_nul;
     size_t rows = index_window(&csv->index, data, size, quick ? csv->columns : 1, &has_nul);
     if (rows > 0) {
-      status = scan_rows(csv, data, rows, quick && !has_nul, error);
+      status = scan_rows(csv, data, size, rows, quick && !has_nul, error);
       data += csv->index.newlines[rows - 1] + 1;
       continue;
     }

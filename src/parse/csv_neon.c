@@ -11,8 +11,6 @@
 #define without_lowest(mask) ((mask) & ((mask)-1))
 #define bits(mask) __builtin_popcountll(mask)
 
-#include "parse/csv_loop.h"
-
 TARGET static inline uint64_t equal(uint8x16x4_t v, char byte) {
   static const uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
   const uint8x16_t weight = vld1q_u8(weights), wanted = vdupq_n_u8((uint8_t)byte);
@@ -35,4 +33,7 @@ TARGET static inline struct hdx_csv_masks block_masks(const char *p) {
       .nul = vminvq_u8(least) == 0,
   };
 }
+#include "parse/csv_times.h"
+
+#include "parse/csv_loop.h"
 #endif

@@ -10,8 +10,6 @@
 #define without_lowest(mask) ((mask) & ((mask)-1))
 #define bits(mask) __builtin_popcountll(mask)
 
-#include "parse/csv_loop.h"
-
 TARGET static inline uint64_t equal(const __m128i *v, char byte) {
   __m128i wanted = _mm_set1_epi8(byte);
   uint64_t mask = 0;
@@ -31,4 +29,7 @@ TARGET static inline struct hdx_csv_masks block_masks(const char *p) {
       .nul = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())),
   };
 }
+#include "parse/csv_times.h"
+
+#include "parse/csv_loop.h"
 #endif

@@ -1,5 +1,36 @@
 #include "parse/csv_values.h"
 
+/* '!' to '~' but for the quotes. */
+#define EIGHT 1, 1, 1, 1, 1, 1, 1, 1
+const bool hdx_csv_end_bytes[256] = {
+    [' '] = 0,
+    1,
+    0,
+    1,
+    1,
+    1,
+    1,
+    0,
+    [0x28] = EIGHT,
+    [0x30] = EIGHT,
+    [0x38] = EIGHT,
+    [0x40] = EIGHT,
+    [0x48] = EIGHT,
+    [0x50] = EIGHT,
+    [0x58] = EIGHT,
+    [0x60] = EIGHT,
+    [0x68] = EIGHT,
+    [0x70] = EIGHT,
+    [0x78] = 1,
+    1,
+    1,
+    1,
+    1,
+    1,
+    1,
+    0,
+};
+
 static bool number(const char *p, size_t size, unsigned *value) {
   *value = 0;
   for (size_t i = 0; i < size; i++) {

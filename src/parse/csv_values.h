@@ -11,6 +11,11 @@
 
 #define HDX_CSV_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
+/* Of 64 bytes: bit i stands for byte i. */
+struct hdx_csv_masks {
+  uint64_t newline, comma, nul;
+};
+
 static inline uint64_t hdx_csv_load64(const char *p) {
   uint64_t word;
   memcpy(&word, p, sizeof word);
@@ -51,11 +56,10 @@ static inline bool hdx_csv_digits(const char *end, size_t size, int64_t *value) 
   return good;
 }
 
-/* Neither end of the field is a blank, a quote, a control byte or beyond ASCII; it is not empty. */
+/* Neither end of the field, which is not empty, is a blank, a quote, a control byte or beyond ASCII. */
+extern const bool hdx_csv_end_bytes[256];
 static inline bool hdx_csv_plain(struct hdx_text field) {
-  unsigned char first = (unsigned char)field.data[0], last = (unsigned char)field.data[field.size - 1];
-  bool good = (first > ' ') & (first < 0x7f) & (last > ' ') & (last < 0x7f);
-  return good & (first != '"') & (first != '\'') & (last != '"') & (last != '\'');
+  return hdx_csv_end_bytes[(unsigned char)field.data[0]] & hdx_csv_end_bytes[(unsigned char)field.data[field.size - 1]];
 }
 
 /* Converts "YYYY-MM-DD" and keeps it; false if it is no date, or near the ends of what int64 holds. */
@@ -91,6 +95,17 @@ static inline bool hdx_csv_time(const char *p, size_t size, struct hdx_csv_day *
   uint64_t second = pairs >> 8 & 0xff;
   *fraction = size == 24 ? (int64_t)((pairs >> 32 & 0xff) * 10 + (rest >> 48 & 0xff)) : 0;
   *time_ns = day->ns + (int64_t)(((hour * 60 + minute) * 60 + second) * 1000 + (uint64_t)*fraction) * 1000000;
+  return true;
+}
+
+/* The times in a line's fields [0, first_end) and [first_end + 1, second_end). */
+static inline bool hdx_csv_two_times(struct hdx_csv *csv, const char *line, size_t first_end, size_t second_end,
+                                     int64_t *start, int64_t *stop, int64_t *fraction) {
+  int64_t start_fraction, stop_fraction;
+  if (!hdx_csv_time(line, first_end, &csv->start_day, start, &start_fraction) ||
+      !hdx_csv_time(line + first_end + 1, second_end - first_end - 1, &csv->stop_day, stop, &stop_fraction))
+    return false;
+  *fraction = start_fraction | stop_fraction;
   return true;
 }
 
