@@ -97,8 +97,11 @@ static bool add_header(struct hdx_part *part, const char *name, const char *valu
 /* The conditions that keep all ranges of an object those of one version. */
 static bool add_conditions(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
+  const struct hdx_fetch_request *request = &fetch->request;
+  if (!fetch->begun && request->etag)
+    return add_header(part, "If-None-Match", request->etag);
   if (!fetch->begun)
-    return !fetch->request.etag || add_header(part, "If-None-Match", fetch->request.etag);
+    return !request->last_modified || add_header(part, "If-Modified-Since", request->last_modified);
   if (hdx_head_strong(fetch->etag))
     return add_header(part, "If-Match", fetch->etag);
   return !fetch->last_modified[0] || add_header(part, "If-Unmodified-Since", fetch->last_modified);

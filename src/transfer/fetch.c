@@ -103,6 +103,7 @@ static bool plan(struct hdx_fetch *fetch) {
 static void free_fetch(struct hdx_fetch *fetch) {
   free((char *)fetch->request.url);
   free((char *)fetch->request.etag);
+  free((char *)fetch->request.last_modified);
   free(fetch->url);
   free(fetch);
 }
@@ -352,7 +353,7 @@ static void answered(struct hdx_part *part, const char *location) {
   long status = part->head.status;
   char text[HDX_ERROR_TEXT_MAX];
   snprintf(text, sizeof text, "%s: status %ld", fetch->url, status);
-  if (status == 304 && fetch->request.etag && !fetch->begun) {
+  if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->begun) {
     hdx_fetch_complete(fetch, HDX_OK, true, status, "");
   } else if (status == 200 || status == 206) {
     if (part->to == UINT64_MAX || part->from + part->received == part->to) {
@@ -485,6 +486,12 @@ static enum hdx_status start(struct hdx_fetch *fetch, struct hdx_error *error) {
   return HDX_OK;
 }
 
+/* A copy of a condition, NULL where there is none; false if out of memory. */
+static bool copy_condition(const char *from, const char **to) {
+  *to = from && from[0] ? strdup(from) : NULL;
+  return *to || !from || !from[0];
+}
+
 enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error) {
   struct hdx_fetch *fetch = calloc(1, sizeof *fetch);
   if (!fetch)
@@ -492,10 +499,11 @@ enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_requ
   fetch->engine = engine;
   fetch->request = *request;
   fetch->request.url = strdup(request->url);
-  fetch->request.etag = request->etag && request->etag[0] ? strdup(request->etag) : NULL;
   fetch->url = strdup(request->url);
+  bool copied = copy_condition(request->etag, &fetch->request.etag);
+  copied &= copy_condition(request->last_modified, &fetch->request.last_modified);
   enum hdx_status status = HDX_OK;
-  if (!fetch->request.url || !fetch->url || (request->etag && request->etag[0] && !fetch->request.etag))
+  if (!fetch->request.url || !fetch->url || !copied)
     status = hdx_error_memory(error, strlen(request->url));
   else
     status = start(fetch, error);

@@ -1,0 +1,456 @@
+/* One dataset of an index run: which years to ask for, what their answers mean together, its new snapshot. */
+#include "job/index.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static void open_old(struct hdx_work *work);
+static void opened(struct hdx_work *work);
+
+struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
+  if (run->query_years.first <= run->query_years.last)
+    return run->query_years;
+  return hdx_dataset_years(dataset->start, dataset->stop, run->now, run->options->start, run->options->stop);
+}
+
+static void close_job(struct hdx_dataset_job *job) {
+  while (job->years) {
+    struct hdx_year_job *next = job->years->next;
+    hdx_year_free(job->years);
+    job->years = next;
+  }
+  hdx_writer_abandon(job->writer);
+  hdx_reader_close(job->old);
+  free(job->states);
+  free(job->kept);
+  job->writer = NULL;
+  job->old = NULL;
+  job->states = NULL;
+  job->kept = NULL;
+  job->state_count = job->kept_count = 0;
+  job->run->held_bytes -= job->held_bytes;
+  job->held_bytes = 0;
+}
+
+/* The job is over: counted and freed. */
+static void finish(struct hdx_dataset_job *job) {
+  struct hdx_index_run *run = job->run;
+  struct hdx_index_summary *summary = run->summary;
+  summary->datasets++;
+  summary->datasets_failed += job->failed;
+  summary->rows += job->rows;
+  summary->snapshot_bytes += job->file_bytes;
+  close_job(job);
+  free(job->path);
+  free(job);
+  run->datasets_open--;
+  run->datasets_done++;
+  hdx_index_advance(run);
+}
+
+/* The dataset as a whole failed. */
+static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char *message) {
+  struct hdx_index_run *run = job->run;
+  const struct hdx_index_item item = {.bucket = run->catalog->source.url.data,
+                                      .id = job->dataset->id,
+                                      .state = HDX_YEAR_FAILED,
+                                      .status = status,
+                                      .url = job->path ? job->path : "",
+                                      .message = message};
+  job->failed = true;
+  hdx_index_failed(run, status, message);
+  if (run->options->item)
+    run->options->item(run->options->user, &item);
+  finish(job);
+}
+
+void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *dataset, struct hdx_prefix *prefix) {
+  struct hdx_dataset_job *job = calloc(1, sizeof *job);
+  struct hdx_buffer path;
+  size_t size;
+  run->datasets_open++;
+  if (!job) {
+    run->datasets_open--;
+    prefix->datasets_left--;
+    hdx_index_failed(run, HDX_MEMORY, "out of memory");
+    return;
+  }
+  job->run = run;
+  job->dataset = dataset;
+  job->prefix = prefix;
+  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
+  hdx_store_snapshot_path(&run->session->store, run->catalog->source.folder, dataset->id, &path);
+  hdx_buffer_append_byte(&path, 0);
+  bool whole = path.status == HDX_OK;
+  job->path = hdx_buffer_take(&path, &size);
+  job->work = (struct hdx_work){.run = open_old, .done = opened};
+  if (whole) {
+    hdx_workers_submit(run->session->workers, &job->work);
+  } else {
+    prefix->datasets_left--;
+    fail(job, HDX_LIMIT, "the path of its snapshot is too long");
+  }
+}
+
+/* On a worker. */
+static void open_old(struct hdx_work *work) {
+  struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
+  struct hdx_reader *other;
+  job->status = hdx_reader_open(job->path, job->run->catalog->source.url, &job->old, &job->error);
+  if (job->status == HDX_INTEGRITY && hdx_reader_open(job->path, HDX_TEXT(""), &other, NULL) != HDX_OK) {
+    /* Corrupt rather than another bucket's: it is made anew. */
+    hdx_log_write(&job->run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
+    job->status = HDX_NOT_FOUND;
+  } else if (job->status == HDX_INTEGRITY) {
+    hdx_reader_close(other);
+  }
+  if (job->status == HDX_NOT_FOUND)
+    job->status = HDX_OK;
+}
+
+static bool known(const struct hdx_year *year) {
+  return year && year->state != HDX_YEAR_FAILED;
+}
+
+static bool is_csv(struct hdx_text indextype) {
+  return hdx_text_equal_nocase(indextype, HDX_TEXT("csv"));
+}
+
+static void settled(struct hdx_dataset_job *job);
+
+static void opened(struct hdx_work *work) {
+  struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
+  struct hdx_index_run *run = job->run;
+  enum hdx_status status = job->status;
+  char message[HDX_ERROR_TEXT_MAX];
+  struct hdx_years wanted = hdx_index_wanted(run, job->dataset);
+  if (status == HDX_OK && !is_csv(job->dataset->indextype))
+    status = hdx_error_set(&job->error, HDX_INTEGRITY, "%.*s: index type \"%.*s\" cannot be read: only csv can",
+                           HDX_TEXT_ARG(job->dataset->id), HDX_TEXT_ARG(job->dataset->indextype));
+  if (status == HDX_OK)
+    status = hdx_writer_create(job->path, &job->writer, &job->error);
+  job->years_left = 1; /* until all have been begun */
+  for (int number = wanted.first; status == HDX_OK && number <= wanted.last && !run->stop; number++) {
+    const struct hdx_year *old = job->old ? hdx_reader_year(job->old, number) : NULL;
+    if (!(run->unknown_only && known(old)))
+      status = hdx_year_start(job, number, old, &job->error);
+  }
+  job->years_left--;
+  if (status != HDX_OK && !job->years) {
+    snprintf(message, sizeof message, "%s", job->error.message);
+    job->prefix->datasets_left--;
+    fail(job, status, message);
+    return;
+  }
+  if (status != HDX_OK)
+    hdx_index_failed(run, status, job->error.message);
+  if (!job->years_left)
+    settled(job);
+}
+
+/* ---- what the years' answers mean ---- */
+
+void hdx_dataset_year_settled(struct hdx_year_job *year) {
+  struct hdx_dataset_job *job = year->dataset;
+  struct hdx_index_run *run = job->run;
+  job->years_left--;
+  run->years_pending--;
+  run->files_done++;
+  job->held_bytes += year->bytes;
+  run->held_bytes += year->bytes;
+  if (year->status == HDX_IO)
+    run->stop = true;
+  if (!job->years_left)
+    settled(job);
+  hdx_index_advance(run);
+}
+
+static size_t count(const struct hdx_dataset_job *job, enum hdx_year_outcome outcome) {
+  size_t n = 0;
+  for (const struct hdx_year_job *year = job->years; year; year = year->next)
+    n += year->outcome == outcome;
+  return n;
+}
+
+static void turn_denied(struct hdx_dataset_job *job, enum hdx_year_outcome outcome) {
+  for (struct hdx_year_job *year = job->years; year; year = year->next)
+    if (year->outcome == HDX_OUTCOME_DENIED)
+      year->outcome = outcome;
+}
+
+/* Begins to revalidate a year that was held and not asked for: if it can be read, a 403 of its neighbours means that
+ * they are absent. False if there is none. */
+static bool probe(struct hdx_dataset_job *job) {
+  const struct hdx_snapshot_info *info = job->old ? hdx_reader_info(job->old) : NULL;
+  for (size_t i = 0; info && i < info->year_count; i++) {
+    const struct hdx_year *old = &info->years[i];
+    bool asked = false;
+    for (const struct hdx_year_job *year = job->years; year; year = year->next)
+      asked |= year->year == old->year;
+    if (!asked && old->state == HDX_YEAR_PRESENT)
+      return hdx_year_start(job, old->year, old, &job->error) == HDX_OK;
+  }
+  return false;
+}
+
+static void conclude(struct hdx_dataset_job *job);
+
+/* All years have answered. */
+static void settled(struct hdx_dataset_job *job) {
+  struct hdx_index_run *run = job->run;
+  size_t denied = count(job, HDX_OUTCOME_DENIED), asked = 0;
+  for (const struct hdx_year_job *year = job->years; year; year = year->next)
+    asked++;
+  if (denied && denied == asked && probe(job))
+    return;
+  job->prefix->datasets_left--;
+  if (denied == asked) {
+    turn_denied(job, HDX_OUTCOME_FAILED);
+  } else if (denied && !job->prefix->readable && job->prefix->datasets_left) {
+    job->next = run->parked;
+    run->parked = job;
+    return;
+  }
+  hdx_dataset_unpark(job);
+}
+
+void hdx_dataset_unpark(struct hdx_dataset_job *job) {
+  turn_denied(job, job->prefix->readable ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_FAILED);
+  conclude(job);
+}
+
+static bool held(const struct hdx_year *old) {
+  return old && (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE || old->state == HDX_YEAR_VANISHED);
+}
+
+/* The state that a year has from now on; false: it stays unknown. */
+static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *keep) {
+  const struct hdx_csv_result *result = year->scanner ? hdx_csv_result(year->scanner->csv) : NULL;
+  const struct hdx_year *old = year->old;
+  *state = (struct hdx_year){.year = year->year,
+                             .url = year->location,
+                             .etag = "",
+                             .last_modified = "",
+                             .reason = "",
+                             .checked_at = year->dataset->run->now};
+  *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
+  switch (year->outcome) {
+  case HDX_OUTCOME_NEW:
+    state->state = HDX_YEAR_PRESENT;
+    state->etag = year->etag;
+    state->last_modified = year->last_modified;
+    state->rows = result->rows;
+    state->bad_rows = result->bad_rows;
+    state->bytes = year->bytes;
+    return true;
+  case HDX_OUTCOME_UNCHANGED:
+    *state = *old;
+    state->state = HDX_YEAR_PRESENT;
+    state->reason = "";
+    state->checked_at = year->dataset->run->now;
+    return true;
+  case HDX_OUTCOME_ABSENT:
+    state->state = HDX_YEAR_GAP;
+    *keep &= year->dataset->run->options->keep_vanished;
+    if (*keep) {
+      *state = *old;
+      state->state = HDX_YEAR_VANISHED;
+    }
+    return true;
+  case HDX_OUTCOME_INTERRUPTED:
+    if (old)
+      *state = *old;
+    return old != NULL;
+  default:
+    state->state = HDX_YEAR_FAILED;
+    if (known(old)) {
+      *state = *old;
+      state->state = HDX_YEAR_STALE;
+    }
+    state->reason = year->message;
+    return true;
+  }
+}
+
+/* Counts what became of a year, and tells the caller. */
+static void report(struct hdx_year_job *year, const struct hdx_year *state, bool kept) {
+  struct hdx_index_run *run = year->dataset->run;
+  struct hdx_index_summary *summary = run->summary;
+  bool gap = year->outcome == HDX_OUTCOME_ABSENT, lost = gap && held(year->old);
+  struct hdx_index_item item = {.bucket = run->catalog->source.url.data,
+                                .id = year->dataset->dataset->id,
+                                .year = year->year,
+                                .state = state->state,
+                                .unchanged = year->outcome == HDX_OUTCOME_UNCHANGED,
+                                .dropped = lost && !kept,
+                                .url = year->url,
+                                .message = "",
+                                .rows = state->rows,
+                                .bad_rows = state->bad_rows,
+                                .bytes = year->bytes};
+  char message[HDX_ERROR_TEXT_MAX + 128];
+  summary->files++;
+  if (year->outcome == HDX_OUTCOME_NEW) {
+    summary->files_fetched++;
+    summary->rows_fetched += state->rows;
+    summary->rows_bad += state->bad_rows;
+  } else if (year->outcome == HDX_OUTCOME_UNCHANGED) {
+    summary->files_unchanged++;
+  } else if (gap) {
+    summary->gaps += !kept;
+    summary->vanished += lost;
+    if (lost) {
+      snprintf(message, sizeof message, "%s: gone (asked twice); its %llu rows are %s", year->url,
+               (unsigned long long)year->old->rows, kept ? "kept" : "dropped");
+      item.message = message;
+      hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", message);
+    } else if (run->options->strict) {
+      snprintf(message, sizeof message, "%s: a gap", year->url);
+      item.message = message;
+      item.status = HDX_NOT_FOUND;
+    }
+  } else {
+    item.status = year->status;
+    item.message = year->message;
+  }
+  run->succeeded += item.status == HDX_OK && !gap;
+  if (item.status != HDX_OK && year->outcome != HDX_OUTCOME_INTERRUPTED) {
+    summary->files_failed++;
+    hdx_index_failed(run, item.status, item.message);
+    year->dataset->failed = true;
+  }
+  if (run->options->item)
+    run->options->item(run->options->user, &item);
+}
+
+static bool same_subject(const struct hdx_dataset_job *job) {
+  const struct hdx_subject *old = hdx_reader_subject(job->old);
+  return old->catalog_start == job->dataset->start && old->catalog_stop == job->dataset->stop &&
+         old->multiyear == job->dataset->multiyear && hdx_text_equal(old->index, job->dataset->index);
+}
+
+/* Whether the snapshot that is there says all that is known now (but for the time of asking). */
+static bool unchanged(const struct hdx_dataset_job *job) {
+  if (!job->old || !same_subject(job))
+    return false;
+  for (const struct hdx_year_job *year = job->years; year; year = year->next) {
+    bool same = year->outcome == HDX_OUTCOME_INTERRUPTED ||
+                (year->outcome == HDX_OUTCOME_UNCHANGED && year->old->state == HDX_YEAR_PRESENT) ||
+                (year->outcome == HDX_OUTCOME_ABSENT && year->old && year->old->state == HDX_YEAR_GAP);
+    if (!same)
+      return false;
+  }
+  return true;
+}
+
+static struct hdx_year_job *asked(const struct hdx_dataset_job *job, int number) {
+  struct hdx_year_job *year = job->years;
+  while (year && year->year != number)
+    year = year->next;
+  return year;
+}
+
+/* Fills states and kept from the years asked for and from the others of the older snapshot. */
+static enum hdx_status collect(struct hdx_dataset_job *job) {
+  const struct hdx_snapshot_info *info = job->old ? hdx_reader_info(job->old) : NULL;
+  size_t most = info ? info->year_count : 0;
+  for (const struct hdx_year_job *year = job->years; year; year = year->next)
+    most++;
+  job->states = calloc(most + 1, sizeof *job->states);
+  job->kept = calloc(most + 1, sizeof *job->kept);
+  if (!job->states || !job->kept)
+    return hdx_error_memory(&job->error, most * sizeof *job->states);
+  for (struct hdx_year_job *year = job->years; year; year = year->next) {
+    struct hdx_year *state = &job->states[job->state_count];
+    bool keep = false;
+    if (state_of(year, state, &keep))
+      job->state_count++;
+    if (keep)
+      job->kept[job->kept_count++] = year->year;
+    if (year->outcome == HDX_OUTCOME_NEW) {
+      int digits = hdx_csv_result(year->scanner->csv)->time_digits;
+      job->digits = digits > job->digits ? digits : job->digits;
+    }
+    report(year, state, keep);
+  }
+  for (size_t i = 0; info && i < info->year_count; i++)
+    if (!asked(job, info->years[i].year)) {
+      job->states[job->state_count++] = info->years[i];
+      if (held(&info->years[i]))
+        job->kept[job->kept_count++] = info->years[i].year;
+    }
+  if (job->kept_count && info->time_digits > job->digits)
+    job->digits = info->time_digits;
+  return HDX_OK;
+}
+
+/* ---- writing ---- */
+
+/* A snapshot's time of last change is when all of its years were last confirmed: so a run that finds nothing new need
+ * not write it again. */
+static void stamp(const struct hdx_dataset_job *job) {
+  int64_t oldest = job->run->now;
+  for (size_t i = 0; i < job->state_count; i++)
+    oldest = job->states[i].checked_at < oldest ? job->states[i].checked_at : oldest;
+  const struct timespec at = {oldest / HDX_SECOND_NS, oldest % HDX_SECOND_NS};
+  utimensat(AT_FDCWD, job->path, (struct timespec[]){at, at}, 0);
+}
+
+/* On a worker. */
+static void commit(struct hdx_work *work) {
+  struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
+  const struct hdx_dataset *dataset = job->dataset;
+  struct hdx_subject subject = {.source = job->run->catalog->source.url,
+                                .id = dataset->id,
+                                .index = dataset->index,
+                                .indextype = dataset->indextype,
+                                .catalog_start = dataset->start,
+                                .catalog_stop = dataset->stop,
+                                .multiyear = dataset->multiyear};
+  job->status = HDX_OK;
+  for (size_t i = 0; i < job->kept_count && job->status == HDX_OK; i++)
+    job->status = hdx_writer_keep_year(job->writer, job->old, job->kept[i], &job->error);
+  if (job->status != HDX_OK)
+    return;
+  struct hdx_writer *writer = job->writer;
+  job->writer = NULL;
+  job->rows = hdx_writer_rows(writer);
+  job->status =
+      hdx_writer_commit(writer, &subject, job->states, job->state_count, job->digits, &job->file_bytes, &job->error);
+  if (job->status == HDX_OK)
+    stamp(job);
+}
+
+static void committed(struct hdx_work *work) {
+  struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
+  char message[HDX_ERROR_TEXT_MAX];
+  if (job->status == HDX_OK) {
+    finish(job);
+    return;
+  }
+  job->rows = 0;
+  snprintf(message, sizeof message, "%s", job->error.message);
+  if (job->status == HDX_IO)
+    job->run->stop = true;
+  fail(job, job->status, message);
+}
+
+static void conclude(struct hdx_dataset_job *job) {
+  bool same = unchanged(job), any = job->old != NULL;
+  enum hdx_status status = collect(job);
+  for (size_t i = 0; i < job->state_count; i++)
+    any |= job->states[i].state != HDX_YEAR_FAILED;
+  if (status != HDX_OK) {
+    fail(job, status, "out of memory");
+  } else if (same || !any) {
+    if (same)
+      stamp(job);
+    job->rows = job->old ? hdx_reader_info(job->old)->rows : 0;
+    finish(job);
+  } else {
+    job->work = (struct hdx_work){.run = commit, .done = committed};
+    hdx_workers_submit(job->run->session->workers, &job->work);
+  }
+}

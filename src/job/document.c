@@ -1,0 +1,341 @@
+/* Registries and catalogs: from the store or the network, and parsed. */
+#include "base/time.h"
+#include "job/session.h"
+
+#include <stdlib.h>
+
+struct download {
+  struct hdx_session *session;
+  struct hdx_document *document;
+  struct hdx_buffer body;
+  bool done, not_modified;
+  enum hdx_status status;
+  struct hdx_error *error;
+  struct hdx_buffer meta; /* etag and Last-Modified, both ended by a NUL */
+};
+
+static void on_begin(void *user, const struct hdx_fetch_head *head) {
+  struct download *download = user;
+  (void)head;
+  hdx_buffer_clear(&download->body);
+}
+
+static void on_block(void *user, struct hdx_block *block) {
+  struct download *download = user;
+  hdx_buffer_append(&download->body, block->data, block->size);
+  hdx_engine_release(download->session->engine, block);
+}
+
+static void on_done(void *user, const struct hdx_fetch_result *result) {
+  struct download *download = user;
+  download->done = true;
+  download->not_modified = result->not_modified;
+  download->status = result->status;
+  if (result->status != HDX_OK) {
+    hdx_error_set(download->error, result->status, "%s", result->message);
+    return;
+  }
+  hdx_buffer_append(&download->meta, result->etag, strlen(result->etag) + 1);
+  hdx_buffer_append(&download->meta, result->last_modified, strlen(result->last_modified) + 1);
+}
+
+static enum hdx_status run(struct hdx_session *session, struct download *download, const char *url,
+                           const struct hdx_document *held, struct hdx_error *error) {
+  struct hdx_fetch_request request = {.url = url,
+                                      .etag = held ? held->etag.data : NULL,
+                                      .last_modified = held ? held->last_modified.data : NULL,
+                                      .bytes_max = session->config.catalog_bytes_max,
+                                      .begin = on_begin,
+                                      .block = on_block,
+                                      .done = on_done,
+                                      .user = download};
+  enum hdx_status status = hdx_fetch(session->engine, &request, error);
+  if (status != HDX_OK)
+    return status;
+  hdx_session_run(session, &download->done);
+  if (download->status != HDX_OK)
+    return download->status;
+  status = hdx_buffer_status(&download->body, url, error);
+  return status == HDX_OK ? hdx_buffer_status(&download->meta, url, error) : status;
+}
+
+/* Makes a document of what was downloaded; its texts lie in its memory: url, etag, date, bytes. */
+static enum hdx_status take(struct download *download, const char *address, struct hdx_error *error) {
+  struct hdx_document *document = download->document;
+  size_t url_size = strlen(address) + 1, etag_size = strlen(download->meta.data) + 1;
+  size_t date_size = download->meta.size - etag_size;
+  hdx_buffer_init(&document->memory, SIZE_MAX);
+  hdx_buffer_append(&document->memory, address, url_size);
+  hdx_buffer_append(&document->memory, download->meta.data, download->meta.size);
+  hdx_buffer_append(&document->memory, download->body.data, download->body.size);
+  enum hdx_status status = hdx_buffer_status(&document->memory, address, error);
+  if (status != HDX_OK) {
+    hdx_document_deinit(document);
+    return status;
+  }
+  const char *at = document->memory.data;
+  document->url = (struct hdx_text){at, url_size - 1};
+  document->etag = (struct hdx_text){at + url_size, etag_size - 1};
+  document->last_modified = (struct hdx_text){at + url_size + etag_size, date_size - 1};
+  document->bytes = (struct hdx_text){at + url_size + download->meta.size, download->body.size};
+  document->checked_at = hdx_time_now();
+  return HDX_OK;
+}
+
+enum hdx_status hdx_session_document(struct hdx_session *session, const char *address, const char *fetch_url,
+                                     struct hdx_text folder, struct hdx_text name, bool revalidate,
+                                     struct hdx_document *document, bool *fresh, struct hdx_error *error) {
+  struct hdx_document held;
+  struct download download = {.session = session, .document = document, .error = error};
+  uint64_t bytes_max = session->config.catalog_bytes_max;
+  enum hdx_status found =
+      hdx_store_load_document(&session->store, folder, name, hdx_text_of(address), bytes_max, &held, error);
+  *fresh = false;
+  if (found == HDX_OK && (!revalidate || session->config.offline)) {
+    *document = held;
+    return HDX_OK;
+  }
+  if (found != HDX_OK && found != HDX_NOT_FOUND)
+    return found;
+  enum hdx_status status = hdx_session_online(session, error);
+  if (status != HDX_OK) {
+    if (session->config.offline)
+      hdx_error_set(error, HDX_NOT_FOUND, "%s: not held in %s, and offline", address, session->store.root);
+    return status;
+  }
+  hdx_buffer_init(&download.body, (size_t)bytes_max);
+  hdx_buffer_init(&download.meta, HDX_URL_BYTES_MAX);
+  status = run(session, &download, fetch_url, found == HDX_OK ? &held : NULL, error);
+  if (status == HDX_OK && download.not_modified) {
+    *document = held;
+    found = HDX_NOT_FOUND; /* handed on */
+    document->checked_at = hdx_time_now();
+    status = hdx_store_save_document(&session->store, folder, name, document, error);
+    if (status != HDX_OK)
+      hdx_document_deinit(document);
+  } else if (status == HDX_OK) {
+    status = take(&download, address, error);
+    *fresh = true;
+  }
+  if (found == HDX_OK)
+    hdx_document_deinit(&held);
+  hdx_buffer_deinit(&download.body);
+  hdx_buffer_deinit(&download.meta);
+  return status;
+}
+
+static enum hdx_status open_registry(struct hdx_session *session, bool stored_only, struct hdx_registry **result,
+                                     struct hdx_error *error) {
+  const char *url = session->config.registry_url;
+  struct hdx_text folder = HDX_TEXT("registry");
+  struct hdx_buffer name, address;
+  bool fresh = false;
+  struct hdx_registry *registry = calloc(1, sizeof *registry);
+  if (!registry)
+    return hdx_error_memory(error, sizeof *registry);
+  hdx_buffer_init(&name, 3 * HDX_URL_BYTES_MAX);
+  hdx_buffer_init(&address, HDX_URL_BYTES_MAX);
+  hdx_url_encode(&name, hdx_text_of(url), false);
+  hdx_buffer_append_text(&name, HDX_TEXT(".json"));
+  enum hdx_status status = hdx_buffer_status(&name, url, error);
+  if (status == HDX_OK && stored_only)
+    status = hdx_store_load_document(&session->store, folder, hdx_buffer_text(&name), hdx_text_of(url),
+                                     session->config.catalog_bytes_max, &registry->document, error);
+  else if (status == HDX_OK)
+    status = hdx_session_document(session, url, url, folder, hdx_buffer_text(&name), session->config.refresh,
+                                  &registry->document, &fresh, error);
+  if (status == HDX_OK) {
+    status = hdx_registry_doc_parse(registry->document.bytes, url, &session->log, &registry->doc, error);
+    if (status == HDX_OK && fresh) {
+      status = hdx_store_save_document(&session->store, folder, hdx_buffer_text(&name), &registry->document, error);
+      if (status != HDX_OK)
+        hdx_registry_doc_deinit(&registry->doc);
+    }
+    if (status != HDX_OK)
+      hdx_document_deinit(&registry->document);
+  }
+  hdx_buffer_deinit(&name);
+  hdx_buffer_deinit(&address);
+  if (status == HDX_OK)
+    *result = registry;
+  else
+    free(registry);
+  return status;
+}
+
+enum hdx_status hdx_registry_load(struct hdx_session *session, struct hdx_registry **registry,
+                                  struct hdx_error *error) {
+  return open_registry(session, false, registry, error);
+}
+
+void hdx_registry_close(struct hdx_registry *registry) {
+  if (!registry)
+    return;
+  hdx_registry_doc_deinit(&registry->doc);
+  hdx_document_deinit(&registry->document);
+  free(registry);
+}
+
+size_t hdx_registry_count(const struct hdx_registry *registry) {
+  return registry->doc.count;
+}
+
+const struct hdx_registry_entry *hdx_registry_at(const struct hdx_registry *registry, size_t i) {
+  return &registry->doc.entries[i];
+}
+
+struct hdx_text hdx_registry_json(const struct hdx_registry *registry) {
+  return registry->document.bytes;
+}
+
+const char *hdx_registry_url(const struct hdx_registry *registry) {
+  return registry->document.url.data;
+}
+
+int64_t hdx_registry_checked_at(const struct hdx_registry *registry) {
+  return registry->document.checked_at;
+}
+
+enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const char *name, const char *region_prefix,
+                                      bool first, struct hdx_text *endpoint, struct hdx_error *error) {
+  const struct hdx_registry_entry *entry;
+  enum hdx_status status =
+      hdx_registry_doc_endpoint(&registry->doc, hdx_text_of(name), hdx_text_of(region_prefix), first, &entry, error);
+  if (status == HDX_OK)
+    *endpoint = entry->endpoint;
+  return status;
+}
+
+/* The region that a stored registry knows of a bucket, or empty. */
+static struct hdx_text stored_region(struct hdx_session *session, struct hdx_text endpoint, struct hdx_arena *arena) {
+  struct hdx_registry *registry;
+  struct hdx_text region = {NULL, 0};
+  struct hdx_url want, have;
+  if (hdx_url_parse(endpoint, &want, NULL) != HDX_OK || want.scheme != HDX_SCHEME_S3 ||
+      open_registry(session, true, &registry, NULL) != HDX_OK)
+    return region;
+  for (size_t i = 0; i < registry->doc.count && !region.size; i++)
+    if (hdx_url_parse(registry->doc.entries[i].endpoint, &have, NULL) == HDX_OK && have.scheme == HDX_SCHEME_S3 &&
+        hdx_text_equal(have.host, want.host))
+      region = hdx_arena_copy(arena, registry->doc.entries[i].region);
+  hdx_registry_close(registry);
+  return region;
+}
+
+enum hdx_status hdx_session_source(struct hdx_session *session, const char *bucket, struct hdx_arena *arena,
+                                   struct hdx_source *source, struct hdx_error *error) {
+  const struct hdx_config *config = &session->config;
+  struct hdx_text name = hdx_text_of(bucket), region = hdx_text_of(config->region);
+  struct hdx_registry *registry = NULL;
+  enum hdx_status status = HDX_OK;
+  if (hdx_bucket_kind(name) == HDX_BUCKET_REGISTRY) {
+    const struct hdx_registry_entry *entry;
+    status = hdx_registry_load(session, &registry, error);
+    if (status == HDX_OK)
+      status = hdx_registry_doc_endpoint(&registry->doc, name, HDX_TEXT(""), false, &entry, error);
+    if (status == HDX_OK) {
+      name = entry->endpoint;
+      region = region.size ? region : entry->region;
+    }
+  } else if (!region.size && !config->endpoint_url) {
+    struct hdx_buffer url;
+    hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
+    if (!hdx_url_like(name))
+      hdx_buffer_append_text(&url, HDX_TEXT("s3://"));
+    hdx_buffer_append_text(&url, name);
+    region = stored_region(session, hdx_buffer_text(&url), arena);
+    hdx_buffer_deinit(&url);
+  }
+  if (status == HDX_OK)
+    status = hdx_source_init(source, name, region, config->endpoint_url, config->maps, config->map_count, arena, error);
+  hdx_registry_close(registry);
+  return status;
+}
+
+static enum hdx_status load_catalog(struct hdx_session *session, struct hdx_catalog *catalog, bool revalidate,
+                                    struct hdx_error *error) {
+  struct hdx_source *source = &catalog->source;
+  struct hdx_text name = hdx_text_of(session->config.catalog_name);
+  struct hdx_buffer address, url;
+  bool fresh = false;
+  hdx_buffer_init(&address, HDX_URL_BYTES_MAX);
+  hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
+  hdx_buffer_append_text(&address, source->url);
+  hdx_buffer_append_text(&address, name);
+  enum hdx_status status = hdx_buffer_status(&address, "the catalog's address", error);
+  if (status == HDX_OK)
+    status = hdx_source_resolve(source, hdx_buffer_text(&address), HDX_TEXT(""), true, &url, error);
+  if (status == HDX_OK)
+    status = hdx_session_document(session, hdx_buffer_string(&address), hdx_buffer_string(&url), source->folder, name,
+                                  revalidate, &catalog->document, &fresh, error);
+  if (status == HDX_OK) {
+    status =
+        hdx_catalog_doc_parse(catalog->document.bytes, hdx_buffer_string(&url), &session->log, &catalog->doc, error);
+    if (status == HDX_OK)
+      status = hdx_source_adopt(source, catalog->doc.endpoint, catalog->doc.own_bucket, &catalog->arena, error);
+    if (status == HDX_OK && fresh)
+      status = hdx_store_save_document(&session->store, source->folder, name, &catalog->document, error);
+  }
+  hdx_buffer_deinit(&address);
+  hdx_buffer_deinit(&url);
+  return status;
+}
+
+enum hdx_status hdx_catalog_open(struct hdx_session *session, const char *bucket, bool revalidate,
+                                 struct hdx_catalog **result, struct hdx_error *error) {
+  struct hdx_catalog *catalog = calloc(1, sizeof *catalog);
+  if (!catalog)
+    return hdx_error_memory(error, sizeof *catalog);
+  hdx_arena_init(&catalog->arena, 16 << 20);
+  enum hdx_status status = hdx_session_source(session, bucket, &catalog->arena, &catalog->source, error);
+  if (status == HDX_OK)
+    status = load_catalog(session, catalog, revalidate, error);
+  if (status == HDX_OK)
+    *result = catalog;
+  else
+    hdx_catalog_close(catalog);
+  return status;
+}
+
+enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
+                                 struct hdx_error *error) {
+  return hdx_catalog_open(session, bucket, session->config.refresh, catalog, error);
+}
+
+void hdx_catalog_close(struct hdx_catalog *catalog) {
+  if (!catalog)
+    return;
+  hdx_catalog_doc_deinit(&catalog->doc);
+  hdx_document_deinit(&catalog->document);
+  hdx_arena_deinit(&catalog->arena);
+  free(catalog);
+}
+
+size_t hdx_catalog_count(const struct hdx_catalog *catalog) {
+  return catalog->doc.count;
+}
+
+const struct hdx_dataset *hdx_catalog_at(const struct hdx_catalog *catalog, size_t i) {
+  return &catalog->doc.datasets[i];
+}
+
+struct hdx_text hdx_catalog_json(const struct hdx_catalog *catalog) {
+  return catalog->document.bytes;
+}
+
+const char *hdx_catalog_url(const struct hdx_catalog *catalog) {
+  return catalog->document.url.data;
+}
+
+int64_t hdx_catalog_checked_at(const struct hdx_catalog *catalog) {
+  return catalog->document.checked_at;
+}
+
+struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char *name) {
+  return hdx_catalog_doc_member(&catalog->doc, name);
+}
+
+enum hdx_status hdx_catalog_find(const struct hdx_catalog *catalog, const char *id, const struct hdx_dataset **dataset,
+                                 struct hdx_error *error) {
+  return hdx_catalog_doc_find(&catalog->doc, hdx_text_of(id), dataset, error);
+}

@@ -1,0 +1,308 @@
+/* A run of the index job: which datasets are under way, what came of them all. */
+#include "job/index.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+  LOCK_POLL_MS = 100,
+  SPARE_REQUESTS = 64, /* queued beyond those in flight, so that the engine never waits for a dataset to be opened */
+  OPENING_YEARS = 8,   /* what a dataset that is being opened is taken to ask for */
+};
+
+void hdx_index_options_init(struct hdx_index_options *options) {
+  *options = (struct hdx_index_options){.start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .bad_rows_max = UINT64_MAX};
+}
+
+const char *hdx_year_state_name(enum hdx_year_state state) {
+  static const char *const names[] = {"present", "gap", "stale", "vanished", "failed"};
+  return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
+}
+
+void hdx_index_failed(struct hdx_index_run *run, enum hdx_status status, const char *message) {
+  if (!run->failed)
+    hdx_error_set(&run->first_error, status, "%s", message);
+  run->failed++;
+  run->gravest = hdx_status_graver(run->gravest, status);
+}
+
+static int by_index(const void *a, const void *b) {
+  return hdx_text_compare(((const struct hdx_prefix *)a)->index, ((const struct hdx_prefix *)b)->index);
+}
+
+/* The prefixes of all datasets, with how many have each. */
+static enum hdx_status make_prefixes(struct hdx_index_run *run, struct hdx_error *error) {
+  struct hdx_prefix *list = hdx_arena_alloc(&run->arena, (run->dataset_count + 1) * sizeof *list);
+  size_t count = 0;
+  if (!list)
+    return hdx_error_memory(error, run->dataset_count * sizeof *list);
+  for (size_t i = 0; i < run->dataset_count; i++)
+    list[i] = (struct hdx_prefix){.index = run->datasets[i]->index, .datasets_left = 1};
+  qsort(list, run->dataset_count, sizeof *list, by_index);
+  for (size_t i = 0; i < run->dataset_count; i++) {
+    if (count && hdx_text_equal(list[count - 1].index, list[i].index))
+      list[count - 1].datasets_left++;
+    else
+      list[count++] = list[i];
+  }
+  run->prefixes = list;
+  run->prefix_count = count;
+  return HDX_OK;
+}
+
+static struct hdx_prefix *prefix_of(const struct hdx_index_run *run, struct hdx_text index) {
+  const struct hdx_prefix key = {.index = index};
+  return bsearch(&key, run->prefixes, run->prefix_count, sizeof key, by_index);
+}
+
+/* Whether another dataset may begin: enough requests to keep the engine busy, and memory for the rows that small
+ * datasets hold back until they are complete. */
+static bool room(const struct hdx_index_run *run) {
+  const struct hdx_config *config = &run->session->config;
+  size_t pending = run->years_pending + (run->datasets_open + 1) * OPENING_YEARS;
+  if (!run->datasets_open)
+    return true;
+  return pending < 2 * (size_t)config->jobs + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4;
+}
+
+static void wake_parked(struct hdx_index_run *run) {
+  for (struct hdx_dataset_job **at = &run->parked; *at;) {
+    struct hdx_dataset_job *job = *at;
+    if (job->prefix->readable || !job->prefix->datasets_left) {
+      *at = job->next;
+      hdx_dataset_unpark(job);
+      at = &run->parked; /* the list may have changed meanwhile */
+    } else {
+      at = &job->next;
+    }
+  }
+}
+
+void hdx_index_advance(struct hdx_index_run *run) {
+  if (run->advancing)
+    return; /* a dataset that fails at once comes back here: the loop below goes on */
+  run->advancing = true;
+  run->stop |= atomic_load(&run->session->cancelled);
+  wake_parked(run);
+  while (run->next_dataset < run->dataset_count && !run->stop && room(run)) {
+    const struct hdx_dataset *dataset = run->datasets[run->next_dataset++];
+    hdx_dataset_start(run, dataset, prefix_of(run, dataset->index));
+  }
+  if (run->stop && run->next_dataset < run->dataset_count) {
+    while (run->next_dataset < run->dataset_count)
+      prefix_of(run, run->datasets[run->next_dataset++]->index)->datasets_left--;
+    wake_parked(run);
+  }
+  run->advancing = false;
+  run->done = !run->datasets_open && run->next_dataset == run->dataset_count;
+}
+
+static void show_progress(struct hdx_index_run *run) {
+  const struct hdx_config *config = &run->session->config;
+  const struct hdx_index_summary *summary = run->summary;
+  struct hdx_engine_totals totals;
+  if (!config->progress)
+    return;
+  hdx_engine_totals(run->session->engine, &totals);
+  const struct hdx_progress progress = {.datasets_done = run->datasets_done,
+                                        .datasets_total = run->dataset_count,
+                                        .files_done = run->files_done,
+                                        .files_total = run->files_total,
+                                        .rows = summary->rows_fetched,
+                                        .bytes = summary->bytes,
+                                        .requests_active = totals.active,
+                                        .requests_done = totals.requests - totals.active,
+                                        .retries = totals.retries,
+                                        .gaps = summary->gaps,
+                                        .failures = run->failed,
+                                        .elapsed_ns = uv_hrtime() - run->started_ns};
+  config->progress(config->progress_user, &progress);
+}
+
+static void on_progress(uv_timer_t *timer) {
+  show_progress(timer->data);
+}
+
+static void on_progress_closed(uv_handle_t *handle) {
+  ((struct hdx_index_run *)handle->data)->progress_open = false;
+}
+
+static void count_files(struct hdx_index_run *run) {
+  for (size_t i = 0; i < run->dataset_count; i++) {
+    struct hdx_years years = hdx_index_wanted(run, run->datasets[i]);
+    if (years.first <= years.last)
+      run->files_total += (uint64_t)(years.last - years.first) + 1;
+  }
+}
+
+static void run_all(struct hdx_index_run *run) {
+  struct hdx_session *session = run->session;
+  uint32_t every = session->config.progress_ms ? session->config.progress_ms : 100;
+  uv_timer_init(hdx_engine_loop(session->engine), &run->progress);
+  run->progress.data = run;
+  run->progress_open = true;
+  if (session->config.progress)
+    uv_timer_start(&run->progress, on_progress, every, every);
+  hdx_index_advance(run);
+  hdx_session_run(session, &run->done);
+  show_progress(run);
+  uv_close((uv_handle_t *)&run->progress, on_progress_closed);
+  while (run->progress_open)
+    uv_run(hdx_engine_loop(session->engine), UV_RUN_ONCE);
+}
+
+static enum hdx_status lock(struct hdx_index_run *run, struct hdx_store_lock *lock, struct hdx_error *error) {
+  struct hdx_session *session = run->session;
+  struct hdx_text folder = run->catalog->source.folder;
+  bool told = false;
+  enum hdx_status status = hdx_store_make(&session->store, folder, error);
+  while (status == HDX_OK) {
+    status = hdx_store_lock(&session->store, folder, lock, error);
+    if (status != HDX_TEMPORARY)
+      break;
+    if (atomic_load(&session->cancelled))
+      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+    if (!told && error)
+      hdx_log_write(&session->log, HDX_LOG_WARNING, "waiting: %s", error->message);
+    told = true;
+    uv_sleep(LOCK_POLL_MS);
+    status = HDX_OK;
+  }
+  return status;
+}
+
+static enum hdx_status outcome(const struct hdx_index_run *run, struct hdx_error *error) {
+  if (atomic_load(&run->session->cancelled))
+    return hdx_error_set(error, HDX_INTERRUPTED, "interrupted: a rerun goes on where this one ended");
+  if (!run->failed)
+    return HDX_OK;
+  if (run->succeeded)
+    return hdx_error_set(error, HDX_PARTIAL, "%llu failed; the first: %s", (unsigned long long)run->failed,
+                         run->first_error.message);
+  return hdx_error_set(error, run->gravest, "%s", run->first_error.message);
+}
+
+static void dry_run(struct hdx_index_run *run) {
+  run->summary->datasets = run->dataset_count;
+  run->summary->files = run->files_total;
+}
+
+static void free_scanners(struct hdx_index_run *run) {
+  while (run->scanners) {
+    struct hdx_scanner *next = run->scanners->next;
+    hdx_csv_close(run->scanners->csv);
+    free(run->scanners);
+    run->scanners = next;
+  }
+}
+
+enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error) {
+  struct hdx_store_lock held;
+  run->started_ns = uv_hrtime();
+  run->now = hdx_time_now();
+  count_files(run);
+  if (run->options->dry_run) {
+    dry_run(run);
+    return HDX_OK;
+  }
+  hdx_arena_init(&run->arena, SIZE_MAX);
+  enum hdx_status status = hdx_session_online(run->session, error);
+  if (status == HDX_OK)
+    status = make_prefixes(run, error);
+  if (status == HDX_OK)
+    status = lock(run, &held, error);
+  if (status == HDX_OK) {
+    hdx_store_sweep(&run->session->store, run->catalog->source.folder);
+    run_all(run);
+    hdx_store_unlock(&held);
+    status = outcome(run, error);
+  }
+  run->summary->elapsed_ns = uv_hrtime() - run->started_ns;
+  free_scanners(run);
+  hdx_arena_deinit(&run->arena);
+  return status;
+}
+
+/* ---- which datasets ---- */
+
+static bool literal(const char *glob) {
+  return !strpbrk(glob, "*?[");
+}
+
+static int by_id(const void *a, const void *b) {
+  const struct hdx_dataset *const *x = a, *const *y = b;
+  int order = hdx_text_compare((*x)->id, (*y)->id);
+  return order ? order : (*x > *y) - (*x < *y);
+}
+
+static bool chosen(const struct hdx_dataset *dataset, const char *const *globs, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!literal(globs[i]) && hdx_text_glob(hdx_text_of(globs[i]), dataset->id))
+      return true;
+  return count == 0;
+}
+
+/* The catalog's datasets that are asked for, each id once; in the order of the ids. *list is the caller's to free. */
+static enum hdx_status choose(struct hdx_session *session, const struct hdx_catalog *catalog, const char *const *globs,
+                              size_t glob_count, const struct hdx_dataset ***result, size_t *result_count,
+                              struct hdx_error *error) {
+  size_t count = 0, unique = 0, most = catalog->doc.count + glob_count;
+  const struct hdx_dataset **list = calloc(most + 1, sizeof *list);
+  enum hdx_status status = HDX_OK;
+  if (!list)
+    return hdx_error_memory(error, most * sizeof *list);
+  for (size_t i = 0; i < glob_count && status == HDX_OK; i++)
+    if (literal(globs[i]))
+      status = hdx_catalog_find(catalog, globs[i], &list[count++], error);
+  for (size_t i = 0; i < catalog->doc.count; i++)
+    if (chosen(&catalog->doc.datasets[i], globs, glob_count))
+      list[count++] = &catalog->doc.datasets[i];
+  if (status == HDX_OK && !count)
+    status = hdx_error_set(error, HDX_EMPTY, "%s: no dataset matches", catalog->source.url.data);
+  if (status != HDX_OK) {
+    free(list);
+    return status;
+  }
+  qsort(list, count, sizeof *list, by_id);
+  for (size_t i = 0; i < count; i++) {
+    if (unique && hdx_text_equal(list[unique - 1]->id, list[i]->id)) {
+      if (list[unique - 1] != list[i])
+        hdx_log_write(&session->log, HDX_LOG_WARNING, "%s: the id %.*s stands twice in the catalog: the first is taken",
+                      catalog->source.url.data, HDX_TEXT_ARG(list[i]->id));
+    } else {
+      list[unique++] = list[i];
+    }
+  }
+  *result = list;
+  *result_count = unique;
+  return HDX_OK;
+}
+
+enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
+                          const struct hdx_index_options *options, struct hdx_index_summary *summary,
+                          struct hdx_error *error) {
+  struct hdx_index_options defaults;
+  struct hdx_index_summary ignored;
+  struct hdx_catalog *catalog;
+  const struct hdx_dataset **datasets = NULL;
+  hdx_index_options_init(&defaults);
+  options = options ? options : &defaults;
+  summary = summary ? summary : &ignored;
+  *summary = (struct hdx_index_summary){0};
+  enum hdx_status status = hdx_session_online(session, error);
+  if (status == HDX_OK)
+    status = hdx_catalog_open(session, bucket, true, &catalog, error);
+  if (status != HDX_OK)
+    return status;
+  struct hdx_index_run run = {
+      .session = session, .catalog = catalog, .options = options, .summary = summary, .query_years = {1, 0}};
+  status = choose(session, catalog, globs, glob_count, &datasets, &run.dataset_count, error);
+  if (status == HDX_OK) {
+    run.datasets = datasets;
+    status = hdx_index_run(&run, error);
+    free(datasets);
+  }
+  hdx_catalog_close(catalog);
+  return status;
+}

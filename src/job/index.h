@@ -1,0 +1,146 @@
+/* The index job, as hdx_index and queries that miss years run it.
+ *
+ *   index.c     a run: which datasets are under way, what came of them all
+ *   dataset.c   one dataset: which years to ask for, what their answers mean together, its snapshot
+ *   year.c      one index file: fetched by the loop, scanned by workers, its rows handed to the dataset's writer
+ *
+ *   run ─has─ datasets: WAITING → opened (worker) → years under way → settled → committed (worker) → done
+ *
+ * All decisions are made on the loop thread; a worker owns a year or a dataset only while it runs its work. */
+#ifndef HDX_JOB_INDEX_H
+#define HDX_JOB_INDEX_H
+
+#include "base/file.h"
+#include "base/time.h"
+#include "job/session.h"
+#include "snapshot/snapshot.h"
+
+#define HDX_ROWS_TEXT_BYTES (8u << 20) /* text of a year's rows in memory before they are written as a block */
+
+/* Where index files lie together: what tells a gap from a refusal when the server says 403. */
+struct hdx_prefix {
+  struct hdx_text index;
+  bool readable;        /* an object below it was read in this run */
+  size_t datasets_left; /* that may still read one */
+};
+
+enum hdx_year_outcome {
+  HDX_OUTCOME_NONE, /* under way */
+  HDX_OUTCOME_NEW,  /* fetched and scanned */
+  HDX_OUTCOME_UNCHANGED,
+  HDX_OUTCOME_ABSENT, /* no such file */
+  HDX_OUTCOME_DENIED, /* 403: absent or a failure, as the dataset will tell */
+  HDX_OUTCOME_FAILED,
+  HDX_OUTCOME_INTERRUPTED
+};
+
+/* A scanner, and the year it reads for; used again for other years. */
+struct hdx_scanner {
+  struct hdx_scanner *next;
+  struct hdx_csv *csv;
+  struct hdx_year_job *year;
+};
+
+struct hdx_year_job {
+  struct hdx_work work;
+  struct hdx_dataset_job *dataset;
+  struct hdx_year_job *next;
+  int year;
+  char *location, *url;       /* as published; as fetched */
+  const struct hdx_year *old; /* what the older snapshot has of it, or NULL */
+  enum hdx_year_outcome outcome;
+  enum hdx_status status;
+  char message[HDX_ERROR_TEXT_MAX];
+  bool asked_again;
+  char *etag, *last_modified;
+  uint64_t bytes;
+  /* scanning: blocks that wait, those that the worker has, and what it is to do with them */
+  struct hdx_block *queue, **queue_last, *taken;
+  bool busy, restarted, ended; /* as the loop knows it */
+  bool settling;               /* the outcome is known, but the worker still has the year */
+  bool restart, last;          /* told to the worker */
+  enum hdx_status scan_status;
+  struct hdx_error scan_error;
+  struct hdx_scanner *scanner;
+  struct hdx_rows rows;
+  size_t *columns; /* places in rows of the file's extra columns */
+  char *keep_path; /* --keep-index: where the file is kept as it came; NULL: nowhere */
+  struct hdx_temp keep;
+  uint64_t keep_bytes;
+};
+
+struct hdx_dataset_job {
+  struct hdx_work work;
+  struct hdx_index_run *run;
+  struct hdx_dataset_job *next; /* among the parked ones */
+  const struct hdx_dataset *dataset;
+  struct hdx_prefix *prefix;
+  char *path;
+  struct hdx_reader *old; /* the older snapshot, or NULL */
+  struct hdx_writer *writer;
+  struct hdx_year_job *years; /* that were asked for */
+  size_t years_left;
+  bool failed;
+  /* for the worker that commits, and from it */
+  struct hdx_year *states;
+  size_t state_count;
+  int *kept; /* years whose rows come from the older snapshot */
+  size_t kept_count;
+  int digits;
+  enum hdx_status status;
+  struct hdx_error error;
+  uint64_t rows, file_bytes;
+  uint64_t held_bytes; /* of its index files, as counted in the run */
+};
+
+struct hdx_index_run {
+  struct hdx_session *session;
+  const struct hdx_catalog *catalog;
+  const struct hdx_dataset *const *datasets;
+  size_t dataset_count;
+  const struct hdx_index_options *options;
+  struct hdx_years query_years; /* of a query; otherwise first > last: the options' range counts */
+  bool unknown_only;            /* years that are known are not asked for */
+  struct hdx_index_summary *summary;
+
+  struct hdx_arena arena;
+  struct hdx_prefix *prefixes; /* by index */
+  size_t prefix_count;
+  struct hdx_dataset_job *parked; /* settled but for what a 403 means */
+  struct hdx_scanner *scanners;   /* to be used again */
+  size_t next_dataset, datasets_open, datasets_done;
+  size_t years_pending;
+  uint64_t files_total, files_done, held_bytes, started_ns;
+  int64_t now;
+  uint64_t succeeded, failed; /* index files */
+  enum hdx_status gravest;
+  struct hdx_error first_error;
+  bool stop; /* begin no more datasets: the disk is full, or the run was cancelled */
+  bool done, advancing;
+  uv_timer_t progress;
+  bool progress_open;
+};
+
+/* Runs `run` (the members up to summary are given). Status as hdx_index's. */
+enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error);
+
+/* index.c, for the others */
+/* Counts a failure of an index file or dataset. */
+void hdx_index_failed(struct hdx_index_run *run, enum hdx_status status, const char *message);
+/* Something was settled: begins datasets while there is room, wakes parked ones, sees whether all is done. */
+void hdx_index_advance(struct hdx_index_run *run);
+
+/* dataset.c */
+/* The years to ask for, before it is known which are held. */
+struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset);
+void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *dataset, struct hdx_prefix *prefix);
+void hdx_dataset_year_settled(struct hdx_year_job *year);
+/* What is parked is decided: its prefix was readable, or never will be. */
+void hdx_dataset_unpark(struct hdx_dataset_job *job);
+
+/* year.c */
+enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int year, const struct hdx_year *old,
+                               struct hdx_error *error);
+void hdx_year_free(struct hdx_year_job *year);
+
+#endif

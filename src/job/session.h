@@ -1,0 +1,59 @@
+/* A session: settings, store, and the network with its workers once they are needed. */
+#ifndef HDX_JOB_SESSION_H
+#define HDX_JOB_SESSION_H
+
+#include "catalog/catalog.h"
+#include "catalog/source.h"
+#include "job/workers.h"
+#include "snapshot/store.h"
+#include "transfer/fetch.h"
+
+#include <stdatomic.h>
+
+#define HDX_REGISTRY_URL "http://heliocloud.org/catalog/HelioDataRegistry.json"
+
+struct hdx_session {
+  struct hdx_config config;
+  struct hdx_log log;
+  struct hdx_store store;
+  struct hdx_engine *engine; /* NULL until the network is needed */
+  struct hdx_workers *workers;
+  uv_async_t wake; /* a cancellation has come */
+  atomic_bool wake_ready, cancelled;
+  struct hdx_host_stats *hosts; /* of the last hdx_session_stats */
+};
+
+/* Starts the network. */
+enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error *error);
+
+/* Runs the loop until *done. */
+void hdx_session_run(struct hdx_session *session, const bool *done);
+
+/* Where BUCKET is; texts are in the arena. Asks the registry if it is a registry name. The region of an S3 bucket is
+ * looked up in the stored registry. */
+enum hdx_status hdx_session_source(struct hdx_session *session, const char *bucket, struct hdx_arena *arena,
+                                   struct hdx_source *source, struct hdx_error *error);
+
+/* A document of the network: from the store, unless it is not there or `revalidate`; fetched then, conditionally.
+ * `address` is what it is stored as; *fresh tells that its bytes are new and not yet in the store. */
+enum hdx_status hdx_session_document(struct hdx_session *session, const char *address, const char *fetch_url,
+                                     struct hdx_text folder, struct hdx_text name, bool revalidate,
+                                     struct hdx_document *document, bool *fresh, struct hdx_error *error);
+
+struct hdx_registry {
+  struct hdx_document document;
+  struct hdx_registry_doc doc;
+};
+
+struct hdx_catalog {
+  struct hdx_arena arena;
+  struct hdx_source source;
+  struct hdx_document document;
+  struct hdx_catalog_doc doc;
+};
+
+/* hdx_catalog_load; `revalidate` asks its server also if it is held, `offline` never does. */
+enum hdx_status hdx_catalog_open(struct hdx_session *session, const char *bucket, bool revalidate,
+                                 struct hdx_catalog **catalog, struct hdx_error *error);
+
+#endif

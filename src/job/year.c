@@ -1,0 +1,383 @@
+/* One index file: fetched by the loop, scanned by workers, its rows handed to the dataset's writer.
+ *
+ *   loop:    blocks arrive → queue ─┐              ┌→ blocks given back, more? ─┐
+ *   worker:                         └→ scan, write ┘                            └→ … → finish → settled
+ */
+#include "job/index.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ROWS_TEXT_BYTES_MAX (256u << 20) /* of one scanner's batch and what is held already: far beyond real rows */
+
+static void give_back(struct hdx_year_job *year, struct hdx_block *block) {
+  while (block) {
+    struct hdx_block *next = block->next;
+    hdx_engine_release(year->dataset->run->session->engine, block);
+    block = next;
+  }
+}
+
+static void queue_clear(struct hdx_year_job *year) {
+  give_back(year, year->queue);
+  year->queue = NULL;
+  year->queue_last = &year->queue;
+}
+
+void hdx_year_free(struct hdx_year_job *year) {
+  struct hdx_index_run *run = year->dataset->run;
+  queue_clear(year);
+  if (year->scanner) {
+    year->scanner->next = run->scanners;
+    run->scanners = year->scanner;
+  }
+  hdx_rows_deinit(&year->rows);
+  hdx_temp_abandon(&year->keep);
+  free(year->columns);
+  free(year->location);
+  free(year->url);
+  free(year->etag);
+  free(year->last_modified);
+  free(year->keep_path);
+  free(year);
+}
+
+/* ---- on a worker ---- */
+
+static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *error) {
+  const struct hdx_csv_dialect *dialect = hdx_csv_dialect(year->scanner->csv);
+  if (!year->columns)
+    year->columns = calloc(HDX_CSV_EXTRA_MAX, sizeof *year->columns);
+  if (!year->columns)
+    return hdx_error_memory(error, HDX_CSV_EXTRA_MAX * sizeof *year->columns);
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; i < dialect->extra_count && status == HDX_OK; i++) {
+    uint32_t id;
+    status = hdx_writer_column(year->dataset->writer, dialect->extra_names[i], &id, error);
+    if (status == HDX_OK)
+      status = hdx_rows_column(&year->rows, id, &year->columns[i], error);
+  }
+  return status;
+}
+
+/* A batch of the scanner goes to the rows, and rows that make a block to the writer. */
+static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
+  struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
+  struct hdx_rows *rows = &year->rows;
+  size_t columns = hdx_csv_dialect(year->scanner->csv)->extra_count;
+  enum hdx_status status = HDX_OK;
+  for (size_t from = 0, to; from < batch->count && status == HDX_OK; from = to) {
+    size_t room = HDX_BLOCK_ROWS - rows->count;
+    to = batch->count - from < room ? batch->count : from + room;
+    if (columns && !rows->extra_count)
+      status = map_columns(year, error);
+    if (status == HDX_OK)
+      status = hdx_rows_append(rows, batch, from, to, year->columns, columns, year->year, error);
+    if (status == HDX_OK && (rows->count == HDX_BLOCK_ROWS || rows->text.total > HDX_ROWS_TEXT_BYTES))
+      status = hdx_writer_add(year->dataset->writer, year->year, rows, true, error);
+  }
+  return status;
+}
+
+static void scan_begin(struct hdx_year_job *year) {
+  year->scan_status = HDX_OK;
+  hdx_csv_reset(year->scanner->csv);
+  hdx_rows_clear(&year->rows);
+  hdx_writer_drop_year(year->dataset->writer, year->year);
+  year->keep_bytes = 0;
+  if (year->keep.path && ftruncate(year->keep.fd, 0) != 0)
+    year->scan_status = hdx_error_errno(&year->scan_error, year->keep.path, "truncate", errno);
+}
+
+static void scan_block(struct hdx_year_job *year, const struct hdx_block *block) {
+  if (year->keep.path && year->scan_status == HDX_OK) {
+    year->scan_status = hdx_file_write_at(year->keep.fd, year->keep.path, block->data, block->size, year->keep_bytes,
+                                          &year->scan_error);
+    year->keep_bytes += block->size;
+  }
+  if (year->scan_status == HDX_OK)
+    year->scan_status = hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error);
+}
+
+static void scan_end(struct hdx_year_job *year) {
+  struct hdx_error *error = &year->scan_error;
+  uint64_t bad_max = year->dataset->run->options->bad_rows_max;
+  if (year->scan_status == HDX_OK)
+    year->scan_status = hdx_csv_finish(year->scanner->csv, error);
+  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
+  if (year->scan_status == HDX_OK && (result->bad_rows > bad_max || (result->bad_rows && !result->rows))) {
+    const struct hdx_csv_bad_row *bad = &result->samples[0];
+    year->scan_status = hdx_error_set(error, HDX_INTEGRITY, "%llu of its rows are bad, the first in line %llu: %s",
+                                      (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
+  }
+  if (year->scan_status == HDX_OK)
+    year->scan_status = hdx_writer_add(year->dataset->writer, year->year, &year->rows, false, error);
+  if (year->scan_status == HDX_OK && year->keep.path)
+    year->scan_status = hdx_temp_commit(&year->keep, error);
+  if (year->scan_status != HDX_OK)
+    hdx_writer_drop_year(year->dataset->writer, year->year);
+}
+
+static void scan(struct hdx_work *work) {
+  struct hdx_year_job *year = (struct hdx_year_job *)work;
+  if (year->restart)
+    scan_begin(year);
+  for (struct hdx_block *block = year->taken; block; block = block->next)
+    scan_block(year, block);
+  if (year->last)
+    scan_end(year);
+}
+
+/* ---- on the loop thread ---- */
+
+static void schedule(struct hdx_year_job *year);
+
+static void log_scan(struct hdx_year_job *year) {
+  const struct hdx_log *log = &year->dataset->run->session->log;
+  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
+  for (size_t i = 0; i < result->sample_count; i++)
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: line %llu: %s", year->url, (unsigned long long)result->samples[i].line,
+                  result->samples[i].reason);
+  if (result->bad_rows > result->sample_count)
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", year->url, (unsigned long long)result->bad_rows);
+  if (result->mended)
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu times were mended (wrong separators, leap seconds, ends beyond 2261)",
+                  year->url, (unsigned long long)result->mended);
+}
+
+/* The outcome is known: told to the dataset as soon as no worker has the year. */
+static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enum hdx_status status,
+                   const char *message) {
+  year->outcome = outcome;
+  year->status = status;
+  snprintf(year->message, sizeof year->message, "%s", message);
+  queue_clear(year);
+  year->settling = year->busy;
+  if (!year->busy) {
+    if (outcome != HDX_OUTCOME_NEW)
+      hdx_writer_drop_year(year->dataset->writer, year->year);
+    hdx_dataset_year_settled(year);
+  }
+}
+
+static void scanned(struct hdx_work *work) {
+  struct hdx_year_job *year = (struct hdx_year_job *)work;
+  char message[HDX_ERROR_TEXT_MAX];
+  give_back(year, year->taken);
+  year->taken = NULL;
+  year->busy = false;
+  if (year->settling) {
+    memcpy(message, year->message, sizeof message);
+    settle(year, year->outcome, year->status, message);
+  } else if (!year->last) {
+    schedule(year);
+  } else if (year->scan_status == HDX_OK) {
+    log_scan(year);
+    settle(year, HDX_OUTCOME_NEW, HDX_OK, "");
+  } else {
+    log_scan(year);
+    snprintf(message, sizeof message, "%s: %.900s", year->url, year->scan_error.message);
+    settle(year, HDX_OUTCOME_FAILED, year->scan_status, message);
+  }
+}
+
+/* Gives the worker what there is, unless it is busy. */
+static void schedule(struct hdx_year_job *year) {
+  if (year->busy || (!year->queue && !year->ended))
+    return;
+  year->taken = year->queue;
+  year->queue = NULL;
+  year->queue_last = &year->queue;
+  year->restart = year->restarted;
+  year->restarted = false;
+  year->last = year->ended;
+  year->busy = true;
+  year->work = (struct hdx_work){.run = scan, .done = scanned};
+  hdx_workers_submit(year->dataset->run->session->workers, &year->work);
+}
+
+static struct hdx_scanner *new_scanner(struct hdx_error *error) {
+  struct hdx_scanner *scanner = calloc(1, sizeof *scanner);
+  struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .user = scanner};
+  if (!scanner) {
+    hdx_error_memory(error, sizeof *scanner);
+    return NULL;
+  }
+  if (hdx_csv_open(&options, &scanner->csv, error) != HDX_OK) {
+    free(scanner);
+    return NULL;
+  }
+  return scanner;
+}
+
+static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error) {
+  char *folder = strdup(year->keep_path);
+  if (!folder)
+    return hdx_error_memory(error, strlen(year->keep_path));
+  *strrchr(folder, '/') = 0;
+  enum hdx_status status = hdx_file_make_folders(folder, error);
+  free(folder);
+  return status == HDX_OK ? hdx_temp_create(year->keep_path, &year->keep, error) : status;
+}
+
+/* What it takes to scan: got when the first bytes come, not for the thousands of files that wait. */
+static enum hdx_status prepare(struct hdx_year_job *year) {
+  struct hdx_index_run *run = year->dataset->run;
+  struct hdx_error *error = &year->scan_error;
+  if (year->scanner || year->scan_status != HDX_OK)
+    return year->scan_status;
+  if (run->scanners) {
+    year->scanner = run->scanners;
+    run->scanners = year->scanner->next;
+  } else {
+    year->scanner = new_scanner(error);
+  }
+  if (!year->scanner)
+    return year->scan_status = error->status;
+  year->scanner->year = year;
+  year->restarted = true;
+  if (year->keep_path && year->keep.fd < 0)
+    year->scan_status = open_keep(year, error);
+  return year->scan_status;
+}
+
+static void on_begin(void *user, const struct hdx_fetch_head *head) {
+  struct hdx_year_job *year = user;
+  (void)head;
+  queue_clear(year);
+  year->bytes = 0;
+  year->restarted = true;
+}
+
+static void on_block(void *user, struct hdx_block *block) {
+  struct hdx_year_job *year = user;
+  if (prepare(year) != HDX_OK) {
+    give_back(year, block);
+    return; /* told when the file has ended */
+  }
+  year->bytes += block->size;
+  year->dataset->run->summary->bytes += block->size;
+  *year->queue_last = block;
+  year->queue_last = &block->next;
+  schedule(year);
+}
+
+static void fetch(struct hdx_year_job *year);
+
+static void on_done(void *user, const struct hdx_fetch_result *result) {
+  struct hdx_year_job *year = user;
+  bool held = year->old && year->old->rows > 0;
+  bool missing = result->status == HDX_NOT_FOUND;
+  bool denied = result->status == HDX_DENIED && result->http_status == 403;
+  if (result->status == HDX_OK) {
+    year->dataset->prefix->readable = true;
+    free(year->etag);
+    free(year->last_modified);
+    year->etag = strdup(result->etag);
+    year->last_modified = strdup(result->last_modified);
+  }
+  if (result->status == HDX_OK && result->not_modified) {
+    settle(year, HDX_OUTCOME_UNCHANGED, HDX_OK, "");
+  } else if (result->status == HDX_OK) {
+    enum hdx_status status = prepare(year);
+    year->ended = true;
+    if (status != HDX_OK)
+      settle(year, HDX_OUTCOME_FAILED, status, year->scan_error.message);
+    else if (!year->etag || !year->last_modified)
+      settle(year, HDX_OUTCOME_FAILED, HDX_MEMORY, "out of memory");
+    else
+      schedule(year);
+  } else if ((missing || denied) && held && !year->asked_again) {
+    /* Rows are not dropped because one answer of many servers behind a name says so. */
+    year->asked_again = true;
+    fetch(year);
+  } else if (missing || denied) {
+    settle(year, missing ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_DENIED, result->status, result->message);
+  } else if (result->status == HDX_INTERRUPTED) {
+    settle(year, HDX_OUTCOME_INTERRUPTED, result->status, result->message);
+  } else {
+    settle(year, HDX_OUTCOME_FAILED, result->status, result->message);
+  }
+}
+
+static void fetch(struct hdx_year_job *year) {
+  const struct hdx_index_run *run = year->dataset->run;
+  bool conditional = year->old && (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+  if (year->keep_path && access(year->keep_path, F_OK) != 0)
+    conditional = false;
+  struct hdx_fetch_request request = {.url = year->url,
+                                      .etag = conditional ? year->old->etag : NULL,
+                                      .last_modified = conditional ? year->old->last_modified : NULL,
+                                      .bytes_max = INT64_MAX,
+                                      .begin = on_begin,
+                                      .block = on_block,
+                                      .done = on_done,
+                                      .user = year};
+  struct hdx_error error;
+  enum hdx_status status = hdx_fetch(run->session->engine, &request, &error);
+  if (status != HDX_OK)
+    settle(year, HDX_OUTCOME_FAILED, status, error.message);
+}
+
+/* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it. */
+static char *keep_path(const char *folder, struct hdx_text id, int year) {
+  struct hdx_buffer path;
+  size_t size;
+  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
+  hdx_buffer_append_format(&path, "%s/%.*s/%.*s_%04d.csv", folder, HDX_TEXT_ARG(id), HDX_TEXT_ARG(id), year);
+  hdx_buffer_append_byte(&path, 0);
+  char *text = hdx_buffer_take(&path, &size);
+  if (path.status == HDX_OK)
+    return text;
+  free(text);
+  return NULL;
+}
+
+static enum hdx_status locate(struct hdx_year_job *year, struct hdx_error *error) {
+  const struct hdx_index_run *run = year->dataset->run;
+  const struct hdx_dataset *dataset = year->dataset->dataset;
+  struct hdx_buffer location, url;
+  hdx_buffer_init(&location, HDX_URL_BYTES_MAX);
+  hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
+  enum hdx_status status =
+      hdx_dataset_year_url(dataset->index, dataset->id, dataset->indextype, year->year, &location, error);
+  if (status == HDX_OK)
+    status = hdx_source_resolve(&run->catalog->source, hdx_buffer_text(&location), HDX_TEXT(""), false, &url, error);
+  if (status == HDX_OK) {
+    year->location = hdx_text_dup(hdx_buffer_text(&location));
+    year->url = hdx_text_dup(hdx_buffer_text(&url));
+    if (run->options->keep_index)
+      year->keep_path = keep_path(run->options->keep_index, dataset->id, year->year);
+    if (!year->location || !year->url || (run->options->keep_index && !year->keep_path))
+      status = hdx_error_memory(error, location.size + url.size);
+  }
+  hdx_buffer_deinit(&location);
+  hdx_buffer_deinit(&url);
+  return status;
+}
+
+enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, const struct hdx_year *old,
+                               struct hdx_error *error) {
+  struct hdx_year_job *year = calloc(1, sizeof *year);
+  if (!year)
+    return hdx_error_memory(error, sizeof *year);
+  year->dataset = dataset;
+  year->year = number;
+  year->old = old;
+  year->queue_last = &year->queue;
+  year->keep.fd = -1;
+  hdx_rows_init(&year->rows, ROWS_TEXT_BYTES_MAX);
+  enum hdx_status status = locate(year, error);
+  if (status != HDX_OK) {
+    hdx_year_free(year);
+    return status;
+  }
+  year->next = dataset->years;
+  dataset->years = year;
+  dataset->years_left++;
+  dataset->run->years_pending++;
+  fetch(year);
+  return HDX_OK;
+}
