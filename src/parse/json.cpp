@@ -353,3 +353,7 @@ extern "C" const hdx_json_value *hdx_json_member(const hdx_json *json, const hdx
 extern "C" void hdx_json_place(const hdx_json *json, hdx_text view, size_t *line, size_t *column) {
   place_of(json->text, static_cast<size_t>(view.data - json->text.data), line, column);
 }
+
+extern "C" const char *hdx_json_version(void) {
+  return SIMDJSON_STRINGIFY(SIMDJSON_VERSION);
+}

@@ -57,6 +57,9 @@ const struct hdx_json_value *hdx_json_next(const struct hdx_json *json, const st
 /* Line and column (both from 1, columns in bytes) of a view into the document. */
 void hdx_json_place(const struct hdx_json *json, struct hdx_text view, size_t *line, size_t *column);
 
+/* simdjson's version. */
+const char *hdx_json_version(void);
+
 #ifdef __cplusplus
 }
 #endif
