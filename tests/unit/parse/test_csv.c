@@ -567,6 +567,47 @@ static void test_batches_and_reset(void **state) {
   scan_close(&scan);
 }
 
+struct long_keys {
+  size_t count;
+};
+
+/* Key i is an apostrophe and 3000 times the i-th letter. */
+static enum hdx_status check_long_keys(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
+  struct long_keys *keys = user;
+  (void)error;
+  for (size_t i = 0; i < batch->count; i++, keys->count++) {
+    assert_int_equal(batch->key[i].size, 3001);
+    assert_int_equal(batch->key[i].data[0], '\'');
+    for (size_t j = 1; j < batch->key[i].size; j++)
+      if (batch->key[i].data[j] != (char)('a' + keys->count % 26))
+        fail_msg("key %zu is damaged at byte %zu", keys->count, j);
+  }
+  return HDX_OK;
+}
+
+/* A batch of undoubled keys that is larger than the room for them is handed out in parts. */
+static void test_many_long_undoubled_keys(void **state) {
+  (void)state;
+  enum { COUNT = 1000 };
+  struct long_keys keys = {0};
+  struct hdx_csv_options options = {.kernel = hdx_cpu_level(), .rows = check_long_keys, .user = &keys};
+  struct hdx_buffer file;
+  struct hdx_csv *csv;
+  hdx_buffer_init(&file, 8 << 20);
+  for (int i = 0; i < COUNT; i++) {
+    hdx_buffer_append_format(&file, "2010-05-13T00:00:00Z,2010-05-14T00:00:00Z,'''");
+    memset(hdx_buffer_reserve(&file, 3000), 'a' + i % 26, 3000);
+    file.size += 3000;
+    hdx_buffer_append_format(&file, "',1\n");
+  }
+  assert_int_equal(hdx_csv_open(&options, &csv, NULL), HDX_OK);
+  assert_int_equal(hdx_csv_feed(csv, file.data, file.size, NULL), HDX_OK);
+  assert_int_equal(hdx_csv_finish(csv, NULL), HDX_OK);
+  assert_int_equal(keys.count, COUNT);
+  hdx_csv_close(csv);
+  hdx_buffer_deinit(&file);
+}
+
 static void test_the_consumer_ends_the_scan(void **state) {
   (void)state;
   struct hdx_buffer file;
@@ -617,6 +658,7 @@ int main(void) {
       cmocka_unit_test(test_empty_files),
       cmocka_unit_test(test_long_lines),
       cmocka_unit_test(test_batches_and_reset),
+      cmocka_unit_test(test_many_long_undoubled_keys),
       cmocka_unit_test(test_the_consumer_ends_the_scan),
       cmocka_unit_test(test_rows_are_counted_without_a_consumer),
   };
