@@ -1,0 +1,192 @@
+#include "cli/options.h"
+
+#include "cli/text.h"
+
+#include <assert.h>
+#include <ctype.h>
+
+#define AT(member) offsetof(struct cli_settings, member)
+#define KIB UINT64_C(1024)
+#define MIB (KIB * KIB)
+#define GIB (KIB * MIB)
+#define DAY_MS UINT64_C(86400000)
+
+static const char *const formats[] = {"table", "csv", "tsv", "ndjson", "json", "keys", NULL};
+static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
+static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const matches[] = {"overlap", "start", "contained", NULL};
+
+#define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
+#define LISTING (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
+
+static const struct cli_option options[] = {
+    /* ---- output */
+    {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
+     .fallback_text = "table on a terminal, otherwise csv", .verbs = CLI_VERBS_ROWS,
+     .help = "How rows are written. csv is RFC 4180 with a header, but with plain newlines; tsv escapes tab, newline, "
+             "carriage return and backslash with a backslash; ndjson is one object a line, json one array of them; "
+             "keys is the naming column alone, one a line."},
+    {"json", 0, NULL, CLI_PRESET, CLI_GROUP_OUTPUT, AT(format), .min = CLI_FORMAT_NDJSON, .verbs = CLI_VERBS_ROWS,
+     .help = "The same as --format ndjson."},
+    {"null", '0', NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(null), .verbs = CLI_VERBS_ROWS,
+     .help = "Write --format keys with a NUL behind each key in place of a newline, for xargs -0."},
+    {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output), .verbs = CLI_VERBS_ROWS,
+     .help = "Write rows to FILE, which appears (or is replaced) only when all are written; - is standard output."},
+    {"limit", 0, "N", CLI_NUMBER, CLI_GROUP_OUTPUT, AT(limit), .min = 1, .max = INT64_MAX,
+     .verbs = CLI_VERB_DATASETS | CLI_VERB_QUERY, .help = "Write at most N rows."},
+    {"error-on-empty", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(error_on_empty), .verbs = LISTING | CLI_VERB_INDEX,
+     .help = "End with exit status 9 where nothing matches; without it that is no error."},
+
+    /* ---- what is asked for */
+    {"start", 0, "TIME", CLI_TIME, CLI_GROUP_SELECT, AT(start), .verbs = RANGED,
+     .help = "From this time on: ISO 8601 in UTC, in any truncation (2020, 2020-02-01T06), or with the day of the year "
+             "(2020-032); the final Z may be missing. Index takes whole years."},
+    {"stop", 0, "TIME", CLI_TIME, CLI_GROUP_SELECT, AT(stop), .verbs = RANGED,
+     .help = "Up to, but not including this time. A truncated time is its first instant, so --stop 2021 ends with "
+             "2020."},
+    {"match", 0, "RULE", CLI_CHOICE, CLI_GROUP_SELECT, AT(match), .choices = matches, .fallback = "overlap",
+     .verbs = CLI_VERB_QUERY,
+     .help = "Which rows are in the range: overlap: those that end at or behind the start and begin before the stop; "
+             "start: those that begin in it; contained: those that begin and end in it."},
+    {"allow-partial", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(allow_partial), .verbs = CLI_VERB_QUERY,
+     .help = "Answer although a wanted year cannot be read, with a warning and exit status 1."},
+    {"collection", 0, "GLOB", CLI_TEXT, CLI_GROUP_SELECT, AT(collection), .verbs = CLI_VERB_DATASETS,
+     .help = "Only datasets of a collection that matches GLOB."},
+    {"region-prefix", 0, "PREFIX", CLI_TEXT, CLI_GROUP_SELECT, AT(region_prefix), .verbs = CLI_VERB_REGISTRY_ENDPOINT,
+     .help = "Only entries whose region begins with PREFIX."},
+    {"first", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(first), .verbs = CLI_VERB_REGISTRY_ENDPOINT,
+     .help = "Take the first where several match."},
+    {"all", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(all), .verbs = CLI_VERB_INDEX,
+     .help = "Index every bucket of the registry; all operands are ids then."},
+    {"dry-run", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(dry_run), .verbs = CLI_VERB_INDEX | CLI_VERB_STORE_REMOVE,
+     .help = "Only say what would be done."},
+    {"strict", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(strict), .verbs = CLI_VERB_INDEX,
+     .help = "Count a year without an index file as a failure."},
+    {"keep-vanished", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(keep_vanished), .verbs = CLI_VERB_INDEX,
+     .help = "Keep the rows of index files that are gone from the archive."},
+    {"max-bad-rows", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(bad_rows_max), .max = INT64_MAX,
+     .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "Refuse an index file with more bad rows than N."},
+    {"keep-index", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_SELECT, AT(keep_index), .verbs = CLI_VERB_INDEX,
+     .help = "Also keep the index files as they came, as DIR/ID/ID_YYYY.csv."},
+
+    /* ---- access */
+    {"store", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_ACCESS, AT(store),
+     .fallback_text = "$XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex", .verbs = CLI_VERBS_ALL,
+     .help = "Where snapshots, registries and catalogs are kept."},
+    {"offline", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(offline), .verbs = CLI_VERBS_ALL,
+     .help = "Never ask the network; what is not held is an error."},
+    {"refresh", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(refresh), .verbs = CLI_VERBS_ALL,
+     .help = "Ask the servers whether what is held is still current. Index always does."},
+    {"registry", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(registry),
+     .fallback_text = "$ROOT_CATALOG_REGISTRY_URL, then the HelioCloud registry", .verbs = CLI_VERBS_ALL,
+     .help = "The registry of buckets."},
+    {"catalog-name", 0, "NAME", CLI_TEXT, CLI_GROUP_ACCESS, AT(catalog_name), .fallback_text = "catalog.json",
+     .verbs = CLI_VERBS_ALL, .help = "The file name of the catalog in its bucket."},
+    {"endpoint-url", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(endpoint_url), .fallback_text = "AWS",
+     .variables = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}, .verbs = CLI_VERBS_ALL,
+     .help = "The S3 server that s3:// locations are read from, path style."},
+    {"region", 0, "REGION", CLI_TEXT, CLI_GROUP_ACCESS, AT(region), .fallback_text = "the registry's",
+     .variables = {"AWS_REGION", "AWS_DEFAULT_REGION"}, .verbs = CLI_VERBS_ALL, .help = "The region of the bucket."},
+    {"map", 0, "A=URL", CLI_MAP, CLI_GROUP_ACCESS, AT(maps), .verbs = CLI_VERBS_ALL,
+     .help = "Read locations that begin with A (as s3://bucket/) below URL. May be given several times."},
+    {"ca-file", 0, "FILE", CLI_FILE, CLI_GROUP_ACCESS, AT(ca_file),
+     .fallback_text = "$CURL_CA_BUNDLE, $SSL_CERT_FILE, then the system's", .verbs = CLI_VERBS_ALL,
+     .help = "Certificates (PEM) that servers are checked against."},
+    {"max-catalog", 0, "SIZE", CLI_SIZE, CLI_GROUP_ACCESS, AT(catalog_bytes_max), .min = KIB, .max = 4 * GIB,
+     .fallback = "64M", .verbs = CLI_VERBS_ALL, .help = "Refuse a larger registry or catalog."},
+
+    /* ---- tuning */
+    {"jobs", 'j', "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(jobs), .min = 1, .max = 4096, .fallback = "256",
+     .verbs = CLI_VERBS_ALL, .help = "Requests in flight."},
+    {"max-connections-per-host", 0, "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(connections_per_host), .min = 1, .max = 4096,
+     .fallback = "256", .verbs = CLI_VERBS_ALL, .help = "Connections to one host at a time."},
+    {"part-size", 0, "SIZE", CLI_SIZE, CLI_GROUP_TUNING, AT(part_bytes), .min = 64 * KIB, .max = GIB, .fallback = "8M",
+     .verbs = CLI_VERBS_ALL, .help = "Bytes that one request asks for of a large file."},
+    {"threads", 0, "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(threads), .max = 256, .fallback = "0",
+     .fallback_text = "0, the number of cores", .verbs = CLI_VERBS_ALL, .help = "Threads that parse and encode."},
+    {"memory", 0, "SIZE", CLI_SIZE, CLI_GROUP_TUNING, AT(memory_bytes), .min = 16 * MIB, .max = KIB * GIB,
+     .fallback = "256M", .verbs = CLI_VERBS_ALL, .help = "Budget of all buffers."},
+    {"limit-rate", 0, "RATE", CLI_SIZE, CLI_GROUP_TUNING, AT(rate_bytes), .max = KIB * GIB, .fallback = "0",
+     .fallback_text = "0, no limit", .verbs = CLI_VERBS_ALL, .help = "Bytes a second over all connections."},
+    {"retries", 0, "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(retries), .max = 1000, .fallback = "8", .verbs = CLI_VERBS_ALL,
+     .help = "Further attempts of a request that failed for a while only."},
+    {"retry-max-time", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(retry_ms_max), .max = DAY_MS, .fallback = "5m",
+     .verbs = CLI_VERBS_ALL, .help = "No further attempt begins later than this after the first."},
+    {"stall-time", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(stall_ms_max), .min = 1, .max = DAY_MS,
+     .fallback = "30s", .verbs = CLI_VERBS_ALL, .help = "An attempt without a byte for so long is given up."},
+    {"connect-timeout", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(connect_ms_max), .min = 1, .max = DAY_MS,
+     .fallback = "15s", .verbs = CLI_VERBS_ALL, .help = "A connection that takes longer is given up."},
+
+    /* ---- messages */
+    {"quiet", 'q', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(quiet), .verbs = CLI_VERBS_ALL,
+     .help = "No progress, summary or warnings; only errors."},
+    {"verbose", 'v', NULL, CLI_COUNT, CLI_GROUP_MESSAGES, AT(verbose), .max = 2, .verbs = CLI_VERBS_ALL,
+     .help = "Say what is done, file by file; -vv also how."},
+    {"progress", 0, "MODE", CLI_CHOICE, CLI_GROUP_MESSAGES, AT(progress), .choices = progresses, .fallback = "auto",
+     .verbs = CLI_VERBS_ALL,
+     .help = "auto: a live line on a terminal, otherwise a plain line every five seconds; plain; json: all messages as "
+             "one JSON object a line; none."},
+    {"color", 0, "WHEN", CLI_CHOICE, CLI_GROUP_MESSAGES, AT(color), .choices = colors, .fallback = "auto",
+     .verbs = CLI_VERBS_ALL, .help = "Colour; auto: on a terminal, unless NO_COLOR is set."},
+    {"stats", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(stats), .verbs = CLI_VERBS_ALL,
+     .help = "Write what the run took to FILE as JSON: requests, connections, bytes, retries, and latencies per host."},
+    {"report", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(report), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
+     .help = "Write a line of JSON to FILE for each item that failed or changed."},
+    {"failed-out", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(failed_out), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
+     .help = "Write the ids of datasets with failures to FILE, one a line, to be given as operands again."},
+    {"help", 'h', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(help), .verbs = CLI_VERBS_ALL, .help = "Explain the verb."},
+    {"version", 'V', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(version), .verbs = CLI_VERBS_ALL,
+     .help = "Print the version."},
+    {"man", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(man), .verbs = CLI_VERB_HELP, .hidden = true,
+     .help = "The manual page as roff."},
+    {"markdown", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(markdown), .verbs = CLI_VERB_HELP, .hidden = true,
+     .help = "Verbs and options as Markdown."},
+};
+
+#define OPTION_COUNT (sizeof options / sizeof *options)
+static_assert(OPTION_COUNT <= 64, "sets of options are 64 bits");
+
+const char *cli_group_title(enum cli_group group) {
+  static const char *const titles[CLI_GROUP_COUNT] = {"Output", "Selection", "Access", "Tuning", "Messages"};
+  return titles[group];
+}
+
+size_t cli_option_count(void) {
+  return OPTION_COUNT;
+}
+
+const struct cli_option *cli_option_at(size_t i) {
+  return &options[i];
+}
+
+const struct cli_option *cli_option_find(const char *name, size_t size) {
+  for (size_t i = 0; i < OPTION_COUNT; i++)
+    if (strlen(options[i].name) == size && memcmp(options[i].name, name, size) == 0)
+      return &options[i];
+  return NULL;
+}
+
+const struct cli_option *cli_option_letter(char letter) {
+  for (size_t i = 0; i < OPTION_COUNT; i++)
+    if (options[i].letter == letter && letter)
+      return &options[i];
+  return NULL;
+}
+
+uint64_t cli_option_bit(const struct cli_option *option) {
+  return UINT64_C(1) << (option - options);
+}
+
+bool cli_option_global(const struct cli_option *option) {
+  return option->verbs == CLI_VERBS_ALL;
+}
+
+const char *cli_option_variable(const struct cli_option *option, char out[CLI_VARIABLE_MAX]) {
+  static const char prefix[] = "HELIODEX_";
+  size_t size = sizeof prefix - 1;
+  memcpy(out, prefix, size);
+  for (const char *p = option->name; *p && size + 1 < CLI_VARIABLE_MAX; p++)
+    out[size++] = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+  out[size] = 0;
+  return out;
+}

@@ -1,0 +1,124 @@
+#include "cli/report.h"
+
+#include "cli/values.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* More would bury the summary; the rest is counted. */
+#define TOLD_MAX 20
+
+enum hdx_status cli_report_open(struct cli *cli, struct cli_report *report, struct hdx_error *error) {
+  const struct cli_settings *settings = cli_settings(cli);
+  *report = (struct cli_report){.messages = &cli->messages};
+  enum hdx_status status = HDX_OK;
+  if (settings->report)
+    status = cli_writer_open(&report->lines, settings->report, error);
+  if (status == HDX_OK && settings->failed_out)
+    status = cli_writer_open(&report->ids, settings->failed_out, error);
+  return status;
+}
+
+static void remember_failed(struct cli_report *report, struct hdx_text id) {
+  if (report->failed_count > 0 && cli_text_is(id, report->failed[report->failed_count - 1]))
+    return; /* another year of the same dataset */
+  if (report->failed_count == report->failed_capacity) {
+    size_t capacity = report->failed_capacity * 2 + 64;
+    char **failed = realloc(report->failed, capacity * sizeof *failed);
+    if (!failed) {
+      report->status = HDX_MEMORY;
+      return;
+    }
+    report->failed = failed;
+    report->failed_capacity = capacity;
+  }
+  char *copy = strndup(id.data, id.size);
+  if (copy)
+    report->failed[report->failed_count++] = copy;
+  else
+    report->status = HDX_MEMORY;
+}
+
+static void tell(struct cli_report *report, const struct cli_report_item *item) {
+  if (report->told >= TOLD_MAX && !cli_messages_shown(report->messages, CLI_INFO)) {
+    report->untold++;
+    return;
+  }
+  report->told++;
+  char year[16] = "";
+  if (item->year)
+    snprintf(year, sizeof year, " %d", item->year);
+  cli_message(report->messages, CLI_ERROR, "%.*s%s: %s", CLI_TEXT_ARG(item->id), year,
+              *item->message ? item->message : hdx_status_text(item->status));
+}
+
+static void put_text(struct cli_writer *out, const char *name, struct hdx_text text) {
+  cli_writer_format(out, ",\"%s\":", name);
+  if (text.size)
+    cli_writer_json(out, text);
+  else
+    cli_writer_string(out, "null");
+}
+
+static void put_line(struct cli_writer *out, const struct cli_report_item *item) {
+  cli_writer_format(out, "{\"status\":\"%s\",\"exit\":%d", hdx_status_name(item->status),
+                    hdx_status_exit_code(item->status));
+  put_text(out, "bucket", cli_text(item->bucket));
+  put_text(out, "id", item->id);
+  if (item->year)
+    cli_writer_format(out, ",\"year\":%d", item->year);
+  else
+    cli_writer_string(out, ",\"year\":null");
+  put_text(out, "state", cli_text(item->state));
+  put_text(out, "url", cli_text(item->url));
+  put_text(out, "message", cli_text(item->message));
+  cli_writer_format(out, ",\"dropped\":%s,\"rows\":%" PRIu64 ",\"bad_rows\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
+                    item->dropped ? "true" : "false", item->rows, item->bad_rows, item->bytes);
+}
+
+void cli_report_add(struct cli_report *report, const struct cli_report_item *item) {
+  if (report->lines.data)
+    put_line(&report->lines, item);
+  if (!item->failed)
+    return;
+  if (report->ids.data)
+    remember_failed(report, item->id);
+  tell(report, item);
+}
+
+static int order(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void put_ids(struct cli_report *report) {
+  if (report->failed_count > 0)
+    qsort(report->failed, report->failed_count, sizeof *report->failed, order);
+  for (size_t i = 0; i < report->failed_count; i++)
+    if (i == 0 || strcmp(report->failed[i], report->failed[i - 1]) != 0) {
+      cli_writer_string(&report->ids, report->failed[i]);
+      cli_writer_byte(&report->ids, '\n');
+    }
+}
+
+enum hdx_status cli_report_close(struct cli_report *report, struct hdx_error *error) {
+  enum hdx_status status = report->status, closed;
+  if (status != HDX_OK)
+    cli_fail(error, status, "out of memory for the list of failed ids");
+  if (report->untold > 0)
+    cli_message(report->messages, CLI_ERROR, "… and %" PRIu64 " more failures (-v shows all, --report FILE lists them)",
+                report->untold);
+  if (report->ids.data) {
+    put_ids(report);
+    closed = cli_writer_close(&report->ids, status == HDX_OK, status == HDX_OK ? error : NULL);
+    status = status == HDX_OK ? closed : status;
+  }
+  if (report->lines.data) {
+    closed = cli_writer_close(&report->lines, true, status == HDX_OK ? error : NULL);
+    status = status == HDX_OK ? closed : status;
+  }
+  for (size_t i = 0; i < report->failed_count; i++)
+    free(report->failed[i]);
+  free(report->failed);
+  return status;
+}

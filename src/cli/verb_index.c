@@ -1,0 +1,296 @@
+#include "cli/cli.h"
+#include "cli/report.h"
+#include "cli/values.h"
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct run {
+  struct cli *cli;
+  struct cli_report report;
+  struct hdx_index_options options;
+  uint64_t stale; /* years whose refresh failed */
+};
+
+/* ---- items */
+
+static void on_item(void *user, const struct hdx_index_item *item) {
+  struct run *run = user;
+  struct cli *cli = run->cli;
+  bool failed = item->status != HDX_OK;
+  char rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX], year[16] = "";
+  run->stale += item->state == HDX_YEAR_STALE;
+  if (item->year)
+    snprintf(year, sizeof year, " %d", item->year);
+  if (!failed && item->dropped)
+    cli_message(&cli->messages, CLI_WARNING, "%.*s%s: the index file is gone, its rows were dropped",
+                CLI_TEXT_ARG(item->id), year);
+  else if (!failed)
+    cli_message(&cli->messages, CLI_INFO, "%.*s%s: %s%s, %s rows, %s%s%s", CLI_TEXT_ARG(item->id), year,
+                hdx_year_state_name(item->state), item->unchanged ? ", unchanged" : "",
+                cli_human_count(item->rows, rows), cli_human_bytes(item->bytes, bytes), *item->message ? ": " : "",
+                item->message);
+  bool changed = failed || item->dropped || item->bad_rows > 0 || *item->message ||
+                 (!item->unchanged && item->state == HDX_YEAR_PRESENT);
+  if (!changed)
+    return;
+  cli_report_add(&run->report, &(struct cli_report_item){
+                                   .bucket = item->bucket,
+                                   .id = item->id,
+                                   .year = item->year,
+                                   .state = hdx_year_state_name(item->state),
+                                   .status = item->status,
+                                   .url = item->url,
+                                   .message = item->message,
+                                   .rows = item->rows,
+                                   .bad_rows = item->bad_rows,
+                                   .bytes = item->bytes,
+                                   .failed = failed,
+                                   .dropped = item->dropped,
+                               });
+}
+
+/* ---- the summary */
+
+static void add_summary(struct hdx_index_summary *sum, const struct hdx_index_summary *one) {
+  sum->datasets += one->datasets;
+  sum->datasets_failed += one->datasets_failed;
+  sum->files += one->files;
+  sum->files_fetched += one->files_fetched;
+  sum->files_unchanged += one->files_unchanged;
+  sum->files_failed += one->files_failed;
+  sum->gaps += one->gaps;
+  sum->vanished += one->vanished;
+  sum->rows += one->rows;
+  sum->rows_fetched += one->rows_fetched;
+  sum->rows_bad += one->rows_bad;
+  sum->bytes += one->bytes;
+  sum->snapshot_bytes += one->snapshot_bytes;
+  sum->warnings += one->warnings;
+  sum->elapsed_ns += one->elapsed_ns;
+}
+
+static void tell_summary_json(struct cli_messages *messages, const struct hdx_index_summary *s,
+                              const struct hdx_stats *stats, uint64_t stale) {
+  struct cli_writer *err = cli_messages_raw(messages);
+  cli_writer_format(err,
+                    "{\"event\":\"summary\",\"elapsed_s\":%.3f,\"datasets\":%" PRIu64 ",\"datasets_failed\":%" PRIu64
+                    ",\"files\":%" PRIu64 ",\"files_fetched\":%" PRIu64 ",\"files_unchanged\":%" PRIu64
+                    ",\"files_failed\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"vanished\":%" PRIu64 ",\"stale\":%" PRIu64
+                    ",\"rows\":%" PRIu64 ",\"rows_fetched\":%" PRIu64 ",\"rows_bad\":%" PRIu64 ",\"bytes\":%" PRIu64
+                    ",\"snapshot_bytes\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n",
+                    (double)s->elapsed_ns / 1e9, s->datasets, s->datasets_failed, s->files, s->files_fetched,
+                    s->files_unchanged, s->files_failed, s->gaps, s->vanished, stale, s->rows, s->rows_fetched,
+                    s->rows_bad, s->bytes, s->snapshot_bytes, stats->requests, stats->retries);
+  cli_writer_flush(err);
+}
+
+static void tell_summary(struct run *run) {
+  struct cli_messages *messages = &run->cli->messages;
+  const struct hdx_index_summary *s = &run->cli->summary;
+  struct hdx_stats stats = {0};
+  hdx_session_stats(run->cli->session, &stats);
+  if (messages->json) {
+    tell_summary_json(messages, s, &stats, run->stale);
+    return;
+  }
+  double seconds = s->elapsed_ns > 0 ? (double)s->elapsed_ns / 1e9 : 1e-9;
+  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX], d[CLI_HUMAN_MAX], e[CLI_HUMAN_MAX], f[CLI_HUMAN_MAX];
+  cli_message(messages, CLI_NOTE, "datasets  %s, %s failed, in %s", cli_human_count(s->datasets, a),
+              cli_human_count(s->datasets_failed, b), cli_human_span(s->elapsed_ns, c));
+  cli_message(messages, CLI_NOTE, "files     %s: %s fetched, %s unchanged, %s gaps, %s vanished, %s failed",
+              cli_human_count(s->files, a), cli_human_count(s->files_fetched, b),
+              cli_human_count(s->files_unchanged, c), cli_human_count(s->gaps, d), cli_human_count(s->vanished, e),
+              cli_human_count(s->files_failed, f));
+  cli_message(messages, CLI_NOTE, "rows      %s held, %s parsed (%s/s), %s bad, %s years stale",
+              cli_human_count(s->rows, a), cli_human_count(s->rows_fetched, b),
+              cli_human_count((uint64_t)((double)s->rows_fetched / seconds), c), cli_human_count(s->rows_bad, d),
+              cli_human_count(run->stale, e));
+  cli_message(messages, CLI_NOTE, "bytes     %s parsed (%s/s), %s written", cli_human_bytes(s->bytes, a),
+              cli_human_bytes((uint64_t)((double)s->bytes / seconds), b), cli_human_bytes(s->snapshot_bytes, c));
+  cli_message(messages, CLI_NOTE, "requests  %s on %s connections, %s retried", cli_human_count(stats.requests, a),
+              cli_human_count(stats.connections, b), cli_human_count(stats.retries, c));
+}
+
+static void tell_dry_run(struct run *run) {
+  const struct hdx_index_summary *s = &run->cli->summary;
+  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX];
+  if (run->cli->messages.json) {
+    struct hdx_stats stats = {0};
+    tell_summary_json(&run->cli->messages, s, &stats, 0);
+    return;
+  }
+  cli_message(&run->cli->messages, CLI_NOTE, "would ask for %s index files of %s datasets (%s rows are held)",
+              cli_human_count(s->files, a), cli_human_count(s->datasets, b), cli_human_count(s->rows, c));
+}
+
+/* ---- one bucket, all buckets */
+
+static enum hdx_status index_bucket(struct run *run, const char *bucket, char *const *globs, size_t count,
+                                    struct hdx_error *error) {
+  struct hdx_index_summary summary = {0};
+  enum hdx_status status =
+      hdx_index(run->cli->session, bucket, (const char *const *)globs, count, &run->options, &summary, error);
+  add_summary(&run->cli->summary, &summary);
+  return status;
+}
+
+/* Where every bucket is asked, an id is looked for in each: written as a pattern it may be lacking in some. */
+static char **as_patterns(char *const *ids, size_t count) {
+  char **patterns = calloc(count + 1, sizeof *patterns);
+  for (size_t i = 0; patterns && i < count; i++) {
+    int n = cli_is_pattern(ids[i]) ? asprintf(&patterns[i], "%s", ids[i])
+                                   : asprintf(&patterns[i], "[%c]%s", ids[i][0], ids[i] + 1);
+    if (n < 0) {
+      patterns[i] = NULL;
+      while (i > 0)
+        free(patterns[--i]);
+      free(patterns);
+      return NULL;
+    }
+  }
+  return patterns;
+}
+
+struct tally {
+  size_t well, failed, empty;
+  enum hdx_status gravest;
+};
+
+/* The status of a run over several buckets, by the rule for items. */
+static enum hdx_status total(const struct tally *tally, size_t buckets, struct hdx_error *error) {
+  if (tally->failed > 0)
+    return cli_fail(error, tally->well > 0 ? HDX_PARTIAL : tally->gravest,
+                    "%zu of %zu buckets could not be indexed completely", tally->failed, buckets);
+  if (tally->well == 0)
+    return cli_fail(error, HDX_EMPTY, "no dataset of the registry's %zu buckets matches", buckets);
+  return HDX_OK;
+}
+
+static void count_bucket(struct run *run, struct tally *tally, const char *bucket, enum hdx_status status,
+                         const struct hdx_error *error) {
+  if (status == HDX_OK) {
+    tally->well++;
+  } else if (status == HDX_EMPTY) {
+    tally->empty++;
+  } else {
+    cli_message(&run->cli->messages, CLI_ERROR, "%s: %s", bucket,
+                error->message[0] ? error->message : hdx_status_text(status));
+    tally->failed++;
+    tally->well += status == HDX_PARTIAL;
+    tally->gravest = cli_graver(tally->gravest, status);
+  }
+}
+
+static enum hdx_status index_all(struct run *run, struct hdx_error *error) {
+  struct hdx_registry *registry;
+  struct tally tally = {.gravest = HDX_OK};
+  enum hdx_status status = hdx_registry_load(run->cli->session, &registry, error);
+  if (status != HDX_OK)
+    return status;
+  size_t buckets = hdx_registry_count(registry), count = run->cli->args.operand_count;
+  char **globs = as_patterns(run->cli->args.operands, count);
+  for (size_t i = 0; globs && i < buckets; i++) {
+    struct hdx_text endpoint = hdx_registry_at(registry, i)->endpoint;
+    char *bucket = strndup(endpoint.data, endpoint.size);
+    status = bucket ? index_bucket(run, bucket, globs, count, error) : cli_fail(error, HDX_MEMORY, "out of memory");
+    /* The disk, the memory and the user's patience are the same for all buckets. */
+    bool ends = status == HDX_INTERRUPTED || status == HDX_IO || status == HDX_MEMORY || status == HDX_INTERNAL;
+    if (!ends)
+      count_bucket(run, &tally, bucket, status, error);
+    free(bucket);
+    if (ends)
+      break;
+  }
+  if (!globs)
+    status = cli_fail(error, HDX_MEMORY, "out of memory");
+  else if (tally.well + tally.failed + tally.empty == buckets)
+    status = total(&tally, buckets, error);
+  for (size_t i = 0; globs && i < count; i++)
+    free(globs[i]);
+  free(globs);
+  hdx_registry_close(registry);
+  return status;
+}
+
+/* ---- the verb */
+
+static enum hdx_status check(const struct cli *cli, struct hdx_error *error) {
+  bool all = cli_settings(cli)->all;
+  if (!all && cli->args.operand_count == 0)
+    return cli_fail(error, HDX_USAGE, "'index' needs a BUCKET, or --all for every bucket of the registry");
+  for (size_t i = 0; all && i < cli->args.operand_count; i++)
+    if (strstr(cli->args.operands[i], "://"))
+      return cli_fail(error, HDX_USAGE, "with --all every operand is an id or a pattern of ids, found '%s'",
+                      cli->args.operands[i]);
+  return HDX_OK;
+}
+
+static void fill_options(struct run *run) {
+  const struct cli_settings *settings = cli_settings(run->cli);
+  hdx_index_options_init(&run->options);
+  run->options.start = settings->start;
+  run->options.stop = settings->stop;
+  run->options.dry_run = settings->dry_run;
+  run->options.strict = settings->strict;
+  run->options.keep_vanished = settings->keep_vanished;
+  run->options.keep_index = settings->keep_index;
+  if (cli_args_given(&run->cli->args, "max-bad-rows"))
+    run->options.bad_rows_max = settings->bad_rows_max;
+  run->options.item = on_item;
+  run->options.user = run;
+}
+
+static enum hdx_status run_index(struct cli *cli, struct hdx_error *error) {
+  struct run run = {.cli = cli};
+  enum hdx_status status = check(cli, error);
+  if (status != HDX_OK)
+    return status;
+  fill_options(&run);
+  status = cli_report_open(cli, &run.report, error);
+  if (status == HDX_OK) {
+    cli->indexed = true;
+    if (cli_settings(cli)->all)
+      status = index_all(&run, error);
+    else
+      status = index_bucket(&run, cli_operand(cli, 0), cli->args.operands + 1, cli->args.operand_count - 1, error);
+    cli_messages_live(&cli->messages, NULL);
+  }
+  struct hdx_error report_error;
+  enum hdx_status reported = cli_report_close(&run.report, &report_error);
+  if (cli->indexed && cli_settings(cli)->dry_run)
+    tell_dry_run(&run);
+  else if (cli->summary.datasets > 0)
+    tell_summary(&run);
+  if (status == HDX_OK && reported != HDX_OK)
+    *error = report_error;
+  return status == HDX_OK ? reported : status;
+}
+
+static const char *const examples[] = {
+    "heliodex index gov-nasa-hdrl-data1 'aia_*'",
+    "heliodex index s3://bucket/ --endpoint-url http://127.0.0.1:8000 --stats stats.json",
+    "heliodex index --all --start 2020 --stop 2021 --report report.ndjson --failed-out failed.txt",
+    NULL,
+};
+
+const struct cli_verb cli_verb_index = {
+    .name = "index",
+    .operands = "BUCKET [GLOB...]",
+    .operands_max = CLI_OPERANDS_ANY,
+    .bit = CLI_VERB_INDEX,
+    .needs = CLI_NEED_SESSION,
+    .summary = "fetch and parse index files into local snapshots",
+    .description =
+        "Fetches every wanted index file of the bucket's datasets (all, or those whose id matches one of the shell "
+        "patterns), many at once, and writes or refreshes their snapshots. Files that did not change are not fetched "
+        "again. A year without an index file is a gap, asked for again the next time. A year whose refresh fails keeps "
+        "its old rows, marked as stale.\n\n"
+        "--start and --stop limit the years. With --all every bucket of the registry is indexed; the operands are "
+        "patterns of ids then. An interrupted run keeps what it finished; the same command goes on from there. A "
+        "summary goes to standard error; nothing is written to standard output.",
+    .examples = examples,
+    .run = run_index,
+};

@@ -1,0 +1,283 @@
+/* One dataset: its catalog entry and what the store holds of it. As rows of two columns, or as one JSON object. */
+#include "cli/cli.h"
+#include "cli/values.h"
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FIELD, VALUE, COLUMN_COUNT };
+
+static const struct cli_column columns[COLUMN_COUNT] = {
+    [FIELD] = {.name = {"field", 5}},
+    [VALUE] = {.name = {"value", 5}},
+};
+
+struct view {
+  const struct hdx_catalog *catalog;
+  const struct hdx_dataset *dataset;
+  const struct hdx_snapshot_info *held; /* NULL: nothing */
+};
+
+static const char *time_text(int64_t time_ns, int digits, char out[HDX_TIME_TEXT_MAX]) {
+  if (time_ns == HDX_TIME_NONE)
+    out[0] = 0;
+  else
+    hdx_time_format(time_ns, digits, out);
+  return out;
+}
+
+/* ---- rows */
+
+static void put_field(struct cli_render *render, const char *field, struct hdx_text value) {
+  const struct cli_cell cells[COLUMN_COUNT] = {[FIELD] = cli_cell_string(field), [VALUE] = cli_cell_text(value)};
+  if (value.size)
+    cli_render_row(render, cells);
+}
+
+__attribute__((format(printf, 3, 4))) static void put_field_format(struct cli_render *render, const char *field,
+                                                                   const char *format, ...) {
+  char *value = NULL;
+  va_list args;
+  va_start(args, format);
+  if (vasprintf(&value, format, args) < 0)
+    value = NULL;
+  va_end(args);
+  if (value)
+    put_field(render, field, cli_text(value));
+  else
+    render->failed = true;
+  free(value);
+}
+
+static void put_entry(struct cli_render *render, const struct hdx_dataset *d) {
+  const struct {
+    const char *field;
+    struct hdx_text value;
+  } fields[] = {
+      {"id", d->id},
+      {"title", d->title},
+      {"description", d->description},
+      {"start", d->start_text},
+      {"stop", d->stop_text},
+      {"index", d->index},
+      {"indextype", d->indextype},
+      {"filetype", d->filetype},
+      {"multiyear", d->multiyear ? cli_text("true") : cli_text("")},
+      {"collections", d->collections},
+      {"tags", d->tags},
+      {"modification", d->modification},
+      {"creation", d->creation},
+      {"expiration", d->expiration},
+      {"verified", d->verified},
+      {"resource", d->resource},
+      {"citation", d->citation},
+      {"contact", d->contact},
+      {"about", d->about},
+  };
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+    put_field(render, fields[i].field, fields[i].value);
+}
+
+static void put_year(struct cli_render *render, const struct hdx_year *year) {
+  char field[32] = "index file", checked[HDX_TIME_TEXT_MAX], rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX], bad[64] = "";
+  if (year->year)
+    snprintf(field, sizeof field, "index file %d", year->year);
+  if (year->bad_rows)
+    snprintf(bad, sizeof bad, ", %" PRIu64 " bad rows", year->bad_rows);
+  put_field_format(render, field, "%s, %s rows%s, %s, checked %s%s%s%s%s%s%s%s%s", hdx_year_state_name(year->state),
+                   cli_human_count(year->rows, rows), bad, cli_human_bytes(year->bytes, bytes),
+                   time_text(year->checked_at, 0, checked), *year->etag ? ", ETag " : "", year->etag,
+                   *year->last_modified ? ", of " : "", year->last_modified, *year->reason ? ", " : "", year->reason,
+                   *year->url ? ", " : "", year->url);
+}
+
+static void put_held(struct cli_render *render, const struct hdx_snapshot_info *held) {
+  char first[HDX_TIME_TEXT_MAX], last[HDX_TIME_TEXT_MAX], a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
+  put_field(render, "snapshot", cli_text(held->path));
+  put_field_format(render, "held rows", "%s in %s blocks", cli_human_count(held->rows, a),
+                   cli_human_count(held->blocks, b));
+  put_field_format(render, "held bytes", "%s", cli_human_bytes(held->file_bytes, a));
+  if (held->rows > 0)
+    put_field_format(render, "held times", "%s to %s%s", time_text(held->first, held->time_digits, first),
+                     time_text(held->last, held->time_digits, last),
+                     held->stop_made_up ? " (stops are made up: the next row's start)" : "");
+  put_field_format(render, "data files", "%s%s", cli_human_bytes(held->size_sum, a),
+                   held->size_missing ? ", some without a stated size" : "");
+  for (size_t i = 0; i < held->extra_count; i++)
+    put_field(render, "extra column", held->extra_names[i]);
+  for (size_t i = 0; i < held->year_count; i++)
+    put_year(render, &held->years[i]);
+}
+
+static enum hdx_status put_rows(struct cli *cli, const struct view *view, struct hdx_error *error) {
+  char checked[HDX_TIME_TEXT_MAX];
+  struct cli_render render;
+  enum hdx_status status = cli_rows_open(cli, &render, columns, COLUMN_COUNT, VALUE, 0, error);
+  if (status == HDX_OK) {
+    put_entry(&render, view->dataset);
+    put_field(&render, "catalog", cli_text(hdx_catalog_url(view->catalog)));
+    put_field(&render, "catalog checked", cli_text(time_text(hdx_catalog_checked_at(view->catalog), 0, checked)));
+    if (view->held)
+      put_held(&render, view->held);
+    else
+      put_field(&render, "snapshot", cli_text("nothing is held; 'heliodex index' fetches it"));
+  }
+  return cli_rows_close(cli, &render, status, error);
+}
+
+/* The index files that are known, for --format keys. */
+static enum hdx_status put_keys(struct cli *cli, const struct view *view, struct hdx_error *error) {
+  static const struct cli_column column = {.name = {"url", 3}};
+  struct cli_render render;
+  enum hdx_status status = cli_rows_open(cli, &render, &column, 1, 0, 0, error);
+  for (size_t i = 0; status == HDX_OK && view->held && i < view->held->year_count; i++) {
+    const struct cli_cell cell = cli_cell_string(view->held->years[i].url);
+    if (cell.text.size)
+      cli_render_row(&render, &cell);
+  }
+  return cli_rows_close(cli, &render, status, error);
+}
+
+/* ---- JSON */
+
+static void put_string(struct cli_writer *out, const char *name, const char *value) {
+  cli_writer_format(out, "\"%s\":", name);
+  if (value && *value)
+    cli_writer_json(out, cli_text(value));
+  else
+    cli_writer_string(out, "null");
+}
+
+static void put_json_year(struct cli_writer *out, const struct hdx_year *year) {
+  char checked[HDX_TIME_TEXT_MAX];
+  if (year->year)
+    cli_writer_format(out, "{\"year\":%d,", year->year);
+  else
+    cli_writer_string(out, "{\"year\":null,");
+  put_string(out, "state", hdx_year_state_name(year->state));
+  cli_writer_format(out, ",\"rows\":%" PRIu64 ",\"bad_rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", year->rows,
+                    year->bad_rows, year->bytes);
+  put_string(out, "url", year->url);
+  cli_writer_byte(out, ',');
+  put_string(out, "etag", year->etag);
+  cli_writer_byte(out, ',');
+  put_string(out, "last_modified", year->last_modified);
+  cli_writer_byte(out, ',');
+  put_string(out, "checked", time_text(year->checked_at, 0, checked));
+  cli_writer_byte(out, ',');
+  put_string(out, "reason", year->reason);
+  cli_writer_byte(out, '}');
+}
+
+static void put_json_held(struct cli_writer *out, const struct hdx_snapshot_info *held) {
+  char time[HDX_TIME_TEXT_MAX];
+  cli_writer_byte(out, '{');
+  put_string(out, "path", held->path);
+  cli_writer_format(out,
+                    ",\"rows\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"size_sum\":%" PRIu64
+                    ",\"size_missing\":%" PRIu64 ",",
+                    held->rows, held->blocks, held->file_bytes, held->size_sum, held->size_missing);
+  put_string(out, "first", time_text(held->first, held->time_digits, time));
+  cli_writer_byte(out, ',');
+  put_string(out, "last", time_text(held->last, held->time_digits, time));
+  cli_writer_format(out, ",\"time_digits\":%d,\"stop_made_up\":%s,\"extra_columns\":[", held->time_digits,
+                    held->stop_made_up ? "true" : "false");
+  for (size_t i = 0; i < held->extra_count; i++) {
+    if (i > 0)
+      cli_writer_byte(out, ',');
+    cli_writer_json(out, held->extra_names[i]);
+  }
+  cli_writer_string(out, "],\"index_files\":[");
+  for (size_t i = 0; i < held->year_count; i++) {
+    if (i > 0)
+      cli_writer_byte(out, ',');
+    put_json_year(out, &held->years[i]);
+  }
+  cli_writer_string(out, "]}");
+}
+
+static void put_json(struct cli *cli, const struct view *view) {
+  struct cli_writer *out = &cli->out;
+  char checked[HDX_TIME_TEXT_MAX];
+  cli_writer_string(out, cli_format(cli) == CLI_FORMAT_JSON ? "[\n{\"id\":" : "{\"id\":");
+  cli_writer_json(out, view->dataset->id);
+  cli_writer_byte(out, ',');
+  put_string(out, "catalog", hdx_catalog_url(view->catalog));
+  cli_writer_byte(out, ',');
+  put_string(out, "catalog_checked", time_text(hdx_catalog_checked_at(view->catalog), 0, checked));
+  cli_writer_string(out, ",\"entry\":");
+  cli_writer_json_raw(out, view->dataset->json);
+  cli_writer_string(out, ",\"snapshot\":");
+  if (view->held)
+    put_json_held(out, view->held);
+  else
+    cli_writer_string(out, "null");
+  cli_writer_string(out, cli_format(cli) == CLI_FORMAT_JSON ? "}\n]\n" : "}\n");
+}
+
+static enum hdx_status put_view(struct cli *cli, const struct view *view, struct hdx_error *error) {
+  switch (cli_format(cli)) {
+  case CLI_FORMAT_KEYS:
+    return put_keys(cli, view, error);
+  case CLI_FORMAT_JSON:
+  case CLI_FORMAT_NDJSON:
+    put_json(cli, view);
+    return cli_writer_status(&cli->out, error);
+  case CLI_FORMAT_AUTO:
+  case CLI_FORMAT_TABLE:
+  case CLI_FORMAT_CSV:
+  case CLI_FORMAT_TSV:
+    break;
+  }
+  return put_rows(cli, view, error);
+}
+
+static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
+  const char *bucket = cli_operand(cli, 0);
+  struct hdx_catalog *catalog;
+  struct hdx_snapshot_info *held = NULL;
+  const struct hdx_dataset *dataset = NULL;
+  enum hdx_status status = hdx_catalog_load(cli->session, bucket, &catalog, error);
+  if (status != HDX_OK)
+    return status;
+  status = hdx_catalog_find(catalog, cli_operand(cli, 1), &dataset, error);
+  if (status == HDX_OK) {
+    char *id = strndup(dataset->id.data, dataset->id.size);
+    status =
+        id ? hdx_snapshot_info(cli->session, bucket, id, &held, error) : cli_fail(error, HDX_MEMORY, "out of memory");
+    free(id);
+    if (status == HDX_NOT_FOUND) {
+      held = NULL;
+      status = HDX_OK;
+    }
+  }
+  if (status == HDX_OK)
+    status = put_view(cli, &(struct view){catalog, dataset, held}, error);
+  hdx_snapshot_info_free(held);
+  hdx_catalog_close(catalog);
+  return status;
+}
+
+static const char *const examples[] = {
+    "heliodex info gov-nasa-hdrl-data1 aia_0094",
+    "heliodex info gov-nasa-hdrl-data1 aia_0094 --json",
+    NULL,
+};
+
+const struct cli_verb cli_verb_info = {
+    .name = "info",
+    .operands = "BUCKET ID",
+    .operands_min = 2,
+    .operands_max = 2,
+    .bit = CLI_VERB_INFO,
+    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
+    .summary = "show a dataset's catalog entry and what is held of it",
+    .description = "Shows the catalog entry of one dataset, its index files with their state (present, gap, stale, "
+                   "vanished, failed), rows, bytes, ETag and dates, and what the local snapshot holds. --format json "
+                   "and ndjson give one object with the entry as published; --format keys the URLs of the index files.",
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,109 @@
+#include "cli/cli.h"
+#include "cli/report.h"
+#include "cli/values.h"
+#include "cli/verbs.h"
+
+enum { ID, SOURCE, ROWS, BLOCKS, BYTES, STATE, PATH, COLUMN_COUNT };
+
+static const struct cli_column columns[COLUMN_COUNT] = {
+    [ID] = {.name = {"id", 2}},
+    [SOURCE] = {.name = {"source", 6}},
+    [ROWS] = {.name = {"rows", 4}, .kind = CLI_KIND_NUMBER},
+    [BLOCKS] = {.name = {"blocks", 6}, .kind = CLI_KIND_NUMBER},
+    [BYTES] = {.name = {"bytes", 5}, .kind = CLI_KIND_BYTES},
+    [STATE] = {.name = {"state", 5}},
+    [PATH] = {.name = {"path", 4}},
+};
+
+struct run {
+  struct cli_render render;
+  struct cli_report report;
+  size_t seen, failed;
+};
+
+/* The dataset of a snapshot that cannot be read: its file's name without the ending. */
+static struct hdx_text id_of_path(const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+  return (struct hdx_text){name, dot ? (size_t)(dot - name) : strlen(name)};
+}
+
+static void on_snapshot(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error) {
+  struct run *run = user;
+  bool failed = error && error->status != HDX_OK;
+  struct hdx_text id = failed ? id_of_path(info->path) : info->id;
+  const struct cli_cell cells[COLUMN_COUNT] = {
+      [ID] = cli_cell_text(id),
+      [SOURCE] = cli_cell_string(failed ? "" : info->source),
+      [ROWS] = failed ? cli_cell_number(-1) : cli_cell_count(info->rows),
+      [BLOCKS] = failed ? cli_cell_number(-1) : cli_cell_count(info->blocks),
+      [BYTES] = failed ? cli_cell_number(-1) : cli_cell_count(info->file_bytes),
+      [STATE] = cli_cell_string(!failed                          ? "sound"
+                                : error->status == HDX_INTEGRITY ? "corrupt"
+                                                                 : "unreadable"),
+      [PATH] = cli_cell_string(info->path),
+  };
+  run->seen++;
+  run->failed += failed;
+  cli_render_row(&run->render, cells);
+  if (failed)
+    cli_report_add(&run->report, &(struct cli_report_item){
+                                     .id = id,
+                                     .state = error->status == HDX_INTEGRITY ? "corrupt" : "unreadable",
+                                     .status = error->status,
+                                     .url = info->path,
+                                     .message = error->message,
+                                     .failed = true,
+                                 });
+}
+
+static enum hdx_status visit(struct cli *cli, struct run *run, struct hdx_error *error) {
+  const char *bucket = cli_operand(cli, 0);
+  size_t id_count = cli->args.operand_count > 1 ? cli->args.operand_count - 1 : 0;
+  enum hdx_status status = hdx_store_visit(cli->session, bucket, (const char *const *)cli->args.operands + 1, id_count,
+                                           true, on_snapshot, run, error);
+  if (run->failed > 0 && status != HDX_OK && status != HDX_INTERRUPTED)
+    return cli_fail(error, status,
+                    "%zu of %zu snapshots are not sound; 'heliodex store remove' and 'heliodex index' replace them",
+                    run->failed, run->seen);
+  if (status == HDX_OK && run->seen == 0)
+    return bucket ? cli_fail(error, HDX_NOT_FOUND, "%s: nothing of it is held in %s", bucket,
+                             hdx_session_store(cli->session))
+                  : cli_fail(error, HDX_EMPTY, "%s: no snapshot is held", hdx_session_store(cli->session));
+  return status;
+}
+
+static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
+  struct run run = {.seen = 0};
+  enum hdx_status status = cli_report_open(cli, &run.report, error);
+  if (status == HDX_OK)
+    status = cli_rows_open(cli, &run.render, columns, COLUMN_COUNT, PATH, 0, error);
+  if (status == HDX_OK)
+    status = visit(cli, &run, error);
+  status = cli_rows_close(cli, &run.render, status, error);
+  struct hdx_error report_error;
+  enum hdx_status reported = cli_report_close(&run.report, &report_error);
+  if (status == HDX_OK && reported != HDX_OK)
+    *error = report_error;
+  return status == HDX_OK ? reported : status;
+}
+
+static const char *const examples[] = {
+    "heliodex verify",
+    "heliodex verify gov-nasa-hdrl-data1 aia_0094",
+    NULL,
+};
+
+const struct cli_verb cli_verb_verify = {
+    .name = "verify",
+    .operands = "[BUCKET [ID...]]",
+    .operands_max = CLI_OPERANDS_ANY,
+    .bit = CLI_VERB_VERIFY,
+    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
+    .summary = "check local snapshots, every block of them",
+    .description =
+        "Reads and decodes every block of the snapshots held (of all, of a bucket, or of single datasets) and "
+        "compares the checksums. A snapshot that is not sound is named with the block and the reason, and "
+        "the exit status is 7.",
+    .examples = examples,
+    .run = run_verify,
+};

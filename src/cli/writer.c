@@ -1,0 +1,267 @@
+#include "cli/writer.h"
+
+#include "cli/bytes.h"
+#include "cli/signals.h"
+#include "cli/values.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Large enough that a write costs nothing beside formatting, small enough to stay in the second-level cache. */
+#define BUFFER_BYTES ((size_t)256 * 1024)
+
+static enum hdx_status open_failed(struct cli_writer *writer, const char *name, struct hdx_error *error) {
+  int code = errno;
+  writer->state = CLI_WRITER_FAILED;
+  writer->code = code;
+  return cli_fail(error, code == EISDIR ? HDX_USAGE : HDX_IO, "%s: cannot be written: %s", name, strerror(code));
+}
+
+/* The mode a file made by open(2) would have, or the one of the file that is replaced. */
+static mode_t mode_for(const struct stat *old, bool exists) {
+  if (exists)
+    return old->st_mode & 07777;
+  mode_t mask = umask(0);
+  umask(mask);
+  return 0666 & ~mask;
+}
+
+/* Makes the temporary file beside the final name; a symbolic link stays, its target is replaced. */
+static bool open_temp(struct cli_writer *writer, const char *path) {
+  struct stat old;
+  bool exists = stat(path, &old) == 0;
+  if (exists && S_ISDIR(old.st_mode)) {
+    errno = EISDIR;
+    return false;
+  }
+  if (exists && !S_ISREG(old.st_mode)) {
+    writer->fd = open(path, O_WRONLY | O_CLOEXEC);
+    return writer->fd >= 0;
+  }
+  if (exists && access(path, W_OK) != 0)
+    return false;
+  writer->path = exists ? realpath(path, NULL) : strdup(path);
+  if (!writer->path)
+    return false;
+  const char *slash = strrchr(writer->path, '/');
+  int folder = slash ? (int)(slash + 1 - writer->path) : 0;
+  if (asprintf(&writer->temp, "%.*s.heliodex-XXXXXX", folder, writer->path) < 0) {
+    writer->temp = NULL;
+    errno = ENOMEM;
+    return false;
+  }
+  writer->fd = mkostemp(writer->temp, O_CLOEXEC);
+  if (writer->fd < 0) {
+    int code = errno;
+    free(writer->temp);
+    writer->temp = NULL;
+    errno = code;
+    return false;
+  }
+  cli_signals_remember(writer->temp);
+  return fchmod(writer->fd, mode_for(&old, exists)) == 0;
+}
+
+enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, struct hdx_error *error) {
+  bool standard = !path || strcmp(path, "-") == 0;
+  *writer = (struct cli_writer){.fd = standard ? STDOUT_FILENO : -1, .name = standard ? "standard output" : path};
+  writer->data = malloc(BUFFER_BYTES);
+  if (!writer->data) {
+    errno = ENOMEM;
+    return open_failed(writer, writer->name, error);
+  }
+  writer->capacity = BUFFER_BYTES;
+  if (!standard && !open_temp(writer, path))
+    return open_failed(writer, path, error);
+  writer->terminal = isatty(writer->fd);
+  return HDX_OK;
+}
+
+/* Waits until a descriptor that somebody set to non-blocking takes bytes again. */
+static bool wait_writable(int fd) {
+  struct pollfd entry = {.fd = fd, .events = POLLOUT};
+  return poll(&entry, 1, -1) >= 0 || errno == EINTR;
+}
+
+static void write_all(struct cli_writer *writer, const char *data, size_t size) {
+  while (size > 0 && writer->state == CLI_WRITER_GOOD) {
+    ssize_t n = write(writer->fd, data, size);
+    if (n >= 0) {
+      data += n;
+      size -= (size_t)n;
+      writer->written += (uint64_t)n;
+    } else if (errno == EINTR) {
+      if (cli_signals_pending())
+        writer->state = CLI_WRITER_INTERRUPTED;
+    } else if (errno == EPIPE) {
+      writer->state = CLI_WRITER_CLOSED;
+    } else if (errno != EAGAIN || !wait_writable(writer->fd)) {
+      writer->code = errno;
+      writer->state = CLI_WRITER_FAILED;
+    }
+  }
+}
+
+void cli_writer_flush(struct cli_writer *writer) {
+  write_all(writer, writer->data, writer->size);
+  writer->size = 0;
+}
+
+char *cli_writer_grow(struct cli_writer *writer, size_t size) {
+  cli_writer_flush(writer);
+  if (size <= writer->capacity)
+    return writer->data;
+  char *data = realloc(writer->data, size);
+  if (!data) {
+    writer->code = ENOMEM;
+    writer->state = CLI_WRITER_FAILED;
+    return NULL;
+  }
+  writer->data = data;
+  writer->capacity = size;
+  return data;
+}
+
+enum hdx_status cli_writer_status(const struct cli_writer *writer, struct hdx_error *error) {
+  switch (writer->state) {
+  case CLI_WRITER_GOOD:
+    return HDX_OK;
+  case CLI_WRITER_INTERRUPTED:
+    return cli_fail(error, HDX_INTERRUPTED, "interrupted");
+  case CLI_WRITER_CLOSED:
+    return cli_fail(error, HDX_IO, "%s: the reader has gone", writer->name);
+  case CLI_WRITER_FAILED:
+    break;
+  }
+  return cli_fail(error, HDX_IO, "%s: not written: %s", writer->name, strerror(writer->code));
+}
+
+static void note_failure(struct cli_writer *writer) {
+  if (writer->state != CLI_WRITER_GOOD)
+    return;
+  writer->state = CLI_WRITER_FAILED;
+  writer->code = errno;
+}
+
+/* Some file systems tell only now that the bytes have no room. Standard output itself stays open: a copy is closed. */
+static void close_descriptor(struct cli_writer *writer) {
+  if (writer->fd < 0)
+    return;
+  int fd = writer->fd == STDOUT_FILENO ? dup(writer->fd) : writer->fd;
+  if (fd >= 0 && close(fd) != 0 && errno != EINTR)
+    note_failure(writer);
+  writer->fd = -1;
+}
+
+enum hdx_status cli_writer_close(struct cli_writer *writer, bool keep, struct hdx_error *error) {
+  if (writer->state == CLI_WRITER_GOOD && (keep || !writer->temp))
+    cli_writer_flush(writer);
+  if (writer->temp && keep && writer->state == CLI_WRITER_GOOD && fsync(writer->fd) != 0)
+    note_failure(writer);
+  close_descriptor(writer);
+  if (writer->temp) {
+    if (!keep || writer->state != CLI_WRITER_GOOD) {
+      unlink(writer->temp);
+    } else if (rename(writer->temp, writer->path) != 0) {
+      note_failure(writer);
+      unlink(writer->temp);
+    }
+    cli_signals_forget(writer->temp);
+  }
+  enum hdx_status status = cli_writer_status(writer, error);
+  free(writer->data);
+  free(writer->path);
+  free(writer->temp);
+  writer->data = writer->path = writer->temp = NULL;
+  writer->size = writer->capacity = 0;
+  return status;
+}
+
+void cli_writer_format(struct cli_writer *writer, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int n = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  char *p = n >= 0 ? cli_writer_reserve(writer, (size_t)n + 1) : NULL;
+  if (p)
+    cli_writer_advance(writer, (size_t)vsnprintf(p, (size_t)n + 1, format, again));
+  va_end(again);
+}
+
+/* One character that JSON does not take as it is; returns the bytes written, at most 6. */
+static size_t json_escape(unsigned char byte, char *out) {
+  static const char hex[] = "0123456789abcdef";
+  static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+  const char *at = byte ? strchr(plain, byte) : NULL;
+  out[0] = '\\';
+  if (at) {
+    out[1] = letters[at - plain];
+    return 2;
+  }
+  memcpy(out + 1, "u00", 3);
+  out[4] = hex[byte >> 4];
+  out[5] = hex[byte & 15];
+  return 6;
+}
+
+/* Characters of a JSON string, from unescaped bytes; returns behind the last one. */
+static char *json_characters(struct hdx_text text, char *p) {
+  for (size_t i = 0; i < text.size;) {
+    size_t plain = cli_bytes_plain_json(text, i);
+    memcpy(p, text.data + i, plain);
+    p += plain;
+    i += plain;
+    /* what is left of sixteen, or the sixteen that are not plain */
+    for (size_t end = i + 16 < text.size ? i + 16 : text.size; i < end;) {
+      unsigned char byte = (unsigned char)text.data[i];
+      uint32_t point;
+      size_t length = 1;
+      if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
+        *p++ = (char)byte;
+      } else if (byte < 0x80) {
+        p += json_escape(byte, p);
+      } else {
+        length = cli_utf8_decode(text.data + i, text.size - i, &point);
+        memcpy(p, length ? text.data + i : "\xef\xbf\xbd", length ? length : 3);
+        p += length ? length : 3;
+      }
+      i += length ? length : 1;
+    }
+  }
+  return p;
+}
+
+void cli_writer_json(struct cli_writer *writer, struct hdx_text text) {
+  char *out = text.size <= (SIZE_MAX - 2) / 6 ? cli_writer_reserve(writer, text.size * 6 + 2) : NULL;
+  if (!out)
+    return;
+  *out = '"';
+  char *p = json_characters(text, out + 1);
+  *p++ = '"';
+  cli_writer_advance(writer, (size_t)(p - out));
+}
+
+void cli_writer_json_raw(struct cli_writer *writer, struct hdx_text json) {
+  bool quoted = false;
+  for (size_t i = 0; i < json.size;) {
+    uint32_t point;
+    size_t length = cli_utf8_decode(json.data + i, json.size - i, &point);
+    char byte = json.data[i];
+    if (length == 0)
+      cli_writer_string(writer, "\xef\xbf\xbd");
+    else if (quoted || !strchr(" \t\r\n", byte) || byte == 0)
+      cli_writer_put(writer, (struct hdx_text){json.data + i, length});
+    i += length ? length : 1;
+    if (quoted && byte == '\\' && i < json.size && (unsigned char)json.data[i] < 0x80)
+      cli_writer_byte(writer, json.data[i++]);
+    else if (byte == '"')
+      quoted = !quoted;
+  }
+}
