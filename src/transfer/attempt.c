@@ -175,12 +175,15 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
 static void count_times(struct hdx_part *part) {
   const struct hdx_curl_api *curl = part->fetch->engine->curl;
   struct hdx_host *host = part->fetch->host;
-  curl_off_t first = 0, total = 0;
+  curl_off_t sent = 0, first = 0, total = 0;
+  part->wait_us = 0;
   if (part->head.status == 0)
     return;
   host->answered = true;
   curl->easy_getinfo(part->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
   curl->easy_getinfo(part->easy, CURLINFO_TOTAL_TIME_T, &total);
+  curl->easy_getinfo(part->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+  part->wait_us = first > sent ? (uint64_t)(first - sent) : 0;
   hdx_histogram_add(&host->first_byte, first > 0 ? (uint64_t)first : 0);
   hdx_histogram_add(&host->total, total > 0 ? (uint64_t)total : 0);
 }

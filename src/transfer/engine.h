@@ -59,6 +59,7 @@ struct hdx_part {
   bool paused;
   uint64_t progress_ns; /* when bytes last came */
   uint64_t attempt_bytes;
+  uint64_t wait_us; /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
   struct hdx_error refused;
   char curl_error[CURL_ERROR_SIZE];

@@ -459,7 +459,7 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
     engine->curl->easy_getinfo(part->easy, CURLINFO_REDIRECT_URL, &location);
   copy = location ? strdup(location) : NULL;
   hdx_attempt_end(part);
-  hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, host->begun.first || host->fresh.first);
+  hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
   else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && part->head.status >= 300))

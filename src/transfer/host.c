@@ -2,7 +2,12 @@
 
 #include <stdlib.h>
 
-enum { HALVE_PAUSE_MS = 250 }; /* answers to requests sent before a halving do not halve again */
+enum {
+  HALVE_PAUSE_MS = 250,     /* answers to requests sent before a halving do not halve again */
+  REQUEST_BYTES = 32 << 10, /* what a request costs a server besides its bytes, counted as bytes */
+  PROBE_ROUNDS = 32,        /* after so many rounds, growing is tried again: the network may have changed */
+  WAIT_US_MIN = 200         /* waits below are as good as none */
+};
 
 struct hdx_host *hdx_host_new(struct hdx_text name, unsigned limit_max) {
   struct hdx_host *host = calloc(1, sizeof *host);
@@ -15,7 +20,6 @@ struct hdx_host *hdx_host_new(struct hdx_text name, unsigned limit_max) {
   }
   host->limit_max = limit_max;
   host->limit = limit_max < HDX_HOST_START ? limit_max : HDX_HOST_START;
-  host->growing = true;
   return host;
 }
 
@@ -26,30 +30,49 @@ void hdx_host_free(struct hdx_host *host) {
 
 static void next_round(struct hdx_host *host, uint64_t now_ns) {
   host->round_ns = now_ns;
-  host->round_requests = 0;
-  host->round_bytes = 0;
+  host->round_requests = host->round_bytes = host->round_wait_us = 0;
 }
 
-void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, bool hungry) {
-  /* A request costs a server about as much as this many bytes: the measure for small and large files alike. */
-  enum { REQUEST_BYTES = 32 << 10 };
+static void grow(struct hdx_host *host, double rate) {
+  host->limit = host->limit * 2 < host->limit_max ? host->limit * 2 : host->limit_max;
+  host->rate_before = rate;
+  host->settling = true;
+  host->idle_rounds = 0;
+}
+
+/* A measured round is over: more at once, or not? */
+static void judge(struct hdx_host *host, double rate, uint64_t wait_us) {
+  if (wait_us < WAIT_US_MIN)
+    wait_us = WAIT_US_MIN;
+  if (!host->fastest_us || wait_us < host->fastest_us)
+    host->fastest_us = wait_us;
+  if (host->throttled_once) {
+    host->limit += host->limit < host->limit_max;
+    return;
+  }
+  bool distant = wait_us > 10 * WAIT_US_MIN && wait_us < host->fastest_us + host->fastest_us / 2;
+  bool paid = host->rate_before > 0 && rate > host->rate_before * 1.125;
+  if (host->limit < host->limit_max && (distant || paid || host->rate_before <= 0 || host->idle_rounds >= PROBE_ROUNDS))
+    grow(host, rate);
+  else
+    host->idle_rounds++;
+}
+
+void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, uint64_t wait_us, bool hungry) {
   if (!host->round_ns || !hungry) {
     next_round(host, now_ns);
     return;
   }
   host->round_requests++;
   host->round_bytes += bytes + REQUEST_BYTES;
+  host->round_wait_us += wait_us;
   if (host->round_requests < host->limit || now_ns <= host->round_ns)
     return;
-  double rate = (double)host->round_bytes / (double)(now_ns - host->round_ns);
-  if (host->throttled_once) {
-    host->limit += host->limit < host->limit_max;
-  } else if (host->growing && host->limit < host->limit_max) {
-    host->growing = host->round_rate <= 0 || rate > host->round_rate * 1.125;
-    if (host->growing)
-      host->limit = host->limit * 2 < host->limit_max ? host->limit * 2 : host->limit_max;
-    host->round_rate = rate;
-  }
+  if (!host->settling)
+    judge(host, (double)host->round_bytes / (double)(now_ns - host->round_ns),
+          host->round_wait_us / host->round_requests);
+  else
+    host->settling = false;
   next_round(host, now_ns);
 }
 

@@ -2,9 +2,11 @@
  * pause, and what it has done so far. Pure but for memory.
  *
  * How many at once: more requests in flight only help while they hide latency; beyond that each costs more. So a host
- * begins with a few and is given twice as many whenever the last doubling raised its throughput by an eighth at least.
- * A 429 or 503 halves the number; each later round without one adds one (Chiu and Jain's additive increase,
- * multiplicative decrease). */
+ * begins with a few and is given twice as many, round by round (a round: as many answers as requests are allowed),
+ * while answers still come about as fast as the fastest did (nothing queues: Brakmo and Peterson's TCP Vegas), or while
+ * the last doubling raised the throughput by an eighth. The round in which the number changes is not measured. A 429 or
+ * 503 halves the number; each later round without one adds one (Chiu and Jain's additive increase, multiplicative
+ * decrease). */
 #ifndef HDX_TRANSFER_HOST_H
 #define HDX_TRANSFER_HOST_H
 
@@ -20,15 +22,17 @@ struct hdx_host {
   struct hdx_part_list begun; /* queued parts of objects that have begun */
   struct hdx_part_list fresh; /* queued first parts */
   unsigned active, limit, limit_max;
-  bool growing; /* doubling still pays */
   bool throttled_once;
-  uint64_t round_ns, round_requests; /* the round that is measured: its beginning, its finished requests */
-  uint64_t round_bytes;
-  double round_rate;      /* of the round before the last doubling; 0: none */
-  uint64_t wait_until_ns; /* no request before */
-  uint64_t halved_ns;     /* when the limit was last halved */
-  bool answered;          /* it has sent a response at least once */
-  bool dead;              /* never reachable: its requests fail at once */
+  bool settling;                       /* the number has just changed: this round is not measured */
+  uint64_t round_ns, round_requests;   /* the round under way: its beginning, its answers, */
+  uint64_t round_bytes, round_wait_us; /* their bytes, the sum of what they took to begin */
+  uint64_t fastest_us;                 /* mean of the fastest round; 0: none yet */
+  double rate_before;                  /* throughput before the last doubling; 0: unknown */
+  unsigned idle_rounds;                /* rounds since growing ended */
+  uint64_t wait_until_ns;              /* no request before */
+  uint64_t halved_ns;                  /* when the limit was last halved */
+  bool answered;                       /* it has sent a response at least once */
+  bool dead;                           /* never reachable: its requests fail at once */
   enum hdx_status dead_status;
   char dead_reason[256];
   uint64_t requests, connections, bytes, retries, throttles;
@@ -39,8 +43,9 @@ struct hdx_host {
 struct hdx_host *hdx_host_new(struct hdx_text name, unsigned limit_max);
 void hdx_host_free(struct hdx_host *host);
 
-/* A request has finished at `now_ns` with `bytes` of body; `hungry`: more were waiting for their turn. */
-void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, bool hungry);
+/* A request has finished at `now_ns` with `bytes` of body, `wait_us` after it was sent came the first; `hungry`: more
+ * were waiting for their turn. */
+void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, uint64_t wait_us, bool hungry);
 
 /* The host answered 429 or 503 and asks for a pause of `wait_ms`. */
 void hdx_host_throttled(struct hdx_host *host, uint64_t now_ns, uint64_t wait_ms);
