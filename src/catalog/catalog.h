@@ -30,8 +30,9 @@ enum hdx_status hdx_registry_doc_endpoint(const struct hdx_registry_doc *doc, st
 struct hdx_catalog_doc {
   struct hdx_json json;
   struct hdx_arena arena;
-  struct hdx_dataset *datasets; /* as published, in that order */
+  struct hdx_dataset *datasets; /* as published, in that order; allocated apart from the arena */
   size_t count;
+  struct hdx_text status;     /* code and message, "1200 OK" */
   struct hdx_text endpoint;   /* empty if absent */
   struct hdx_text own_bucket; /* the bucket of `endpoint`, or the one that most index values name; may be empty */
   size_t skipped;             /* malformed entries */

@@ -95,10 +95,9 @@ static struct hdx_text without_slashes(struct hdx_text path) {
   return path;
 }
 
-/* Without slashes and a catalog.json at its end. */
+/* Without a file name catalog.json and slashes at its end; "catalog.json/" is a folder. */
 static struct hdx_text folder_of(struct hdx_text path) {
   struct hdx_text name = HDX_TEXT("catalog.json");
-  path = without_slashes(path);
   if (hdx_text_ends_with(path, name) && (path.size == name.size || path.data[path.size - name.size - 1] == '/'))
     path.size -= name.size;
   return without_slashes(path);
@@ -165,10 +164,9 @@ static void append_component(struct hdx_buffer *out, struct hdx_text text) {
   hdx_buffer_append_format(out, "=%016llx", (unsigned long long)hash(text));
 }
 
-/* Copies what is in the buffer from `from` on to the arena. */
-static struct hdx_text keep(struct hdx_buffer *work, size_t from, struct hdx_arena *arena) {
-  return work->status == HDX_OK ? hdx_arena_copy(arena, hdx_text_sub(hdx_buffer_text(work), from, work->size))
-                                : (struct hdx_text){NULL, 0};
+/* Copies what is in the buffer to the arena. */
+static struct hdx_text keep(struct hdx_buffer *work, struct hdx_arena *arena) {
+  return work->status == HDX_OK ? hdx_arena_copy(arena, hdx_buffer_text(work)) : (struct hdx_text){NULL, 0};
 }
 
 /* Scheme, host, port and path of an endpoint or BUCKET of http; into the source's authority, url or endpoint. */
@@ -191,7 +189,7 @@ static enum hdx_status init_endpoint(struct hdx_source *source, struct hdx_text 
   hdx_buffer_clear(work);
   append_authority(work, &url);
   append_path(work, &url);
-  source->endpoint = keep(work, 0, arena);
+  source->endpoint = keep(work, arena);
   return source->endpoint.data ? HDX_OK : hdx_error_memory(error, work->size);
 }
 
@@ -227,12 +225,12 @@ static enum hdx_status init_names(struct hdx_source *source, const struct hdx_ur
   } else {
     append_authority(work, url);
     authority = work->size;
-    source->authority = keep(work, 0, arena);
+    source->authority = keep(work, arena);
     append_path(work, url);
   }
   /* The slash keeps the folder of a path apart from that of a bucket at an endpoint of the same authority. */
   hdx_buffer_append_byte(work, '/');
-  source->url = keep(work, 0, arena);
+  source->url = keep(work, arena);
   if (!source->url.data || !source->authority.data)
     return hdx_error_memory(error, work->size);
   size_t end = source->url.size - 1;
@@ -241,7 +239,7 @@ static enum hdx_status init_names(struct hdx_source *source, const struct hdx_ur
   append_component(work, source->authority);
   hdx_buffer_append_byte(work, '/');
   append_component(work, rest);
-  source->folder = keep(work, 0, arena);
+  source->folder = keep(work, arena);
   return source->folder.data ? HDX_OK : hdx_error_memory(error, work->size);
 }
 
@@ -253,7 +251,7 @@ static enum hdx_status init(struct hdx_source *source, struct hdx_text bucket, c
     return refuse(error, HDX_USAGE, bucket, "expected a URL or the name of an S3 bucket");
   if (kind == HDX_BUCKET_NAME) {
     hdx_buffer_append_format(work, "s3://%.*s/", HDX_TEXT_ARG(bucket));
-    bucket = keep(work, 0, arena);
+    bucket = keep(work, arena);
     if (!bucket.data)
       return hdx_error_memory(error, work->size);
   }
@@ -288,7 +286,7 @@ enum hdx_status hdx_source_init(struct hdx_source *source, struct hdx_text bucke
   if (!region_name(region))
     return refuse(error, HDX_USAGE, region, "expected a region of letters, digits and dashes (us-east-1)");
   append_lower(&work, region);
-  source->region = keep(&work, 0, arena);
+  source->region = keep(&work, arena);
   hdx_buffer_clear(&work);
   enum hdx_status status =
       source->region.data ? init_maps(maps, map_count, error) : hdx_error_memory(error, region.size);
@@ -402,12 +400,11 @@ static const struct hdx_map *find_map(const struct hdx_source *source, struct hd
 }
 
 /* Sends `rest`, what is behind the map's `from`, below its `to`. */
-static enum hdx_status resolve_map(const struct hdx_source *source, const struct hdx_url *from,
-                                   const struct hdx_map *map, struct hdx_text rest, struct hdx_buffer *url,
-                                   struct hdx_error *error) {
+static enum hdx_status resolve_map(const struct hdx_source *source, struct hdx_text location,
+                                   const struct hdx_url *from, const struct hdx_map *map, struct hdx_text rest,
+                                   struct hdx_buffer *url, struct hdx_error *error) {
   struct hdx_url to;
-  struct hdx_text target = hdx_text_of(map->to), location = {rest.data, rest.size};
-  enum hdx_status status = hdx_url_parse(target, &to, error);
+  enum hdx_status status = hdx_url_parse(hdx_text_of(map->to), &to, error);
   if (status != HDX_OK)
     return status;
   struct hdx_buffer key, work;
@@ -462,7 +459,7 @@ static enum hdx_status resolve(const struct hdx_source *source, struct hdx_text 
     return status;
   const struct hdx_map *map = find_map(source, location, &rest);
   if (map)
-    return resolve_map(source, &parsed, map, rest, url, error);
+    return resolve_map(source, location, &parsed, map, rest, url, error);
   status = hdx_source_allowed(!trusted && source->scheme != HDX_SCHEME_FILE, location, error);
   if (status != HDX_OK)
     return status;

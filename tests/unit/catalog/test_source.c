@@ -86,6 +86,9 @@ static void test_names(void **state) {
       {"S3://gov-nasa-hdrl-data1", "", "s3://gov-nasa-hdrl-data1/", "aws", "aws/gov-nasa-hdrl-data1"},
       {"s3://bkt/catalog.json", NULL, "s3://bkt/", "aws", "aws/bkt"},
       {"s3://bkt/p//catalog.json", NULL, "s3://bkt/p/", "aws", "aws/bkt%2Fp"},
+      {"s3://bkt/catalog.json/catalog.json", NULL, "s3://bkt/catalog.json/", "aws", "aws/bkt%2Fcatalog.json"},
+      {"http://h/a/catalog.json/./", NULL, "http://h/a/catalog.json/", "http://h",
+       "http%3A%2F%2Fh/%2Fa%2Fcatalog.json"},
       {"s3://bkt/mycatalog.json", NULL, "s3://bkt/mycatalog.json/", "aws", "aws/bkt%2Fmycatalog.json"},
       {"s3://bkt/p/q//", NULL, "s3://bkt/p/q/", "aws", "aws/bkt%2Fp%2Fq"},
       {"s3://bkt/a b%", NULL, "s3://bkt/a b%/", "aws", "aws/bkt%2Fa%20b%25"},
@@ -285,9 +288,9 @@ static void test_maps(void **state) {
   assert_resolves(&source, "https://h/d/a%20b?q=1", "", "https://s3.amazonaws.com/d/a%20b");
   assert_resolves(&source, "http://meta/x", "", "http://169.254.1.1/x"); /* the user says so */
   assert_refused(&source, "s3://a/deep/../x", HDX_DENIED,
-                 "deep/../x: a component . or .. could lead outside of what was named");
+                 "s3://a/deep/../x: a component . or .. could lead outside of what was named");
   assert_refused(&source, "https://h/d/%2e%2E/x", HDX_DENIED,
-                 "%2e%2E/x: a component . or .. could lead outside of what was named");
+                 "https://h/d/%2e%2E/x: a component . or .. could lead outside of what was named");
 }
 
 static void test_denied(void **state) {
