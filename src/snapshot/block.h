@@ -1,0 +1,73 @@
+/* One block: rows to bytes and back. (The bytes: snapshot/format.h.) An encoder and a decoded block are used by one
+ * thread at a time and keep their memory from block to block. */
+#ifndef HDX_SNAPSHOT_BLOCK_H
+#define HDX_SNAPSHOT_BLOCK_H
+
+#include "catalog/rows.h"
+#include "codec/texts.h"
+#include "snapshot/format.h"
+
+/* What the footer says of a block. */
+struct hdx_zone {
+  uint64_t offset, hash;
+  int64_t min_start, max_start, max_stop;
+  uint64_t size_sum;
+  uint32_t length, rows, size_missing;
+  int32_t year; /* HDX_YEAR_MIXED: each row has its own */
+  uint8_t flags;
+};
+
+struct hdx_block_encoder;
+
+struct hdx_block_encoder *hdx_block_encoder_create(void); /* NULL if out of memory */
+void hdx_block_encoder_free(struct hdx_block_encoder *encoder);
+
+/* How many of rows [from, to) fit into one block: at most HDX_BLOCK_ROWS_MAX and HDX_BLOCK_TEXT_BYTES_WRITTEN of text,
+ * at least one. */
+size_t hdx_block_fit(const struct hdx_rows *rows, size_t from, size_t to);
+
+/* Appends rows [from, to), which are sorted and fit, as one block and describes it in *zone (but for the offset).
+ * `mixed`: with a column of years; else they all are of the year of the first. */
+enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, const struct hdx_rows *rows, size_t from, size_t to,
+                                 bool mixed, struct hdx_buffer *out, struct hdx_zone *zone, struct hdx_error *error);
+
+/* A block that is read: times first, other columns for the rows that are asked for. */
+struct hdx_block {
+  size_t count;          /* rows of the block */
+  int64_t *start, *stop; /* of every row; HDX_TIME_NONE: the index has no stop */
+  int64_t *year;         /* of every row, or NULL: all are of the zone's */
+
+  size_t selected;         /* rows asked for; arrays of so many: */
+  int64_t *size;           /* -1: not stated */
+  struct hdx_text *key;    /* into the block's memory, or its bytes */
+  size_t extra_count;      /* columns that the block has */
+  uint32_t *extra_id;      /* the dataset's number of each */
+  struct hdx_text **extra; /* extra[column][i] */
+
+  /* Private. */
+  struct hdx_block_column *columns; /* start, stop, size, year, key, extras */
+  struct hdx_texts texts;           /* the column of texts being decoded */
+  size_t capacity, extra_made;
+  size_t text_bytes, memory_bytes; /* of the selected texts; held for them */
+  int64_t *numbers;                /* start, stop, size, year, scratch: capacity each */
+  struct hdx_text *scratch;        /* of one group */
+  int32_t year_of_all;
+};
+
+void hdx_block_init(struct hdx_block *block);
+void hdx_block_deinit(struct hdx_block *block);
+
+/* Checks the hash of the block's bytes and finds its columns: only extra_count and extra_id are set. INTEGRITY. */
+enum hdx_status hdx_block_peek(struct hdx_block *block, const void *bytes, const struct hdx_zone *zone,
+                               struct hdx_error *error);
+
+/* Checks the hash of the block's bytes (zone->length of them, which must outlive the use of the block), takes its
+ * columns apart and decodes start, stop and year. INTEGRITY: what is wrong; MEMORY. */
+enum hdx_status hdx_block_open(struct hdx_block *block, const void *bytes, const struct hdx_zone *zone,
+                               struct hdx_error *error);
+
+/* Decodes size, key and extras of the rows whose numbers are given, ascending. */
+enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
+                                 struct hdx_error *error);
+
+#endif
