@@ -58,9 +58,10 @@ def make_authority(folder, days=2):
 
 
 class Nginx:
-    def __init__(self, folder, work, latency=0.0, tls=None, ranges=True):
+    def __init__(self, folder, work, latency=0.0, tls=None, ranges=True, workers=1, log=True):
         self.folder, self.work = Path(folder).resolve(), Path(work).resolve()
         self.latency, self.tls, self.ranges = latency, tls, ranges
+        self.workers, self.log = workers, log
         self.process = None
 
     def start(self):
@@ -120,14 +121,14 @@ class Nginx:
 {f'load_module {ECHO_MODULE};' if self.latency else ''}
 {f'user {pwd.getpwuid(0).pw_name};' if os.geteuid() == 0 else ''}
 daemon off;
-worker_processes 1;
+worker_processes {self.workers};
 pid {self.work}/nginx.pid;
 worker_rlimit_nofile 8192;
 events {{ worker_connections 4096; }}
 http {{
   {delay}
   log_format short '$request_method $request_uri $status $body_bytes_sent';
-  access_log {self.work}/access.log short;
+  access_log {f'{self.work}/access.log short' if self.log else 'off'};
   client_body_temp_path {self.work}/body;
   proxy_temp_path {self.work}/proxy;
   fastcgi_temp_path {self.work}/fastcgi;
