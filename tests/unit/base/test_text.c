@@ -1,0 +1,176 @@
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define T(string) hdx_text_of(string)
+
+static void test_views(void **state) {
+  (void)state;
+  assert_int_equal(hdx_text_of(NULL).size, 0);
+  assert_true(hdx_text_is(hdx_text_sub(HDX_TEXT("heliodex"), 2, 5), "lio"));
+  assert_true(hdx_text_equal(T(""), (struct hdx_text){NULL, 0}));
+  assert_false(hdx_text_equal(T("a"), T("b")));
+  assert_false(hdx_text_equal(T("a"), T("ab")));
+  assert_int_equal(HDX_TEXT("a\0b").size, 3);
+  char text[16];
+  snprintf(text, sizeof text, "%.*s|", HDX_TEXT_ARG(hdx_text_sub(T("abcdef"), 1, 3)));
+  assert_string_equal(text, "bc|");
+}
+
+static void test_order_is_of_unsigned_bytes(void **state) {
+  (void)state;
+  static const char *const sorted[] = {"", "A", "a", "a/", "a0", "aa", "b", "\x7f", "\x80", "\xff"};
+  for (int i = 0; i < 10; i++)
+    for (int j = 0; j < 10; j++) {
+      int order = hdx_text_compare(T(sorted[i]), T(sorted[j]));
+      assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+    }
+}
+
+static void test_beginnings_and_ends(void **state) {
+  (void)state;
+  assert_true(hdx_text_starts_with(T("s3://b"), T("s3://")));
+  assert_true(hdx_text_starts_with(T("s3"), T("")));
+  assert_false(hdx_text_starts_with(T("s3"), T("s3:")));
+  assert_true(hdx_text_ends_with(T("a.csv"), T(".csv")));
+  assert_false(hdx_text_ends_with(T("csv"), T(".csv")));
+  assert_true(hdx_text_ends_with(T(""), T("")));
+}
+
+static void test_case_is_of_ascii_letters(void **state) {
+  (void)state;
+  assert_true(hdx_text_equal_nocase(T("AIA_0094 [z]"), T("aia_0094 [Z]")));
+  assert_false(hdx_text_equal_nocase(T("a@"), T("a`")));
+  assert_false(hdx_text_equal_nocase(T("\xc3\x89"), T("\xc3\xa9")));
+  assert_false(hdx_text_equal_nocase(T("a"), T("ab")));
+}
+
+static void test_trim(void **state) {
+  (void)state;
+  assert_true(hdx_text_is(hdx_text_trim(T(" \t\r\na b\n ")), "a b"));
+  assert_int_equal(hdx_text_trim(T(" \t ")).size, 0);
+  assert_int_equal(hdx_text_trim(T("")).size, 0);
+}
+
+static void test_numbers(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    uint64_t max;
+    bool good;
+    uint64_t value;
+  } cases[] = {
+      {"0", 0, true, 0},
+      {"007", 7, true, 7},
+      {"8", 7, false, 0},
+      {"255", 255, true, 255},
+      {"256", 255, false, 0},
+      {"18446744073709551615", UINT64_MAX, true, UINT64_MAX},
+      {"18446744073709551616", UINT64_MAX, false, 0},
+      {"99999999999999999999", UINT64_MAX, false, 0},
+      {"9223372036854775808", INT64_MAX, false, 0},
+      {"", 9, false, 0},
+      {"-1", 9, false, 0},
+      {"+1", 9, false, 0},
+      {"1 ", 9, false, 0},
+      {"1a", 999, false, 0},
+      {"5", 3, false, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    uint64_t value = 42;
+    assert_int_equal(hdx_text_to_u64(T(cases[i].text), cases[i].max, &value), cases[i].good);
+    assert_int_equal(value, cases[i].good ? cases[i].value : 42);
+  }
+}
+
+static void test_dup(void **state) {
+  (void)state;
+  char *copy = hdx_text_dup(hdx_text_sub(T("abcdef"), 1, 4));
+  assert_string_equal(copy, "bcd");
+  free(copy);
+  copy = hdx_text_dup((struct hdx_text){NULL, 0});
+  assert_string_equal(copy, "");
+  free(copy);
+}
+
+static void test_globs(void **state) {
+  (void)state;
+  static const struct {
+    const char *pattern, *text;
+    bool match;
+  } cases[] = {
+      {"", "", true},
+      {"", "a", false},
+      {"*", "", true},
+      {"*", "a/b", true},
+      {"a*c", "abbc", true},
+      {"a*c", "abbd", false},
+      {"a*b*c", "a1b2b3c", true},
+      {"*.fits", "s3://b/a.fits", true},
+      {"*.fits", "s3://b/a.fits.gz", false},
+      {"a?c", "abc", true},
+      {"a?c", "ac", false},
+      {"aia_0[0-9]9[!5]", "aia_0094", true},
+      {"aia_0[0-9]9[!5]", "aia_0095", false},
+      {"[]x]", "]", true},
+      {"[^a]", "a", false},
+      {"[a-", "[a-", true},
+      {"[", "[", true},
+      {"\\*", "*", true},
+      {"\\*", "a", false},
+      {"\\", "\\", true},
+      {"AIA*", "aia_0094", false},
+      {"**a", "ba", true},
+      {"[b-d]", "e", false},
+      {"[a-]", "-", true},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    if (hdx_text_glob(T(cases[i].pattern), T(cases[i].text)) != cases[i].match)
+      fail_msg("'%s' against '%s' should be %d", cases[i].pattern, cases[i].text, cases[i].match);
+}
+
+/* What takes other matchers exponential time takes this one a moment. */
+static void test_hostile_globs_end(void **state) {
+  (void)state;
+  char pattern[201], text[5001];
+  for (int i = 0; i < 200; i++)
+    pattern[i] = i % 2 ? 'a' : '*';
+  pattern[200] = 0;
+  memset(text, 'a', 5000);
+  text[4999] = 'b';
+  text[5000] = 0;
+  assert_false(hdx_text_glob(T(pattern), T(text)));
+}
+
+static void test_distances(void **state) {
+  (void)state;
+  assert_int_equal(hdx_text_distance(T("aia_0094"), T("AIA_0094")), 0);
+  assert_int_equal(hdx_text_distance(T("aia_0094"), T("aia_094")), 1);
+  assert_int_equal(hdx_text_distance(T("aia_0094"), T("aai_0094")), 1);
+  assert_int_equal(hdx_text_distance(T("kitten"), T("sitting")), 3);
+  assert_int_equal(hdx_text_distance(T(""), T("abc")), 3);
+  assert_int_equal(hdx_text_distance(T("abc"), T("")), 3);
+  assert_int_equal(hdx_text_distance(T("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklm"), T("a")),
+                   64);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_views),
+      cmocka_unit_test(test_order_is_of_unsigned_bytes),
+      cmocka_unit_test(test_beginnings_and_ends),
+      cmocka_unit_test(test_case_is_of_ascii_letters),
+      cmocka_unit_test(test_trim),
+      cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_dup),
+      cmocka_unit_test(test_globs),
+      cmocka_unit_test(test_hostile_globs_end),
+      cmocka_unit_test(test_distances),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
