@@ -10,8 +10,8 @@ static void open_old(struct hdx_work *work);
 static void opened(struct hdx_work *work);
 
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
-  if (run->query_years.first <= run->query_years.last)
-    return run->query_years;
+  if (run->query_years)
+    return *run->query_years;
   return hdx_dataset_years(dataset->start, dataset->stop, run->now, run->options->start, run->options->stop);
 }
 
@@ -94,10 +94,18 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   }
 }
 
+int64_t hdx_dataset_confirmed(const char *path) {
+  struct stat file;
+  if (stat(path, &file) != 0)
+    return HDX_TIME_MIN;
+  return (int64_t)file.st_mtim.tv_sec * HDX_SECOND_NS + file.st_mtim.tv_nsec;
+}
+
 /* On a worker. */
 static void open_old(struct hdx_work *work) {
   struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
   struct hdx_reader *other;
+  job->confirmed = hdx_dataset_confirmed(job->path);
   job->status = hdx_reader_open(job->path, job->run->catalog->source.url, &job->old, &job->error);
   if (job->status == HDX_INTEGRITY && hdx_reader_open(job->path, HDX_TEXT(""), &other, NULL) != HDX_OK) {
     /* Corrupt rather than another bucket's: it is made anew. */
@@ -221,6 +229,15 @@ void hdx_dataset_unpark(struct hdx_dataset_job *job) {
   conclude(job);
 }
 
+/* What the older snapshot says of a year, as recent as it was confirmed. */
+static struct hdx_year old_state(const struct hdx_dataset_job *job, const struct hdx_year *old) {
+  struct hdx_year state = *old;
+  bool sound = state.state != HDX_YEAR_STALE && state.state != HDX_YEAR_FAILED;
+  if (sound && state.checked_at < job->confirmed)
+    state.checked_at = job->confirmed;
+  return state;
+}
+
 static bool held(const struct hdx_year *old) {
   return old && (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE || old->state == HDX_YEAR_VANISHED);
 }
@@ -255,18 +272,18 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     state->state = HDX_YEAR_GAP;
     *keep &= year->dataset->run->options->keep_vanished;
     if (*keep) {
-      *state = *old;
+      *state = old_state(year->dataset, old);
       state->state = HDX_YEAR_VANISHED;
     }
     return true;
   case HDX_OUTCOME_INTERRUPTED:
     if (old)
-      *state = *old;
+      *state = old_state(year->dataset, old);
     return old != NULL;
   default:
     state->state = HDX_YEAR_FAILED;
     if (known(old)) {
-      *state = *old;
+      *state = old_state(year->dataset, old);
       state->state = HDX_YEAR_STALE;
     }
     state->reason = year->message;
@@ -377,7 +394,7 @@ static enum hdx_status collect(struct hdx_dataset_job *job) {
   }
   for (size_t i = 0; info && i < info->year_count; i++)
     if (!asked(job, info->years[i].year)) {
-      job->states[job->state_count++] = info->years[i];
+      job->states[job->state_count++] = old_state(job, &info->years[i]);
       if (held(&info->years[i]))
         job->kept[job->kept_count++] = info->years[i].year;
     }
@@ -438,7 +455,7 @@ static void committed(struct hdx_work *work) {
 }
 
 static void conclude(struct hdx_dataset_job *job) {
-  bool same = unchanged(job), any = job->old != NULL;
+  bool same = unchanged(job), any = job->old || !job->years;
   enum hdx_status status = collect(job);
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;

@@ -13,11 +13,9 @@ struct held {
 
 /* Years are as recent as the snapshot's time of last change says. */
 static void fill(struct held *held, struct hdx_year *years) {
-  struct stat file;
   held->info = *hdx_reader_info(held->reader);
   held->info.path = held->path;
-  int64_t confirmed =
-      stat(held->path, &file) == 0 ? (int64_t)file.st_mtim.tv_sec * HDX_SECOND_NS + file.st_mtim.tv_nsec : HDX_TIME_MIN;
+  int64_t confirmed = hdx_dataset_confirmed(held->path);
   for (size_t i = 0; i < held->info.year_count; i++) {
     years[i] = held->info.years[i];
     if (years[i].state != HDX_YEAR_STALE && years[i].state != HDX_YEAR_FAILED && years[i].checked_at < confirmed)

@@ -295,8 +295,7 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
     status = hdx_catalog_open(session, bucket, true, &catalog, error);
   if (status != HDX_OK)
     return status;
-  struct hdx_index_run run = {
-      .session = session, .catalog = catalog, .options = options, .summary = summary, .query_years = {1, 0}};
+  struct hdx_index_run run = {.session = session, .catalog = catalog, .options = options, .summary = summary};
   status = choose(session, catalog, globs, glob_count, &datasets, &run.dataset_count, error);
   if (status == HDX_OK) {
     run.datasets = datasets;

@@ -77,6 +77,7 @@ struct hdx_dataset_job {
   struct hdx_prefix *prefix;
   char *path;
   struct hdx_reader *old; /* the older snapshot, or NULL */
+  int64_t confirmed;      /* when all of its years were last confirmed */
   struct hdx_writer *writer;
   struct hdx_year_job *years; /* that were asked for */
   size_t years_left;
@@ -99,8 +100,8 @@ struct hdx_index_run {
   const struct hdx_dataset *const *datasets;
   size_t dataset_count;
   const struct hdx_index_options *options;
-  struct hdx_years query_years; /* of a query; otherwise first > last: the options' range counts */
-  bool unknown_only;            /* years that are known are not asked for */
+  const struct hdx_years *query_years; /* of a query; NULL: the options' range counts */
+  bool unknown_only;                   /* years that are known are not asked for */
   struct hdx_index_summary *summary;
 
   struct hdx_arena arena;
@@ -137,6 +138,9 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
 void hdx_dataset_year_settled(struct hdx_year_job *year);
 /* What is parked is decided: its prefix was readable, or never will be. */
 void hdx_dataset_unpark(struct hdx_dataset_job *job);
+
+/* When all years of a snapshot were last confirmed: its time of last change. HDX_TIME_MIN: there is none. */
+int64_t hdx_dataset_confirmed(const char *path);
 
 /* year.c */
 enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int year, const struct hdx_year *old,

@@ -115,7 +115,7 @@ static enum hdx_status fetch(struct hdx_query *query, const struct hdx_catalog *
                               .datasets = &dataset,
                               .dataset_count = 1,
                               .options = &options,
-                              .query_years = query->years,
+                              .query_years = &query->years,
                               .unknown_only = !query->session->config.refresh,
                               .summary = &summary};
   struct hdx_error failed = {0};
@@ -200,10 +200,7 @@ static void fill_info(struct hdx_query *query) {
   query->info.extra_count = info->extra_count;
   query->info.extra_names = info->extra_names;
   query->info.checked_at = HDX_TIME_MAX;
-  struct stat file;
-  int64_t confirmed = stat(query->path, &file) == 0
-                          ? (int64_t)file.st_mtim.tv_sec * HDX_SECOND_NS + file.st_mtim.tv_nsec
-                          : HDX_TIME_MIN;
+  int64_t confirmed = hdx_dataset_confirmed(query->path);
   for (int year = query->years.first; year <= query->years.last; year++) {
     const struct hdx_year *state = hdx_reader_year(query->reader, year);
     int64_t at = state && state->checked_at > confirmed ? state->checked_at : confirmed;
