@@ -105,7 +105,8 @@ static struct hdx_text text_of(const struct hdx_json_value *value) {
 static void find_members(const struct hdx_json *json, const struct hdx_json_value *entry,
                          const struct hdx_json_value *members[FIELD_COUNT]) {
   unsigned ranks[FIELD_COUNT];
-  memset(members, 0, FIELD_COUNT * sizeof *members);
+  for (unsigned i = 0; i < FIELD_COUNT; i++)
+    members[i] = NULL;
   for (const struct hdx_json_value *v = hdx_json_first(json, entry); v; v = hdx_json_next(json, entry, v)) {
     if (v->type == HDX_JSON_NULL)
       continue;
@@ -129,10 +130,10 @@ static struct hdx_text join(struct hdx_arena *arena, const char *first, struct h
   char *copy = hdx_arena_bytes(arena, before + text.size + behind + 1);
   if (!copy)
     return (struct hdx_text){NULL, 0};
-  memcpy(copy, first, before);
+  snprintf(copy, before + 1, "%s", first);
   if (text.size)
     memcpy(copy + before, text.data, text.size);
-  memcpy(copy + before + text.size, last, behind + 1);
+  snprintf(copy + before + text.size, behind + 1, "%s", last);
   return (struct hdx_text){copy, before + text.size + behind};
 }
 
@@ -305,27 +306,31 @@ static enum hdx_status read_datasets(struct reader *reader, const struct hdx_jso
   return HDX_OK;
 }
 
+struct place {
+  struct hdx_text id;
+  size_t at; /* in the list of datasets */
+};
+
 static int compare_ids(const void *a, const void *b) {
-  const struct hdx_dataset *one = *(const struct hdx_dataset *const *)a;
-  const struct hdx_dataset *other = *(const struct hdx_dataset *const *)b;
+  const struct place *one = a, *other = b;
   int order = hdx_text_compare(one->id, other->id);
-  return order ? order : (one > other) - (one < other);
+  return order ? order : (one->at > other->at) - (one->at < other->at);
 }
 
 /* Equal ids would share their index files and their snapshot. */
 static enum hdx_status warn_of_duplicates(struct reader *reader) {
   const struct hdx_catalog_doc *doc = reader->doc;
-  const struct hdx_dataset **order = malloc((doc->count + 1) * sizeof *order);
-  if (!order)
-    return hdx_error_memory(reader->error, doc->count * sizeof *order);
+  struct place *places = malloc((doc->count + 1) * sizeof *places);
+  if (!places)
+    return hdx_error_memory(reader->error, doc->count * sizeof *places);
   for (size_t i = 0; i < doc->count; i++)
-    order[i] = &doc->datasets[i];
-  qsort(order, doc->count, sizeof *order, compare_ids);
+    places[i] = (struct place){doc->datasets[i].id, i};
+  qsort(places, doc->count, sizeof *places, compare_ids);
   for (size_t i = 1; i < doc->count; i++)
-    if (hdx_text_equal(order[i - 1]->id, order[i]->id))
-      hdx_warnings_add(&reader->warnings, order[i]->json, "another dataset before it has the id %.*s, too",
-                       HDX_TEXT_ARG(order[i]->id));
-  free(order);
+    if (hdx_text_equal(places[i - 1].id, places[i].id))
+      hdx_warnings_add(&reader->warnings, doc->datasets[places[i].at].json,
+                       "another dataset before it has the id %.*s, too", HDX_TEXT_ARG(places[i].id));
+  free(places);
   return HDX_OK;
 }
 

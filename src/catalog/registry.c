@@ -28,36 +28,36 @@ static struct hdx_text endpoint_key(struct hdx_text endpoint) {
   return endpoint;
 }
 
-static int compare_entries(const void *a, const void *b) {
-  const struct hdx_registry_entry *one = *(const struct hdx_registry_entry *const *)a;
-  const struct hdx_registry_entry *other = *(const struct hdx_registry_entry *const *)b;
-  int order = hdx_text_compare(endpoint_key(one->endpoint), endpoint_key(other->endpoint));
-  return order ? order : (one > other) - (one < other);
+struct place {
+  struct hdx_text endpoint;
+  size_t at; /* in the list of entries */
+};
+
+static int compare_endpoints(const void *a, const void *b) {
+  const struct place *one = a, *other = b;
+  int order = hdx_text_compare(one->endpoint, other->endpoint);
+  return order ? order : (one->at > other->at) - (one->at < other->at);
 }
 
-/* Takes the entries out whose endpoint an earlier one has. */
-static bool drop_duplicates(struct hdx_registry_doc *doc, struct hdx_warnings *warnings) {
-  struct hdx_registry_entry **order = malloc((doc->count + 1) * sizeof *order);
-  if (!order)
+/* Takes the entries out whose endpoint an earlier one has; `raws` are the entries as published. */
+static bool drop_duplicates(struct hdx_registry_doc *doc, const struct hdx_text *raws, struct hdx_warnings *warnings) {
+  struct place *places = malloc((doc->count + 1) * sizeof *places);
+  if (!places)
     return false;
   for (size_t i = 0; i < doc->count; i++)
-    order[i] = &doc->entries[i];
-  qsort(order, doc->count, sizeof *order, compare_entries);
+    places[i] = (struct place){endpoint_key(doc->entries[i].endpoint), i};
+  qsort(places, doc->count, sizeof *places, compare_endpoints);
   /* Names are never empty: an empty one marks what goes. */
-  for (size_t i = 1, first = 0; i < doc->count; i++) {
-    if (hdx_text_equal(endpoint_key(order[i]->endpoint), endpoint_key(order[first]->endpoint)))
-      order[i]->name.size = 0;
-    else
-      first = i;
-  }
-  free(order);
+  for (size_t i = 1; i < doc->count; i++)
+    if (hdx_text_equal(places[i - 1].endpoint, places[i].endpoint))
+      doc->entries[places[i].at].name.size = 0;
+  free(places);
   size_t kept = 0;
   for (size_t i = 0; i < doc->count; i++) {
     if (doc->entries[i].name.size)
       doc->entries[kept++] = doc->entries[i];
     else
-      hdx_warnings_add(warnings, doc->entries[i].endpoint,
-                       "the entry is skipped: an earlier one has the endpoint %.*s, too",
+      hdx_warnings_add(warnings, raws[i], "the entry is skipped: an earlier one has the endpoint %.*s, too",
                        HDX_TEXT_ARG(doc->entries[i].endpoint));
   }
   doc->count = kept;
@@ -101,14 +101,17 @@ static enum hdx_status read_entries(struct hdx_registry_doc *doc, const char *so
   for (const struct hdx_json_value *v = hdx_json_first(json, list); v; v = hdx_json_next(json, list, v))
     usable += v->count >= 3;
   doc->entries = hdx_arena_alloc(&doc->arena, (usable + 1) * sizeof *doc->entries);
-  if (!doc->entries)
+  struct hdx_text *raws = hdx_arena_alloc(&doc->arena, (usable + 1) * sizeof *raws);
+  if (!doc->entries || !raws)
     return hdx_error_memory(error, usable * sizeof *doc->entries);
   for (const struct hdx_json_value *v = hdx_json_first(json, list); v; v = hdx_json_next(json, list, v)) {
     struct hdx_registry_entry entry;
-    if (read_entry(json, v, &entry, warnings))
+    if (read_entry(json, v, &entry, warnings)) {
+      raws[doc->count] = v->raw;
       doc->entries[doc->count++] = entry;
+    }
   }
-  return drop_duplicates(doc, warnings) ? HDX_OK : hdx_error_memory(error, doc->count * sizeof(void *));
+  return drop_duplicates(doc, raws, warnings) ? HDX_OK : hdx_error_memory(error, doc->count * sizeof(struct place));
 }
 
 enum hdx_status hdx_registry_doc_parse(struct hdx_text text, const char *source, const struct hdx_log *log,
@@ -118,7 +121,7 @@ enum hdx_status hdx_registry_doc_parse(struct hdx_text text, const char *source,
   if (status != HDX_OK)
     return status;
   struct hdx_warnings warnings = {.log = log, .source = source, .json = &doc->json};
-  hdx_arena_init(&doc->arena, doc->json.count * sizeof *doc->entries + (1 << 20));
+  hdx_arena_init(&doc->arena, doc->json.count * (sizeof *doc->entries + sizeof(struct hdx_text)) + (1 << 20));
   status = read_entries(doc, source, &warnings, error);
   if (status == HDX_OK)
     hdx_warnings_end(&warnings);

@@ -185,7 +185,7 @@ private:
       return false;
     for (auto element : list) {
       ondemand::value child;
-      if (std::move(element).get(child) != simdjson::SUCCESS || !walk(child, {nullptr, 0}, depth + 1))
+      if (element.get(child) != simdjson::SUCCESS || !walk(child, {nullptr, 0}, depth + 1))
         return false;
       children++;
     }
@@ -351,7 +351,10 @@ extern "C" const hdx_json_value *hdx_json_member(const hdx_json *json, const hdx
 }
 
 extern "C" void hdx_json_place(const hdx_json *json, hdx_text view, size_t *line, size_t *column) {
-  place_of(json->text, static_cast<size_t>(view.data - json->text.data), line, column);
+  auto at = reinterpret_cast<uintptr_t>(view.data) - reinterpret_cast<uintptr_t>(json->text.data);
+  *line = *column = 0;
+  if (at <= json->text.size)
+    place_of(json->text, at, line, column);
 }
 
 extern "C" const char *hdx_json_version(void) {

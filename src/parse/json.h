@@ -54,7 +54,8 @@ const struct hdx_json_value *hdx_json_first(const struct hdx_json *json, const s
 const struct hdx_json_value *hdx_json_next(const struct hdx_json *json, const struct hdx_json_value *parent,
                                            const struct hdx_json_value *child);
 
-/* Line and column (both from 1, columns in bytes) of a view into the document. */
+/* Line and column (both from 1, columns in bytes) of a view into the document: of a value's `raw`, for a `text` or
+ * `name` that was unescaped is a copy (0 and 0). */
 void hdx_json_place(const struct hdx_json *json, struct hdx_text view, size_t *line, size_t *column);
 
 /* simdjson's version. */

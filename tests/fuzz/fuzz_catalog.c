@@ -11,6 +11,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check_message(void *user, enum hdx_log_level level, const char *message) {
+  (void)user;
+  CHECK(level == HDX_LOG_WARNING && memcmp(message, "fuzz: ", 6) == 0 && !strstr(message, "line 0:"));
+}
+
+static const struct hdx_log warnings = {HDX_LOG_WARNING, check_message, NULL};
+
 static void resolve(const struct hdx_source *source, const struct hdx_catalog_doc *doc, struct hdx_text location) {
   struct hdx_buffer url;
   hdx_buffer_init(&url, 1 << 20);
@@ -44,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct hdx_catalog_doc doc;
   struct hdx_error error = {.status = HDX_OK};
   enum hdx_status status =
-      hdx_catalog_doc_parse((struct hdx_text){(const char *)data, size}, "fuzz", NULL, &doc, &error);
+      hdx_catalog_doc_parse((struct hdx_text){(const char *)data, size}, "fuzz", &warnings, &doc, &error);
   if (status != HDX_OK) {
     CHECK(error.status == status && (status == HDX_INTEGRITY || status == HDX_TEMPORARY));
     return 0;

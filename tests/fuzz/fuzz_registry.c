@@ -10,6 +10,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check_message(void *user, enum hdx_log_level level, const char *message) {
+  (void)user;
+  CHECK(level == HDX_LOG_WARNING && memcmp(message, "fuzz: ", 6) == 0 && !strstr(message, "line 0:"));
+}
+
+static const struct hdx_log warnings = {HDX_LOG_WARNING, check_message, NULL};
+
 static void check_folder(const struct hdx_source *source) {
   size_t from = 0, components = 0;
   for (size_t i = 0; i <= source->folder.size; i++)
@@ -44,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct hdx_error error = {.status = HDX_OK};
   struct hdx_text text = {(const char *)data, size};
   check_source(text);
-  if (hdx_registry_doc_parse(text, "fuzz", NULL, &doc, &error) != HDX_OK) {
+  if (hdx_registry_doc_parse(text, "fuzz", &warnings, &doc, &error) != HDX_OK) {
     CHECK(error.status == HDX_INTEGRITY);
     return 0;
   }

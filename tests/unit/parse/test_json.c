@@ -205,6 +205,9 @@ static void test_views(void **state) {
   hdx_json_place(&json, json.values->raw, &line, &column);
   assert_int_equal(line, 1);
   assert_int_equal(column, 1);
+  hdx_json_place(&json, two->text, &line, &column); /* unescaped: elsewhere */
+  assert_int_equal(line, 0);
+  assert_int_equal(column, 0);
   assert_null(hdx_json_member(&json, json.values, "four"));
   assert_null(hdx_json_member(&json, one, "one"));
   assert_null(hdx_json_member(&json, NULL, "one"));
