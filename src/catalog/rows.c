@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ROWS_MIN = 1024, RUN_BYTES_MIN = 4096, RUN_BYTES_MAX = 8 << 20 };
+enum { ROWS_MIN = 1024, RUN_BYTES_MIN = 4096, RUN_BYTES_MAX = 2 << 20 };
 
 void hdx_rows_init(struct hdx_rows *rows, size_t text_bytes_max) {
   *rows = (struct hdx_rows){.sorted = true};

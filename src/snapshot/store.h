@@ -5,6 +5,9 @@
  *   STORE/<authority>/<bucket and prefix>/.lock             held while a process indexes the bucket
  *   STORE/registry/<encoded URL>.json, .json.meta           registries as fetched
  *
+ * Names of files are the caller's, made harmless: a slash, a NUL and a dot in front become %2F, %00 and %2E, ids are
+ * percent-encoded, and what is longer than a file name may be is cut and ends with "=" and a hash of the whole.
+ *
  * Every file is replaced at once (temporary file, fsync, rename, fsync of the folder). Folders are made with mode 0755,
  * less the umask; nothing outside the store is touched, and links out of it are not followed below its root. */
 #ifndef HDX_SNAPSHOT_STORE_H
@@ -30,7 +33,9 @@ void hdx_store_path(const struct hdx_store *store, struct hdx_text folder, struc
 void hdx_store_snapshot_path(const struct hdx_store *store, struct hdx_text folder, struct hdx_text id,
                              struct hdx_buffer *path);
 
-/* What is known of a kept document. Texts are NUL-terminated views into `memory` (the caller's buffer). */
+/* What is known of a kept document; all of it, but for the bytes, lies in NAME.meta with a hash of them, so that a pair
+ * that does not belong together counts as not kept. Texts are NUL-terminated views into `memory` (the caller's buffer).
+ */
 struct hdx_document {
   struct hdx_text url, etag, last_modified;
   int64_t checked_at; /* when its server last confirmed it */
@@ -51,18 +56,22 @@ struct hdx_store_lock {
   int fd;
 };
 
-/* Takes the folder's lock (flock on .lock, whose text names pid and host) without waiting. TEMPORARY: another process
- * has it; the message names it. The kernel drops the lock of a process that died. */
+/* Takes the lock of a folder that is there (flock on .lock, whose text names pid and host) without waiting. TEMPORARY:
+ * another process has it; the message names it. The kernel drops the lock of a process that died. */
 enum hdx_status hdx_store_lock(const struct hdx_store *store, struct hdx_text folder, struct hdx_store_lock *lock,
                                struct hdx_error *error);
 void hdx_store_unlock(struct hdx_store_lock *lock);
+
+/* Removes the temporary files that dead processes left in a folder; to be called with its lock held. Gives how many. */
+size_t hdx_store_sweep(const struct hdx_store *store, struct hdx_text folder);
 
 /* Calls `visit` for every snapshot below `folder` (empty: the whole store) in the order of their paths. */
 enum hdx_status hdx_store_walk(const struct hdx_store *store, struct hdx_text folder,
                                void (*visit)(void *user, const char *path), void *user, struct hdx_error *error);
 
 /* Removes a snapshot (NOT_FOUND: none), or with an empty id the folder with its documents, or with an empty folder
- * everything that the store wrote (and nothing else). *removed counts snapshots. */
+ * everything that the store wrote (and nothing else). *removed is the number of snapshots. NOT_FOUND: nothing was
+ * there; TEMPORARY: another process holds a folder's lock, and the folder was left alone. */
 enum hdx_status hdx_store_remove_files(const struct hdx_store *store, struct hdx_text folder, struct hdx_text id,
                                        uint64_t *removed, struct hdx_error *error);
 
