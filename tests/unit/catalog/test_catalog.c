@@ -106,7 +106,8 @@ static void test_legacy(void **state) {
       "{\"id\":\"a\",\"loc\":\"s3://most/x/\",\"title\":\"\",\"startdate\":\"1980-01-01\",\"enddate\":\"static\","
       "\"ndxformat\":\"csv-zip\",\"multiyear\":\"True\",\"tags\":\"one\",\"filetype\":[\"fits\",\"cdf\"]},\n"
       "{\"ID\":\"b\",\"Index\":\"s3://other/x/\",\"title\":7,\"start\":\"\",\"Stop\":\"1996-01-01T00:00.00Z\"},\n"
-      "{\"id\":\"c\",\"loc\":\"s3://wrong/\",\"index\":\"s3://most/y/\",\"title\":\"t\",\"startdate\":\"2000Z\","
+      "{\"id\":\"c\",\"loc\":\"s3://wrong/\",\"index\":\"s3://most/y/"
+      "\",\"TITLE\":\"T\",\"title\":\"t\",\"title\":\"u\",\"startdate\":\"2000Z\","
       "\"start\":null,\"stop\":\"9999-12-31Z\",\"multiyear\":false}]}";
   struct hdx_catalog_doc doc;
   open_doc(text, &doc);
@@ -129,6 +130,7 @@ static void test_legacy(void **state) {
   assert_text(doc.datasets[1].indextype, "csv");
   assert_true(doc.datasets[1].start == HDX_TIME_NONE);
   assert_true(doc.datasets[1].stop == INT64_C(820454400000000000));
+  assert_text(doc.datasets[2].title, "t");
   assert_text(doc.datasets[2].index, "s3://most/y/");
   assert_true(doc.datasets[2].start == INT64_C(946684800000000000));
   assert_true(doc.datasets[2].stop == HDX_TIME_MAX);
@@ -302,6 +304,9 @@ static void test_own_bucket(void **state) {
     hdx_catalog_doc_deinit(&doc);
   }
   struct hdx_catalog_doc doc;
+  open_doc(CATALOG(DATASET("a", "s3://two/") "," DATASET("b", "s3://one/")), &doc);
+  assert_text(doc.own_bucket, "one");
+  hdx_catalog_doc_deinit(&doc);
   open_doc(CATALOG(""), &doc);
   assert_text(doc.own_bucket, "");
   hdx_catalog_doc_deinit(&doc);

@@ -55,6 +55,7 @@ static void test_index_years(void **state) {
       {Y2010, Y2024, NONE, Y2011, 2010, 2010},
       {Y2010, Y2024, Y1995, Y2009, 1, 0},
       {Y2010, Y2024, Y2012, Y2012, 1, 0},
+      {Y2010, Y2024, Y2012 + 5, Y2012 + 5, 1, 0},
       {Y2010, Y2024, Y2012, Y2011, 1, 0},
       {Y2010, Y2024, HDX_TIME_MIN, HDX_TIME_MAX, 2010, 2024},
       {Y2010, Y2024, NONE, HDX_TIME_MIN, 1, 0},

@@ -95,6 +95,7 @@ static void test_faults(void **state) {
       {"{'a':1}", "doc: line 1 column 2: expected a name in double quotes or a }, found '''"},
       {"{\"a\" 1}", "doc: line 1 column 6: expected a colon behind the name, found '1'"},
       {"{\"a\":\"b\":1}", "doc: line 1 column 9: expected a comma or a }, found ':'"},
+      {"{\"a\":\"b\":1}}", "doc: line 1 column 9: expected a comma or a }, found ':'"},
       {"[\"b\":1]", "doc: line 1 column 5: expected a comma or a ], found ':'"},
       {"{\"a\":}", "doc: line 1 column 6: expected a value, found '}'"},
       {"{\"a\":1]", "doc: line 1 column 7: expected a comma or a }, found ']'"},
