@@ -6,8 +6,8 @@
 
 uint64_t hdx_hash(const void *data, size_t size);
 
-/* Of the parts one behind the other. False if out of memory. */
-bool hdx_hash_parts(const struct hdx_text *parts, size_t count, uint64_t *hash);
+/* Of the parts one behind the other. */
+uint64_t hdx_hash_parts(const struct hdx_text *parts, size_t count);
 
 /* Of the library that it was built with, "0.8.1"; static. */
 const char *hdx_hash_version(void);

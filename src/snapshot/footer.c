@@ -135,10 +135,7 @@ enum hdx_status hdx_footer_encode(const struct hdx_footer *footer, uint64_t offs
   char header[HDX_HEADER_BYTES];
   hdx_footer_header(header);
   struct hdx_text parts[] = {{header, sizeof header}, {out->data + begin, out->size - begin}};
-  uint64_t hash;
-  if (!hdx_hash_parts(parts, 2, &hash))
-    return hdx_error_memory(error, 0);
-  hdx_put_u64(out, hash);
+  hdx_put_u64(out, hdx_hash_parts(parts, 2));
   hdx_buffer_append(out, HDX_TRAILER_MAGIC, HDX_MAGIC_BYTES);
   return hdx_buffer_status(out, "footer", error);
 }
@@ -184,11 +181,9 @@ static enum hdx_status check_ends(const uint8_t *file, size_t size, struct hdx_t
   *stored = (struct hdx_text){(const char *)file + offset, stored_size};
   *raw_size = raw;
   struct hdx_text parts[] = {{(const char *)file, HDX_HEADER_BYTES}, {stored->data, stored->size + TRAILER_HASHED}};
-  uint64_t hash;
-  if (!hdx_hash_parts(parts, 2, &hash))
-    return hdx_error_memory(error, 0);
-  return hash == hdx_load_u64(trailer + TRAILER_HASHED) ? HDX_OK
-                                                        : broken(error, "its footer does not have its checksum");
+  if (hdx_hash_parts(parts, 2) != hdx_load_u64(trailer + TRAILER_HASHED))
+    return broken(error, "its footer does not have its checksum");
+  return HDX_OK;
 }
 
 /* A text, whose view ends with a NUL. */
