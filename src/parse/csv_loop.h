@@ -141,24 +141,34 @@ TARGET static enum hdx_status scan_rows(struct hdx_csv *csv, const char *window,
   return status;
 }
 
+/* One line that no window holds, or that comes before the layout is known; false if it has no end. */
+static bool scan_line(struct hdx_csv *csv, const char **data, const char *end, size_t known, enum hdx_status *status,
+                      struct hdx_error *error) {
+  size_t left = (size_t)(end - *data);
+  const char *newline = known < left ? memchr(*data + known, '\n', left - known) : NULL;
+  if (!newline)
+    return false;
+  uint64_t at = csv->chunk_at + (uint64_t)(*data - csv->chunk);
+  *status = hdx_csv_line(csv, *data, (size_t)(newline - *data), at, error);
+  *data = newline + 1;
+  return true;
+}
+
 TARGET enum hdx_status KERNEL(struct hdx_csv *csv, const char *data, const char *end, const char **rest,
                               struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
-  while (data < end && status == HDX_OK) {
+  while (!csv->settled && status == HDX_OK && scan_line(csv, &data, end, 0, &status, error))
+    continue;
+  while (csv->settled && data < end && status == HDX_OK) {
     size_t left = (size_t)(end - data), size = left < HDX_CSV_WINDOW_BYTES ? left : HDX_CSV_WINDOW_BYTES;
-    bool quick = csv->settled && !csv->dialect.no_stop, has_nul;
-    size_t rows = index_window(&csv->index, data, size, quick ? csv->columns : 1, &has_nul);
+    bool has_nul;
+    size_t rows = index_window(&csv->index, data, size, csv->columns, &has_nul);
     if (rows > 0) {
-      status = scan_rows(csv, data, size, rows, quick && !has_nul, error);
+      status = scan_rows(csv, data, size, rows, !csv->dialect.no_stop && !has_nul, error);
       data += csv->index.newlines[rows - 1] + 1;
-      continue;
-    }
-    const char *newline = size < left ? memchr(data + size, '\n', left - size) : NULL;
-    if (!newline)
+    } else if (!scan_line(csv, &data, end, size, &status, error)) {
       break;
-    uint64_t at = csv->chunk_at + (uint64_t)(data - csv->chunk);
-    status = hdx_csv_line(csv, data, (size_t)(newline - data), at, error);
-    data = newline + 1;
+    }
   }
   *rest = data;
   return status;

@@ -116,30 +116,35 @@ static void test_one_byte_at_a_time(void **state) {
   free(cuts);
 }
 
+/* splitmix64 */
 static uint64_t next(uint64_t *seed) {
-  *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-  return *seed >> 33;
+  uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
+  z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+  return (z ^ z >> 31) >> 16;
 }
 
 /* Rows of the usual shape, some of them damaged in one byte or two: what the short cuts must leave to the careful
  * reader. */
 static size_t damaged_rows(char *out, size_t room, uint64_t *seed) {
   static const char bytes[] = ",,\n\n\r\"' \t\0Z:.-T0123456789a\xe2\x80\x99\xff";
-  static const char *const ends[] = {"", "", "", "\r", ",sum", ",,", ", "};
-  size_t size = 0;
+  static const char *const ends[] = {"", "", "", "", "", "\r", ",sum", ",,", ", "};
+  size_t size = 0, seconds = next(seed) % 2;
   while (room - size > 256) {
-    unsigned month = (unsigned)next(seed) % 12 + 1, day = (unsigned)next(seed) % 28 + 1,
-             hour = (unsigned)next(seed) % 25;
+    /* Dates and form are often those of the row above, since runs of them share what was read. */
+    unsigned day = next(seed) % 8 ? 11 : (unsigned)next(seed) % 30 + 1, stop_day = 11 + (unsigned)next(seed) % 2;
+    unsigned month = next(seed) % 8 ? 2 : (unsigned)next(seed) % 12 + 1, hour = (unsigned)next(seed) % 25;
     unsigned minute = (unsigned)next(seed) % 60, second = (unsigned)next(seed) % 60;
     char decimals[8] = "";
-    if (next(seed) % 3)
+    seconds ^= next(seed) % 8 == 0;
+    if (!seconds)
       snprintf(decimals, sizeof decimals, ".%03u", (unsigned)next(seed) % 1000);
     int n = snprintf(out + size, room - size,
                      "2010-%02u-%02uT%02u:%02u:%02u%sZ,2010-%02u-%02uT23:59:%02u%sZ,s3://b/%llx,%llu%s\n", month, day,
-                     hour, minute, second, decimals, month, day, second, decimals,
-                     (unsigned long long)next(seed) << (next(seed) % 30),
-                     (unsigned long long)next(seed) << (next(seed) % 33), ends[next(seed) % 7]);
-    for (uint64_t damage = next(seed) % 4; damage > 1; damage--)
+                     hour, minute, second, decimals, month, stop_day, second, decimals,
+                     (unsigned long long)next(seed) >> (next(seed) % 30),
+                     (unsigned long long)next(seed) >> (next(seed) % 48), size ? ends[next(seed) % 9] : "");
+    for (uint64_t damage = next(seed) % 4; damage > 1 && size; damage--)
       out[size + next(seed) % (size_t)n] = bytes[next(seed) % (sizeof bytes - 1)];
     size += (size_t)n;
   }
