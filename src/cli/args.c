@@ -9,8 +9,6 @@
 
 #define ORIGIN_MAX 96
 
-/* ---- setting one option */
-
 static void *member(struct cli_args *args, const struct cli_option *option) {
   return (char *)&args->settings + option->offset;
 }
@@ -136,8 +134,6 @@ static enum hdx_status set_defaults(struct cli_args *args, struct hdx_error *err
   return HDX_OK;
 }
 
-/* ---- the command line */
-
 struct line {
   char **words;
   int count, next; /* next: the word that comes */
@@ -262,8 +258,6 @@ static enum hdx_status parse_line(struct cli_args *args, int argc, char **argv, 
   return status;
 }
 
-/* ---- the verb, its options and operands */
-
 enum hdx_status cli_unknown_verb(char *const *operands, size_t count, struct hdx_error *error) {
   size_t words;
   const char *typed = operands[0], *near = NULL;
@@ -350,8 +344,6 @@ static enum hdx_status check_together(const struct cli_args *args, struct hdx_er
   return HDX_OK;
 }
 
-/* ---- the environment */
-
 /* A list in the environment has its items divided by blanks. */
 static enum hdx_status read_list(struct cli_args *args, const struct cli_option *option, const char *name,
                                  const char *value, struct hdx_error *error) {
@@ -395,8 +387,6 @@ static enum hdx_status read_environment(struct cli_args *args, struct hdx_error 
   }
   return HDX_OK;
 }
-
-/* ---- all together */
 
 enum hdx_status cli_args_parse(int argc, char **argv, struct cli_args *args, struct hdx_error *error) {
   *args = (struct cli_args){0};

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- what verbs call */
-
 bool cli_glob(const char *pattern, struct hdx_text text) {
   char *copy = strndup(text.data, text.size);
   bool matches = copy && fnmatch(pattern, copy, 0) == 0;
@@ -75,8 +73,6 @@ enum hdx_status cli_rows_close(struct cli *cli, struct cli_render *render, enum 
                 cli_settings(cli)->null ? "" : ": use --null");
   return status == HDX_OK ? closed : status;
 }
-
-/* ---- before the verb */
 
 /* A descriptor that the caller closed would be given to the next file that is opened, which would then get our rows.
  * These stand-ins fail instead. */
@@ -173,8 +169,6 @@ static enum hdx_status open_session(struct cli *cli, struct hdx_error *error) {
   return status;
 }
 
-/* ---- behind the verb */
-
 static int exit_status(const struct cli *cli, enum hdx_status status) {
   int number = cli_signals_pending();
   if (status == HDX_INTERRUPTED && number)
@@ -244,8 +238,6 @@ static void deinit(struct cli *cli) {
   cli_args_deinit(&cli->args);
   cli_messages_deinit(&cli->messages);
 }
-
-/* ---- the run */
 
 static enum hdx_status run_verb(struct cli *cli, struct hdx_error *error) {
   const struct cli_verb *verb = cli->args.verb;

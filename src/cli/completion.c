@@ -67,8 +67,6 @@ static void put_operand_words(struct cli_writer *out, const struct cli_verb *ver
       cli_writer_format(out, "%.*s ", (int)first_word(cli_verb_at(i)->name), cli_verb_at(i)->name);
 }
 
-/* ---- bash */
-
 static void put_patterns(struct cli_writer *out, const struct cli_option *option, bool *any) {
   if (option->letter)
     cli_writer_format(out, "%s-%c", *any ? "|" : "", option->letter);
@@ -162,8 +160,6 @@ void cli_completion_bash(struct cli_writer *out) {
                          "complete -F _heliodex heliodex\n");
 }
 
-/* ---- zsh */
-
 static void put_zsh_option(struct cli_writer *out, const struct cli_option *option) {
   bool repeats = option->type == CLI_MAP || option->type == CLI_COUNT;
   const char *mark = option->argument ? "=" : "";
@@ -246,8 +242,6 @@ void cli_completion_zsh(struct cli_writer *out) {
                          "  compdef _heliodex heliodex\n"
                          "fi\n");
 }
-
-/* ---- fish */
 
 static void put_fish_option(struct cli_writer *out, const struct cli_option *option, const char *verb, size_t size) {
   cli_writer_string(out, "complete -c heliodex");

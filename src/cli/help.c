@@ -46,8 +46,6 @@ const struct cli_exit_row cli_help_exits[CLI_HELP_EXIT_COUNT] = {
     {141, "the reader of standard output went away"},
 };
 
-/* ---- layout */
-
 static void put_blanks(struct cli_writer *out, size_t count) {
   while (count-- > 0)
     cli_writer_byte(out, ' ');
@@ -139,8 +137,6 @@ static void put_global_names(struct cli_writer *out) {
   cli_writer_string(out, "\nOptions of every verb ('heliodex help' explains them):\n  ");
   put_wrapped(out, list, 2, 2);
 }
-
-/* ---- what is asked for */
 
 void cli_help_all(struct cli_writer *out) {
   char label[64];

@@ -20,7 +20,6 @@ static const char *const matches[] = {"overlap", "start", "contained", NULL};
 #define LISTING (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
 
 static const struct cli_option options[] = {
-    /* ---- output */
     {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
      .fallback_text = "table on a terminal, otherwise csv", .verbs = CLI_VERBS_ROWS,
      .help = "How rows are written. csv is RFC 4180 with a header, but with plain newlines; tsv escapes tab, newline, "
@@ -37,7 +36,6 @@ static const struct cli_option options[] = {
     {"error-on-empty", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(error_on_empty), .verbs = LISTING | CLI_VERB_INDEX,
      .help = "End with exit status 9 where nothing matches; without it that is no error."},
 
-    /* ---- what is asked for */
     {"start", 0, "TIME", CLI_TIME, CLI_GROUP_SELECT, AT(start), .verbs = RANGED,
      .help = "From this time on: ISO 8601 in UTC, in any truncation (2020, 2020-02-01T06), or with the day of the year "
              "(2020-032); the final Z may be missing. Index takes whole years."},
@@ -69,7 +67,6 @@ static const struct cli_option options[] = {
     {"keep-index", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_SELECT, AT(keep_index), .verbs = CLI_VERB_INDEX,
      .help = "Also keep the index files as they came, as DIR/ID/ID_YYYY.csv."},
 
-    /* ---- access */
     {"store", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_ACCESS, AT(store),
      .fallback_text = "$XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex", .verbs = CLI_VERBS_ALL,
      .help = "Where snapshots, registries and catalogs are kept."},
@@ -95,7 +92,6 @@ static const struct cli_option options[] = {
     {"max-catalog", 0, "SIZE", CLI_SIZE, CLI_GROUP_ACCESS, AT(catalog_bytes_max), .min = KIB, .max = 4 * GIB,
      .fallback = "64M", .verbs = CLI_VERBS_ALL, .help = "Refuse a larger registry or catalog."},
 
-    /* ---- tuning */
     {"jobs", 'j', "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(jobs), .min = 1, .max = 4096, .fallback = "256",
      .verbs = CLI_VERBS_ALL, .help = "Requests in flight."},
     {"max-connections-per-host", 0, "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(connections_per_host), .min = 1, .max = 4096,
@@ -117,7 +113,6 @@ static const struct cli_option options[] = {
     {"connect-timeout", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(connect_ms_max), .min = 1, .max = DAY_MS,
      .fallback = "15s", .verbs = CLI_VERBS_ALL, .help = "A connection that takes longer is given up."},
 
-    /* ---- messages */
     {"quiet", 'q', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(quiet), .verbs = CLI_VERBS_ALL,
      .help = "No progress, summary or warnings; only errors."},
     {"verbose", 'v', NULL, CLI_COUNT, CLI_GROUP_MESSAGES, AT(verbose), .max = 2, .verbs = CLI_VERBS_ALL,

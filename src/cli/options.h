@@ -7,8 +7,6 @@
 
 struct cli;
 
-/* -------------------------------------------------------------------------------------------------------- choices */
-
 enum cli_format {
   CLI_FORMAT_AUTO, /* not given */
   CLI_FORMAT_TABLE,
@@ -22,8 +20,6 @@ enum cli_format {
 enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS_JSON, CLI_PROGRESS_NONE };
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
-
-/* ------------------------------------------------------------------------------------------------------- settings */
 
 /* Values given several times, in their order; the texts belong to argv or the environment. */
 struct cli_list {
@@ -66,8 +62,6 @@ struct cli_settings {
   /* what help prints instead of help */
   bool man, markdown;
 };
-
-/* -------------------------------------------------------------------------------------------------------- options */
 
 enum cli_type {
   CLI_FLAG,     /* bool; --flag, or --flag=yes|no */
@@ -142,8 +136,6 @@ bool cli_option_global(const struct cli_option *option);
 #define CLI_VARIABLE_MAX 64
 /* "HELIODEX_PART_SIZE" for --part-size. */
 const char *cli_option_variable(const struct cli_option *option, char out[CLI_VARIABLE_MAX]);
-
-/* ---------------------------------------------------------------------------------------------------------- verbs */
 
 enum cli_verb_need {
   CLI_NEED_SESSION = 1, /* reads the environment, opens a session, answers signals */

@@ -9,8 +9,6 @@
 #define NUMBER_BYTES_MAX 20
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
-/* ---- numbers and times */
-
 static const char pairs[] =
     "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445"
     "46474849505152535455565758596061626364656667686970717273747576777879808182838485868788899091"
@@ -68,8 +66,6 @@ char *cli_render_time(struct cli_day *day, int64_t time_ns, int digits, char *p)
   *p++ = 'Z';
   return p;
 }
-
-/* ---- one cell */
 
 static bool missing(const struct cli_column *column, const struct cli_cell *cell) {
   switch (column->kind) {
@@ -179,8 +175,6 @@ static void put_delimited(struct cli_render *render, const struct cli_column *co
     cli_writer_advance(render->out, (size_t)(put_plain(render, column, cell, p) - p));
 }
 
-/* ---- one row */
-
 static void row_delimited(struct cli_render *render, const struct cli_cell *cells) {
   char between = render->style.format == CLI_FORMAT_CSV ? ',' : '\t';
   for (size_t i = 0; i < render->count; i++) {
@@ -251,8 +245,6 @@ void cli_render_row(struct cli_render *render, const struct cli_cell *cells) {
   }
   render->rows++;
 }
-
-/* ---- begin and end */
 
 static enum hdx_status make_prefixes(struct cli_render *render, struct hdx_error *error) {
   render->prefixes = calloc(render->count, sizeof *render->prefixes);

@@ -82,9 +82,12 @@ static void put_cell(struct cli_table *table, size_t place, const char *text, si
     cli_writer_string(table->out, "\xe2\x80\xa6");
   if (header && table->bold)
     cli_writer_string(table->out, "\x1b[0m");
-  if (last)
+  if (last) {
+    /* Empty cells leave no blanks at the end of the line. */
+    while (table->out->size > 0 && table->out->data[table->out->size - 1] == ' ')
+      table->out->size--;
     cli_writer_byte(table->out, '\n');
-  else
+  } else
     put_blanks(table->out, (column->right ? 0 : pad) + GAP);
 }
 

@@ -14,8 +14,6 @@ struct run {
   uint64_t stale; /* years whose refresh failed */
 };
 
-/* ---- items */
-
 static void on_item(void *user, const struct hdx_index_item *item) {
   struct run *run = user;
   struct cli *cli = run->cli;
@@ -51,8 +49,6 @@ static void on_item(void *user, const struct hdx_index_item *item) {
                                    .dropped = item->dropped,
                                });
 }
-
-/* ---- the summary */
 
 static void add_summary(struct hdx_index_summary *sum, const struct hdx_index_summary *one) {
   sum->datasets += one->datasets;
@@ -125,8 +121,6 @@ static void tell_dry_run(struct run *run) {
   cli_message(&run->cli->messages, CLI_NOTE, "would ask for %s index files of %s datasets (%s rows are held)",
               cli_human_count(s->files, a), cli_human_count(s->datasets, b), cli_human_count(s->rows, c));
 }
-
-/* ---- one bucket, all buckets */
 
 static enum hdx_status index_bucket(struct run *run, const char *bucket, char *const *globs, size_t count,
                                     struct hdx_error *error) {
@@ -214,8 +208,6 @@ static enum hdx_status index_all(struct run *run, struct hdx_error *error) {
   hdx_registry_close(registry);
   return status;
 }
-
-/* ---- the verb */
 
 static enum hdx_status check(const struct cli *cli, struct hdx_error *error) {
   bool all = cli_settings(cli)->all;

@@ -29,8 +29,6 @@ static const char *time_text(int64_t time_ns, int digits, char out[HDX_TIME_TEXT
   return out;
 }
 
-/* ---- rows */
-
 static void put_field(struct cli_render *render, const char *field, struct hdx_text value) {
   const struct cli_cell cells[COLUMN_COUNT] = {[FIELD] = cli_cell_string(field), [VALUE] = cli_cell_text(value)};
   if (value.size)
@@ -140,8 +138,6 @@ static enum hdx_status put_keys(struct cli *cli, const struct view *view, struct
   }
   return cli_rows_close(cli, &render, status, error);
 }
-
-/* ---- JSON */
 
 static void put_string(struct cli_writer *out, const char *name, const char *value) {
   cli_writer_format(out, "\"%s\":", name);

@@ -92,19 +92,20 @@ static bool wait_writable(int fd) {
 static void write_all(struct cli_writer *writer, const char *data, size_t size) {
   while (size > 0 && writer->state == CLI_WRITER_GOOD) {
     ssize_t n = write(writer->fd, data, size);
+    int code = errno;
     if (n >= 0) {
       data += n;
       size -= (size_t)n;
       writer->written += (uint64_t)n;
-    } else if (errno == EINTR) {
-      if (cli_signals_pending())
-        writer->state = CLI_WRITER_INTERRUPTED;
-    } else if (errno == EPIPE) {
+    } else if (code == EPIPE) {
       writer->state = CLI_WRITER_CLOSED;
-    } else if (errno != EAGAIN || !wait_writable(writer->fd)) {
-      writer->code = errno;
+    } else if (code != EINTR && (code != EAGAIN || !wait_writable(writer->fd))) {
+      writer->code = code;
       writer->state = CLI_WRITER_FAILED;
     }
+    /* A signal shows as EINTR or as a short write. Files of ours are completed all the same: that takes no time. */
+    if (size > 0 && writer->state == CLI_WRITER_GOOD && !writer->temp && cli_signals_pending())
+      writer->state = CLI_WRITER_INTERRUPTED;
   }
 }
 

@@ -1,0 +1,590 @@
+/* Whole runs of the program over a library in memory: exit status, standard output, standard error, files. */
+#include "unit/cli/cli_cmocka.h"
+#include "unit/cli/fake_heliodex.h"
+
+#include "cli/cli.h"
+#include "cli/help.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TEXT_MAX (4 << 20)
+
+static char *out, *err;    /* of the last run */
+static struct fake *asked; /* what the library was asked for in it */
+static char folder[64];
+
+static int begin(void **state) {
+  (void)state;
+  out = calloc(1, TEXT_MAX);
+  err = calloc(1, TEXT_MAX);
+  asked = mmap(NULL, sizeof *asked, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  snprintf(folder, sizeof folder, "/tmp/hdx-run-XXXXXX");
+  return mkdtemp(folder) ? 0 : 1;
+}
+
+static int end(void **state) {
+  (void)state;
+  char command[128];
+  free(out);
+  free(err);
+  munmap(asked, sizeof *asked);
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  return system(command);
+}
+
+static int reset(void **state) {
+  (void)state;
+  fake_reset();
+  return 0;
+}
+
+/* Words of a line divided by blanks; "~" stands for the folder. */
+static int split(const char *line, char **words, char *copy, size_t size) {
+  int count = 0;
+  size_t used = 0;
+  words[count++] = (char *)(uintptr_t) "heliodex";
+  bool begins = true;
+  for (; *line && used + sizeof folder < size; line++) {
+    if (*line == ' ') {
+      copy[used++] = 0;
+      begins = true;
+      continue;
+    }
+    if (begins)
+      words[count++] = copy + used;
+    begins = false;
+    if (*line == '~')
+      used += (size_t)snprintf(copy + used, size - used, "%s", folder);
+    else
+      copy[used++] = *line;
+  }
+  copy[used] = 0;
+  words[count] = NULL;
+  return count;
+}
+
+/* The program as a child with standard output and standard error at the given descriptors. */
+static pid_t start(const char *line, int out_fd, int err_fd) {
+  char copy[1024], *words[64];
+  int count = split(line, words, copy, sizeof copy);
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0) {
+    if (out_fd >= 0)
+      dup2(out_fd, STDOUT_FILENO);
+    else
+      close(STDOUT_FILENO);
+    dup2(err_fd, STDERR_FILENO);
+    for (int fd = 3; fd < 64; fd++)
+      close(fd);
+    int code = cli_main(count, words);
+    *asked = fake;
+    exit(code);
+  }
+  return pid;
+}
+
+static int wait_for(pid_t pid) {
+  int status;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    ;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static FILE *take(FILE *file, char *text) {
+  rewind(file);
+  size_t size = fread(text, 1, TEXT_MAX - 1, file);
+  text[size] = 0;
+  fclose(file);
+  return NULL;
+}
+
+static int run(const char *line) {
+  FILE *out_file = tmpfile(), *err_file = tmpfile();
+  int code = wait_for(start(line, fileno(out_file), fileno(err_file)));
+  take(out_file, out);
+  take(err_file, err);
+  return code;
+}
+
+static void assert_run(const char *line, int code, const char *expected_out, const char *expected_err) {
+  int found = run(line);
+  if (found != code)
+    fail_msg("'%s' ends with %d, not %d\n%s", line, found, code, err);
+  if (expected_out && strcmp(out, expected_out) != 0)
+    fail_msg("'%s' prints:\n%s\nexpected:\n%s", line, out, expected_out);
+  if (expected_err && strcmp(err, expected_err) != 0)
+    fail_msg("'%s' says:\n%s\nexpected:\n%s", line, err, expected_err);
+}
+
+static char *file_content(const char *name) {
+  static char text[65536];
+  char path[128];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "r");
+  if (!file)
+    return NULL;
+  text[fread(text, 1, sizeof text - 1, file)] = 0;
+  fclose(file);
+  return text;
+}
+
+static void usage(void **state) {
+  (void)state;
+  assert_run("", 2, "", "heliodex: a verb is needed: heliodex VERB [OPTION...] [OPERAND...]\nTry 'heliodex help'.\n");
+  assert_run("query b", 2, "",
+             "heliodex: 'query' needs more operands: heliodex query BUCKET ID\nTry 'heliodex help query'.\n");
+  assert_run("query b i\n\x1b[2J --bogus", 2, "", "heliodex: unknown option '--bogus'\nTry 'heliodex help query'.\n");
+  assert_run("a\n\x1b[2J", 2, "", "heliodex: unknown verb 'a\\n\\x1b[2J'\nTry 'heliodex help'.\n");
+  assert_run("help stroe", 2, "", "heliodex: unknown verb 'stroe': did you mean 'store'?\nTry 'heliodex help'.\n");
+  assert_run("--version", 0, "heliodex 0.1.0\n", "");
+  assert_run("index", 2, "", NULL);
+  assert_run("index --all s3://b/", 2, "", NULL);
+  assert_run("completion tcsh", 2, "", NULL);
+}
+
+static void help(void **state) {
+  (void)state;
+  for (size_t i = 0; i < cli_verb_count(); i++) {
+    const struct cli_verb *verb = cli_verb_at(i);
+    char line[64], usage_line[128];
+    snprintf(line, sizeof line, "%s --help", verb->name);
+    snprintf(usage_line, sizeof usage_line, "usage: heliodex %s [OPTION...]%s%s\n", verb->name,
+             *verb->operands ? " " : "", verb->operands);
+    assert_run(line, 0, NULL, "");
+    assert_ptr_equal(strstr(out, usage_line), out);
+    char *again = strdup(out);
+    snprintf(line, sizeof line, "help %s", verb->name);
+    assert_run(line, 0, again, "");
+    free(again);
+  }
+  assert_run("help store", 0, NULL, "");
+  assert_non_null(strstr(out, "usage: heliodex store remove"));
+  assert_run("help", 0, NULL, "");
+  char *text = strdup(out);
+  assert_run("--help", 0, text, "");
+  free(text);
+}
+
+/* Whatever the tables hold appears in all that is made from them. */
+static void help_is_complete(void **state) {
+  (void)state;
+  static const char *const lines[] = {"help --man", "help --markdown", "completion bash", "completion zsh",
+                                      "completion fish"};
+  for (size_t k = 0; k < COUNT(lines); k++) {
+    assert_run(lines[k], 0, NULL, "");
+    for (size_t i = 0; i < cli_verb_count(); i++) {
+      char word[32];
+      snprintf(word, sizeof word, "%.*s", (int)strcspn(cli_verb_at(i)->name, " "), cli_verb_at(i)->name);
+      assert_non_null(strstr(out, word));
+    }
+    for (size_t i = 0; i < cli_option_count(); i++) {
+      const struct cli_option *option = cli_option_at(i);
+      char name[64] = "", *p = name;
+      for (const char *q = option->name; *q; q++) /* roff writes its dashes with a backslash */
+        p += sprintf(p, k == 0 && *q == '-' ? "\\-" : "%c", *q);
+      bool there = strstr(out, name) != NULL;
+      if (!option->hidden && !there)
+        fail_msg("%s lacks --%s", lines[k], option->name);
+    }
+    assert_null(strstr(out, "--markdown"));
+  }
+  assert_run("help", 0, NULL, "");
+  for (size_t i = 0; i < CLI_HELP_EXIT_COUNT; i++)
+    assert_non_null(strstr(out, cli_help_exits[i].text));
+}
+
+static void query(void **state) {
+  (void)state;
+  fake.key = (struct hdx_text){"s3://b/a,b.cdf", 14};
+  fake.extra_count = 2;
+  assert_run("query b aia_0094 --start 2020 --stop 2020-02 --limit 2", 0,
+             "start,stop,datakey,filesize,checksum,\"say, what\"\n"
+             "2020-01-01T00:00:00.000Z,2020-01-01T00:00:02.500Z,\"s3://b/a,b.cdf\",1742991,abc,\"a,\"\"b\"\"\"\n"
+             "2020-01-01T00:04:00.000Z,2020-01-01T00:04:02.500Z,\"s3://b/a,b.cdf\",1742991,abc,\n",
+             "");
+  assert_int_equal(asked->query_options.limit, 2);
+  assert_int_equal(asked->query_options.start, INT64_C(1577836800000000000));
+  assert_int_equal(asked->query_options.match, HDX_MATCH_OVERLAP);
+  assert_string_equal(asked->id, "aia_0094");
+  assert_run("query b aia_0094 --match start --allow-partial --json --limit 1", 0, NULL, "");
+  assert_int_equal(asked->query_options.match, HDX_MATCH_START);
+  assert_true(asked->query_options.allow_partial);
+  assert_int_equal(asked->query_options.stop, HDX_TIME_NONE);
+  assert_ptr_equal(strstr(out, "{\"start\":\"2020-01-01T00:00:00.000Z\",\"stop\":"), out);
+}
+
+static void query_statuses(void **state) {
+  (void)state;
+  fake.rows = 0;
+  assert_run("query b i", 0, "start,stop,datakey,filesize\n", "heliodex: warning: aia_0094: no row in this range\n");
+  assert_run("query b i --error-on-empty", 9, NULL, "heliodex: aia_0094: no row in this range\n");
+  fake_reset();
+  fake.incomplete_years = 2;
+  assert_run("query b i", 0, NULL, NULL);
+  assert_non_null(strstr(err, "2 wanted years are stale"));
+  assert_run("query b i --allow-partial -o ~/rows", 1, "", NULL);
+  assert_non_null(file_content("rows"));
+  static const struct {
+    enum hdx_status status;
+    int code;
+  } failures[] = {{HDX_NOT_FOUND, 3}, {HDX_DENIED, 4}, {HDX_TEMPORARY, 5}, {HDX_IO, 6},
+                  {HDX_INTEGRITY, 7}, {HDX_LIMIT, 8},  {HDX_INTERNAL, 70}};
+  for (size_t i = 0; i < COUNT(failures); i++) {
+    fake_reset();
+    fake.query_status = failures[i].status;
+    assert_run("query b i", failures[i].code, "", "heliodex: it was arranged to fail\n");
+  }
+  fake.query_status = HDX_NOT_FOUND;
+  assert_run("query b i --offline", 3, "",
+             "heliodex: it was arranged to fail\n--offline is set: the network was not asked.\n");
+}
+
+/* A failure in mid-answer leaves what was there. */
+static void output_file(void **state) {
+  (void)state;
+  assert_run("query b i -o ~/whole", 0, "", "");
+  assert_non_null(strstr(file_content("whole"), "start,stop,datakey,filesize\n2020"));
+  fake.rows = 5000;
+  fake.next_status = HDX_INTEGRITY;
+  assert_run("query b i -o ~/half", 7, "", "heliodex: it was arranged to fail\n");
+  assert_null(file_content("half"));
+  fake.next_status = HDX_OK;
+  assert_run("query b i -o ~/none/rows", 6, "", NULL);
+  assert_run("query b i -o ~", 2, "", NULL);
+  assert_run("query b i -o /dev/full", 6, "", "heliodex: /dev/full: not written: No space left on device\n");
+  assert_run("query b i --report ~/x", 2, "", NULL);
+  assert_run("verify --report -", 2, "", NULL);
+  assert_run("index b --stats ~/x --report ~/x", 2, "", NULL);
+}
+
+static void keys(void **state) {
+  (void)state;
+  fake.rows = 2;
+  fake.key = (struct hdx_text){"a\nb", 3};
+  assert_run("query b i --format keys", 0, "a\nb\na\nb\n",
+             "heliodex: warning: 2 keys hold a newline and cannot be told apart in this list: use --null\n");
+  assert_run("query b i -0 -o ~/keys", 0, "", "");
+  assert_memory_equal(file_content("keys"), "a\nb\0a\nb\0", 9);
+  assert_run("datasets b --format keys", 0, "aia_0094\naia_0131\nMMS1_FEEPS\n", "");
+  assert_run("registry --format keys", 0, "s3://one/\ns3://two/\ns3://two-b/\n", "");
+}
+
+static void registry(void **state) {
+  (void)state;
+  assert_run("registry", 0,
+             "name,region,endpoint,provider\nOne,us-east-1,s3://one/,aws\n"
+             "\"Two, \"\"too\"\"\",us-west-2,s3://two/,aws\n\"Two, \"\"too\"\"\",eu-west-1,s3://two-b/,gcs\n",
+             "");
+  assert_run("registry endpoint One", 0, "s3://one/\n", "");
+  assert_run("registry endpoint One --json", 0, "{\"endpoint\":\"s3://one/\"}\n", "");
+  assert_run("registry endpoint Three", 3, "", NULL);
+}
+
+static void datasets(void **state) {
+  (void)state;
+  assert_run("datasets b aia_*3? MMS1_FEEPS", 0,
+             "id,title,start,stop\naia_0131,AIA \x1b[31mred,2010-05-13T00:00Z,2022-12-31T23:59Z\n"
+             "MMS1_FEEPS,MMS,2015,2021\n",
+             "");
+  assert_run("datasets b --collection S?O", 0,
+             "id,title,start,stop\naia_0094,\"AIA, 94 \xc3\x85\",2010-05-13T00:00Z,2022-12-31T23:59Z\n", "");
+  assert_run("datasets b nothing*", 0, "id,title,start,stop\n",
+             "heliodex: warning: no dataset of s3://one/catalog.json matches\n");
+  assert_run("datasets b nothing* --error-on-empty", 9, NULL, NULL);
+  assert_run("datasets b nothing", 3, "", NULL);
+  assert_run("datasets b --limit 1 --format keys", 0, "aia_0094\n", "");
+  fake.catalog_status = HDX_TEMPORARY;
+  assert_run("datasets b", 5, "", "heliodex: it was arranged to fail\n");
+}
+
+static void info(void **state) {
+  (void)state;
+  assert_run("info b aia_0094", 0, NULL, "");
+  assert_non_null(strstr(out, "title,\"AIA, 94 \xc3\x85\"\n"));
+  assert_non_null(strstr(out, "index file 2020,\"gap, 0 rows"));
+  assert_run("info b aia_0094 --json", 0, NULL, "");
+  assert_non_null(strstr(out, "\"entry\":{\"id\":\"aia_0094\",\"say\":\"a \\\" b\"}"));
+  assert_non_null(strstr(out, "{\"year\":2020,\"state\":\"gap\""));
+  assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+  assert_run("info b aia_0131 --json", 0, NULL, "");
+  assert_non_null(strstr(out, "\"snapshot\":null"));
+  assert_run("info b aia_0094 --format keys", 0, "s3://one/aia/aia_0094_2019.csv\ns3://one/aia/aia_0094_2020.csv\n",
+             "");
+  assert_run("info b nothing", 3, "", NULL);
+}
+
+static void index_summary(void **state) {
+  (void)state;
+  assert_run("index b aia_*", 0, "", NULL);
+  assert_non_null(strstr(err, "rows      1,496,151 held, 1,496,151 parsed (748,075/s)"));
+  assert_string_equal(asked->globs, "aia_* ");
+  assert_int_equal(asked->index_options.bad_rows_max, 777); /* the library's own */
+  assert_run("index b -q", 0, "", "");
+  assert_run("index b -v", 0, "", NULL);
+  assert_non_null(strstr(err, "heliodex: aia_0094 2020: present, 131,040 rows"));
+  assert_run("index b --max-bad-rows 0 --strict --keep-vanished --keep-index ~ --start 2020 --stop 2021 --dry-run", 0,
+             "", "would ask for 1 index files of 2 datasets (1,496,151 rows are held)\n");
+  assert_int_equal(asked->index_options.bad_rows_max, 0);
+  assert_true(asked->index_options.strict && asked->index_options.keep_vanished && asked->index_options.dry_run);
+  assert_int_equal(asked->index_options.start, INT64_C(1577836800000000000));
+  assert_run("index b --progress json", 0, "", NULL);
+  assert_non_null(strstr(err, "{\"event\":\"summary\","));
+}
+
+static void index_failures(void **state) {
+  (void)state;
+  fake.failing_items = 30;
+  fake.index_status = HDX_PARTIAL;
+  assert_run("index b --report ~/report --failed-out ~/failed --stats ~/stats", 1, "", NULL);
+  assert_non_null(strstr(err, "heliodex: aia_0131 1990: 503\\nSlow \\x1b[2J Down\n"));
+  assert_non_null(strstr(err, "aia_0131 2009: "));
+  assert_null(strstr(err, "aia_0131 2010: "));
+  assert_non_null(strstr(err, "and 10 more failures"));
+  assert_non_null(strstr(err, "15 years stale"));
+  assert_string_equal(file_content("failed"), "aia_0131\n");
+  char *report = file_content("report");
+  size_t lines = 0;
+  for (char *p = report; *p; p++)
+    lines += *p == '\n';
+  assert_int_equal(lines, 31);
+  assert_non_null(strstr(report, "{\"status\":\"TEMPORARY\",\"exit\":5,\"bucket\":\"s3://one/\",\"id\":\"aia_0131\","
+                                 "\"year\":1990,\"state\":\"failed\","));
+  assert_non_null(strstr(report, "\"message\":\"503\\nSlow \\u001b[2J Down\""));
+  char *stats = file_content("stats");
+  assert_ptr_equal(strstr(stats, "{\"verb\":\"index\",\"status\":\"PARTIAL\",\"exit\":1,"), stats);
+  assert_non_null(strstr(stats, "\"first_byte_ms\":{\"p50\":1.500,\"p90\":2.500,\"p99\":3.500}"));
+  assert_run("index b -v", 1, "", NULL);
+  assert_non_null(strstr(err, "aia_0131 2019: "));
+  fake_reset();
+  fake.index_status = HDX_EMPTY;
+  assert_run("index b nothing*", 0, "", NULL);
+  assert_run("index b nothing* --error-on-empty", 9, "", NULL);
+  assert_run("index b --report ~/none/report", 6, "", NULL);
+  assert_int_equal(asked->index_calls, 0); /* said before any work */
+  assert_run("index b --stats ~/none/stats", 6, "", NULL);
+  assert_int_equal(asked->index_calls, 0);
+}
+
+static void index_all(void **state) {
+  (void)state;
+  assert_run("index --all", 0, "", NULL);
+  assert_int_equal(asked->index_calls, 3);
+  assert_string_equal(asked->bucket, "s3://two-b/");
+  assert_run("index --all aia_0094 MMS*", 0, "", NULL);
+  assert_string_equal(asked->globs, "[a]ia_0094 MMS* ");
+  fake.index_status = HDX_TEMPORARY;
+  assert_run("index --all", 5, "", NULL);
+  assert_int_equal(asked->index_calls, 3);
+  fake.index_status = HDX_IO;
+  assert_run("index --all", 6, "", NULL);
+  assert_int_equal(asked->index_calls, 1);
+  fake.index_status = HDX_EMPTY;
+  assert_run("index --all nothing*", 0, "", NULL);
+  assert_non_null(strstr(err, "no dataset of the registry's 3 buckets matches"));
+}
+
+static void store(void **state) {
+  (void)state;
+  fake.snapshots = 1;
+  assert_run("store list", 0,
+             "id,source,rows,years,first,last,bytes,path\n"
+             "aia_0094,s3://one/,1000,1,2019-12-31T23:59:59Z,2020-01-01T00:00:00Z,2048,"
+             "/the/store/aws/one/aia_0094.hdx\n",
+             "");
+  assert_run("store remove b aia_0094", 0, "", "removed 1 snapshot from /the/store\n");
+  assert_string_equal(asked->bucket, "b");
+  assert_string_equal(asked->id, "aia_0094");
+  assert_run("store remove b aia_0094 --dry-run", 0, "", "would remove /the/store/aws/one/aia_0094.hdx\n");
+  assert_run("verify b aia_0094", 0, NULL, "");
+  assert_string_equal(asked->id, "aia_0094");
+  fake.snapshots = 0;
+  assert_run("store list", 0, NULL, "heliodex: warning: /the/store: no snapshot is held\n");
+  assert_run("store list b", 3, NULL, NULL);
+  fake.remove_status = HDX_NOT_FOUND;
+  assert_run("store remove b", 3, "", NULL);
+}
+
+static void verify(void **state) {
+  (void)state;
+  assert_run("verify", 0, NULL, "");
+  fake.corrupt = true;
+  assert_run("verify --failed-out ~/failed --report ~/report", 7, NULL,
+             "heliodex: aia_0131: /the/store/aws/one/aia_0131.hdx: block 7: wrong checksum\n"
+             "heliodex: 1 of 3 snapshots are not sound; 'heliodex store remove' and 'heliodex index' replace them\n");
+  assert_non_null(strstr(out, "\naia_0131,,,,,corrupt,/the/store/aws/one/aia_0131.hdx\n"));
+  assert_string_equal(file_content("failed"), "aia_0131\n");
+  assert_non_null(strstr(file_content("report"), "\"state\":\"corrupt\""));
+}
+
+static void settings_reach_the_library(void **state) {
+  (void)state;
+  assert_run("query b i --store /s --registry http://r/ --catalog-name c.json --endpoint-url http://e/ --region r "
+             "--ca-file /c --offline -j 1 --max-connections-per-host 2 --part-size 1M --threads 3 --memory 32M "
+             "--retries 4 --retry-max-time 5s --stall-time 6s --connect-timeout 7s --limit-rate 8K --max-catalog 9M "
+             "--map s3://a/=http://h/ -vv --limit 1",
+             0, NULL, NULL);
+  const struct hdx_config *c = &asked->config;
+  assert_true(c->offline && !c->refresh && c->map_count == 1);
+  assert_int_equal(c->jobs, 1);
+  assert_int_equal(c->connections_per_host, 2);
+  assert_int_equal(c->part_bytes, 1 << 20);
+  assert_int_equal(c->threads, 3);
+  assert_int_equal(c->memory_bytes, 32 << 20);
+  assert_int_equal(c->retries, 4);
+  assert_int_equal(c->retry_ms_max, 5000);
+  assert_int_equal(c->stall_ms_max, 6000);
+  assert_int_equal(c->connect_ms_max, 7000);
+  assert_int_equal(c->rate_bytes, 8192);
+  assert_int_equal(c->catalog_bytes_max, 9 << 20);
+  assert_int_equal(c->log_level, HDX_LOG_DEBUG);
+}
+
+/* Like head: takes a little and goes away. */
+static void closed_pipe(void **state) {
+  (void)state;
+  int ends[2];
+  char little[64];
+  FILE *err_file = tmpfile();
+  assert_int_equal(pipe(ends), 0);
+  fake.rows = 1000000;
+  pid_t pid = start("query b i", ends[1], fileno(err_file));
+  close(ends[1]);
+  assert_int_equal(read(ends[0], little, sizeof little), sizeof little);
+  close(ends[0]);
+  assert_int_equal(wait_for(pid), CLI_EXIT_CLOSED_PIPE);
+  take(err_file, err);
+  assert_string_equal(err, "");
+}
+
+static void no_standard_output(void **state) {
+  (void)state;
+  FILE *err_file = tmpfile();
+  assert_int_equal(wait_for(start("query b i", -1, fileno(err_file))), 6);
+  take(err_file, err);
+  assert_string_equal(err, "heliodex: standard output: not written: Bad file descriptor\n");
+}
+
+/* Waits until the run is under way: its first event stands in the file. */
+static void wait_for_text(FILE *file, const char *text) {
+  char content[4096];
+  for (int i = 0; i < 2000; i++) {
+    ssize_t size = pread(fileno(file), content, sizeof content - 1, 0);
+    content[size > 0 ? size : 0] = 0;
+    if (strstr(content, text))
+      return;
+    usleep(5000);
+  }
+  fail_msg("never said: %s", text);
+}
+
+static void signals(void **state) {
+  (void)state;
+  static const struct {
+    int number, code;
+    const char *name;
+  } cases[] = {{SIGINT, 130, "SIGINT"}, {SIGTERM, 143, "SIGTERM"}, {SIGHUP, 129, "SIGHUP"}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char expected[160];
+    FILE *err_file = tmpfile();
+    fake.waits = true;
+    pid_t pid = start("index b --progress plain --report ~/report", STDOUT_FILENO, fileno(err_file));
+    wait_for_text(err_file, " of 1,000 files");
+    kill(pid, cases[i].number);
+    assert_int_equal(wait_for(pid), cases[i].code);
+    take(err_file, err);
+    snprintf(expected, sizeof expected,
+             "heliodex: interrupted by %s: what was finished is kept, the same command goes on from there\n",
+             cases[i].name);
+    assert_non_null(strstr(err, expected));
+    assert_non_null(file_content("report")); /* flushed */
+    char path[128];
+    snprintf(path, sizeof path, "%s/report", folder);
+    unlink(path);
+  }
+}
+
+/* A consumer that does not read holds the program in write(2); the first signal gets it out, and no file is left. */
+static void signal_while_blocked(void **state) {
+  (void)state;
+  int ends[2];
+  char some[16];
+  FILE *err_file = tmpfile();
+  assert_int_equal(pipe(ends), 0);
+  fake.rows = 100000000;
+  pid_t pid = start("query b i", ends[1], fileno(err_file));
+  close(ends[1]);
+  assert_int_equal(read(ends[0], some, sizeof some), sizeof some);
+  kill(pid, SIGTERM);
+  assert_int_equal(wait_for(pid), 143);
+  close(ends[0]);
+  take(err_file, err);
+  assert_non_null(strstr(err, "interrupted by SIGTERM"));
+}
+
+/* Standard error on a terminal of 40 columns: a live line that never wraps and is gone at the end. */
+static void live_line(void **state) {
+  (void)state;
+  int master, slave;
+  struct winsize size = {.ws_row = 24, .ws_col = 40};
+  static char seen[1 << 20];
+  size_t count = 0;
+  setenv("TERM", "xterm", 1);
+  assert_int_equal(openpty(&master, &slave, NULL, NULL, &size), 0);
+  fake.waits = true;
+  pid_t pid = start("index b", STDOUT_FILENO, slave);
+  close(slave);
+  bool signalled = false;
+  for (ssize_t n; count < sizeof seen - 1 && (n = read(master, seen + count, sizeof seen - 1 - count)) > 0;) {
+    count += (size_t)n;
+    seen[count] = 0;
+    if (!signalled && strstr(seen, "30 of 1,000 files")) {
+      kill(pid, SIGINT);
+      signalled = true;
+    }
+  }
+  assert_int_equal(wait_for(pid), 130);
+  close(master);
+  assert_true(signalled);
+  size_t width = 0, widest = 0;
+  for (char *line = strtok(seen, "\r"); line; line = strtok(NULL, "\r")) {
+    char *erase = strstr(line, "\x1b[K");
+    width = erase ? (size_t)(erase - line) : 0;
+    widest = width > widest ? width : widest;
+  }
+  assert_in_range(widest, 20, 39);
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup(test, reset)
+  const struct CMUnitTest tests[] = {RUN(usage),
+                                     RUN(help),
+                                     RUN(help_is_complete),
+                                     RUN(query),
+                                     RUN(query_statuses),
+                                     RUN(output_file),
+                                     RUN(keys),
+                                     RUN(registry),
+                                     RUN(datasets),
+                                     RUN(info),
+                                     RUN(index_summary),
+                                     RUN(index_failures),
+                                     RUN(index_all),
+                                     RUN(store),
+                                     RUN(verify),
+                                     RUN(settings_reach_the_library),
+                                     RUN(closed_pipe),
+                                     RUN(no_standard_output),
+                                     RUN(signals),
+                                     RUN(signal_while_blocked),
+                                     RUN(live_line)};
+  return cmocka_run_group_tests(tests, begin, end);
+}
