@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ROWS_MIN = 1024, RUN_BYTES_MIN = 4096, RUN_BYTES_MAX = 2 << 20 };
+enum { RUN_BYTES_MIN = 4096, RUN_BYTES_MAX = 2 << 20 };
 
 void hdx_rows_init(struct hdx_rows *rows, size_t text_bytes_max) {
   *rows = (struct hdx_rows){.sorted = true};
@@ -58,7 +58,8 @@ static bool resize(void *array, size_t count, size_t size) {
 static enum hdx_status reserve(struct hdx_rows *rows, size_t count, struct hdx_error *error) {
   if (count <= rows->capacity - rows->count)
     return HDX_OK;
-  size_t need = rows->count + count, capacity = rows->capacity < ROWS_MIN ? ROWS_MIN : rows->capacity * 2;
+  size_t need = rows->count + count, capacity = rows->capacity * 2;
+  /* The first rows get just what they need: most index files are small, and are held like that. */
   capacity = capacity < need ? need : capacity;
   bool ok = resize(&rows->start, capacity, sizeof *rows->start) && resize(&rows->stop, capacity, sizeof *rows->stop) &&
             resize(&rows->size, capacity, sizeof *rows->size) && resize(&rows->key, capacity, sizeof *rows->key) &&

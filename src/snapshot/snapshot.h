@@ -47,7 +47,8 @@ enum hdx_status hdx_writer_add(struct hdx_writer *writer, int year, struct hdx_r
 /* Takes back all rows added for a year (its file changed while it was read, or failed). */
 void hdx_writer_drop_year(struct hdx_writer *writer, int year);
 
-/* Adds the rows that an older snapshot has of a year; blocks of that year alone are copied as they are. */
+/* Adds the rows that an older snapshot has of a year; blocks of that year alone are copied as they are. The reader may
+ * not be closed before the writer is committed or abandoned. INTEGRITY: a block of it is corrupt. */
 enum hdx_status hdx_writer_keep_year(struct hdx_writer *writer, const struct hdx_reader *reader, int year,
                                      struct hdx_error *error);
 
@@ -99,7 +100,8 @@ void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range);
 
 /* The next rows in the order start, stop, key: blocks whose ranges of start overlap are merged, others are handed out
  * block by block. A count of 0 is the end. Views live until the next call. Stops of an index without a stop column are
- * the next row's start, over the whole dataset (the last row's is its start). extra has the info's columns, in order.
+ * the next row's start, over all rows of the snapshot, whatever years are asked for (the last row's is its start).
+ * extra has the info's columns, in order (by name). INTEGRITY: a block is corrupt; LIMIT: thousands of blocks overlap.
  */
 enum hdx_status hdx_cursor_next(struct hdx_cursor *cursor, struct hdx_batch *batch, struct hdx_error *error);
 

@@ -1,0 +1,154 @@
+/* Taking over rows of an older snapshot: blocks of a year are copied as they are, mixed ones are decoded. */
+#include "base/error.h"
+#include "snapshot/writer.h"
+
+#include <stdlib.h>
+
+enum hdx_status hdx_writer_decode(struct hdx_rows *rows, struct hdx_block *block, struct hdx_zstd *zstd,
+                                  const struct hdx_footer *footer, const uint32_t *ids, struct hdx_error *error) {
+  size_t columns[HDX_CSV_EXTRA_MAX], at = rows->count;
+  uint32_t *all = malloc(block->count * sizeof *all);
+  if (!all)
+    return hdx_error_memory(error, block->count * sizeof *all);
+  for (size_t i = 0; i < block->count; i++)
+    all[i] = (uint32_t)i;
+  enum hdx_status status = hdx_block_select(block, zstd, all, block->count, error);
+  free(all);
+  for (size_t c = 0; status == HDX_OK && c < block->extra_count; c++) {
+    uint32_t id = block->extra_id[c];
+    size_t known = 0;
+    while (ids && known < footer->column_count && footer->column_ids[known] != id)
+      known++;
+    if (ids && known == footer->column_count)
+      return hdx_error_set(error, HDX_INTEGRITY, "an extra column that the footer does not name");
+    status = hdx_rows_column(rows, ids ? ids[known] : id, &columns[c], error);
+  }
+  if (status != HDX_OK)
+    return status;
+  struct hdx_csv_batch batch = {block->count, block->start, block->stop,
+                                block->size,  block->key,   (const struct hdx_text *const *)block->extra};
+  status = hdx_rows_append(rows, &batch, 0, block->count, columns, block->extra_count, block->year_of_all, error);
+  for (size_t i = 0; status == HDX_OK && block->year && i < block->count; i++)
+    rows->year[at + i] = (int16_t)block->year[i];
+  return status;
+}
+
+/* Gives the writer the reader's columns: ids[c] is the number here of its column c. They are made in the order of their
+ * old numbers, so that these mostly stay the same. */
+static enum hdx_status take_columns(struct hdx_writer *writer, const struct hdx_footer *footer, uint32_t *ids,
+                                    struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  bool done[HDX_COLUMNS_MAX] = {false};
+  for (size_t n = 0; status == HDX_OK && n < footer->column_count; n++) {
+    size_t least = SIZE_MAX;
+    for (size_t c = 0; c < footer->column_count; c++)
+      if (!done[c] && (least == SIZE_MAX || footer->column_ids[c] < footer->column_ids[least]))
+        least = c;
+    done[least] = true;
+    status = hdx_writer_column(writer, footer->column_names[least], &ids[least], error);
+  }
+  return status;
+}
+
+/* Whether the columns of a block have the same numbers here as in the reader. */
+static bool same_columns(const struct hdx_block *block, const struct hdx_footer *footer, const uint32_t *ids) {
+  for (size_t i = 0; i < block->extra_count; i++) {
+    bool same = false;
+    for (size_t c = 0; c < footer->column_count; c++)
+      same |= footer->column_ids[c] == block->extra_id[i] && ids[c] == block->extra_id[i];
+    if (!same)
+      return false;
+  }
+  return true;
+}
+
+/* Copies block n as it is, or decodes and encodes it where its columns have other numbers here. */
+static enum hdx_status copy_block(struct hdx_writer *writer, const struct hdx_reader *reader, size_t n,
+                                  const uint32_t *ids, struct hdx_block *block, struct hdx_zstd *zstd,
+                                  struct hdx_error *error) {
+  struct hdx_written written = {.zone = reader->footer.zones[n]};
+  const uint8_t *bytes = reader->bytes + written.zone.offset;
+  enum hdx_status status = hdx_block_peek(block, bytes, &written.zone, error);
+  if (status != HDX_OK)
+    return hdx_error_context(error, status, "%s: block %zu", reader->path, n);
+  /* What made-up stops may be is found anew when the file is committed; where only some are, the known ones have to be
+   * looked at for that. */
+  if (same_columns(block, &reader->footer, ids) && !(written.zone.flags & HDX_BLOCK_SOME_STOPS)) {
+    if (written.zone.flags & HDX_BLOCK_NO_STOP)
+      written.zone.max_stop = HDX_TIME_NONE;
+    hdx_written_mark(&written, block->extra_id, block->extra_count);
+    return hdx_writer_put_block(writer, &written, bytes, NULL, error);
+  }
+  struct hdx_rows rows;
+  hdx_rows_init(&rows, SIZE_MAX);
+  status = hdx_reader_block(reader, n, block, error);
+  if (status == HDX_OK)
+    status = hdx_writer_decode(&rows, block, zstd, &reader->footer, ids, error);
+  if (status == HDX_OK)
+    status = hdx_writer_put_rows(writer, &rows, false, NULL, error);
+  hdx_rows_deinit(&rows);
+  return status;
+}
+
+/* Decodes the mixed blocks once, for all years that are kept. */
+static enum hdx_status load_kept(struct hdx_writer *writer, const struct hdx_reader *reader, const uint32_t *ids,
+                                 struct hdx_block *block, struct hdx_zstd *zstd, struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  hdx_rows_clear(&writer->kept);
+  writer->kept_reader = NULL;
+  for (size_t n = 0; status == HDX_OK && n < reader->footer.zone_count; n++) {
+    if (!(reader->footer.zones[n].flags & HDX_BLOCK_MIXED))
+      continue;
+    status = hdx_reader_block(reader, n, block, error);
+    if (status == HDX_OK)
+      status = hdx_writer_decode(&writer->kept, block, zstd, &reader->footer, ids, error);
+  }
+  if (status == HDX_OK)
+    writer->kept_reader = reader;
+  return status;
+}
+
+/* Adds what the mixed blocks have of a year. */
+static enum hdx_status keep_mixed(struct hdx_writer *writer, const struct hdx_reader *reader, int year,
+                                  const uint32_t *ids, struct hdx_block *block, struct hdx_zstd *zstd,
+                                  struct hdx_error *error) {
+  struct hdx_rows rows;
+  hdx_rows_init(&rows, SIZE_MAX);
+  hdx_writer_lock(writer);
+  enum hdx_status status = writer->kept_reader == reader ? HDX_OK : load_kept(writer, reader, ids, block, zstd, error);
+  const struct hdx_rows *kept = &writer->kept;
+  for (size_t from = 0, to; status == HDX_OK && from < kept->count; from = to) {
+    to = from + 1;
+    while (to < kept->count && kept->year[to] == kept->year[from])
+      to++;
+    if (kept->year[from] == year)
+      status = hdx_rows_append_rows(&rows, kept, from, to, error);
+  }
+  hdx_writer_unlock(writer);
+  if (status == HDX_OK)
+    status = hdx_writer_add(writer, year, &rows, false, error);
+  hdx_rows_deinit(&rows);
+  return status;
+}
+
+enum hdx_status hdx_writer_keep_year(struct hdx_writer *writer, const struct hdx_reader *reader, int year,
+                                     struct hdx_error *error) {
+  uint32_t ids[HDX_COLUMNS_MAX];
+  bool mixed = false;
+  struct hdx_block block;
+  struct hdx_zstd *zstd = hdx_zstd_create();
+  if (!zstd)
+    return hdx_error_memory(error, 0);
+  hdx_block_init(&block);
+  enum hdx_status status = take_columns(writer, &reader->footer, ids, error);
+  for (size_t n = 0; status == HDX_OK && n < reader->footer.zone_count; n++) {
+    mixed |= (reader->footer.zones[n].flags & HDX_BLOCK_MIXED) != 0;
+    if (reader->footer.zones[n].year == year)
+      status = copy_block(writer, reader, n, ids, &block, zstd, error);
+  }
+  if (status == HDX_OK && mixed)
+    status = keep_mixed(writer, reader, year, ids, &block, zstd, error);
+  hdx_block_deinit(&block);
+  hdx_zstd_free(zstd);
+  return status;
+}
