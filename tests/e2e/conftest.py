@@ -19,7 +19,7 @@ from reference import Bucket  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HDX_BUILD", ROOT / "build" / "dev")).resolve()
 SANITIZER_EXIT = 99
-TIMEOUT = 240
+TIMEOUT = 60
 
 TINY = "tiny-bucket"
 SAMPLE = "gov-nasa-hdrl-data1"

@@ -129,6 +129,8 @@ class Origin:
         return self
 
     def stop(self):
+        if self.stopping.is_set():
+            return
         self.stopping.set()
         # Wakes the acceptor: closing a listening socket does not.
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -181,6 +183,9 @@ class Origin:
     # ---- what tests ask
 
     def requests(self):
+        """The requests that have ended, by their beginning. Gives those under way a moment: a client may be content
+        before the origin has noticed."""
+        self.wait_for(lambda: self.requests_now == 0, seconds=1)
         with self.lock:
             return sorted(self.log, key=lambda request: request.begun)
 

@@ -272,19 +272,20 @@ def test_keep_index_keeps_the_bytes(three, tmp_path):
     assert len(list((tmp_path / "kept").rglob("*.csv"))) == 5
 
 
-def test_another_endpoint_is_another_source(three, tmp_path):
+def test_another_endpoint_is_another_source(three):
     """The same bucket name behind another server never answers for this one."""
     three.index().expect(0)
     other = ["--endpoint-url", "http://127.0.0.1:1"]
     three.program("query", three.bucket, "full", *other, "--offline").expect(3)
-    snapshot, = three.program.store.rglob("full.hdx")
-    place = snapshot.parent.parent.parent / "http%3A%2F%2F127.0.0.1%3A1" / snapshot.parent.name
-    place.mkdir(parents=True)
-    for file in snapshot.parent.iterdir():
-        if file.is_file():
-            (place / file.name).write_bytes(file.read_bytes())
-    done = three.program("query", three.bucket, "full", *other, "--offline")
-    assert done.code in (3, 7) and done.out == "", done
+
+def test_snapshot_of_another_bucket_is_refused(three):
+    three.index().expect(0)
+    three.tiny.write("/other-bucket/catalog.json", three.tiny.read(three.tiny.catalog_path))
+    three.program("index", "s3://other-bucket/", *three.access).expect(0)
+    own, other = (next(three.program.store.rglob(f"{bucket}/full.hdx")) for bucket in (TINY, "other-bucket"))
+    other.write_bytes(own.read_bytes())
+    done = three.program("query", "s3://other-bucket/", "full", *three.access, "--offline")
+    assert done.code == 7 and done.out == "", done
 
 
 def test_index_in_another_bucket(tiny, client):
