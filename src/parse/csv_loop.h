@@ -6,11 +6,13 @@
  *   block_masks(p)              of 64 bytes: where the newlines and commas are, and whether there is a NUL
  *   struct times, read_times, most_digits   both times of a row: hdx_csv_times of csv_values.h, or a vector form of it
  *
- *   window --block_masks--> positions of newlines and commas --> row by row: usual shape? columns : hdx_csv_line
+ *   window --block_masks--> positions of newlines and commas --> row by row: quick_rows, else hdx_csv_tidy_row, else
+ *                                                                            hdx_csv_line
  *
  * The usual shape is a line with as many commas as there are columns, start and stop as YYYY-MM-DDThh:mm:ss[.sss]Z, a
- * size of 1 to 16 digits, and fields that neither begin nor end with a blank, a quote or a byte beyond ASCII; no byte
- * of such a row can mean anything but itself. A window begins at a line's beginning, so no row spans two of them. */
+ * size of no more than 16 digits, and fields that neither begin nor end with a blank, a quote or a byte beyond ASCII;
+ * no byte of such a row can mean anything but itself. A window begins at a line's beginning, so no row spans two of
+ * them. */
 
 /* Most blocks have no more newlines and commas than are stored without asking; returns the end of the real ones. */
 TARGET static inline uint16_t *store_newlines(uint16_t *out, uint64_t mask, size_t base) {
@@ -93,7 +95,8 @@ TARGET __attribute__((always_inline)) static inline size_t quick_rows(struct hdx
       break;
     size_t end = newline - (window[newline - 1] == '\r');
     size_t size_end = columns == 4 ? end : commas[3];
-    if (!hdx_csv_digits(window + size_end, size_end - commas[2] - 1, &size[i]))
+    size[i] = -1;
+    if (size_end > commas[2] + 1u && !hdx_csv_digits(window + size_end, size_end - commas[2] - 1, &size[i]))
       break;
     bool plain = true;
     for (size_t j = 4; j < columns; j++) {
@@ -115,15 +118,19 @@ TARGET __attribute__((always_inline)) static inline size_t quick_rows(struct hdx
   return i;
 }
 
-TARGET static enum hdx_status scan_rows(struct hdx_csv *csv, const char *window, size_t size, size_t rows, bool quick,
+/* Reads the rows of a window by the shortest way that each of them allows. */
+TARGET static enum hdx_status scan_rows(struct hdx_csv *csv, const char *window, size_t size, size_t rows, bool has_nul,
                                         struct hdx_error *error) {
   const uint16_t *newlines = csv->index.newlines, *commas = csv->index.commas;
   enum hdx_status status = HDX_OK;
   size_t from = 0, row = 0, columns = csv->columns;
+  bool quick = !csv->dialect.no_stop && !has_nul;
   while (row < rows && status == HDX_OK) {
     size_t done = !quick         ? 0
                   : columns == 4 ? quick_rows(csv, window, size, from, newlines + row, commas, rows - row, 4)
                                  : quick_rows(csv, window, size, from, newlines + row, commas, rows - row, columns);
+    if (done == 0 && !has_nul)
+      done = hdx_csv_tidy_row(csv, window + from, commas, from, newlines[row]);
     if (done) {
       row += done;
       commas += done * (columns - 1);
@@ -164,7 +171,7 @@ TARGET enum hdx_status KERNEL(struct hdx_csv *csv, const char *data, const char 
     bool has_nul;
     size_t rows = index_window(&csv->index, data, size, csv->columns, &has_nul);
     if (rows > 0) {
-      status = scan_rows(csv, data, size, rows, !csv->dialect.no_stop && !has_nul, error);
+      status = scan_rows(csv, data, size, rows, has_nul, error);
       data += csv->index.newlines[rows - 1] + 1;
     } else if (!scan_line(csv, &data, end, size, &status, error)) {
       break;

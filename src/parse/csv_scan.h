@@ -6,6 +6,7 @@
  *   csv_line.c    one line, read with care: the only place that knows the dialect
  *   csv_loop.h    the scan loop of the kernels: finds lines and commas by vector, reads rows of the usual shape at once
  *                 and leaves every other line to csv_line.c
+ *   csv_tidy.c    rows of another shape that need neither mending nor a reason
  *   csv_<isa>.c   the loop with one instruction set's primitives; csv_scalar.c takes every line with care
  *
  * A kernel gives the same rows, counts and reasons as the scalar one for every input. */

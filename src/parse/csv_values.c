@@ -31,26 +31,20 @@ const bool hdx_csv_end_bytes[256] = {
     0,
 };
 
-static bool number(const char *p, size_t size, unsigned *value) {
-  *value = 0;
-  for (size_t i = 0; i < size; i++) {
-    unsigned digit = (unsigned)(p[i] - '0');
-    if (digit > 9)
-      return false;
-    *value = *value * 10 + digit;
-  }
-  return true;
-}
-
 bool hdx_csv_new_day(const char *p, struct hdx_csv_day *day) {
-  unsigned year, month, of_month;
-  if (!number(p, 4, &year) || p[4] != '-' || !number(p + 5, 2, &month) || p[7] != '-' || !number(p + 8, 2, &of_month))
+  /* "YYYY-MM-", each byte made 0 to its maximum: Y 9, - 0, M 1, M 9, - 0. */
+  uint64_t head = hdx_csv_load64(p), word = head ^ UINT64_C(0x2d30302d30303030);
+  unsigned tens = (unsigned char)(p[8] - '0'), ones = (unsigned char)(p[9] - '0');
+  if (hdx_csv_beyond(word, UINT64_C(0x7f767e7f76767676)) || tens > 3 || ones > 9)
     return false;
+  uint64_t pairs = word * 10 + (word >> 8);
+  int year = (int)((pairs & 0xff) * 100 + (pairs >> 16 & 0xff));
+  unsigned month = pairs >> 40 & 0xff, of_month = tens * 10 + ones;
   if (year < 1678 || year > 2261 || month < 1 || month > 12 || of_month < 1 ||
-      of_month > hdx_time_month_days((int)year, month))
+      of_month > hdx_time_month_days(year, month))
     return false;
-  day->head = hdx_csv_load64(p);
+  day->head = head;
   memcpy(&day->tail, p + 8, sizeof day->tail);
-  day->ns = hdx_time_day((int)year, month, of_month) * HDX_DAY_NS;
+  day->ns = hdx_time_day(year, month, of_month) * HDX_DAY_NS;
   return true;
 }

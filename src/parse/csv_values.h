@@ -62,6 +62,10 @@ static inline bool hdx_csv_plain(struct hdx_text field) {
   return hdx_csv_end_bytes[(unsigned char)field.data[0]] & hdx_csv_end_bytes[(unsigned char)field.data[field.size - 1]];
 }
 
+/* Reads the line [from, newline) of a window, which `line` points to, if it is tidy (csv_tidy.c); `commas` are the
+ * window's from this line on. There must be no NUL in it. */
+bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *commas, size_t from, size_t newline);
+
 /* Converts "YYYY-MM-DD" and keeps it; false if it is no date, or near the ends of what int64 holds. */
 bool hdx_csv_new_day(const char *p, struct hdx_csv_day *day);
 

@@ -69,7 +69,7 @@ int main(void) {
     printf("only the scalar kernel is built in\n");
     return 1;
   }
-  struct hdx_text files[] = {csv_record_oddities(), csv_record_short_rows()};
+  struct hdx_text files[] = {csv_record_oddities(), csv_record_short_rows(), csv_record_tidy_rows()};
   char *end = page_end(files[0].size + 64);
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     check_places(files[i], end);

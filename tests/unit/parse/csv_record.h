@@ -141,19 +141,26 @@ static inline struct hdx_text csv_record_oddities(void) {
                   "start, stop, datakey, filesize, checksum\n#start,stop,datakey,filesize\n"
                   "2010-05-13T00:00:00.123456Z,2010-05-13T00:04:00.000000001Z,s3://b/k,1\n"
                   "2010-05-13T00:04:00.000Z,2010-05-13T00:00:00.000Z,s3://b/reversed,1\n" USUAL "0\n" BRIEF
-                  "5,\"\"\n2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,,5\n"
+                  "5,'\n" BRIEF "5,\"\"\n2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,,5\n"
                   "2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,s3://b/nul\0.fits,5\n"
                   "2010-05-13T00:04:00.5Z,2010-05-13T00:08Z,s3://b/last\xe2\x80\x99,5");
 #undef USUAL
 #undef BRIEF
 }
 
-/* Four columns, as short as rows can be: their times end less than a vector before the end. */
+/* Four columns, as short as rows can be: their times end less than a vector before the end, or begin the input. */
 static inline struct hdx_text csv_record_short_rows(void) {
   return HDX_TEXT("2010-05-13T00:00:00Z,2010-05-13T00:04:00Z,k,1\n2010-05-13T00:04:00Z,2010-05-14T00:08:00Z,k,12\n"
-                  "2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1\n"
+                  "2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1\n2017,2018,k,1\n2018,2019,k,12345678\n"
                   "2010-05-13T00:04:00.000Z,2010-05-14T00:08:00.001Z,key,12\n"
                   "2010-05-13T00:04:00Z,2010-05-14T00:08:00.010Z,key,12\n");
+}
+
+/* One quoted row alone says that there are quotes and carriage returns. */
+static inline struct hdx_text csv_record_tidy_rows(void) {
+  return HDX_TEXT("2010-05-13T00:00:00Z,2010-05-13T00:04:00Z,s3://b/a.fits,1\n"
+                  "\"2010-05-13T00:04:00Z\" , \"2010-05-13T00:08:00Z\",\t'b c d', \"2\"\r\n"
+                  "'2010-05-13T00:04:00Z','2010-05-13T00:08:00Z','s3://b/d.fits','3'\n");
 }
 
 #endif

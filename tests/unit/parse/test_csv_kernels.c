@@ -58,6 +58,7 @@ static void test_every_length_at_the_page_end(void **state) {
   (void)state;
   every_length_at_the_page_end(csv_record_oddities());
   every_length_at_the_page_end(csv_record_short_rows());
+  every_length_at_the_page_end(csv_record_tidy_rows());
 }
 
 /* Suffixes begin at every byte of a line, and every alignment is tried by moving the whole file. */
@@ -86,9 +87,7 @@ static void test_every_alignment_and_suffix(void **state) {
   munmap(guard.map, guard.size);
 }
 
-static void test_every_cut(void **state) {
-  (void)state;
-  struct hdx_text file = csv_record_oddities();
+static void every_cut(struct hdx_text file) {
   struct hdx_buffer expected = csv_record_place(HDX_CPU_SCALAR, file.data, file.size);
   assert_non_null(strstr(hdx_buffer_string(&expected), "status OK"));
   enum hdx_cpu_level best = hdx_csv_kernel(HDX_CPU_AVX512);
@@ -99,6 +98,13 @@ static void test_every_cut(void **state) {
     expect_same(expected, csv_record_scan(best, file.data, file.size, cuts, 2), best, "two cuts from", cut);
   }
   hdx_buffer_deinit(&expected);
+}
+
+static void test_every_cut(void **state) {
+  (void)state;
+  every_cut(csv_record_oddities());
+  every_cut(csv_record_short_rows());
+  every_cut(csv_record_tidy_rows());
 }
 
 static void test_one_byte_at_a_time(void **state) {
@@ -124,12 +130,15 @@ static uint64_t next(uint64_t *seed) {
   return (z ^ z >> 31) >> 16;
 }
 
-/* Rows of the usual shape, some of them damaged in one byte or two: what the short cuts must leave to the careful
- * reader. */
+/* Rows of the usual shape, or quoted, with blanks or without stops, some of them damaged in one byte or two: what the
+ * short cuts must leave to the careful reader. */
 static size_t damaged_rows(char *out, size_t room, uint64_t *seed) {
   static const char bytes[] = ",,\n\n\r\"' \t\0Z:.-T0123456789a\xe2\x80\x99\xff";
   static const char *const ends[] = {"", "", "", "", "", "\r", ",sum", ",,", ", "};
+  static const char *const quotes[] = {"", "", "'", "\""}, *const blanks[] = {"", "", " ", "\t"};
   size_t size = 0, seconds = next(seed) % 2;
+  const char *q = quotes[next(seed) % 4], *b = blanks[next(seed) % 4];
+  bool no_stop = next(seed) % 4 == 0;
   while (room - size > 256) {
     /* Dates and form are often those of the row above, since runs of them share what was read. */
     unsigned day = next(seed) % 8 ? 11 : (unsigned)next(seed) % 30 + 1, stop_day = 11 + (unsigned)next(seed) % 2;
@@ -139,11 +148,12 @@ static size_t damaged_rows(char *out, size_t room, uint64_t *seed) {
     seconds ^= next(seed) % 8 == 0;
     if (!seconds)
       snprintf(decimals, sizeof decimals, ".%03u", (unsigned)next(seed) % 1000);
-    int n = snprintf(out + size, room - size,
-                     "2010-%02u-%02uT%02u:%02u:%02u%sZ,2010-%02u-%02uT23:59:%02u%sZ,s3://b/%llx,%llu%s\n", month, day,
-                     hour, minute, second, decimals, month, stop_day, second, decimals,
-                     (unsigned long long)next(seed) >> (next(seed) % 30),
-                     (unsigned long long)next(seed) >> (next(seed) % 48), size ? ends[next(seed) % 9] : "");
+    char stop[64];
+    snprintf(stop, sizeof stop, "%s%s2010-%02u-%02uT23:59:%02u%sZ%s,", b, q, month, stop_day, second, decimals, q);
+    int n = snprintf(out + size, room - size, "%s2010-%02u-%02uT%02u:%02u:%02u%sZ%s,%s%s%ss3://b/%llx%s%s,%s%llu%s%s\n",
+                     q, month, day, hour, minute, second, decimals, q, no_stop ? "" : stop, b, q,
+                     (unsigned long long)next(seed) >> (next(seed) % 30), q, b, q,
+                     (unsigned long long)next(seed) >> (next(seed) % 48), q, size ? ends[next(seed) % 9] : "");
     for (uint64_t damage = next(seed) % 4; damage > 1 && size; damage--)
       out[size + next(seed) % (size_t)n] = bytes[next(seed) % (sizeof bytes - 1)];
     size += (size_t)n;
@@ -153,7 +163,7 @@ static size_t damaged_rows(char *out, size_t room, uint64_t *seed) {
 
 static void test_damaged_files(void **state) {
   (void)state;
-  enum { ROOM = 24 << 10, FILES = 60 };
+  enum { ROOM = 24 << 10, FILES = 100 };
   uint64_t seed = 7;
   char *file = malloc(ROOM);
   assert_non_null(file);
