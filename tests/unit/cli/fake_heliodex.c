@@ -1,5 +1,6 @@
 #include "unit/cli/fake_heliodex.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,8 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
   fake.config = *config;
   if (fake.open_status != HDX_OK)
     return fail(error, fake.open_status);
+  if (fake.raises)
+    raise(SIGTERM);
   *session = calloc(1, sizeof **session);
   (*session)->config = *config;
   return HDX_OK;
@@ -209,6 +212,7 @@ void hdx_index_options_init(struct hdx_index_options *options) {
 enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
                           const struct hdx_index_options *options, struct hdx_index_summary *summary,
                           struct hdx_error *error) {
+  static const struct hdx_text aia = T("aia_0131"), mms = T("MMS1_FEEPS"); /* years of datasets come mixed */
   fake.index_options = *options;
   fake.index_calls++;
   snprintf(fake.bucket, sizeof fake.bucket, "%s", bucket);
@@ -235,7 +239,7 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
   options->item(options->user, &item);
   for (uint64_t i = 0; i < fake.failing_items; i++) {
     item = (struct hdx_index_item){.bucket = "s3://one/",
-                                   .id = T("aia_0131"),
+                                   .id = i % 3 == 2 ? mms : aia,
                                    .year = (int)(1990 + i),
                                    .state = i % 2 ? HDX_YEAR_STALE : HDX_YEAR_FAILED,
                                    .status = HDX_TEMPORARY,

@@ -13,6 +13,7 @@ struct fake {
   size_t incomplete_years; /* of a query */
   size_t extra_count;      /* 0 to 2 */
   bool waits;              /* index runs until it is cancelled */
+  bool raises;             /* a TERM comes while the session is being opened */
   bool corrupt;            /* the second of three snapshots is */
   size_t snapshots;        /* 0 to 3 */
   struct hdx_text key;     /* of every row; empty: made from the row's number */

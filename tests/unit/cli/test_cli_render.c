@@ -145,28 +145,54 @@ static const char *read_record(const char *text, char cells[][64], size_t sizes[
 /* Random texts of the bytes that matter, at every length around a vector's. */
 static void csv_is_read_back(void **state) {
   (void)state;
+  enum { ROWS = 3000, BYTES = 40 };
   static const char alphabet[] = "ab,\"\n\r \\";
+  static char texts[ROWS][2][BYTES];
+  static struct cli_cell rows[ROWS][COLUMNS];
   srand(1);
-  for (int round = 0; round < 3000; round++) {
-    char key[48], say[48];
-    size_t key_size = (size_t)rand() % 40 + 1, say_size = (size_t)rand() % 40;
-    for (size_t i = 0; i < sizeof key; i++) {
-      key[i] = rand() % 8 ? 'k' : alphabet[rand() % 8];
-      say[i] = rand() % 8 ? 's' : alphabet[rand() % 8];
+  for (size_t i = 0; i < ROWS; i++) {
+    for (size_t k = 0; k < 2; k++) {
+      for (size_t j = 0; j < BYTES; j++)
+        texts[i][k][j] = rand() % 8 ? 'k' : alphabet[rand() % 8];
+      rows[i][1 + 2 * k].text = (struct hdx_text){texts[i][k], (size_t)rand() % BYTES + (k == 0)};
     }
-    const struct cli_cell rows[][COLUMNS] = {
-        {NUMBER(HDX_TIME_NONE), {.text = {key, key_size}}, NUMBER(round), {.text = {say, say_size}}}};
-    size_t size, sizes[8], count;
-    char cells[8][64], *text = rendered(CLI_FORMAT_CSV, false, rows, 1, &size);
-    const char *at = read_record(read_record(text, cells, sizes, &count), cells, sizes, &count);
-    assert_ptr_equal(at, text + size);
-    assert_int_equal(count, COLUMNS);
-    assert_int_equal(sizes[1], key_size);
-    assert_memory_equal(cells[1], key, key_size);
-    assert_int_equal(sizes[3], say_size);
-    assert_memory_equal(cells[3], say, say_size);
-    free(text);
+    rows[i][0].number = HDX_TIME_NONE;
+    rows[i][2].number = (int64_t)i;
   }
+  size_t size, sizes[8], count;
+  char cells[8][64];
+  char *text = rendered(CLI_FORMAT_CSV, false, (const struct cli_cell(*)[COLUMNS])rows, ROWS, &size);
+  const char *at = read_record(text, cells, sizes, &count);
+  for (size_t i = 0; i < ROWS; i++) {
+    at = read_record(at, cells, sizes, &count);
+    assert_int_equal(count, COLUMNS);
+    for (size_t k = 1; k < COLUMNS; k += 2) {
+      assert_int_equal(sizes[k], rows[i][k].text.size);
+      assert_memory_equal(cells[k], rows[i][k].text.data, sizes[k]);
+    }
+  }
+  assert_ptr_equal(at, text + size);
+  free(text);
+}
+
+/* A carriage return or newline alone is reason enough for quotes: readers that mend line ends would eat it. */
+static void each_special_byte_is_quoted(void **state) {
+  (void)state;
+  static const char special[] = {',', '"', '\n', '\r'};
+  for (size_t i = 0; i < sizeof special; i++)
+    for (size_t at = 0; at < 35; at += 17) {
+      char key[36], expected[48];
+      memset(key, 'k', sizeof key);
+      key[at] = special[i];
+      const struct cli_cell rows[][COLUMNS] = {
+          {NUMBER(HDX_TIME_NONE), {.text = {key, sizeof key}}, NUMBER(-1), TEXT("")}};
+      size_t size;
+      char *text = rendered(CLI_FORMAT_CSV, false, rows, 1, &size);
+      snprintf(expected, sizeof expected, "\n,\"%.*s%s%.*s\",,\n", (int)at + 1, key, special[i] == '"' ? "\"" : "",
+               (int)(sizeof key - at - 1), key + at + 1);
+      assert_non_null(strstr(text, expected));
+      free(text);
+    }
 }
 
 /* The quick way to write times gives what the library's gives, days changing or not. */
@@ -204,16 +230,18 @@ static void times(void **state) {
 
 static void numbers(void **state) {
   (void)state;
-  for (int64_t number = 1; number > 0 && number < INT64_MAX / 11; number = number * 11 - 3)
-    for (int64_t near = number - 1; near <= number + 1; near++) {
-      const struct cli_cell rows[][COLUMNS] = {{NUMBER(HDX_TIME_NONE), TEXT("k"), NUMBER(near), TEXT("")}};
-      char expected[64];
-      size_t size;
-      char *text = rendered(CLI_FORMAT_TSV, false, rows, 1, &size);
-      snprintf(expected, sizeof expected, "\n\tk\t%lld\t\n", (long long)near);
-      assert_non_null(strstr(text, expected));
-      free(text);
+  static struct cli_cell rows[128][COLUMNS];
+  static char expected[8192];
+  size_t count = 0, size, used = (size_t)snprintf(expected, sizeof expected, "start\tkey\tsize\tsay, \"what\"\n");
+  for (int64_t number = 1; number < INT64_MAX / 11; number = number * 11 - 3)
+    for (int64_t near = number - 1; near <= number + 1; near++, count++) {
+      rows[count][0].number = HDX_TIME_NONE;
+      rows[count][2].number = near;
+      used += (size_t)snprintf(expected + used, sizeof expected - used, "\t\t%lld\t\n", (long long)near);
     }
+  char *text = rendered(CLI_FORMAT_TSV, false, (const struct cli_cell(*)[COLUMNS])rows, count, &size);
+  assert_string_equal(text, expected);
+  free(text);
 }
 
 /* More rows than a table holds back, and one that is wider than all before. */
@@ -261,9 +289,15 @@ static void narrow_terminal(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(formats),      cmocka_unit_test(no_rows),          cmocka_unit_test(json_is_an_array),
-      cmocka_unit_test(hostile_text), cmocka_unit_test(csv_is_read_back), cmocka_unit_test(times),
-      cmocka_unit_test(numbers),      cmocka_unit_test(long_table),       cmocka_unit_test(narrow_terminal)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(formats),
+                                     cmocka_unit_test(no_rows),
+                                     cmocka_unit_test(json_is_an_array),
+                                     cmocka_unit_test(hostile_text),
+                                     cmocka_unit_test(csv_is_read_back),
+                                     cmocka_unit_test(each_special_byte_is_quoted),
+                                     cmocka_unit_test(times),
+                                     cmocka_unit_test(numbers),
+                                     cmocka_unit_test(long_table),
+                                     cmocka_unit_test(narrow_terminal)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

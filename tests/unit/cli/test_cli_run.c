@@ -260,10 +260,24 @@ static void output_file(void **state) {
   fake.next_status = HDX_OK;
   assert_run("query b i -o ~/none/rows", 6, "", NULL);
   assert_run("query b i -o ~", 2, "", NULL);
-  assert_run("query b i -o /dev/full", 6, "", "heliodex: /dev/full: not written: No space left on device\n");
   assert_run("query b i --report ~/x", 2, "", NULL);
   assert_run("verify --report -", 2, "", NULL);
   assert_run("index b --stats ~/x --report ~/x", 2, "", NULL);
+}
+
+/* Rows, help and statistics alike. The device is opened here and only handed over, never named to the program. */
+static void full_standard_output(void **state) {
+  (void)state;
+  static const char *const lines[] = {"query b i", "help", "--version", "index b -q --stats -"};
+  for (size_t i = 0; i < COUNT(lines); i++) {
+    FILE *err_file = tmpfile();
+    int full = open("/dev/full", O_WRONLY);
+    int code = wait_for(start(lines[i], full, fileno(err_file)));
+    close(full);
+    take(err_file, err);
+    assert_int_equal(code, 6);
+    assert_string_equal(err, "heliodex: standard output: not written: No space left on device\n");
+  }
 }
 
 static void keys(void **state) {
@@ -347,10 +361,10 @@ static void index_failures(void **state) {
   assert_run("index b --report ~/report --failed-out ~/failed --stats ~/stats", 1, "", NULL);
   assert_non_null(strstr(err, "heliodex: aia_0131 1990: 503\\nSlow \\x1b[2J Down\n"));
   assert_non_null(strstr(err, "aia_0131 2009: "));
-  assert_null(strstr(err, "aia_0131 2010: "));
+  assert_null(strstr(err, " 2010: "));
   assert_non_null(strstr(err, "and 10 more failures"));
   assert_non_null(strstr(err, "15 years stale"));
-  assert_string_equal(file_content("failed"), "aia_0131\n");
+  assert_string_equal(file_content("failed"), "MMS1_FEEPS\naia_0131\n");
   char *report = file_content("report");
   size_t lines = 0;
   for (char *p = report; *p; p++)
@@ -363,7 +377,7 @@ static void index_failures(void **state) {
   assert_ptr_equal(strstr(stats, "{\"verb\":\"index\",\"status\":\"PARTIAL\",\"exit\":1,"), stats);
   assert_non_null(strstr(stats, "\"first_byte_ms\":{\"p50\":1.500,\"p90\":2.500,\"p99\":3.500}"));
   assert_run("index b -v", 1, "", NULL);
-  assert_non_null(strstr(err, "aia_0131 2019: "));
+  assert_non_null(strstr(err, "MMS1_FEEPS 2019: "));
   fake_reset();
   fake.index_status = HDX_EMPTY;
   assert_run("index b nothing*", 0, "", NULL);
@@ -465,10 +479,11 @@ static void closed_pipe(void **state) {
   assert_string_equal(err, "");
 }
 
+/* The file opened next would get standard output's number, and the rows with it. */
 static void no_standard_output(void **state) {
   (void)state;
   FILE *err_file = tmpfile();
-  assert_int_equal(wait_for(start("query b i", -1, fileno(err_file))), 6);
+  assert_int_equal(wait_for(start("query b i --stats ~/stats", -1, fileno(err_file))), 6);
   take(err_file, err);
   assert_string_equal(err, "heliodex: standard output: not written: Bad file descriptor\n");
 }
@@ -510,6 +525,15 @@ static void signals(void **state) {
     snprintf(path, sizeof path, "%s/report", folder);
     unlink(path);
   }
+}
+
+/* A signal that finds no session yet is not lost. */
+static void early_signal(void **state) {
+  (void)state;
+  fake.raises = true;
+  fake.waits = true;
+  assert_run("index b", 143, "", NULL);
+  assert_non_null(strstr(err, "interrupted by SIGTERM"));
 }
 
 /* A consumer that does not read holds the program in write(2); the first signal gets it out, and no file is left. */
@@ -571,6 +595,7 @@ int main(void) {
                                      RUN(query),
                                      RUN(query_statuses),
                                      RUN(output_file),
+                                     RUN(full_standard_output),
                                      RUN(keys),
                                      RUN(registry),
                                      RUN(datasets),
@@ -584,6 +609,7 @@ int main(void) {
                                      RUN(closed_pipe),
                                      RUN(no_standard_output),
                                      RUN(signals),
+                                     RUN(early_signal),
                                      RUN(signal_while_blocked),
                                      RUN(live_line)};
   return cmocka_run_group_tests(tests, begin, end);
