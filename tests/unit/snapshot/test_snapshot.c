@@ -1,6 +1,7 @@
 /* Whole snapshots: what is written by a writer and asked for through a cursor equals a naive model, for every kind of
  * data, way of writing, match rule and range; and a footer that says what was said to it. */
 #include "model.h"
+#include "snapshot/reader.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -242,6 +243,40 @@ static void stops_are_made_up(void **state) {
   }
 }
 
+/* Blocks of three years that reach into each other like the bricks of a wall: the next row of a block's last one is
+ * in another block. Asked for are the instants just behind each block's last start, and around each first one. */
+static void made_up_stops_reach_into_the_next_block(void **state) {
+  (void)state;
+  for (int years = 1; years <= 3; years += 2)
+    for (unsigned one_in = 1; one_in <= 2; one_in++) {
+      uint64_t seed = 450;
+      struct model model;
+      model_init(&model);
+      make_regular(&model, &seed, 70000);
+      for (size_t i = 0; i < model.count; i++)
+        model.rows[i].year = 2000 + (int)model_below(&seed, (uint64_t)years);
+      drop_stops(&model, &seed, one_in);
+      roundtrip(&model, &seed, 3000, 2);
+      struct hdx_reader *reader = open_reader();
+      struct hdx_error error;
+      struct hdx_cursor *cursor;
+      struct hdx_range range = {0, 0, HDX_MATCH_OVERLAP, all_years};
+      assert_int_equal(hdx_cursor_open(reader, &range, &cursor, &error), HDX_OK);
+      for (size_t n = 0; n < reader->footer.zone_count; n++) {
+        const struct hdx_zone *zone = &reader->footer.zones[n];
+        range.start = zone->max_start + 1;
+        range.stop = zone->max_start + 2;
+        model_check(&model, reader, cursor, &range);
+        range.start = zone->min_start - 1;
+        range.stop = zone->min_start;
+        model_check(&model, reader, cursor, &range);
+      }
+      hdx_cursor_close(cursor);
+      hdx_reader_close(reader);
+      model_deinit(&model);
+    }
+}
+
 static void the_footer_says_what_was_said(void **state) {
   (void)state;
   struct hdx_error error = {0};
@@ -371,9 +406,13 @@ static int teardown(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(regular_rows_come_back),     cmocka_unit_test(large_datasets_have_blocks_of_a_year),
-      cmocka_unit_test(odd_rows_come_back),         cmocka_unit_test(overlapping_blocks_are_merged),
-      cmocka_unit_test(stops_are_made_up),          cmocka_unit_test(the_footer_says_what_was_said),
+      cmocka_unit_test(regular_rows_come_back),
+      cmocka_unit_test(large_datasets_have_blocks_of_a_year),
+      cmocka_unit_test(odd_rows_come_back),
+      cmocka_unit_test(overlapping_blocks_are_merged),
+      cmocka_unit_test(stops_are_made_up),
+      cmocka_unit_test(made_up_stops_reach_into_the_next_block),
+      cmocka_unit_test(the_footer_says_what_was_said),
       cmocka_unit_test(years_are_kept_and_dropped),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

@@ -115,6 +115,58 @@ static void threads_add_at_once(void **state) {
   }
 }
 
+enum { HELD_YEARS = 30, HELD_ROWS = 2000 };
+
+struct dropper {
+  pthread_t id;
+  struct hdx_writer *writer;
+  pthread_barrier_t ready;
+  int delay;
+};
+
+/* Drops every year that is held back, the last one first, as they are written in that order. */
+static void *drop_years(void *user) {
+  struct dropper *dropper = user;
+  pthread_barrier_wait(&dropper->ready);
+  for (volatile int i = 0; i < dropper->delay; i++) {
+  }
+  for (int y = HELD_YEARS - 1; y >= 0; y--)
+    hdx_writer_drop_year(dropper->writer, 2000 + y);
+  return NULL;
+}
+
+/* One thread adds the row too many, which makes it write all that was held back, while another drops just that. */
+static void years_are_dropped_while_they_are_written(void **state) {
+  (void)state;
+  struct model held, last;
+  make(&held, (size_t)HELD_YEARS * HELD_ROWS, 2000, HELD_YEARS);
+  make(&last, HDX_MIXED_ROWS_MAX - HELD_YEARS * HELD_ROWS + 1, 3000, 1);
+  model_finish(&last);
+  for (int round = 0; round < 24; round++) {
+    struct dropper dropper = {.delay = round * 5000};
+    struct hdx_error error;
+    struct hdx_rows rows;
+    assert_int_equal(hdx_writer_create(path, &dropper.writer, &error), HDX_OK);
+    for (int y = 0; y < HELD_YEARS; y++)
+      model_write_year(&held, dropper.writer, 2000 + y, SIZE_MAX);
+    hdx_rows_init(&rows, SIZE_MAX);
+    model_fill(&last, dropper.writer, &rows, 0, last.count);
+    pthread_barrier_init(&dropper.ready, NULL, 2);
+    assert_int_equal(pthread_create(&dropper.id, NULL, drop_years, &dropper), 0);
+    pthread_barrier_wait(&dropper.ready);
+    assert_int_equal(hdx_writer_add(dropper.writer, 3000, &rows, false, &error), HDX_OK);
+    pthread_join(dropper.id, NULL);
+    pthread_barrier_destroy(&dropper.ready);
+    hdx_rows_deinit(&rows);
+    assert_int_equal(hdx_writer_rows(dropper.writer), last.count);
+    int year = 3000;
+    model_commit(dropper.writer, &year, 1);
+    expect(&last);
+  }
+  model_deinit(&held);
+  model_deinit(&last);
+}
+
 /* The names of extra columns come in the same order whoever was first to name one. */
 static void columns_are_in_order_of_name(void **state) {
   (void)state;
@@ -317,6 +369,7 @@ int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
   const struct CMUnitTest tests[] = {
       T(threads_add_at_once),
+      T(years_are_dropped_while_they_are_written),
       T(columns_are_in_order_of_name),
       T(too_many_columns_are_refused),
       T(large_texts_make_small_blocks),
