@@ -68,8 +68,8 @@ TARGET static size_t index_window(struct hdx_csv_index *index, const char *data,
  * input, where prefetching does nothing. */
 TARGET static inline void prefetch_next_window(const char *line) {
   uintptr_t next = (uintptr_t)line + HDX_CSV_WINDOW_BYTES;
-  __builtin_prefetch((const void *)next);
-  __builtin_prefetch((const void *)(next + 64));
+  __builtin_prefetch((const void *)next);        /* NOLINT(performance-no-int-to-ptr) */
+  __builtin_prefetch((const void *)(next + 64)); /* NOLINT(performance-no-int-to-ptr) */
 }
 
 /* Reads rows while they are of the usual shape and the batch has room; returns how many. */
