@@ -95,19 +95,19 @@ static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t
   }
 }
 
-static void pump(uv_timer_t *timer);
 static void sweep(uv_timer_t *timer);
 
+/* Lets paused transfers go on: no more than there are blocks for, as each that pauses again costs a copy. */
 static void resume_paused(struct hdx_engine *engine) {
-  /* Only those that were paused before: one that pauses again moves to nowhere, so the walk ends. */
-  unsigned left = engine->paused_count;
-  for (struct hdx_part *part = engine->active.first, *next; part && left; part = next) {
+  const struct hdx_block_pool *pool = &engine->pool;
+  size_t room = pool->max - pool->used - pool->reserved;
+  if (engine->options.rate_bytes && engine->rate_tokens <= 0)
+    return;
+  for (struct hdx_part *part = engine->active.first, *next; part && engine->paused_count; part = next) {
     next = part->next;
-    if (!part->paused)
+    if (!part->paused || (!room && !part->reserved))
       continue;
-    left--;
-    if (engine->pool.used + engine->pool.reserved >= engine->pool.max && !part->reserved && !part->block)
-      continue;
+    room -= !part->reserved;
     hdx_attempt_resume(part);
   }
 }
@@ -117,8 +117,7 @@ static void cancel_all(struct hdx_engine *engine) {
     hdx_fetch_complete(engine->fetches, HDX_INTERRUPTED, false, 0, "interrupted");
 }
 
-static void pump(uv_timer_t *timer) {
-  struct hdx_engine *engine = timer->data;
+static void pump(struct hdx_engine *engine) {
   uint64_t now = hdx_engine_now();
   if (engine->cancelled)
     cancel_all(engine);
@@ -131,6 +130,16 @@ static void pump(uv_timer_t *timer) {
     uv_timer_stop(&engine->sweep_timer);
   else if (!uv_is_active((uv_handle_t *)&engine->sweep_timer))
     uv_timer_start(&engine->sweep_timer, sweep, SWEEP_MS, SWEEP_MS);
+}
+
+static void on_turn(uv_idle_t *turn) {
+  struct hdx_engine *engine = turn->data;
+  uv_idle_stop(turn);
+  if (engine->curl_due) {
+    engine->curl_due = false;
+    hdx_sockets_timeout(engine);
+  }
+  pump(engine);
 }
 
 static void sweep(uv_timer_t *timer) {
@@ -154,12 +163,11 @@ static void sweep(uv_timer_t *timer) {
       next = engine->active.first; /* the fetch may have ended with all its parts */
     }
   }
-  pump(&engine->pump_timer);
+  pump(engine);
 }
 
 void hdx_engine_kick(struct hdx_engine *engine) {
-  if (!uv_is_active((uv_handle_t *)&engine->pump_timer))
-    uv_timer_start(&engine->pump_timer, pump, 0, 0);
+  uv_idle_start(&engine->turn, on_turn);
 }
 
 void hdx_engine_cancel(struct hdx_engine *engine) {
@@ -197,11 +205,10 @@ enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct
     free(engine);
     return hdx_error_set(error, HDX_INTERNAL, "the event loop does not start: %s", uv_strerror(code));
   }
-  uv_timer_t *timers[] = {&engine->curl_timer, &engine->pump_timer, &engine->sweep_timer};
-  for (size_t i = 0; i < 3; i++) {
-    uv_timer_init(&engine->loop, timers[i]);
-    timers[i]->data = engine;
-  }
+  uv_timer_init(&engine->loop, &engine->curl_timer);
+  uv_timer_init(&engine->loop, &engine->sweep_timer);
+  uv_idle_init(&engine->loop, &engine->turn);
+  engine->curl_timer.data = engine->sweep_timer.data = engine->turn.data = engine;
   /* Three quarters of the budget hold bytes on their way; the rest is for rows, encoders and libcurl's buffers. */
   hdx_block_pool_init(&engine->pool, (size_t)(options->memory_bytes * 3 / 4 / HDX_BLOCK_BYTES));
   enum hdx_status status = hdx_sockets_open(engine, error);
@@ -222,7 +229,7 @@ void hdx_engine_close(struct hdx_engine *engine) {
     engine->curl->easy_cleanup(engine->idle[i]);
   hdx_sockets_close(engine);
   uv_close((uv_handle_t *)&engine->curl_timer, NULL);
-  uv_close((uv_handle_t *)&engine->pump_timer, NULL);
+  uv_close((uv_handle_t *)&engine->turn, NULL);
   uv_close((uv_handle_t *)&engine->sweep_timer, NULL);
   uv_run(&engine->loop, UV_RUN_DEFAULT);
   uv_loop_close(&engine->loop);

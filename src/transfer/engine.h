@@ -85,7 +85,8 @@ struct hdx_engine {
   struct hdx_engine_options options;
   uv_loop_t loop;
   uv_timer_t curl_timer;  /* libcurl's time-outs */
-  uv_timer_t pump_timer;  /* fires at once: something may begin */
+  bool curl_due;          /* libcurl wants to be called on the next turn */
+  uv_idle_t turn;         /* runs the pump on the loop's next turn: something may begin */
   uv_timer_t sweep_timer; /* stalls, waits that are over, the rate limit; runs while anything is under way */
   CURLM *multi;
   struct hdx_socket **sockets; /* by file descriptor */
@@ -119,6 +120,8 @@ bool hdx_engine_rate(struct hdx_engine *engine, size_t size);
 /* socket.c */
 enum hdx_status hdx_sockets_open(struct hdx_engine *engine, struct hdx_error *error);
 void hdx_sockets_close(struct hdx_engine *engine);
+/* Calls libcurl for a time-out that is over. */
+void hdx_sockets_timeout(struct hdx_engine *engine);
 /* Has the connections of a part's transfer opened and closed by this engine. */
 void hdx_sockets_adopt(struct hdx_part *part);
 

@@ -167,17 +167,25 @@ void hdx_sockets_adopt(struct hdx_part *part) {
   engine->curl->easy_setopt(part->easy, CURLOPT_CLOSESOCKETDATA, engine);
 }
 
-static void on_timer(uv_timer_t *timer) {
-  struct hdx_engine *engine = timer->data;
+void hdx_sockets_timeout(struct hdx_engine *engine) {
   int running;
   engine->curl->multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   drain(engine);
 }
 
+static void on_timer(uv_timer_t *timer) {
+  hdx_sockets_timeout(timer->data);
+}
+
 static int on_timeout(CURLM *multi, long timeout_ms, void *user) {
   struct hdx_engine *engine = user;
   (void)multi;
-  if (timeout_ms < 0)
+  /* libuv runs a timer of 0 that is started by a timer before it looks at any socket: libcurl, which does that often,
+   * would have the loop for itself. */
+  engine->curl_due = timeout_ms == 0;
+  if (timeout_ms == 0)
+    hdx_engine_kick(engine);
+  if (timeout_ms <= 0)
     uv_timer_stop(&engine->curl_timer);
   else
     uv_timer_start(&engine->curl_timer, on_timer, (uint64_t)timeout_ms, 0);
