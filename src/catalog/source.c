@@ -230,9 +230,17 @@ static enum hdx_status init_names(struct hdx_source *source, const struct hdx_ur
   }
   /* The slash keeps the folder of a path apart from that of a bucket at an endpoint of the same authority. */
   hdx_buffer_append_byte(work, '/');
-  source->url = keep(work, arena);
+  source->url = source->identity = keep(work, arena);
   if (!source->url.data || !source->authority.data)
     return hdx_error_memory(error, work->size);
+  if (url->scheme == HDX_SCHEME_S3 && source->endpoint.size) {
+    hdx_buffer_clear(work);
+    hdx_buffer_append_text(work, source->endpoint);
+    hdx_buffer_append_text(work, hdx_text_sub(source->url, strlen("s3:/"), source->url.size));
+    source->identity = keep(work, arena);
+    if (!source->identity.data)
+      return hdx_error_memory(error, work->size);
+  }
   size_t end = source->url.size - 1;
   struct hdx_text rest = hdx_text_sub(source->url, authority, end > authority ? end : source->url.size);
   hdx_buffer_clear(work);

@@ -19,7 +19,8 @@ enum hdx_bucket_kind {
 enum hdx_bucket_kind hdx_bucket_kind(struct hdx_text bucket);
 
 struct hdx_source {
-  struct hdx_text url;       /* canonical, ends with a slash */
+  struct hdx_text url;      /* canonical, ends with a slash */
+  struct hdx_text identity; /* what a snapshot is stamped with: url, or of a bucket at an endpoint its path-style URL */
   struct hdx_text authority; /* "aws", or scheme, host and port of the endpoint or URL ("http://127.0.0.1:8080",
                                 "file://") */
   struct hdx_text folder;    /* relative path below the store: percent-encoded authority and bucket-and-prefix, each one

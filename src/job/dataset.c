@@ -40,6 +40,7 @@ static void finish(struct hdx_dataset_job *job) {
   struct hdx_index_summary *summary = run->summary;
   summary->datasets++;
   summary->datasets_failed += job->failed;
+  run->succeeded += job->succeeded;
   summary->rows += job->rows;
   summary->snapshot_bytes += job->file_bytes;
   close_job(job);
@@ -60,6 +61,7 @@ static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char
                                       .url = job->path ? job->path : "",
                                       .message = message};
   job->failed = true;
+  job->succeeded = 0;
   hdx_index_failed(run, status, message);
   if (run->options->item)
     run->options->item(run->options->user, &item);
@@ -101,12 +103,29 @@ int64_t hdx_dataset_confirmed(const char *path) {
   return (int64_t)file.st_mtim.tv_sec * HDX_SECOND_NS + file.st_mtim.tv_nsec;
 }
 
+enum hdx_status hdx_dataset_open(const char *path, const struct hdx_source *source, struct hdx_text id,
+                                 struct hdx_reader **reader, struct hdx_error *error) {
+  struct hdx_reader *opened;
+  enum hdx_status status = hdx_reader_open(path, source->identity, &opened, error);
+  if (status != HDX_OK)
+    return status;
+  struct hdx_text found = hdx_reader_subject(opened)->id;
+  if (!hdx_text_equal(found, id)) {
+    status = hdx_error_set(error, HDX_INTEGRITY, "%s: expected the snapshot of %.*s, found that of %.*s", path,
+                           HDX_TEXT_ARG(id), HDX_TEXT_ARG(found));
+    hdx_reader_close(opened);
+    return status;
+  }
+  *reader = opened;
+  return HDX_OK;
+}
+
 /* On a worker. */
 static void open_old(struct hdx_work *work) {
   struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
   struct hdx_reader *other;
   job->confirmed = hdx_dataset_confirmed(job->path);
-  job->status = hdx_reader_open(job->path, job->run->catalog->source.url, &job->old, &job->error);
+  job->status = hdx_dataset_open(job->path, &job->run->catalog->source, job->dataset->id, &job->old, &job->error);
   if (job->status == HDX_INTEGRITY && hdx_reader_open(job->path, HDX_TEXT(""), &other, NULL) != HDX_OK) {
     /* Corrupt rather than another bucket's: it is made anew. */
     hdx_log_write(&job->run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
@@ -332,7 +351,7 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
     item.status = year->status;
     item.message = year->message;
   }
-  run->succeeded += item.status == HDX_OK && !gap;
+  year->dataset->succeeded += item.status == HDX_OK && !gap;
   if (item.status != HDX_OK && year->outcome != HDX_OUTCOME_INTERRUPTED) {
     summary->files_failed++;
     hdx_index_failed(run, item.status, item.message);
@@ -419,7 +438,7 @@ static void stamp(const struct hdx_dataset_job *job) {
 static void commit(struct hdx_work *work) {
   struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
   const struct hdx_dataset *dataset = job->dataset;
-  struct hdx_subject subject = {.source = job->run->catalog->source.url,
+  struct hdx_subject subject = {.source = job->run->catalog->source.identity,
                                 .id = dataset->id,
                                 .index = dataset->index,
                                 .indextype = dataset->indextype,

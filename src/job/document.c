@@ -231,8 +231,11 @@ enum hdx_status hdx_session_source(struct hdx_session *session, const char *buck
   if (hdx_bucket_kind(name) == HDX_BUCKET_REGISTRY) {
     const struct hdx_registry_entry *entry;
     status = hdx_registry_load(session, &registry, error);
+    bool remote = strncmp(config->registry_url, "file:", 5) != 0;
     if (status == HDX_OK)
       status = hdx_registry_doc_endpoint(&registry->doc, name, HDX_TEXT(""), false, &entry, error);
+    if (status == HDX_OK)
+      status = hdx_source_allowed(remote, entry->endpoint, error);
     if (status == HDX_OK) {
       name = entry->endpoint;
       region = region.size ? region : entry->region;

@@ -24,15 +24,17 @@ static void fill(struct held *held, struct hdx_year *years) {
   held->info.years = years;
 }
 
-static enum hdx_status describe(const char *path, struct hdx_text source, struct held **result,
-                                struct hdx_error *error) {
+/* `source` NULL: whatever the snapshot is of. */
+static enum hdx_status describe(const char *path, const struct hdx_source *source, struct hdx_text id,
+                                struct held **result, struct hdx_error *error) {
   struct held *held = calloc(1, sizeof *held);
   struct hdx_year *years = NULL;
   if (!held || !(held->path = hdx_text_dup(hdx_text_of(path)))) {
     free(held);
     return hdx_error_memory(error, sizeof *held);
   }
-  enum hdx_status status = hdx_reader_open(path, source, &held->reader, error);
+  enum hdx_status status = source ? hdx_dataset_open(path, source, id, &held->reader, error)
+                                  : hdx_reader_open(path, HDX_TEXT(""), &held->reader, error);
   if (status == HDX_OK) {
     size_t count = hdx_reader_info(held->reader)->year_count;
     years = calloc(count ? count : 1, sizeof *years);
@@ -80,7 +82,7 @@ enum hdx_status hdx_snapshot_info(struct hdx_session *session, const char *bucke
   if (status == HDX_OK)
     status = path_of(session, &source, hdx_text_of(id), &path, error);
   if (status == HDX_OK)
-    status = describe(hdx_buffer_string(&path), source.url, &held, error);
+    status = describe(hdx_buffer_string(&path), &source, hdx_text_of(id), &held, error);
   hdx_buffer_deinit(&path);
   hdx_arena_deinit(&arena);
   if (status == HDX_OK)
@@ -100,7 +102,7 @@ static void on_path(void *user, const char *path) {
   struct visitor *visitor = user;
   struct hdx_error error;
   struct held *held = NULL;
-  enum hdx_status status = describe(path, HDX_TEXT(""), &held, &error);
+  enum hdx_status status = describe(path, NULL, HDX_TEXT(""), &held, &error);
   if (status == HDX_OK && visitor->deep)
     status = hdx_reader_verify(held->reader, &error);
   const struct hdx_snapshot_info bare = {.path = path};

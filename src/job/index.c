@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -63,7 +64,16 @@ static bool room(const struct hdx_index_run *run) {
   size_t pending = run->years_pending + (run->datasets_open + 1) * OPENING_YEARS;
   if (!run->datasets_open)
     return true;
-  return pending < 2 * (size_t)config->jobs + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4;
+  return pending < 2 * (size_t)config->jobs + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4 &&
+         run->datasets_open < run->datasets_max;
+}
+
+/* Each dataset under way may have its snapshot open, old and new. */
+static size_t datasets_max(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return SIZE_MAX;
+  return limit.rlim_cur / 8 > 1 ? (size_t)(limit.rlim_cur / 8) : 1;
 }
 
 static void wake_parked(struct hdx_index_run *run) {
@@ -201,6 +211,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   struct hdx_store_lock held;
   run->started_ns = uv_hrtime();
   run->now = hdx_time_now();
+  run->datasets_max = datasets_max();
   count_files(run);
   if (run->options->dry_run) {
     dry_run(run);
@@ -259,7 +270,8 @@ static enum hdx_status choose(struct hdx_session *session, const struct hdx_cata
     if (chosen(&catalog->doc.datasets[i], globs, glob_count))
       list[count++] = &catalog->doc.datasets[i];
   if (status == HDX_OK && !count)
-    status = hdx_error_set(error, HDX_EMPTY, "%s: no dataset matches", catalog->source.url.data);
+    status = hdx_error_set(error, HDX_EMPTY, "%s: no dataset matches %s%s", catalog->source.url.data,
+                           glob_count ? globs[0] : "(there is none)", glob_count > 1 ? " or the others" : "");
   if (status != HDX_OK) {
     free(list);
     return status;

@@ -59,7 +59,8 @@ struct hdx_year_job {
   bool busy, restarted, ended; /* as the loop knows it */
   bool settling;               /* the outcome is known, but the worker still has the year */
   bool restart, last;          /* told to the worker */
-  enum hdx_status scan_status;
+  enum hdx_status ready;       /* whether the year can be scanned at all */
+  enum hdx_status scan_status; /* the worker's while busy */
   struct hdx_error scan_error;
   struct hdx_scanner *scanner;
   struct hdx_rows rows;
@@ -91,6 +92,7 @@ struct hdx_dataset_job {
   enum hdx_status status;
   struct hdx_error error;
   uint64_t rows, file_bytes;
+  uint64_t succeeded;  /* index files, counted in the run once the snapshot is written */
   uint64_t held_bytes; /* of its index files, as counted in the run */
 };
 
@@ -110,6 +112,7 @@ struct hdx_index_run {
   struct hdx_dataset_job *parked; /* settled but for what a 403 means */
   struct hdx_scanner *scanners;   /* to be used again */
   size_t next_dataset, datasets_open, datasets_done;
+  size_t datasets_max; /* under way at once */
   size_t years_pending;
   uint64_t files_total, files_done, held_bytes, started_ns;
   int64_t now;
@@ -138,6 +141,10 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
 void hdx_dataset_year_settled(struct hdx_year_job *year);
 /* What is parked is decided: its prefix was readable, or never will be. */
 void hdx_dataset_unpark(struct hdx_dataset_job *job);
+
+/* Opens the snapshot of a source's dataset. As hdx_reader_open; INTEGRITY: it is another dataset's. */
+enum hdx_status hdx_dataset_open(const char *path, const struct hdx_source *source, struct hdx_text id,
+                                 struct hdx_reader **reader, struct hdx_error *error);
 
 /* When all years of a snapshot were last confirmed: its time of last change. HDX_TIME_MIN: there is none. */
 int64_t hdx_dataset_confirmed(const char *path);

@@ -67,10 +67,10 @@ static enum hdx_status set_path(struct hdx_query *query, struct hdx_text id, str
 }
 
 /* Opens the snapshot, if there is one, and takes what it says of the catalog. */
-static enum hdx_status open_reader(struct hdx_query *query, struct hdx_error *error) {
+static enum hdx_status open_reader(struct hdx_query *query, struct hdx_text id, struct hdx_error *error) {
   hdx_reader_close(query->reader);
   query->reader = NULL;
-  enum hdx_status status = hdx_reader_open(query->path, query->source.url, &query->reader, error);
+  enum hdx_status status = hdx_dataset_open(query->path, &query->source, id, &query->reader, error);
   if (status == HDX_NOT_FOUND)
     return HDX_OK;
   if (status != HDX_OK)
@@ -126,7 +126,7 @@ static enum hdx_status fetch(struct hdx_query *query, const struct hdx_catalog *
       *error = failed;
     return status;
   }
-  return open_reader(query, error);
+  return open_reader(query, dataset->id, error);
 }
 
 static enum hdx_status offline(struct hdx_query *query, const char *id, struct hdx_error *error) {
@@ -152,7 +152,7 @@ static enum hdx_status complete(struct hdx_query *query, const char *bucket, con
   if (status == HDX_OK && !hdx_text_is(dataset->id, id)) {
     status = set_path(query, dataset->id, error); /* it was asked for in another letter case */
     if (status == HDX_OK)
-      status = open_reader(query, error);
+      status = open_reader(query, dataset->id, error);
   }
   if (status == HDX_OK) {
     query->catalog_start = dataset->start;
@@ -182,6 +182,11 @@ static enum hdx_status check_years(struct hdx_query *query, const char *id, stru
     if (readable && state->state == HDX_YEAR_STALE)
       hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are those of an earlier version: %s", id,
                     year, state->reason);
+    if (!readable && query->options.allow_partial)
+      hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are missing: %s", id, year,
+                    state                               ? state->reason
+                    : query->failure_message[0] != '\0' ? query->failure_message
+                                                        : "the year is not held");
     if (readable || query->options.allow_partial)
       continue;
     if (query->failure != HDX_OK)
@@ -222,7 +227,7 @@ static enum hdx_status open_query(struct hdx_query *query, const char *bucket, c
   if (status == HDX_OK && proper)
     status = set_path(query, hdx_text_of(id), error);
   if (status == HDX_OK && proper)
-    status = open_reader(query, error);
+    status = open_reader(query, hdx_text_of(id), error);
   if (status != HDX_OK)
     return status;
   want(query);

@@ -121,10 +121,13 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
       .ca_file = config->ca_file,
       .log = &session->log,
   };
-  /* A peer that closes a connection must not end the program. */
-  struct sigaction action;
-  if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
-    signal(SIGPIPE, SIG_IGN);
+  /* Neither a peer that closes a connection nor a limit of file sizes must end the program: both are errors. */
+  static const int signals[] = {SIGPIPE, SIGXFSZ};
+  for (size_t i = 0; i < 2; i++) {
+    struct sigaction action;
+    if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+      signal(signals[i], SIG_IGN);
+  }
   struct hdx_engine *engine;
   enum hdx_status status = hdx_engine_open(&options, &engine, error);
   if (status != HDX_OK)

@@ -226,8 +226,8 @@ static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *er
 static enum hdx_status prepare(struct hdx_year_job *year) {
   struct hdx_index_run *run = year->dataset->run;
   struct hdx_error *error = &year->scan_error;
-  if (year->scanner || year->scan_status != HDX_OK)
-    return year->scan_status;
+  if (year->scanner || year->ready != HDX_OK)
+    return year->ready;
   if (run->scanners) {
     year->scanner = run->scanners;
     run->scanners = year->scanner->next;
@@ -235,12 +235,12 @@ static enum hdx_status prepare(struct hdx_year_job *year) {
     year->scanner = new_scanner(error);
   }
   if (!year->scanner)
-    return year->scan_status = error->status;
+    return year->ready = error->status;
   year->scanner->year = year;
   year->restarted = true;
-  if (year->keep_path && year->keep.fd < 0)
-    year->scan_status = open_keep(year, error);
-  return year->scan_status;
+  if (year->keep_path)
+    year->ready = open_keep(year, error);
+  return year->ready;
 }
 
 static void on_begin(void *user, const struct hdx_fetch_head *head) {

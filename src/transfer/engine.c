@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum {
   SWEEP_MS = 20,
@@ -188,6 +189,19 @@ size_t hdx_engine_pending(const struct hdx_engine *engine) {
   return engine->fetch_count;
 }
 
+/* Connections may take half of the file descriptors: the rest is for snapshots and for what the program has open. */
+static void bound_jobs(struct hdx_engine_options *options) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return;
+  rlim_t most = limit.rlim_cur / 2 > 4 ? limit.rlim_cur / 2 - 4 : 1;
+  if (options->jobs <= most)
+    return;
+  hdx_log_write(options->log, HDX_LOG_WARNING, "%llu requests at once in place of %u: only %llu files may be open",
+                (unsigned long long)most, options->jobs, (unsigned long long)limit.rlim_cur);
+  options->jobs = (uint32_t)most;
+}
+
 enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct hdx_engine **result,
                                 struct hdx_error *error) {
   const struct hdx_curl_api *curl = hdx_curl_api(error);
@@ -198,6 +212,7 @@ enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct
     return hdx_error_memory(error, sizeof *engine);
   engine->curl = curl;
   engine->options = *options;
+  bound_jobs(&engine->options);
   engine->random_state = uv_hrtime() ^ ((uint64_t)uv_os_getpid() << 32);
   engine->rate_ns = hdx_engine_now();
   int code = uv_loop_init(&engine->loop);

@@ -129,6 +129,8 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
   fetch->request.done(fetch->request.user, &result);
   free_fetch(fetch);
   hdx_engine_kick(engine);
+  /* Whoever runs the loop waits for this: without a word, it would go on to poll for what may never come. */
+  uv_stop(&engine->loop);
 }
 
 static void fail(struct hdx_fetch *fetch, enum hdx_status status, long http_status, const char *message) {
@@ -138,6 +140,12 @@ static void fail(struct hdx_fetch *fetch, enum hdx_status status, long http_stat
 static void refuse(struct hdx_part *part, enum hdx_refusal refusal, enum hdx_status status, const char *what) {
   part->refusal = refusal;
   hdx_error_set(&part->refused, status, "%s: %s", part->fetch->url, what);
+}
+
+static void refuse_size(struct hdx_part *part) {
+  part->refusal = HDX_REFUSAL_FINAL;
+  hdx_error_set(&part->refused, HDX_LIMIT, "%s: %llu bytes, more than the limit of %llu", part->fetch->url,
+                (unsigned long long)part->fetch->size, (unsigned long long)part->fetch->request.bytes_max);
 }
 
 static void begin(struct hdx_part *part) {
@@ -161,7 +169,7 @@ static void accept_whole(struct hdx_part *part) {
   fetch->size = part->head.length;
   part->to = fetch->size;
   if (fetch->size != HDX_SIZE_UNKNOWN && fetch->size > fetch->request.bytes_max)
-    refuse(part, HDX_REFUSAL_FINAL, HDX_LIMIT, "larger than the limit");
+    refuse_size(part);
   else
     begin(part);
 }
@@ -180,7 +188,7 @@ static void accept_range(struct hdx_part *part) {
     fetch->size = head->range_total;
     part->to = part->to < fetch->size ? part->to : fetch->size;
     if (fetch->size > fetch->request.bytes_max)
-      refuse(part, HDX_REFUSAL_FINAL, HDX_LIMIT, "larger than the limit");
+      refuse_size(part);
     else
       begin(part);
   } else if (head->range_total != fetch->size || strcmp(head->etag, fetch->etag) != 0) {

@@ -100,7 +100,8 @@ static bool open_file(struct hdx_file *file) {
   }
   if (file->size > fetch->request.bytes_max) {
     char text[HDX_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s: larger than the limit", fetch->url);
+    snprintf(text, sizeof text, "%s: %llu bytes, more than the limit of %llu", fetch->url,
+             (unsigned long long)file->size, (unsigned long long)fetch->request.bytes_max);
     hdx_fetch_complete(fetch, HDX_LIMIT, false, 0, text);
     return false;
   }

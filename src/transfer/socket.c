@@ -6,6 +6,7 @@
  * are let go. */
 #include "transfer/engine.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -56,8 +57,9 @@ static void on_event(uv_poll_t *poll, int status, int events) {
     socket->armed = 0;
     return;
   }
+  /* Readable too: what came before a reset is still there to be read. */
   if (status < 0)
-    action = CURL_CSELECT_ERR;
+    action = CURL_CSELECT_ERR | CURL_CSELECT_IN;
   if (events & UV_READABLE)
     action |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE)
@@ -98,7 +100,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *i
   (void)easy, (void)ignored;
   if (what == CURL_POLL_REMOVE) {
     struct hdx_socket *socket = (size_t)fd < engine->socket_count ? engine->sockets[fd] : NULL;
-    if (socket && socket->tells)
+    /* A socket that never got connected is closed by libcurl 7.88 itself, before it lets go of it. */
+    if (socket && socket->tells && fcntl(fd, F_GETFD) != -1)
       socket->wanted = 0;
     else
       forget(engine, fd);
@@ -143,6 +146,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
   curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd == CURL_SOCKET_BAD)
     return fd;
+  forget(engine, fd); /* what still stands under this number was closed without a word */
   struct hdx_socket *socket = watch(engine, fd);
   if (!socket) {
     close(fd);
