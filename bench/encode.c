@@ -166,7 +166,7 @@ static double time_encode(const struct set *set, uint64_t *bytes) {
   struct hdx_rows rows;
   struct hdx_buffer out;
   struct hdx_zone zone;
-  struct hdx_block_encoder *encoder = hdx_block_encoder_create();
+  struct hdx_block_encoder *encoder = hdx_block_encoder_take();
   double took = 0;
   *bytes = 0;
   hdx_rows_init(&rows, SIZE_MAX);
@@ -184,7 +184,7 @@ static double time_encode(const struct set *set, uint64_t *bytes) {
   }
   hdx_buffer_deinit(&out);
   hdx_rows_deinit(&rows);
-  hdx_block_encoder_free(encoder);
+  hdx_block_encoder_give(encoder);
   return took;
 }
 

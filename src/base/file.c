@@ -129,10 +129,7 @@ static char *folder_of(const char *path) {
   return hdx_text_dup((struct hdx_text){path, slash == path ? 1 : (size_t)(slash - path)});
 }
 
-static enum hdx_status sync_folder_of(const char *path, struct hdx_error *error) {
-  char *folder = folder_of(path);
-  if (!folder)
-    return hdx_error_memory(error, strlen(path) + 1);
+static enum hdx_status sync_folder(const char *folder, struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   /* Some file systems cannot sync a folder and say EINVAL: there is nothing more to do there. */
@@ -140,7 +137,6 @@ static enum hdx_status sync_folder_of(const char *path, struct hdx_error *error)
     status = hdx_error_errno(error, folder, "the folder cannot be synced", errno);
   if (fd >= 0)
     close(fd);
-  free(folder);
   return status;
 }
 
@@ -185,7 +181,7 @@ enum hdx_status hdx_temp_create(const char *target, struct hdx_temp *temp, struc
   return HDX_OK;
 }
 
-enum hdx_status hdx_temp_commit(struct hdx_temp *temp, struct hdx_error *error) {
+static enum hdx_status sync_and_close(struct hdx_temp *temp, struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
   /* A failed fsync may have dropped the dirty pages: trying again would lie, so the file is given up. */
   if (fsync(temp->fd) != 0)
@@ -194,14 +190,53 @@ enum hdx_status hdx_temp_commit(struct hdx_temp *temp, struct hdx_error *error) 
   temp->fd = -1;
   if (status == HDX_OK && closed != 0 && errno != EINTR)
     status = hdx_error_errno(error, temp->target, "cannot be closed", errno);
-  if (status == HDX_OK && rename(temp->path, temp->target) != 0)
-    status = hdx_error_errno(error, temp->target, "cannot be replaced", errno);
-  if (status == HDX_OK) {
-    free(temp->path);
-    temp->path = NULL;
-    status = sync_folder_of(temp->target, error);
+  return status;
+}
+
+static enum hdx_status replace_target(struct hdx_temp *temp, struct hdx_error *error) {
+  if (rename(temp->path, temp->target) != 0)
+    return hdx_error_errno(error, temp->target, "cannot be replaced", errno);
+  free(temp->path);
+  temp->path = NULL;
+  return HDX_OK;
+}
+
+void hdx_temp_commit_all(struct hdx_temp *temps, size_t count, enum hdx_status *statuses, struct hdx_error *errors) {
+  /* Only a hint: the syncs that follow find most of the work done, and the journal committed once for all. A rename
+   * between two syncs would make the next one commit it again. */
+  for (size_t i = 0; count > 1 && i < count; i++)
+    (void)sync_file_range(temps[i].fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  for (size_t i = 0; i < count; i++)
+    statuses[i] = sync_and_close(&temps[i], &errors[i]);
+  for (size_t i = 0; i < count; i++)
+    if (statuses[i] == HDX_OK)
+      statuses[i] = replace_target(&temps[i], &errors[i]);
+  char *synced = NULL;
+  struct hdx_error error;
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; i < count; i++) {
+    char *folder = statuses[i] == HDX_OK ? folder_of(temps[i].target) : NULL;
+    if (statuses[i] == HDX_OK && !folder) {
+      statuses[i] = hdx_error_memory(&errors[i], strlen(temps[i].target));
+    } else if (folder) {
+      /* Files of one folder mostly come one after the other. */
+      if (!synced || strcmp(synced, folder) != 0)
+        status = sync_folder(folder, &error);
+      statuses[i] = status;
+      if (status != HDX_OK)
+        errors[i] = error;
+      free(synced);
+      synced = folder;
+    }
+    hdx_temp_abandon(&temps[i]);
   }
-  hdx_temp_abandon(temp);
+  free(synced);
+}
+
+enum hdx_status hdx_temp_commit(struct hdx_temp *temp, struct hdx_error *error) {
+  enum hdx_status status;
+  struct hdx_error own;
+  hdx_temp_commit_all(temp, 1, &status, error ? error : &own);
   return status;
 }
 

@@ -36,6 +36,9 @@ enum hdx_status hdx_temp_create(const char *target, struct hdx_temp *temp, struc
 /* Syncs, closes, renames over the target, syncs the folder. IO: the target is as it was (only if the message speaks of
  * the folder, it is replaced, but a power cut may still bring the old one back). `temp` is empty afterwards. */
 enum hdx_status hdx_temp_commit(struct hdx_temp *temp, struct hdx_error *error);
+/* The same for many, each with its own status and error: they are written out together and each folder is synced once,
+ * which on a disk takes a small part of the time. */
+void hdx_temp_commit_all(struct hdx_temp *temps, size_t count, enum hdx_status *statuses, struct hdx_error *errors);
 /* Removes the temporary file; an empty `temp` is allowed. */
 void hdx_temp_abandon(struct hdx_temp *temp);
 

@@ -55,7 +55,7 @@ static bool resize(void *array, size_t count, size_t size) {
   return grown != NULL;
 }
 
-static enum hdx_status reserve(struct hdx_rows *rows, size_t count, struct hdx_error *error) {
+enum hdx_status hdx_rows_reserve(struct hdx_rows *rows, size_t count, struct hdx_error *error) {
   if (count <= rows->capacity - rows->count)
     return HDX_OK;
   size_t need = rows->count + count, capacity = rows->capacity * 2;
@@ -139,8 +139,13 @@ static size_t texts_size(const struct hdx_text *texts, size_t count) {
   return size;
 }
 
-/* Copies texts to the run that was reserved. */
-static void copy_texts(struct hdx_rows *rows, const struct hdx_text *texts, size_t count, struct hdx_text *out) {
+/* Copies texts to the run that was reserved, or only their views. */
+static void take_texts(struct hdx_rows *rows, const struct hdx_text *texts, size_t count, bool copy,
+                       struct hdx_text *out) {
+  if (!copy) {
+    memcpy(out, texts, count * sizeof *out);
+    return;
+  }
   char *at = rows->text_at;
   for (size_t i = 0; i < count; i++) {
     size_t size = texts[i].size;
@@ -173,13 +178,13 @@ static bool still_sorted(const struct hdx_rows *rows, size_t from) {
   return true;
 }
 
-/* Everything but the years. extra[column][row] or NULL. */
+/* Everything but the years. */
 static enum hdx_status append(struct hdx_rows *rows, const struct hdx_csv_batch *batch, size_t from, size_t to,
-                              const size_t *columns, size_t column_count, struct hdx_error *error) {
-  size_t count = to - from, at = rows->count, text = texts_size(batch->key + from, count);
-  for (size_t c = 0; c < column_count; c++)
+                              const size_t *columns, size_t column_count, bool copy, struct hdx_error *error) {
+  size_t count = to - from, at = rows->count, text = copy ? texts_size(batch->key + from, count) : 0;
+  for (size_t c = 0; copy && c < column_count; c++)
     text += texts_size(batch->extra[c] + from, count);
-  enum hdx_status status = reserve(rows, count, error);
+  enum hdx_status status = hdx_rows_reserve(rows, count, error);
   if (status == HDX_OK)
     status = reserve_text(rows, text, error);
   if (status != HDX_OK)
@@ -187,14 +192,14 @@ static enum hdx_status append(struct hdx_rows *rows, const struct hdx_csv_batch 
   memcpy(rows->start + at, batch->start + from, count * sizeof *rows->start);
   memcpy(rows->stop + at, batch->stop + from, count * sizeof *rows->stop);
   memcpy(rows->size + at, batch->size + from, count * sizeof *rows->size);
-  copy_texts(rows, batch->key + from, count, rows->key + at);
+  take_texts(rows, batch->key + from, count, copy, rows->key + at);
   if (column_count < rows->extra_count)
     for (size_t c = 0; c < rows->extra_count; c++)
       for (size_t i = 0; i < count; i++)
         rows->extra[c][at + i] = HDX_TEXT("");
   for (size_t c = 0; c < column_count; c++) {
     assert(columns[c] < rows->extra_count);
-    copy_texts(rows, batch->extra[c] + from, count, rows->extra[columns[c]] + at);
+    take_texts(rows, batch->extra[c] + from, count, copy, rows->extra[columns[c]] + at);
   }
   rows->count += count;
   rows->sorted = rows->sorted && still_sorted(rows, at);
@@ -205,14 +210,14 @@ enum hdx_status hdx_rows_append(struct hdx_rows *rows, const struct hdx_csv_batc
                                 const size_t *columns, size_t column_count, int year, struct hdx_error *error) {
   if (from >= to)
     return HDX_OK;
-  enum hdx_status status = append(rows, batch, from, to, columns, column_count, error);
+  enum hdx_status status = append(rows, batch, from, to, columns, column_count, true, error);
   for (size_t i = 0; status == HDX_OK && i < to - from; i++)
     rows->year[rows->count - (to - from) + i] = (int16_t)year;
   return status;
 }
 
-enum hdx_status hdx_rows_append_rows(struct hdx_rows *rows, const struct hdx_rows *other, size_t from, size_t to,
-                                     struct hdx_error *error) {
+static enum hdx_status append_rows(struct hdx_rows *rows, const struct hdx_rows *other, size_t from, size_t to,
+                                   bool copy, struct hdx_error *error) {
   size_t columns[HDX_CSV_EXTRA_MAX];
   enum hdx_status status = HDX_OK;
   if (from >= to)
@@ -222,10 +227,19 @@ enum hdx_status hdx_rows_append_rows(struct hdx_rows *rows, const struct hdx_row
   struct hdx_csv_batch batch = {other->count, other->start, other->stop,
                                 other->size,  other->key,   (const struct hdx_text *const *)other->extra};
   if (status == HDX_OK)
-    status = append(rows, &batch, from, to, columns, other->extra_count, error);
+    status = append(rows, &batch, from, to, columns, other->extra_count, copy, error);
   if (status == HDX_OK)
     memcpy(rows->year + rows->count - (to - from), other->year + from, (to - from) * sizeof *rows->year);
   return status;
+}
+
+enum hdx_status hdx_rows_append_rows(struct hdx_rows *rows, const struct hdx_rows *other, size_t from, size_t to,
+                                     struct hdx_error *error) {
+  return append_rows(rows, other, from, to, true, error);
+}
+
+enum hdx_status hdx_rows_append_views(struct hdx_rows *rows, const struct hdx_rows *other, struct hdx_error *error) {
+  return append_rows(rows, other, 0, other->count, false, error);
 }
 
 /* ---- sorting ---- */

@@ -38,9 +38,15 @@ enum hdx_status hdx_rows_column(struct hdx_rows *rows, uint32_t id, size_t *colu
 enum hdx_status hdx_rows_append(struct hdx_rows *rows, const struct hdx_csv_batch *batch, size_t from, size_t to,
                                 const size_t *columns, size_t column_count, int year, struct hdx_error *error);
 
+/* Makes room for so many more rows (but not for their texts). */
+enum hdx_status hdx_rows_reserve(struct hdx_rows *rows, size_t count, struct hdx_error *error);
+
 /* Appends rows [from, to) of other rows, with their years; columns are made as needed. */
 enum hdx_status hdx_rows_append_rows(struct hdx_rows *rows, const struct hdx_rows *other, size_t from, size_t to,
                                      struct hdx_error *error);
+
+/* The same with all of them, whose texts are not copied: `other` must stay as it is as long as the rows are used. */
+enum hdx_status hdx_rows_append_views(struct hdx_rows *rows, const struct hdx_rows *other, struct hdx_error *error);
 
 /* Sorts by start, stop, key (stable; duplicates stay). A missing stop counts as the row's start. */
 enum hdx_status hdx_rows_sort(struct hdx_rows *rows, struct hdx_error *error);

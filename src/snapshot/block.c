@@ -7,41 +7,93 @@
 #include "codec/ints.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 enum { SCRATCH_COLUMNS = 4, COLUMNS_MAX = 5 + HDX_CSV_EXTRA_MAX };
+enum { KEPT_BYTES_MAX = 8 << 20 /* of memory that a thread's encoder keeps */ };
 
 struct hdx_block_encoder {
   struct hdx_zstd *zstd;
   struct hdx_texts_encoder texts;
   struct hdx_buffer columns; /* of the block in the making, one behind the other */
-  int64_t *scratch;          /* SCRATCH_COLUMNS of capacity numbers */
+  struct hdx_buffer out;
+  int64_t *scratch; /* SCRATCH_COLUMNS of capacity numbers */
   size_t capacity;
 };
 
-struct hdx_block_encoder *hdx_block_encoder_create(void) {
+/* ---- encoders ---- */
+
+static void free_encoder(void *user) {
+  struct hdx_block_encoder *encoder = user;
+  if (!encoder)
+    return;
+  hdx_texts_encoder_deinit(&encoder->texts);
+  hdx_buffer_deinit(&encoder->columns);
+  hdx_buffer_deinit(&encoder->out);
+  hdx_zstd_free(encoder->zstd);
+  free(encoder->scratch);
+  free(encoder);
+}
+
+static struct hdx_block_encoder *make_encoder(void) {
   struct hdx_block_encoder *encoder = calloc(1, sizeof *encoder);
   if (!encoder)
     return NULL;
   encoder->zstd = hdx_zstd_create();
   hdx_texts_encoder_init(&encoder->texts, encoder->zstd);
   hdx_buffer_init(&encoder->columns, HDX_BLOCK_BYTES_MAX);
-  if (!encoder->zstd) {
-    hdx_block_encoder_free(encoder);
-    return NULL;
-  }
+  hdx_buffer_init(&encoder->out, 2 * (size_t)HDX_BLOCK_BYTES_MAX);
+  if (encoder->zstd)
+    return encoder;
+  free_encoder(encoder);
+  return NULL;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static bool keyed; /* threads can keep encoders */
+
+static void make_key(void) {
+  keyed = pthread_key_create(&key, free_encoder) == 0;
+}
+
+/* The main thread's encoder is not freed when its thread ends, as that is the end of the process. */
+__attribute__((destructor)) static void free_last(void) {
+  if (!keyed)
+    return;
+  free_encoder(pthread_getspecific(key));
+  pthread_key_delete(key);
+  keyed = false;
+}
+
+struct hdx_block_encoder *hdx_block_encoder_take(void) {
+  pthread_once(&once, make_key);
+  struct hdx_block_encoder *encoder = keyed ? pthread_getspecific(key) : NULL;
+  if (!encoder)
+    return make_encoder();
+  pthread_setspecific(key, NULL);
   return encoder;
 }
 
-void hdx_block_encoder_free(struct hdx_block_encoder *encoder) {
+void hdx_block_encoder_give(struct hdx_block_encoder *encoder) {
   if (!encoder)
     return;
-  hdx_texts_encoder_deinit(&encoder->texts);
-  hdx_buffer_deinit(&encoder->columns);
-  hdx_zstd_free(encoder->zstd);
-  free(encoder->scratch);
-  free(encoder);
+  size_t bytes = encoder->columns.capacity + encoder->out.capacity + encoder->texts.raw.capacity;
+  if (!keyed || bytes > KEPT_BYTES_MAX || pthread_getspecific(key) || pthread_setspecific(key, encoder) != 0)
+    free_encoder(encoder);
 }
+
+struct hdx_zstd *hdx_block_encoder_zstd(struct hdx_block_encoder *encoder) {
+  return encoder->zstd;
+}
+
+struct hdx_buffer *hdx_block_encoder_out(struct hdx_block_encoder *encoder) {
+  hdx_buffer_clear(&encoder->out);
+  return &encoder->out;
+}
+
+/* ---- encoding ---- */
 
 size_t hdx_block_fit(const struct hdx_rows *rows, size_t from, size_t to) {
   size_t text = 0, i = from;

@@ -19,8 +19,14 @@ struct hdx_zone {
 
 struct hdx_block_encoder;
 
-struct hdx_block_encoder *hdx_block_encoder_create(void); /* NULL if out of memory */
-void hdx_block_encoder_free(struct hdx_block_encoder *encoder);
+/* The calling thread's encoder, which it keeps from snapshot to snapshot as its tables are large, or a new one. NULL if
+ * out of memory. */
+struct hdx_block_encoder *hdx_block_encoder_take(void);
+void hdx_block_encoder_give(struct hdx_block_encoder *encoder); /* NULL is allowed */
+
+/* The encoder's own: a compressor, and an empty buffer for what is encoded. */
+struct hdx_zstd *hdx_block_encoder_zstd(struct hdx_block_encoder *encoder);
+struct hdx_buffer *hdx_block_encoder_out(struct hdx_block_encoder *encoder);
 
 /* How many of rows [from, to) fit into one block: at most HDX_BLOCK_ROWS_MAX and HDX_BLOCK_TEXT_BYTES_WRITTEN of text,
  * at least one. */

@@ -19,11 +19,20 @@ static void forget_dropped(struct hdx_writer *writer) {
   writer->block_count = kept;
 }
 
-/* Collects every row: what is held back, and what is in the file, which is then empty. */
+static int by_first_start(const void *a, const void *b) {
+  const struct hdx_held *const *x = a, *const *y = b;
+  int64_t x_start = (*x)->rows.start[0], y_start = (*y)->rows.start[0];
+  return (x_start > y_start) - (x_start < y_start);
+}
+
+/* Collects every row: what is held back, whose texts stay there, and what is in the file. */
 static enum hdx_status gather(struct hdx_writer *writer, struct hdx_rows *rows, struct hdx_error *error) {
-  enum hdx_status status = HDX_OK;
+  enum hdx_status status = hdx_rows_reserve(rows, (size_t)writer->rows, error);
+  /* Years one after the other need no sorting. */
+  if (writer->held_count)
+    qsort(writer->held, writer->held_count, sizeof(struct hdx_held *), by_first_start);
   for (size_t i = 0; status == HDX_OK && i < writer->held_count; i++)
-    status = hdx_rows_append_rows(rows, &writer->held[i]->rows, 0, writer->held[i]->rows.count, error);
+    status = hdx_rows_append_views(rows, &writer->held[i]->rows, error);
   if (status != HDX_OK || writer->block_count == 0)
     return status;
   struct hdx_block block;
@@ -185,36 +194,35 @@ static enum hdx_status make_footer(const struct hdx_writer *writer, struct hdx_f
 /* Writes header, footer and trailer. */
 static enum hdx_status write_ends(struct hdx_writer *writer, const struct hdx_footer *footer, uint64_t *file_bytes,
                                   struct hdx_error *error) {
-  struct hdx_buffer bytes;
-  struct hdx_zstd *zstd = hdx_zstd_create();
   uint64_t offset = 0;
   char header[HDX_HEADER_BYTES];
-  if (!zstd)
-    return hdx_error_memory(error, 0);
-  hdx_buffer_init(&bytes, 2 * (size_t)HDX_FOOTER_BYTES_MAX);
+  struct hdx_block_encoder *encoder = hdx_block_encoder_take();
+  if (!encoder)
+    return hdx_error_set(error, HDX_MEMORY, "out of memory: no room to encode");
+  struct hdx_buffer *bytes = hdx_block_encoder_out(encoder);
   hdx_footer_header(header);
-  enum hdx_status status = hdx_footer_encode(footer, writer->end, zstd, &bytes, error);
+  enum hdx_status status = hdx_footer_encode(footer, writer->end, hdx_block_encoder_zstd(encoder), bytes, error);
   if (status == HDX_OK)
-    status = hdx_writer_promise(writer, bytes.size, &offset, error);
+    status = hdx_writer_promise(writer, bytes->size, &offset, error);
   if (status == HDX_OK)
     status = hdx_file_write_at(writer->temp.fd, writer->target, header, sizeof header, 0, error);
   if (status == HDX_OK)
-    status = hdx_file_write_at(writer->temp.fd, writer->target, bytes.data, bytes.size, offset, error);
+    status = hdx_file_write_at(writer->temp.fd, writer->target, bytes->data, bytes->size, offset, error);
   /* Blocks that were moved together leave bytes behind the end. */
   if (status == HDX_OK && ftruncate(writer->temp.fd, (off_t)writer->end) != 0)
     status = hdx_error_errno(error, writer->target, "cannot be cut", errno);
   *file_bytes = writer->end;
-  hdx_buffer_deinit(&bytes);
-  hdx_zstd_free(zstd);
+  hdx_block_encoder_give(encoder);
   return status;
 }
 
-enum hdx_status hdx_writer_commit(struct hdx_writer *writer, const struct hdx_subject *subject,
+enum hdx_status hdx_writer_finish(struct hdx_writer *writer, const struct hdx_subject *subject,
                                   const struct hdx_year *years, size_t year_count, int digits, uint64_t *file_bytes,
-                                  struct hdx_error *error) {
+                                  struct hdx_temp *file, struct hdx_error *error) {
   struct hdx_footer footer = {.subject = *subject, .time_digits = digits};
   uint64_t bytes = 0;
   assert(!writer->flying);
+  *file = (struct hdx_temp){.fd = -1};
   forget_dropped(writer);
   enum hdx_status status =
       writer->rows < HDX_MIXED_ROWS_MAX ? write_mixed(writer, error) : hdx_writer_flush(writer, error);
@@ -224,11 +232,26 @@ enum hdx_status hdx_writer_commit(struct hdx_writer *writer, const struct hdx_su
     status = make_footer(writer, &footer, years, year_count, error);
   if (status == HDX_OK)
     status = write_ends(writer, &footer, &bytes, error);
-  if (status == HDX_OK)
-    status = hdx_temp_commit(&writer->temp, error);
-  if (status == HDX_OK && file_bytes)
-    *file_bytes = bytes;
+  if (status == HDX_OK) {
+    *file = writer->temp;
+    writer->temp = (struct hdx_temp){.fd = -1};
+    if (file_bytes)
+      *file_bytes = bytes;
+  }
   hdx_footer_deinit(&footer);
   hdx_writer_abandon(writer);
+  return status;
+}
+
+enum hdx_status hdx_writer_commit(struct hdx_writer *writer, const struct hdx_subject *subject,
+                                  const struct hdx_year *years, size_t year_count, int digits, uint64_t *file_bytes,
+                                  struct hdx_error *error) {
+  struct hdx_temp file;
+  uint64_t bytes;
+  enum hdx_status status = hdx_writer_finish(writer, subject, years, year_count, digits, &bytes, &file, error);
+  if (status == HDX_OK)
+    status = hdx_temp_commit(&file, error);
+  if (status == HDX_OK && file_bytes)
+    *file_bytes = bytes;
   return status;
 }

@@ -29,14 +29,6 @@ enum hdx_status hdx_writer_create(const char *path, struct hdx_writer **writer, 
   return HDX_OK;
 }
 
-static void free_encoder(struct hdx_writer_encoder *encoder) {
-  if (!encoder)
-    return;
-  hdx_block_encoder_free(encoder->block);
-  hdx_buffer_deinit(&encoder->bytes);
-  free(encoder);
-}
-
 static void free_held(struct hdx_held *held) {
   hdx_rows_deinit(&held->rows);
   free(held);
@@ -48,8 +40,6 @@ void hdx_writer_abandon(struct hdx_writer *writer) {
   hdx_temp_abandon(&writer->temp);
   for (size_t i = 0; i < writer->held_count; i++)
     free_held(writer->held[i]);
-  for (size_t i = 0; i < writer->encoder_count; i++)
-    free_encoder(writer->encoders[i]);
   free(writer->held);
   free(writer->blocks);
   hdx_arena_deinit(&writer->names);
@@ -57,39 +47,6 @@ void hdx_writer_abandon(struct hdx_writer *writer) {
   free(writer->target);
   pthread_mutex_destroy(&writer->lock);
   free(writer);
-}
-
-/* ---- encoders ---- */
-
-static struct hdx_writer_encoder *make_encoder(void) {
-  struct hdx_writer_encoder *encoder = calloc(1, sizeof *encoder);
-  if (!encoder)
-    return NULL;
-  hdx_buffer_init(&encoder->bytes, 2 * (size_t)HDX_BLOCK_BYTES_MAX);
-  encoder->block = hdx_block_encoder_create();
-  if (encoder->block)
-    return encoder;
-  free_encoder(encoder);
-  return NULL;
-}
-
-static struct hdx_writer_encoder *take_encoder(struct hdx_writer *writer, struct hdx_error *error) {
-  hdx_writer_lock(writer);
-  struct hdx_writer_encoder *encoder = writer->encoder_count ? writer->encoders[--writer->encoder_count] : NULL;
-  hdx_writer_unlock(writer);
-  if (!encoder && !(encoder = make_encoder()))
-    hdx_error_memory(error, sizeof *encoder);
-  return encoder;
-}
-
-static void give_encoder(struct hdx_writer *writer, struct hdx_writer_encoder *encoder) {
-  hdx_writer_lock(writer);
-  bool kept = writer->encoder_count < HDX_ENCODERS_KEPT;
-  if (kept)
-    writer->encoders[writer->encoder_count++] = encoder;
-  hdx_writer_unlock(writer);
-  if (!kept)
-    free_encoder(encoder);
 }
 
 /* ---- columns ---- */
@@ -179,26 +136,25 @@ static size_t share_of(size_t left) {
 
 enum hdx_status hdx_writer_put_rows(struct hdx_writer *writer, const struct hdx_rows *rows, bool mixed,
                                     const bool *dropped, struct hdx_error *error) {
-  struct hdx_writer_encoder *encoder = take_encoder(writer, error);
-  enum hdx_status status = encoder ? HDX_OK : HDX_MEMORY;
+  struct hdx_block_encoder *encoder = hdx_block_encoder_take();
+  enum hdx_status status = encoder ? HDX_OK : hdx_error_set(error, HDX_MEMORY, "out of memory: no room to encode");
   for (size_t from = 0, to; status == HDX_OK && from < rows->count; from = to) {
     struct hdx_written written = {0};
     to = from + hdx_block_fit(rows, from, from + share_of(rows->count - from));
-    hdx_buffer_clear(&encoder->bytes);
-    status = hdx_block_encode(encoder->block, rows, from, to, mixed, &encoder->bytes, &written.zone, error);
+    struct hdx_buffer *bytes = hdx_block_encoder_out(encoder);
+    status = hdx_block_encode(encoder, rows, from, to, mixed, bytes, &written.zone, error);
     hdx_written_mark(&written, rows->extra_id, rows->extra_count);
     if (status == HDX_OK)
-      status = hdx_writer_put_block(writer, &written, encoder->bytes.data, dropped, error);
+      status = hdx_writer_put_block(writer, &written, bytes->data, dropped, error);
   }
-  if (encoder)
-    give_encoder(writer, encoder);
+  hdx_block_encoder_give(encoder);
   return status;
 }
 
 /* ---- holding back ---- */
 
-/* Moves the rows to the list, leaving `rows` empty; small ones are copied, so that the caller's large memory stays its
- * own. The lock is held. */
+/* Moves the rows to the list, leaving `rows` empty; they are copied where most of the caller's memory is not in use.
+ * The lock is held. */
 static enum hdx_status hold(struct hdx_writer *writer, int year, struct hdx_rows *rows, struct hdx_error *error) {
   struct hdx_held **list = realloc(writer->held, (writer->held_count + 1) * sizeof *writer->held);
   writer->held = list ? list : writer->held;

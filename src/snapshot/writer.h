@@ -8,8 +8,6 @@
 
 #include <pthread.h>
 
-enum { HDX_ENCODERS_KEPT = 8 };
-
 /* The last rows of a year. */
 struct hdx_held {
   int year;
@@ -23,11 +21,6 @@ struct hdx_written {
   struct hdx_zone zone;
   bool dropped;
   uint8_t columns[(HDX_COLUMNS_MAX + 7) / 8]; /* extra columns that it has */
-};
-
-struct hdx_writer_encoder {
-  struct hdx_block_encoder *block;
-  struct hdx_buffer bytes;
 };
 
 struct hdx_writer {
@@ -50,9 +43,6 @@ struct hdx_writer {
 
   const struct hdx_reader *kept_reader; /* whose mixed rows are in `kept`, with the writer's columns */
   struct hdx_rows kept;
-
-  struct hdx_writer_encoder *encoders[HDX_ENCODERS_KEPT];
-  size_t encoder_count;
 };
 
 static inline void hdx_writer_lock(struct hdx_writer *writer) {

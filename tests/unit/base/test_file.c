@@ -125,6 +125,34 @@ static void a_file_is_replaced_at_once(void **state) {
   assert_int_equal(entries(), 1);
 }
 
+/* Of many, those that can be replaced are, and the others keep what they have. */
+static void many_are_replaced_together(void **state) {
+  (void)state;
+  enum { COUNT = 20 };
+  struct hdx_temp temps[COUNT];
+  enum hdx_status statuses[COUNT];
+  struct hdx_error errors[COUNT];
+  char paths[COUNT][100];
+  for (int i = 0; i < COUNT; i++) {
+    char inner[100];
+    snprintf(inner, sizeof inner, "%.60s/%d", root, i % 3);
+    mkdir(inner, 0755);
+    snprintf(paths[i], sizeof paths[i], "%.60s/%d/f%d", root, i % 3, i);
+    if (i == 5)
+      assert_int_equal(mkdir(paths[i], 0755), 0);
+    assert_int_equal(hdx_temp_create(paths[i], &temps[i], &error), HDX_OK);
+    assert_int_equal(hdx_file_write_at(temps[i].fd, paths[i], "x", 1, 0, &error), HDX_OK);
+  }
+  hdx_temp_commit_all(temps, COUNT, statuses, errors);
+  for (int i = 0; i < COUNT; i++) {
+    struct stat stat_;
+    assert_int_equal(statuses[i], i == 5 ? HDX_IO : HDX_OK);
+    assert_int_equal(stat(paths[i], &stat_), 0);
+    assert_true(i == 5 ? S_ISDIR(stat_.st_mode) && strstr(errors[i].message, paths[i]) : stat_.st_size == 1);
+    assert_true(temps[i].fd == -1 && !temps[i].path && !temps[i].target);
+  }
+}
+
 static void a_name_of_any_length_can_be_replaced(void **state) {
   (void)state;
   char name[256], longest[400];
@@ -206,6 +234,7 @@ int main(void) {
       T(reading_at_an_offset_is_exact),
       T(folders_are_made),
       T(a_file_is_replaced_at_once),
+      T(many_are_replaced_together),
       T(a_name_of_any_length_can_be_replaced),
       T(a_failure_leaves_the_old_file),
       T(names_of_temporary_files_are_told),
