@@ -14,10 +14,41 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* Calls that fail on demand; the library's own files are linked with them. */
+static bool fsync_fails, close_fails, writes_are_torn;
+
+int fsync(int fd) {
+  if (fsync_fails) {
+    errno = EIO;
+    return -1;
+  }
+  return (int)syscall(SYS_fsync, fd);
+}
+
+int close(int fd) {
+  int result = (int)syscall(SYS_close, fd);
+  if (close_fails) {
+    errno = EIO;
+    return -1;
+  }
+  return result;
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+  static unsigned calls;
+  if (writes_are_torn && ++calls % 3 == 0) {
+    errno = EINTR;
+    return -1;
+  }
+  size_t most = writes_are_torn ? calls % 5 + 1 : size;
+  return syscall(SYS_pwrite64, fd, data, size < most ? size : most, offset);
+}
 
 static char root[64], path[128];
 static struct hdx_error error;
@@ -196,6 +227,27 @@ static void a_failure_leaves_the_old_file(void **state) {
   expect_content("old");
 }
 
+/* What the disk refuses at the very end was never there; and writes may come in pieces. */
+static void late_failures_replace_nothing(void **state) {
+  (void)state;
+  assert_int_equal(hdx_file_replace(path, HDX_TEXT("old"), &error), HDX_OK);
+  bool *const faults[] = {&fsync_fails, &close_fails};
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+    *faults[i] = true;
+    enum hdx_status status = hdx_file_replace(path, HDX_TEXT("new"), &error);
+    *faults[i] = false;
+    assert_int_equal(status, HDX_IO);
+    assert_non_null(strstr(error.message, path));
+    expect_content("old");
+    assert_int_equal(entries(), 1);
+  }
+  writes_are_torn = true;
+  enum hdx_status status = hdx_file_replace(path, HDX_TEXT("new, and in many pieces"), &error);
+  writes_are_torn = false;
+  assert_int_equal(status, HDX_OK);
+  expect_content("new, and in many pieces");
+}
+
 static void names_of_temporary_files_are_told(void **state) {
   (void)state;
   static const char *const yes[] = {".a.hdx.12-0.tmp", ".a.b.99999-1f.tmp", "..1-0.tmp"};
@@ -237,6 +289,7 @@ int main(void) {
       T(many_are_replaced_together),
       T(a_name_of_any_length_can_be_replaced),
       T(a_failure_leaves_the_old_file),
+      T(late_failures_replace_nothing),
       T(names_of_temporary_files_are_told),
       T(a_locked_file_is_not_swept),
   };
