@@ -370,7 +370,7 @@ def test_help_of_every_verb(heliodex, verb):
     done = heliodex("help", *verb.split()).expect(0)
     assert done.err == "" and verb.split()[0] in done.out
     assert heliodex(*verb.split(), "--help").expect(0).out == done.out
-    assert all(len(line) <= 110 for line in done.lines)
+    assert all(len(line) <= 100 for line in done.lines if not line.startswith("  heliodex"))
     if verb == "index":
         assert "--part-size" in done.out and "--match" not in done.out
 
