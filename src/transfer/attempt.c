@@ -57,7 +57,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     return 0;
   }
   /* All or nothing: libcurl hands over at most 16 KB, so one more block is always enough. */
-  bool starved = !room(part);
+  bool starved = engine->lent > HDX_LENT_BYTES_MAX || !room(part);
   size_t first = starved ? 0 : HDX_BLOCK_BYTES - part->block->size;
   if (!starved && first < size) {
     size_t unused = engine->pool.max - engine->pool.used;

@@ -84,7 +84,8 @@ static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t
     fail_dead(host);
     return;
   }
-  while (host->active < host->limit && engine->active.count < engine->options.jobs && now >= host->wait_until_ns) {
+  while (engine->lent <= HDX_LENT_BYTES_MAX / 2 && host->active < host->limit &&
+         engine->active.count < engine->options.jobs && now >= host->wait_until_ns) {
     struct hdx_part *part = next_part(engine, host);
     struct hdx_error error;
     if (!part)
@@ -102,7 +103,7 @@ static void sweep(uv_timer_t *timer);
 static void resume_paused(struct hdx_engine *engine) {
   const struct hdx_block_pool *pool = &engine->pool;
   size_t room = pool->max - pool->used - pool->reserved;
-  if (engine->options.rate_bytes && engine->rate_tokens <= 0)
+  if ((engine->options.rate_bytes && engine->rate_tokens <= 0) || engine->lent > HDX_LENT_BYTES_MAX / 2)
     return;
   for (struct hdx_part *part = engine->active.first, *next; part && engine->paused_count; part = next) {
     next = part->next;
@@ -177,6 +178,7 @@ void hdx_engine_cancel(struct hdx_engine *engine) {
 }
 
 void hdx_engine_release(struct hdx_engine *engine, struct hdx_block *block) {
+  engine->lent -= block->size;
   hdx_block_put(&engine->pool, block);
   hdx_engine_kick(engine);
 }

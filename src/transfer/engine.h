@@ -93,6 +93,7 @@ struct hdx_engine {
   size_t socket_count;
   int sockets_open; /* until libuv has let go of them */
   struct hdx_block_pool pool;
+  size_t lent; /* bytes of blocks that were handed out and not yet given back */
   struct hdx_host *hosts;
   struct hdx_fetch *fetches;
   size_t fetch_count;
@@ -107,6 +108,10 @@ struct hdx_engine {
   uint64_t requests, connections, bytes, retries;
   bool cancelled;
 };
+
+/* When its consumer has so much to do, the engine waits for it rather than fill more memory: what is in the processor's
+ * cache is scanned at twice the speed. */
+#define HDX_LENT_BYTES_MAX ((size_t)16 << 20)
 
 /* engine.c */
 uint64_t hdx_engine_now(void);

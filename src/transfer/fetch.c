@@ -57,6 +57,7 @@ static void free_parts(struct hdx_fetch *fetch) {
 
 static void hand_out(struct hdx_fetch *fetch, struct hdx_block *block) {
   fetch->bytes += block->size;
+  fetch->engine->lent += block->size;
   block->next = NULL;
   fetch->request.block(fetch->request.user, block);
 }

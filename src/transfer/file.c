@@ -115,7 +115,7 @@ static bool open_file(struct hdx_file *file) {
 static bool read_block(struct hdx_file *file) {
   struct hdx_fetch *fetch = file->fetch;
   struct hdx_engine *engine = fetch->engine;
-  struct hdx_block *block = hdx_block_take(&engine->pool, false);
+  struct hdx_block *block = engine->lent < HDX_LENT_BYTES_MAX ? hdx_block_take(&engine->pool, false) : NULL;
   if (!block)
     return false;
   ssize_t size = pread(file->fd, block->data, HDX_BLOCK_BYTES, (off_t)file->offset);
@@ -123,6 +123,7 @@ static bool read_block(struct hdx_file *file) {
     block->size = (size_t)size;
     file->offset += (uint64_t)size;
     fetch->bytes += (uint64_t)size;
+    engine->lent += (size_t)size;
     engine->bytes += (uint64_t)size;
     fetch->request.block(fetch->request.user, block);
     return true;

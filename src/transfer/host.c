@@ -33,10 +33,11 @@ static void next_round(struct hdx_host *host, uint64_t now_ns) {
   host->round_requests = host->round_bytes = host->round_wait_us = 0;
 }
 
-static void grow(struct hdx_host *host, double rate) {
+static void grow(struct hdx_host *host, double rate, bool distant) {
   host->limit = host->limit * 2 < host->limit_max ? host->limit * 2 : host->limit_max;
   host->rate_before = rate;
-  host->settling = true;
+  host->settling = !distant;
+  host->trying = true;
   host->idle_rounds = 0;
 }
 
@@ -51,11 +52,17 @@ static void judge(struct hdx_host *host, double rate, uint64_t wait_us) {
     return;
   }
   bool distant = wait_us > 10 * WAIT_US_MIN && wait_us < host->fastest_us + host->fastest_us / 2;
-  bool paid = host->rate_before > 0 && rate > host->rate_before * 1.125;
-  if (host->limit < host->limit_max && (distant || paid || host->rate_before <= 0 || host->idle_rounds >= PROBE_ROUNDS))
-    grow(host, rate);
-  else
-    host->idle_rounds++;
+  bool paid = host->trying && rate > host->rate_before * 1.125;
+  if (host->trying && !distant && !paid) {
+    host->limit = host->limit > 1 ? host->limit / 2 : 1;
+    host->settling = true;
+  } else if (distant || paid || host->rate_before <= 0 || host->idle_rounds >= PROBE_ROUNDS) {
+    if (host->limit < host->limit_max)
+      grow(host, rate, distant);
+    return;
+  }
+  host->trying = false;
+  host->idle_rounds++;
 }
 
 void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, uint64_t wait_us, bool hungry) {

@@ -14,7 +14,7 @@
 #include "transfer/histogram.h"
 #include "transfer/part_list.h"
 
-enum { HDX_HOST_START = 48 };
+enum { HDX_HOST_START = 8 };
 
 struct hdx_host {
   struct hdx_host *next;
@@ -29,6 +29,7 @@ struct hdx_host {
   uint64_t fastest_us;                 /* mean of the fastest round; 0: none yet */
   double rate_before;                  /* throughput before the last doubling; 0: unknown */
   unsigned idle_rounds;                /* rounds since growing ended */
+  bool trying;                         /* the last doubling has still to pay */
   uint64_t wait_until_ns;              /* no request before */
   uint64_t halved_ns;                  /* when the limit was last halved */
   bool answered;                       /* it has sent a response at least once */
