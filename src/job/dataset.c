@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+enum { GROUP_MAX = 64 };
+
 static void open_old(struct hdx_work *work);
 static void opened(struct hdx_work *work);
 
@@ -22,6 +24,7 @@ static void close_job(struct hdx_dataset_job *job) {
     job->years = next;
   }
   hdx_writer_abandon(job->writer);
+  hdx_temp_abandon(&job->file);
   hdx_reader_close(job->old);
   free(job->states);
   free(job->kept);
@@ -72,14 +75,15 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   struct hdx_dataset_job *job = calloc(1, sizeof *job);
   struct hdx_buffer path;
   size_t size;
-  run->datasets_open++;
   if (!job) {
-    run->datasets_open--;
     prefix->datasets_left--;
     hdx_index_failed(run, HDX_MEMORY, "out of memory");
     return;
   }
+  run->datasets_open++;
+  run->datasets_opening++;
   job->run = run;
+  job->file.fd = -1;
   job->dataset = dataset;
   job->prefix = prefix;
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
@@ -91,6 +95,7 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   if (whole) {
     hdx_workers_submit(run->session->workers, &job->work);
   } else {
+    run->datasets_opening--;
     prefix->datasets_left--;
     fail(job, HDX_LIMIT, "the path of its snapshot is too long");
   }
@@ -153,6 +158,7 @@ static void opened(struct hdx_work *work) {
   enum hdx_status status = job->status;
   char message[HDX_ERROR_TEXT_MAX];
   struct hdx_years wanted = hdx_index_wanted(run, job->dataset);
+  run->datasets_opening--;
   if (status == HDX_OK && !is_csv(job->dataset->indextype))
     status = hdx_error_set(&job->error, HDX_INTEGRITY, "%.*s: index type \"%.*s\" cannot be read: only csv can",
                            HDX_TEXT_ARG(job->dataset->id), HDX_TEXT_ARG(job->dataset->indextype));
@@ -435,7 +441,7 @@ static void stamp(const struct hdx_dataset_job *job) {
 }
 
 /* On a worker. */
-static void commit(struct hdx_work *work) {
+static void write_snapshot(struct hdx_work *work) {
   struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
   const struct hdx_dataset *dataset = job->dataset;
   struct hdx_subject subject = {.source = job->run->catalog->source.identity,
@@ -453,24 +459,92 @@ static void commit(struct hdx_work *work) {
   struct hdx_writer *writer = job->writer;
   job->writer = NULL;
   job->rows = hdx_writer_rows(writer);
-  job->status =
-      hdx_writer_commit(writer, &subject, job->states, job->state_count, job->digits, &job->file_bytes, &job->error);
-  if (job->status == HDX_OK)
-    stamp(job);
+  job->status = hdx_writer_finish(writer, &subject, job->states, job->state_count, job->digits, &job->file_bytes,
+                                  &job->file, &job->error);
 }
 
-static void committed(struct hdx_work *work) {
-  struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
+static void failed_to_write(struct hdx_dataset_job *job) {
   char message[HDX_ERROR_TEXT_MAX];
-  if (job->status == HDX_OK) {
-    finish(job);
-    return;
-  }
   job->rows = 0;
   snprintf(message, sizeof message, "%s", job->error.message);
   if (job->status == HDX_IO)
     job->run->stop = true;
   fail(job, job->status, message);
+}
+
+static void written(struct hdx_work *work) {
+  struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
+  struct hdx_index_run *run = job->run;
+  if (job->status != HDX_OK) {
+    failed_to_write(job);
+    return;
+  }
+  run->held_bytes -= job->held_bytes;
+  job->held_bytes = 0;
+  job->next = run->written;
+  run->written = job;
+  hdx_dataset_sync(run);
+}
+
+/* Snapshots that are synced and named together: on a disk that takes a small part of the time. */
+struct hdx_group {
+  struct hdx_work work;
+  struct hdx_index_run *run;
+  struct hdx_dataset_job *jobs[GROUP_MAX];
+  struct hdx_temp files[GROUP_MAX];
+  enum hdx_status statuses[GROUP_MAX];
+  struct hdx_error errors[GROUP_MAX];
+  size_t count;
+};
+
+/* On a worker. */
+static void sync_group(struct hdx_work *work) {
+  struct hdx_group *group = (struct hdx_group *)work;
+  hdx_temp_commit_all(group->files, group->count, group->statuses, group->errors);
+  for (size_t i = 0; i < group->count; i++)
+    if (group->statuses[i] == HDX_OK)
+      stamp(group->jobs[i]);
+}
+
+static void synced(struct hdx_work *work) {
+  struct hdx_group *group = (struct hdx_group *)work;
+  struct hdx_index_run *run = group->run;
+  run->group = NULL;
+  hdx_dataset_sync(run);
+  for (size_t i = 0; i < group->count; i++) {
+    struct hdx_dataset_job *job = group->jobs[i];
+    job->status = group->statuses[i];
+    job->error = group->errors[i];
+    if (job->status == HDX_OK)
+      finish(job);
+    else
+      failed_to_write(job);
+  }
+  free(group);
+}
+
+void hdx_dataset_sync(struct hdx_index_run *run) {
+  if (run->group || !run->written)
+    return;
+  struct hdx_group *group = calloc(1, sizeof *group);
+  if (!group) {
+    struct hdx_dataset_job *job = run->written;
+    run->written = job->next;
+    job->status = hdx_error_memory(&job->error, sizeof *group);
+    failed_to_write(job);
+    return;
+  }
+  group->run = run;
+  while (run->written && group->count < GROUP_MAX) {
+    struct hdx_dataset_job *job = run->written;
+    run->written = job->next;
+    group->files[group->count] = job->file;
+    job->file = (struct hdx_temp){.fd = -1};
+    group->jobs[group->count++] = job;
+  }
+  group->work = (struct hdx_work){.run = sync_group, .done = synced};
+  run->group = group;
+  hdx_workers_submit(run->session->workers, &group->work);
 }
 
 static void conclude(struct hdx_dataset_job *job) {
@@ -486,7 +560,7 @@ static void conclude(struct hdx_dataset_job *job) {
     job->rows = job->old ? hdx_reader_info(job->old)->rows : 0;
     finish(job);
   } else {
-    job->work = (struct hdx_work){.run = commit, .done = committed};
+    job->work = (struct hdx_work){.run = write_snapshot, .done = written};
     hdx_workers_submit(job->run->session->workers, &job->work);
   }
 }

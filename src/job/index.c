@@ -61,7 +61,7 @@ static struct hdx_prefix *prefix_of(const struct hdx_index_run *run, struct hdx_
  * datasets hold back until they are complete. */
 static bool room(const struct hdx_index_run *run) {
   const struct hdx_config *config = &run->session->config;
-  size_t pending = run->years_pending + (run->datasets_open + 1) * OPENING_YEARS;
+  size_t pending = run->years_pending + (run->datasets_opening + 1) * OPENING_YEARS;
   if (!run->datasets_open)
     return true;
   return pending < 2 * (size_t)config->jobs + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4 &&

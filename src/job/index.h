@@ -73,7 +73,7 @@ struct hdx_year_job {
 struct hdx_dataset_job {
   struct hdx_work work;
   struct hdx_index_run *run;
-  struct hdx_dataset_job *next; /* among the parked ones */
+  struct hdx_dataset_job *next; /* among the parked ones, or those that are written */
   const struct hdx_dataset *dataset;
   struct hdx_prefix *prefix;
   char *path;
@@ -89,6 +89,7 @@ struct hdx_dataset_job {
   int *kept; /* years whose rows come from the older snapshot */
   size_t kept_count;
   int digits;
+  struct hdx_temp file; /* the new snapshot, complete but for its name */
   enum hdx_status status;
   struct hdx_error error;
   uint64_t rows, file_bytes;
@@ -109,9 +110,11 @@ struct hdx_index_run {
   struct hdx_arena arena;
   struct hdx_prefix *prefixes; /* by index */
   size_t prefix_count;
-  struct hdx_dataset_job *parked; /* settled but for what a 403 means */
-  struct hdx_scanner *scanners;   /* to be used again */
-  size_t next_dataset, datasets_open, datasets_done;
+  struct hdx_dataset_job *parked;  /* settled but for what a 403 means */
+  struct hdx_dataset_job *written; /* whose snapshots wait to be synced and named */
+  struct hdx_group *group;         /* that is being synced: one at a time, so that the next one gathers meanwhile */
+  struct hdx_scanner *scanners;    /* to be used again */
+  size_t next_dataset, datasets_opening, datasets_open, datasets_done;
   size_t datasets_max; /* under way at once */
   size_t years_pending;
   uint64_t files_total, files_done, held_bytes, started_ns;
@@ -139,6 +142,8 @@ void hdx_index_advance(struct hdx_index_run *run);
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset);
 void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *dataset, struct hdx_prefix *prefix);
 void hdx_dataset_year_settled(struct hdx_year_job *year);
+/* Begins to sync what is written, unless that is under way. */
+void hdx_dataset_sync(struct hdx_index_run *run);
 /* What is parked is decided: its prefix was readable, or never will be. */
 void hdx_dataset_unpark(struct hdx_dataset_job *job);
 
