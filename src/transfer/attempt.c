@@ -4,8 +4,9 @@
 #include <stdio.h>
 
 enum {
-  RECEIVE_BYTES = 256 << 10,     /* libcurl's buffer: large files come in fewer calls */
-  ERROR_BODY_BYTES_MAX = 1 << 20 /* of an answer that is not wanted, before the connection is given up */
+  RECEIVE_BYTES_SMALL = 32 << 10,  /* libcurl's buffer, which it gets anew for each transfer */
+  RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
+  ERROR_BODY_BYTES_MAX = 1 << 20   /* of an answer that is not wanted, before the connection is given up */
 };
 
 static size_t on_header(char *data, size_t one, size_t size, void *user) {
@@ -107,6 +108,10 @@ static bool add_conditions(struct hdx_part *part) {
   return !fetch->last_modified[0] || add_header(part, "If-Unmodified-Since", fetch->last_modified);
 }
 
+static long receive_bytes(const struct hdx_host *host) {
+  return host->mean_bytes < RECEIVE_BYTES_LARGE ? RECEIVE_BYTES_SMALL : RECEIVE_BYTES_LARGE;
+}
+
 static void set_options(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
   const struct hdx_engine_options *options = &engine->options;
@@ -119,7 +124,7 @@ static void set_options(struct hdx_part *part) {
   curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->fetch->host));
   curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);

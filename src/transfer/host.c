@@ -66,6 +66,7 @@ static void judge(struct hdx_host *host, double rate, uint64_t wait_us) {
 }
 
 void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, uint64_t wait_us, bool hungry) {
+  host->mean_bytes += ((double)bytes - host->mean_bytes) / 8;
   if (!host->round_ns || !hungry) {
     next_round(host, now_ns);
     return;

@@ -30,6 +30,7 @@ struct hdx_host {
   double rate_before;                  /* throughput before the last doubling; 0: unknown */
   unsigned idle_rounds;                /* rounds since growing ended */
   bool trying;                         /* the last doubling has still to pay */
+  double mean_bytes;                   /* of a request lately */
   uint64_t wait_until_ns;              /* no request before */
   uint64_t halved_ns;                  /* when the limit was last halved */
   bool answered;                       /* it has sent a response at least once */
