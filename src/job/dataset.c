@@ -73,11 +73,13 @@ static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char
 
 void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *dataset, struct hdx_prefix *prefix) {
   struct hdx_dataset_job *job = calloc(1, sizeof *job);
+  char message[HDX_ERROR_TEXT_MAX];
   struct hdx_buffer path;
   size_t size;
   if (!job) {
     prefix->datasets_left--;
-    hdx_index_failed(run, HDX_MEMORY, "out of memory");
+    snprintf(message, sizeof message, "%.*s: out of memory", HDX_TEXT_ARG(dataset->id));
+    hdx_index_failed(run, HDX_MEMORY, message);
     return;
   }
   run->datasets_open++;
@@ -97,7 +99,8 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   } else {
     run->datasets_opening--;
     prefix->datasets_left--;
-    fail(job, HDX_LIMIT, "the path of its snapshot is too long");
+    snprintf(message, sizeof message, "%.*s: the path of its snapshot is too long", HDX_TEXT_ARG(dataset->id));
+    fail(job, HDX_LIMIT, message);
   }
 }
 
@@ -133,7 +136,7 @@ static void open_old(struct hdx_work *work) {
   job->status = hdx_dataset_open(job->path, &job->run->catalog->source, job->dataset->id, &job->old, &job->error);
   if (job->status == HDX_INTEGRITY && hdx_reader_open(job->path, HDX_TEXT(""), &other, NULL) != HDX_OK) {
     /* Corrupt rather than another bucket's: it is made anew. */
-    hdx_log_write(&job->run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
+    job->corrupt = true;
     job->status = HDX_NOT_FOUND;
   } else if (job->status == HDX_INTEGRITY) {
     hdx_reader_close(other);
@@ -159,6 +162,8 @@ static void opened(struct hdx_work *work) {
   char message[HDX_ERROR_TEXT_MAX];
   struct hdx_years wanted = hdx_index_wanted(run, job->dataset);
   run->datasets_opening--;
+  if (job->corrupt)
+    hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
   if (status == HDX_OK && !is_csv(job->dataset->indextype))
     status = hdx_error_set(&job->error, HDX_INTEGRITY, "%.*s: index type \"%.*s\" cannot be read: only csv can",
                            HDX_TEXT_ARG(job->dataset->id), HDX_TEXT_ARG(job->dataset->indextype));
@@ -177,8 +182,10 @@ static void opened(struct hdx_work *work) {
     fail(job, status, message);
     return;
   }
-  if (status != HDX_OK)
+  if (status != HDX_OK) {
+    job->failed = true;
     hdx_index_failed(run, status, job->error.message);
+  }
   if (!job->years_left)
     settled(job);
 }
@@ -193,7 +200,7 @@ void hdx_dataset_year_settled(struct hdx_year_job *year) {
   run->files_done++;
   job->held_bytes += year->bytes;
   run->held_bytes += year->bytes;
-  if (year->status == HDX_IO)
+  if (year->ready == HDX_IO || year->scan_status == HDX_IO) /* here, not where the index file comes from */
     run->stop = true;
   if (!job->years_left)
     settled(job);
@@ -244,6 +251,7 @@ static void settled(struct hdx_dataset_job *job) {
   } else if (denied && !job->prefix->readable && job->prefix->datasets_left) {
     job->next = run->parked;
     run->parked = job;
+    run->datasets_parked++;
     return;
   }
   hdx_dataset_unpark(job);
@@ -527,13 +535,14 @@ void hdx_dataset_sync(struct hdx_index_run *run) {
   if (run->group || !run->written)
     return;
   struct hdx_group *group = calloc(1, sizeof *group);
-  if (!group) {
+  while (!group && run->written) {
     struct hdx_dataset_job *job = run->written;
     run->written = job->next;
     job->status = hdx_error_memory(&job->error, sizeof *group);
     failed_to_write(job);
-    return;
   }
+  if (!group)
+    return;
   group->run = run;
   while (run->written && group->count < GROUP_MAX) {
     struct hdx_dataset_job *job = run->written;
@@ -548,12 +557,12 @@ void hdx_dataset_sync(struct hdx_index_run *run) {
 }
 
 static void conclude(struct hdx_dataset_job *job) {
-  bool same = unchanged(job), any = job->old || !job->years;
+  bool same = unchanged(job), any = job->old || !(job->years || job->run->stop);
   enum hdx_status status = collect(job);
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;
   if (status != HDX_OK) {
-    fail(job, status, "out of memory");
+    fail(job, status, job->error.message);
   } else if (same || !any) {
     if (same)
       stamp(job);

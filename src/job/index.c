@@ -58,14 +58,15 @@ static struct hdx_prefix *prefix_of(const struct hdx_index_run *run, struct hdx_
 }
 
 /* Whether another dataset may begin: enough requests to keep the engine busy, and memory for the rows that small
- * datasets hold back until they are complete. */
+ * datasets hold back until they are complete. Parked ones do not count: they wait for those that are still to begin. */
 static bool room(const struct hdx_index_run *run) {
   const struct hdx_config *config = &run->session->config;
   size_t pending = run->years_pending + (run->datasets_opening + 1) * OPENING_YEARS;
-  if (!run->datasets_open)
+  size_t open = run->datasets_open - run->datasets_parked;
+  if (!open)
     return true;
   return pending < 2 * (size_t)config->jobs + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4 &&
-         run->datasets_open < run->datasets_max;
+         open < run->datasets_max;
 }
 
 /* Each dataset under way may have its snapshot open, old and new. */
@@ -81,6 +82,7 @@ static void wake_parked(struct hdx_index_run *run) {
     struct hdx_dataset_job *job = *at;
     if (job->prefix->readable || !job->prefix->datasets_left) {
       *at = job->next;
+      run->datasets_parked--;
       hdx_dataset_unpark(job);
       at = &run->parked; /* the list may have changed meanwhile */
     } else {
@@ -99,11 +101,9 @@ void hdx_index_advance(struct hdx_index_run *run) {
     const struct hdx_dataset *dataset = run->datasets[run->next_dataset++];
     hdx_dataset_start(run, dataset, prefix_of(run, dataset->index));
   }
-  if (run->stop && run->next_dataset < run->dataset_count) {
-    while (run->next_dataset < run->dataset_count)
-      prefix_of(run, run->datasets[run->next_dataset++]->index)->datasets_left--;
-    wake_parked(run);
-  }
+  while (run->stop && run->next_dataset < run->dataset_count)
+    prefix_of(run, run->datasets[run->next_dataset++]->index)->datasets_left--;
+  wake_parked(run); /* those that cannot begin leave their prefix too */
   run->advancing = false;
   run->done = !run->datasets_open && run->next_dataset == run->dataset_count;
 }

@@ -78,6 +78,7 @@ struct hdx_dataset_job {
   struct hdx_prefix *prefix;
   char *path;
   struct hdx_reader *old; /* the older snapshot, or NULL */
+  bool corrupt;           /* there is one, but it cannot be read: error tells why */
   int64_t confirmed;      /* when all of its years were last confirmed */
   struct hdx_writer *writer;
   struct hdx_year_job *years; /* that were asked for */
@@ -114,7 +115,7 @@ struct hdx_index_run {
   struct hdx_dataset_job *written; /* whose snapshots wait to be synced and named */
   struct hdx_group *group;         /* that is being synced: one at a time, so that the next one gathers meanwhile */
   struct hdx_scanner *scanners;    /* to be used again */
-  size_t next_dataset, datasets_opening, datasets_open, datasets_done;
+  size_t next_dataset, datasets_opening, datasets_open, datasets_parked, datasets_done;
   size_t datasets_max; /* under way at once */
   size_t years_pending;
   uint64_t files_total, files_done, held_bytes, started_ns;

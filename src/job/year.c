@@ -322,17 +322,16 @@ static void fetch(struct hdx_year_job *year) {
 }
 
 /* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it. */
-static char *keep_path(const char *folder, struct hdx_text id, int year) {
+static enum hdx_status keep_path(const char *folder, struct hdx_text id, int year, char **result,
+                                 struct hdx_error *error) {
   struct hdx_buffer path;
   size_t size;
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
   hdx_buffer_append_format(&path, "%s/%.*s/%.*s_%04d.csv", folder, HDX_TEXT_ARG(id), HDX_TEXT_ARG(id), year);
   hdx_buffer_append_byte(&path, 0);
-  char *text = hdx_buffer_take(&path, &size);
-  if (path.status == HDX_OK)
-    return text;
-  free(text);
-  return NULL;
+  enum hdx_status status = hdx_buffer_status(&path, "the path of a kept index file", error);
+  *result = hdx_buffer_take(&path, &size);
+  return status;
 }
 
 static enum hdx_status locate(struct hdx_year_job *year, struct hdx_error *error) {
@@ -348,10 +347,10 @@ static enum hdx_status locate(struct hdx_year_job *year, struct hdx_error *error
   if (status == HDX_OK) {
     year->location = hdx_text_dup(hdx_buffer_text(&location));
     year->url = hdx_text_dup(hdx_buffer_text(&url));
-    if (run->options->keep_index)
-      year->keep_path = keep_path(run->options->keep_index, dataset->id, year->year);
-    if (!year->location || !year->url || (run->options->keep_index && !year->keep_path))
+    if (!year->location || !year->url)
       status = hdx_error_memory(error, location.size + url.size);
+    else if (run->options->keep_index)
+      status = keep_path(run->options->keep_index, dataset->id, year->year, &year->keep_path, error);
   }
   hdx_buffer_deinit(&location);
   hdx_buffer_deinit(&url);

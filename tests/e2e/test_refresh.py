@@ -1,6 +1,7 @@
 """When the network is asked, and what becomes of index files that change, fail, vanish or were never there."""
 
 import json
+import resource
 
 import pytest
 
@@ -163,7 +164,29 @@ def test_403_everywhere(three):
     three.index("--store", three.program.home / "other").expect(4, "catalog.json")
 
 
+def few_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+
+
+def test_datasets_that_wait_for_what_a_403_means_do_not_hold_up_the_others(tiny, client):
+    for i in range(40):
+        tiny.add(f"d{i}", {2018: None, 2019: None})
+        tiny.origin.always(tiny.path(f"d{i}", 2019), Behaviour(status=403))
+    client.index(preexec_fn=few_files).expect(4)
+    assert len(tiny.asked()) == 80
+
+
 # ---- failures, stale years
+
+
+def test_index_file_that_is_none_ends_nothing_else(heliodex, tiny):
+    """A disk that fails ends the run; a source that cannot be read does not."""
+    for i in range(40):
+        tiny.add(f"d{i}", {2019: 3 if i else None})
+    (tiny.folder / tiny.path("d0", 2019).lstrip("/")).mkdir(parents=True, exist_ok=True)
+    heliodex("index", f"file://{tiny.folder}/{TINY}/", preexec_fn=few_files).expect(1, "d0_2019.csv")
+    assert len(list(heliodex.store.rglob("*.hdx"))) == 39
+
 
 
 def test_failed_year_keeps_its_rows(three):
