@@ -86,7 +86,8 @@ static int run(struct hdx_session *session, char **argv) {
     hdx_catalog_close(catalog);
     return failed("dataset", &error);
   }
-  fprintf(stderr, "%zu datasets, one is %.*s\n", hdx_catalog_count(catalog), (int)dataset->title.size, dataset->title.data);
+  fprintf(stderr, "%zu datasets, one is %.*s\n", hdx_catalog_count(catalog), (int)dataset->title.size,
+          dataset->title.data);
 
   struct hdx_index_options index;
   struct hdx_index_summary summary;
@@ -118,8 +119,8 @@ static int run(struct hdx_session *session, char **argv) {
   hdx_query_close(query);
   if (status != HDX_OK)
     return failed("rows", &error);
-  fprintf(stderr, "%" PRIu64 " rows streamed, %" PRIu64 " filled, %" PRId64 " bytes, %" PRIu64 " bytes of keys\n", streamed,
-          filled, bytes, key_bytes);
+  fprintf(stderr, "%" PRIu64 " rows streamed, %" PRIu64 " filled, %" PRId64 " bytes, %" PRIu64 " bytes of keys\n",
+          streamed, filled, bytes, key_bytes);
   return streamed == filled ? 0 : 1;
 }
 
