@@ -63,9 +63,11 @@ static bool room(const struct hdx_index_run *run) {
   const struct hdx_config *config = &run->session->config;
   size_t pending = run->years_pending + (run->datasets_opening + 1) * OPENING_YEARS;
   size_t open = run->datasets_open - run->datasets_parked;
+  struct hdx_engine_totals totals;
   if (!open)
     return true;
-  return pending < 2 * (size_t)config->jobs + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4 &&
+  hdx_engine_totals(run->session->engine, &totals);
+  return pending < 2 * totals.wanted + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4 &&
          open < run->datasets_max;
 }
 

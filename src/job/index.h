@@ -53,7 +53,7 @@ struct hdx_year_job {
   char message[HDX_ERROR_TEXT_MAX];
   bool asked_again;
   char *etag, *last_modified;
-  uint64_t bytes;
+  uint64_t bytes, size; /* that came; that will come, as far as is known */
   /* scanning: blocks that wait, those that the worker has, and what it is to do with them */
   struct hdx_block *queue, **queue_last, *taken;
   bool busy, restarted, ended; /* as the loop knows it */

@@ -245,8 +245,8 @@ static enum hdx_status prepare(struct hdx_year_job *year) {
 
 static void on_begin(void *user, const struct hdx_fetch_head *head) {
   struct hdx_year_job *year = user;
-  (void)head;
   queue_clear(year);
+  year->size = head->size;
   year->bytes = 0;
   year->restarted = true;
 }
@@ -261,7 +261,9 @@ static void on_block(void *user, struct hdx_block *block) {
   year->dataset->run->summary->bytes += block->size;
   *year->queue_last = block;
   year->queue_last = &block->next;
-  schedule(year);
+  /* The last block comes with the end of the file: both are one piece of work. */
+  if (year->bytes != year->size)
+    schedule(year);
 }
 
 static void fetch(struct hdx_year_job *year);

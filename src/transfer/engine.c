@@ -265,8 +265,12 @@ void hdx_engine_totals(const struct hdx_engine *engine, struct hdx_engine_totals
                                        .bytes = engine->bytes,
                                        .retries = engine->retries,
                                        .active = engine->active.count + engine->files_active};
-  for (const struct hdx_host *host = engine->hosts; host; host = host->next)
+  for (const struct hdx_host *host = engine->hosts; host; host = host->next) {
     totals->throttled += host->throttles;
+    totals->wanted += host->limit;
+  }
+  if (totals->wanted > engine->options.jobs || !engine->hosts)
+    totals->wanted = engine->options.jobs;
 }
 
 static struct hdx_latency latency(const struct hdx_histogram *histogram) {

@@ -85,6 +85,7 @@ size_t hdx_engine_pending(const struct hdx_engine *engine);
 
 struct hdx_engine_totals {
   uint64_t requests, connections, bytes, retries, throttled, active;
+  uint64_t wanted; /* requests that it would have in flight if there were enough */
 };
 void hdx_engine_totals(const struct hdx_engine *engine, struct hdx_engine_totals *totals);
 
