@@ -349,13 +349,12 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
   } else if (year->outcome == HDX_OUTCOME_UNCHANGED) {
     summary->files_unchanged++;
   } else if (gap) {
-    summary->gaps += !kept;
+    summary->gaps += !lost;
     summary->vanished += lost;
     if (lost) {
       snprintf(message, sizeof message, "%s: gone (asked twice); its %llu rows are %s", year->url,
                (unsigned long long)year->old->rows, kept ? "kept" : "dropped");
       item.message = message;
-      hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", message);
     } else if (run->options->strict) {
       snprintf(message, sizeof message, "%s: a gap", year->url);
       item.message = message;
@@ -561,6 +560,9 @@ static void conclude(struct hdx_dataset_job *job) {
   enum hdx_status status = collect(job);
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;
+  if (job->years && count(job, HDX_OUTCOME_ABSENT) == job->state_count)
+    hdx_log_write(&job->run->session->log, HDX_LOG_WARNING, "%.*s: none of its %zu index files exists below %.*s",
+                  HDX_TEXT_ARG(job->dataset->id), job->state_count, HDX_TEXT_ARG(job->dataset->index));
   if (status != HDX_OK) {
     fail(job, status, job->error.message);
   } else if (same || !any) {

@@ -272,8 +272,9 @@ static enum hdx_status load_catalog(struct hdx_session *session, struct hdx_cata
     status = hdx_session_document(session, hdx_buffer_string(&address), hdx_buffer_string(&url), source->folder, name,
                                   revalidate, &catalog->document, &fresh, error);
   if (status == HDX_OK) {
-    status =
-        hdx_catalog_doc_parse(catalog->document.bytes, hdx_buffer_string(&url), &session->log, &catalog->doc, error);
+    /* What is odd about a catalog is told when it is new or indexed, not with every question. */
+    status = hdx_catalog_doc_parse(catalog->document.bytes, hdx_buffer_string(&url),
+                                   fresh || revalidate ? &session->log : NULL, &catalog->doc, error);
     if (status == HDX_OK)
       status = hdx_source_adopt(source, catalog->doc.endpoint, catalog->doc.own_bucket, &catalog->arena, error);
     if (status == HDX_OK && fresh)

@@ -21,6 +21,14 @@ struct hdx_query {
   /* of the run that fetched what was missing */
   enum hdx_status failure;
   char failure_message[HDX_ERROR_TEXT_MAX];
+  struct year_failure *failures; /* in the arena */
+};
+
+/* Why a year could not be read just now. */
+struct year_failure {
+  struct year_failure *next;
+  int year;
+  struct hdx_text message;
 };
 
 void hdx_query_options_init(struct hdx_query_options *options) {
@@ -96,6 +104,14 @@ static bool catalog_is_newer(const struct hdx_query *query) {
 
 static void on_item(void *user, const struct hdx_index_item *item) {
   struct hdx_query *query = user;
+  if (item->dropped)
+    hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s", item->message);
+  struct year_failure *failure = item->status != HDX_OK ? hdx_arena_alloc(&query->arena, sizeof *failure) : NULL;
+  if (failure) {
+    *failure =
+        (struct year_failure){query->failures, item->year, hdx_arena_copy(&query->arena, hdx_text_of(item->message))};
+    query->failures = failure;
+  }
   if (item->status == HDX_OK || hdx_status_graver(query->failure, item->status) != item->status)
     return;
   query->failure = item->status;
@@ -136,8 +152,9 @@ static enum hdx_status offline(struct hdx_query *query, const char *id, struct h
   for (int year = query->years.last; year >= query->years.first; year--)
     if (!known(query->reader, year))
       first = year;
-  return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the year %d is not held, and offline", query->source.url.data, id,
-                       first);
+  bool before = query->options.start != HDX_TIME_NONE && first < hdx_time_year(query->options.start);
+  return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the year %d is not held%s, and offline", query->source.url.data, id,
+                       first, before ? " (its last files may reach into the range)" : "");
 }
 
 /* Asks the catalog for the dataset, and the network for what is missing. */
@@ -172,6 +189,13 @@ static enum hdx_status complete(struct hdx_query *query, const char *bucket, con
   return status;
 }
 
+static const char *reason_of(const struct hdx_query *query, int year) {
+  for (const struct year_failure *failure = query->failures; failure; failure = failure->next)
+    if (failure->year == year && failure->message.data)
+      return failure->message.data;
+  return "the year is not held";
+}
+
 /* Years that were wanted and that nothing, or something old, is known of. */
 static enum hdx_status check_years(struct hdx_query *query, const char *id, struct hdx_error *error) {
   query->info.incomplete_years = 0;
@@ -184,9 +208,7 @@ static enum hdx_status check_years(struct hdx_query *query, const char *id, stru
                     year, state->reason);
     if (!readable && query->options.allow_partial)
       hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are missing: %s", id, year,
-                    state                               ? state->reason
-                    : query->failure_message[0] != '\0' ? query->failure_message
-                                                        : "the year is not held");
+                    state ? state->reason : reason_of(query, year));
     if (readable || query->options.allow_partial)
       continue;
     if (query->failure != HDX_OK)

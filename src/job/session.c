@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <strings.h>
 
 void hdx_config_init(struct hdx_config *config) {
   *config = (struct hdx_config){
@@ -58,6 +59,9 @@ static enum hdx_status check(const struct hdx_config *config, struct hdx_error *
   enum hdx_status status = check_url("registry URL", config->registry_url, error);
   if (status == HDX_OK)
     status = check_url("endpoint URL", config->endpoint_url, error);
+  if (status == HDX_OK && config->endpoint_url && strncasecmp(config->endpoint_url, "http", 4) != 0)
+    status =
+        hdx_error_set(error, HDX_USAGE, "endpoint URL: expected http:// or https://, found %s", config->endpoint_url);
   for (size_t i = 0; status == HDX_OK && i < config->map_count; i++) {
     status = check_url("map", config->maps[i].from, error);
     if (status == HDX_OK)

@@ -109,7 +109,7 @@ static void scan_end(struct hdx_year_job *year) {
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
   if (year->scan_status == HDX_OK && (result->bad_rows > bad_max || (result->bad_rows && !result->rows))) {
     const struct hdx_csv_bad_row *bad = &result->samples[0];
-    year->scan_status = hdx_error_set(error, HDX_INTEGRITY, "%llu of its rows are bad, the first in line %llu: %s",
+    year->scan_status = hdx_error_set(error, HDX_INTEGRITY, "too many bad rows: %llu, the first in line %llu: %s",
                                       (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
   }
   if (year->scan_status == HDX_OK)

@@ -45,8 +45,8 @@ enum hdx_status hdx_store_init(struct hdx_store *store, const char *root, struct
     hdx_buffer_append_format(&path, "%s/.cache/heliodex", home);
   } else {
     return hdx_error_set(error, HDX_USAGE,
-                         "no place for the store: neither a directory is given, nor are "
-                         "XDG_CACHE_HOME or HOME absolute paths");
+                         "no place for the store: name a directory (--store), or set "
+                         "XDG_CACHE_HOME or HOME to an absolute path");
   }
   while (path.size > 1 && path.data[path.size - 1] == '/')
     path.size--;
