@@ -19,8 +19,9 @@ def cached(name):
     return match[1] if match else ""
 
 
-# A library with sanitizers asks the same of its users.
-SANITIZE = [f"-fsanitize={cached('HDX_SANITIZE')}"] if cached("HDX_SANITIZE") else []
+# An instrumented library asks the same of its users.
+INSTRUMENT = [f"-fsanitize={cached('HDX_SANITIZE')}"] if cached("HDX_SANITIZE") else []
+INSTRUMENT += ["--coverage"] if cached("HDX_COVERAGE") == "ON" else []
 
 
 def tool(*command, **options):
@@ -84,7 +85,7 @@ def test_with_pkg_config(prefix, pkg_config, tiny, tmp_path, static):
     flags = pkg_config("--cflags", "--libs", *(["--static"] if static else []))
     if static:
         flags = [str(library_folder(prefix) / "libheliodex.a") if flag == "-lheliodex" else flag for flag in flags]
-    tool("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", *SANITIZE, EXAMPLE / "example.c", "-o", tmp_path / "example", *flags)
+    tool("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", *INSTRUMENT, EXAMPLE / "example.c", "-o", tmp_path / "example", *flags)
     env = {} if static else {"LD_LIBRARY_PATH": str(library_folder(prefix))}
     if static:
         assert "libheliodex" not in tool("ldd", tmp_path / "example")
@@ -93,7 +94,7 @@ def test_with_pkg_config(prefix, pkg_config, tiny, tmp_path, static):
 
 @pytest.mark.parametrize("static", ["OFF", "ON"])
 def test_with_cmake(prefix, tiny, tmp_path, static):
-    flags = " ".join(SANITIZE)
+    flags = " ".join(INSTRUMENT)
     tool("cmake", "-S", EXAMPLE, "-B", tmp_path / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DSTATIC={static}",
          f"-DCMAKE_C_FLAGS={flags}", f"-DCMAKE_CXX_FLAGS={flags}")
     tool("cmake", "--build", tmp_path / "build")
