@@ -4,8 +4,10 @@
 #include "cli/signals.h"
 #include "cli/values.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,8 +70,28 @@ static bool open_temp(struct cli_writer *writer, const char *path) {
   return fchmod(writer->fd, mode_for(&old, exists)) == 0;
 }
 
+/* The open descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, or -1. Followed as a link it could lead
+ * to a regular file, and replacing that would destroy what the caller appends to. */
+static int named_descriptor(const char *path) {
+  static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+  if (!path || strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+    return STDOUT_FILENO;
+  if (strcmp(path, "/dev/stderr") == 0)
+    return STDERR_FILENO;
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    size_t size = strlen(folders[i]);
+    char *end;
+    if (strncmp(path, folders[i], size) != 0 || !isdigit((unsigned char)path[size]))
+      continue;
+    long fd = strtol(path + size, &end, 10);
+    return *end || fd > INT_MAX ? -1 : (int)fd;
+  }
+  return -1;
+}
+
 enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, struct hdx_error *error) {
-  bool standard = !path || strcmp(path, "-") == 0;
+  int named = named_descriptor(path);
+  bool standard = named == STDOUT_FILENO;
   *writer = (struct cli_writer){.fd = standard ? STDOUT_FILENO : -1, .name = standard ? "standard output" : path};
   writer->data = malloc(BUFFER_BYTES);
   if (!writer->data) {
@@ -77,7 +99,9 @@ enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, str
     return open_failed(writer, writer->name, error);
   }
   writer->capacity = BUFFER_BYTES;
-  if (!standard && !open_temp(writer, path))
+  if (!standard && named >= 0)
+    writer->fd = fcntl(named, F_DUPFD_CLOEXEC, 3);
+  if (!standard && (named >= 0 ? writer->fd < 0 : !open_temp(writer, path)))
     return open_failed(writer, path, error);
   writer->terminal = isatty(writer->fd);
   return HDX_OK;

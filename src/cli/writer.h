@@ -1,8 +1,9 @@
 /* Bytes to standard output or a file, through one large buffer.
  *
  * A file is written beside its final name and renamed when it is complete, so that the name holds the old bytes or all
- * new ones. What exists and is no regular file (a terminal, /dev/null, a named pipe) is written in place. Errors stick:
- * after the first nothing is written, and cli_writer_status tells. Not for several threads. */
+ * new ones. What exists and is no regular file (a terminal, /dev/null, a named pipe, an open descriptor as /dev/stdout
+ * or /dev/fd/3) is written in place. Errors stick: after the first nothing is written, and cli_writer_status tells. Not
+ * for several threads. */
 #ifndef HDX_CLI_WRITER_H
 #define HDX_CLI_WRITER_H
 

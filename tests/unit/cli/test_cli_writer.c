@@ -110,6 +110,27 @@ static void link_stays(void **state) {
   assert_content(target, "new");
 }
 
+/* /dev/stdout may lead to a file that the caller appends to: it is written to, not replaced. */
+static void open_descriptor_is_written_in_place(void **state) {
+  (void)state;
+  struct cli_writer writer;
+  struct hdx_error error;
+  char name[64];
+  put_file(path, "old ");
+  int fd = open(path, O_WRONLY | O_APPEND);
+  static const char *const folders[] = {"/dev/fd", "/proc/self/fd"};
+  for (size_t i = 0; i < 2; i++) {
+    snprintf(name, sizeof name, "%s/%d", folders[i], fd);
+    assert_int_equal(cli_writer_open(&writer, name, &error), HDX_OK);
+    cli_writer_string(&writer, "new ");
+    assert_int_equal(cli_writer_close(&writer, true, &error), HDX_OK);
+  }
+  close(fd);
+  assert_content(path, "old new new ");
+  assert_int_equal(cli_writer_open(&writer, name, &error), HDX_IO);
+  cli_writer_close(&writer, false, &error);
+}
+
 static void places_that_cannot_be(void **state) {
   (void)state;
   struct cli_writer writer;
@@ -230,6 +251,7 @@ int main(void) {
                                      IN_FOLDER(leaves_no_trace_when_abandoned),
                                      IN_FOLDER(new_file_has_the_usual_mode),
                                      IN_FOLDER(link_stays),
+                                     IN_FOLDER(open_descriptor_is_written_in_place),
                                      IN_FOLDER(places_that_cannot_be),
                                      cmocka_unit_test(full_device),
                                      IN_FOLDER(named_pipe_stays),
