@@ -328,6 +328,19 @@ static enum hdx_status check_operands(const struct cli_args *args, struct hdx_er
                   *verb->operands ? " " : "", verb->operands);
 }
 
+/* A path where a BUCKET belongs would be looked for among the names in the registry. */
+static enum hdx_status check_bucket(const struct cli_args *args, struct hdx_error *error) {
+  const char *place = strstr(args->verb->operands, "BUCKET");
+  if (!place || place > args->verb->operands + 1 || args->operand_count == 0 || args->settings.all)
+    return HDX_OK;
+  const char *bucket = args->operands[0];
+  if (bucket[0] == '/')
+    return cli_fail(error, HDX_USAGE, "'%s' is a path: a folder is a BUCKET as file://%s", bucket, bucket);
+  if (strncmp(bucket, "./", 2) == 0 || strncmp(bucket, "../", 3) == 0)
+    return cli_fail(error, HDX_USAGE, "'%s' is a path: a folder is a BUCKET as file:// and its absolute path", bucket);
+  return HDX_OK;
+}
+
 /* What no single option can tell. */
 static enum hdx_status check_together(const struct cli_args *args, struct hdx_error *error) {
   const struct cli_settings *s = &args->settings;
@@ -407,6 +420,8 @@ enum hdx_status cli_args_parse(int argc, char **argv, struct cli_args *args, str
     status = read_environment(args, error);
   if (status == HDX_OK)
     status = check_operands(args, error);
+  if (status == HDX_OK)
+    status = check_bucket(args, error);
   return status == HDX_OK ? check_together(args, error) : status;
 }
 

@@ -155,7 +155,12 @@ void cli_completion_bash(struct cli_writer *out) {
   put_bash_verbs(out);
   cli_writer_string(out, "    *) return ;;\n"
                          "  esac\n"
-                         "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                         "  # options only once a dash is there\n"
+                         "  local word kept=\n"
+                         "  for word in $words; do\n"
+                         "    [[ $cur == -* || $word != -* ]] && kept+=\" $word\"\n"
+                         "  done\n"
+                         "  COMPREPLY=($(compgen -W \"$kept\" -- \"$cur\"))\n"
                          "}\n"
                          "complete -F _heliodex heliodex\n");
 }

@@ -54,6 +54,16 @@ static bool chosen(const struct choice *choices, size_t count, const struct hdx_
   return count == 0;
 }
 
+static enum hdx_status fail_empty(struct cli *cli, const struct hdx_catalog *catalog, struct hdx_error *error) {
+  const char *url = hdx_catalog_url(catalog), *collection = cli_settings(cli)->collection;
+  size_t patterns = cli->args.operand_count - 1;
+  if (hdx_catalog_count(catalog) == 0)
+    return cli_fail(error, HDX_EMPTY, "%s lists no dataset", url);
+  return cli_fail(error, HDX_EMPTY, "no dataset of %s matches%s%s%s%s%s", url, patterns ? " " : "",
+                  patterns ? cli_operand(cli, 1) : "", patterns > 1 ? " or the other patterns" : "",
+                  collection ? " --collection " : "", collection ? collection : "");
+}
+
 static enum hdx_status list(struct cli *cli, const struct hdx_catalog *catalog, const struct choice *choices,
                             size_t count, struct hdx_error *error) {
   const struct cli_settings *settings = cli_settings(cli);
@@ -77,7 +87,7 @@ static enum hdx_status list(struct cli *cli, const struct hdx_catalog *catalog, 
   }
   status = cli_rows_close(cli, &render, status, error);
   if (status == HDX_OK && render.rows == 0)
-    status = cli_fail(error, HDX_EMPTY, "no dataset of %s matches", hdx_catalog_url(catalog));
+    status = fail_empty(cli, catalog, error);
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include "cli/values.h"
 #include "cli/verbs.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,8 @@ static void on_item(void *user, const struct hdx_index_item *item) {
   run->stale += item->state == HDX_YEAR_STALE;
   if (item->year)
     snprintf(year, sizeof year, " %d", item->year);
-  if (!failed && item->dropped)
-    cli_message(&cli->messages, CLI_WARNING, "%.*s%s: the index file is gone, its rows were dropped",
-                CLI_TEXT_ARG(item->id), year);
-  else if (!failed)
+  /* Of failures the report tells, of dropped rows the library has told. */
+  if (!failed)
     cli_message(&cli->messages, CLI_INFO, "%.*s%s: %s%s, %s rows, %s%s%s", CLI_TEXT_ARG(item->id), year,
                 hdx_year_state_name(item->state), item->unchanged ? ", unchanged" : "",
                 cli_human_count(item->rows, rows), cli_human_bytes(item->bytes, bytes), *item->message ? ": " : "",
@@ -131,14 +130,31 @@ static enum hdx_status index_bucket(struct run *run, const char *bucket, char *c
   return status;
 }
 
+/* An id as a pattern that matches it in any letter case. */
+static char *id_pattern(const char *id) {
+  char *pattern = malloc(4 * strlen(id) + 4), *p = pattern;
+  if (!pattern)
+    return NULL;
+  for (; *id; id++) {
+    if (!isalpha((unsigned char)*id)) {
+      *p++ = *id;
+      continue;
+    }
+    *p++ = '[';
+    *p++ = (char)tolower((unsigned char)*id);
+    *p++ = (char)toupper((unsigned char)*id);
+    *p++ = ']';
+  }
+  *p = 0;
+  return pattern;
+}
+
 /* Where every bucket is asked, an id is looked for in each: written as a pattern it may be lacking in some. */
 static char **as_patterns(char *const *ids, size_t count) {
   char **patterns = calloc(count + 1, sizeof *patterns);
   for (size_t i = 0; patterns && i < count; i++) {
-    int n = cli_is_pattern(ids[i]) ? asprintf(&patterns[i], "%s", ids[i])
-                                   : asprintf(&patterns[i], "[%c]%s", ids[i][0], ids[i] + 1);
-    if (n < 0) {
-      patterns[i] = NULL;
+    patterns[i] = cli_is_pattern(ids[i]) ? strdup(ids[i]) : id_pattern(ids[i]);
+    if (!patterns[i]) {
       while (i > 0)
         free(patterns[--i]);
       free(patterns);
@@ -148,8 +164,30 @@ static char **as_patterns(char *const *ids, size_t count) {
   return patterns;
 }
 
+/* Notes which of the ids that were asked for the bucket's catalog has. What is odd about the catalog has been told. */
+static void mark_found(struct cli *cli, const char *bucket, bool *found) {
+  struct hdx_catalog *catalog = NULL;
+  struct hdx_error ignored;
+  bool quiet = cli->messages.quiet;
+  cli->messages.quiet = true;
+  for (size_t i = 0; i < cli->args.operand_count; i++) {
+    const char *id = cli_operand(cli, i);
+    const struct hdx_dataset *dataset;
+    if (found[i] || cli_is_pattern(id))
+      continue;
+    if (!catalog && hdx_catalog_load(cli->session, bucket, &catalog, &ignored) != HDX_OK) {
+      catalog = NULL;
+      break;
+    }
+    found[i] = hdx_catalog_find(catalog, id, &dataset, &ignored) != HDX_NOT_FOUND;
+  }
+  hdx_catalog_close(catalog);
+  cli->messages.quiet = quiet;
+}
+
 struct tally {
   size_t well, failed, empty;
+  size_t lacking; /* ids that no bucket has */
   enum hdx_status gravest;
 };
 
@@ -158,6 +196,9 @@ static enum hdx_status total(const struct tally *tally, size_t buckets, struct h
   if (tally->failed > 0)
     return cli_fail(error, tally->well > 0 ? HDX_PARTIAL : tally->gravest,
                     "%zu of %zu buckets could not be indexed completely", tally->failed, buckets);
+  if (tally->lacking > 0)
+    return cli_fail(error, tally->well > 0 ? HDX_PARTIAL : HDX_NOT_FOUND, "ids that no bucket has: %zu",
+                    tally->lacking);
   if (tally->well == 0)
     return cli_fail(error, HDX_EMPTY, "no dataset of the registry's %zu buckets matches", buckets);
   return HDX_OK;
@@ -178,33 +219,55 @@ static void count_bucket(struct run *run, struct tally *tally, const char *bucke
   }
 }
 
+static void count_lacking(struct cli *cli, const bool *found, struct tally *tally) {
+  for (size_t i = 0; i < cli->args.operand_count; i++) {
+    if (found[i] || cli_is_pattern(cli_operand(cli, i)))
+      continue;
+    cli_message(&cli->messages, CLI_ERROR, "%s: no bucket of the registry %shas such a dataset", cli_operand(cli, i),
+                tally->failed > 0 ? "that could be read " : "");
+    tally->lacking++;
+  }
+}
+
+static enum hdx_status index_buckets(struct run *run, const struct hdx_registry *registry, char *const *globs,
+                                     bool *found, struct hdx_error *error) {
+  struct tally tally = {.gravest = HDX_OK};
+  size_t buckets = hdx_registry_count(registry);
+  for (size_t i = 0; i < buckets; i++) {
+    struct hdx_text endpoint = hdx_registry_at(registry, i)->endpoint;
+    char *bucket = strndup(endpoint.data, endpoint.size);
+    enum hdx_status status = bucket ? index_bucket(run, bucket, globs, run->cli->args.operand_count, error)
+                                    : cli_fail(error, HDX_MEMORY, "out of memory");
+    /* The disk, the memory and the user's patience are the same for all buckets. */
+    bool ends = status == HDX_INTERRUPTED || status == HDX_IO || status == HDX_MEMORY || status == HDX_INTERNAL;
+    if (!ends) {
+      count_bucket(run, &tally, bucket, status, error);
+      mark_found(run->cli, bucket, found);
+    }
+    free(bucket);
+    if (ends)
+      return status;
+  }
+  count_lacking(run->cli, found, &tally);
+  return total(&tally, buckets, error);
+}
+
 static enum hdx_status index_all(struct run *run, struct hdx_error *error) {
   struct hdx_registry *registry;
-  struct tally tally = {.gravest = HDX_OK};
   enum hdx_status status = hdx_registry_load(run->cli->session, &registry, error);
   if (status != HDX_OK)
     return status;
-  size_t buckets = hdx_registry_count(registry), count = run->cli->args.operand_count;
+  size_t count = run->cli->args.operand_count;
   char **globs = as_patterns(run->cli->args.operands, count);
-  for (size_t i = 0; globs && i < buckets; i++) {
-    struct hdx_text endpoint = hdx_registry_at(registry, i)->endpoint;
-    char *bucket = strndup(endpoint.data, endpoint.size);
-    status = bucket ? index_bucket(run, bucket, globs, count, error) : cli_fail(error, HDX_MEMORY, "out of memory");
-    /* The disk, the memory and the user's patience are the same for all buckets. */
-    bool ends = status == HDX_INTERRUPTED || status == HDX_IO || status == HDX_MEMORY || status == HDX_INTERNAL;
-    if (!ends)
-      count_bucket(run, &tally, bucket, status, error);
-    free(bucket);
-    if (ends)
-      break;
-  }
-  if (!globs)
+  bool *found = calloc(count + 1, sizeof *found);
+  if (globs && found)
+    status = index_buckets(run, registry, globs, found, error);
+  else
     status = cli_fail(error, HDX_MEMORY, "out of memory");
-  else if (tally.well + tally.failed + tally.empty == buckets)
-    status = total(&tally, buckets, error);
   for (size_t i = 0; globs && i < count; i++)
     free(globs[i]);
   free(globs);
+  free(found);
   hdx_registry_close(registry);
   return status;
 }
@@ -241,6 +304,10 @@ static enum hdx_status run_index(struct cli *cli, struct hdx_error *error) {
   if (status != HDX_OK)
     return status;
   fill_options(&run);
+  if (run.options.start != HDX_TIME_NONE && run.options.start == run.options.stop)
+    cli_message(&cli->messages, CLI_WARNING,
+                "--start and --stop are the same instant: no year is wanted (--stop is exclusive: 2020 is "
+                "--start 2020 --stop 2021)");
   status = cli_report_open(cli, &run.report, error);
   if (status == HDX_OK) {
     cli->indexed = true;

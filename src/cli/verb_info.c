@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIELD, VALUE, COLUMN_COUNT };
 
@@ -79,14 +80,65 @@ static void put_entry(struct cli_render *render, const struct hdx_dataset *d) {
     put_field(render, fields[i].field, fields[i].value);
 }
 
+/* When the years held were last confirmed by their servers: the oldest and the newest time, HDX_TIME_NONE: never. */
+static void find_checked(const struct hdx_snapshot_info *held, int64_t *oldest, int64_t *newest) {
+  *oldest = *newest = HDX_TIME_NONE;
+  for (size_t i = 0; i < held->year_count; i++) {
+    int64_t at = held->years[i].checked_at;
+    if (at == HDX_TIME_NONE)
+      continue;
+    if (*oldest == HDX_TIME_NONE || at < *oldest)
+      *oldest = at;
+    if (*newest == HDX_TIME_NONE || at > *newest)
+      *newest = at;
+  }
+}
+
+static void put_checked(struct cli_render *render, const struct hdx_snapshot_info *held) {
+  int64_t oldest, newest;
+  char a[HDX_TIME_TEXT_MAX], b[HDX_TIME_TEXT_MAX];
+  find_checked(held, &oldest, &newest);
+  if (strcmp(time_text(oldest, 0, a), time_text(newest, 0, b)) == 0)
+    put_field(render, "held as of", cli_text(a));
+  else
+    put_field_format(render, "held as of", "%s to %s", a, b);
+}
+
+/* "2015 to 2021: 5 present, 1 gap, 1 stale". */
+static void put_years(struct cli_render *render, const struct hdx_snapshot_info *held) {
+  enum { STATES = HDX_YEAR_FAILED + 1 };
+  size_t counts[STATES] = {0}, used = 0;
+  int first = 0, last = 0;
+  char text[256] = "";
+  for (size_t i = 0; i < held->year_count; i++) {
+    const struct hdx_year *year = &held->years[i];
+    counts[year->state]++;
+    first = year->year && (!first || year->year < first) ? year->year : first;
+    last = year->year > last ? year->year : last;
+  }
+  for (int state = 0; state < STATES; state++)
+    if (counts[state] && used < sizeof text)
+      used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s%s", used ? ", " : "", counts[state],
+                               hdx_year_state_name((enum hdx_year_state)state),
+                               state == HDX_YEAR_GAP && counts[state] > 1 ? "s" : "");
+  if (first == last)
+    put_field_format(render, "held years", "%d: %s", first, text);
+  else
+    put_field_format(render, "held years", "%d to %d: %s", first, last, text);
+}
+
 static void put_year(struct cli_render *render, const struct hdx_year *year) {
-  char field[32] = "index file", checked[HDX_TIME_TEXT_MAX], rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX], bad[64] = "";
+  char field[32] = "index file", checked[HDX_TIME_TEXT_MAX], rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX];
+  char sizes[3 * CLI_HUMAN_MAX] = "", bad[64] = "";
   if (year->year)
     snprintf(field, sizeof field, "index file %d", year->year);
   if (year->bad_rows)
-    snprintf(bad, sizeof bad, ", %" PRIu64 " bad rows", year->bad_rows);
-  put_field_format(render, field, "%s, %s rows%s, %s, checked %s%s%s%s%s%s%s%s%s", hdx_year_state_name(year->state),
-                   cli_human_count(year->rows, rows), bad, cli_human_bytes(year->bytes, bytes),
+    snprintf(bad, sizeof bad, ", %" PRIu64 " bad", year->bad_rows);
+  /* What has no file has no rows or bytes to tell of. */
+  if (year->rows || year->bytes || year->state == HDX_YEAR_PRESENT)
+    snprintf(sizes, sizeof sizes, ", %s rows%s, %s", cli_human_count(year->rows, rows), bad,
+             cli_human_bytes(year->bytes, bytes));
+  put_field_format(render, field, "%s%s, checked %s%s%s%s%s%s%s%s%s", hdx_year_state_name(year->state), sizes,
                    time_text(year->checked_at, 0, checked), *year->etag ? ", ETag " : "", year->etag,
                    *year->last_modified ? ", of " : "", year->last_modified, *year->reason ? ", " : "", year->reason,
                    *year->url ? ", " : "", year->url);
@@ -95,8 +147,11 @@ static void put_year(struct cli_render *render, const struct hdx_year *year) {
 static void put_held(struct cli_render *render, const struct hdx_snapshot_info *held) {
   char first[HDX_TIME_TEXT_MAX], last[HDX_TIME_TEXT_MAX], a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
   put_field(render, "snapshot", cli_text(held->path));
-  put_field_format(render, "held rows", "%s in %s blocks", cli_human_count(held->rows, a),
-                   cli_human_count(held->blocks, b));
+  put_checked(render, held);
+  if (held->year_count > 0)
+    put_years(render, held);
+  put_field_format(render, "held rows", "%s in %s block%s", cli_human_count(held->rows, a),
+                   cli_human_count(held->blocks, b), held->blocks == 1 ? "" : "s");
   put_field_format(render, "held bytes", "%s", cli_human_bytes(held->file_bytes, a));
   if (held->rows > 0)
     put_field_format(render, "held times", "%s to %s%s", time_text(held->first, held->time_digits, first),
@@ -170,8 +225,12 @@ static void put_json_year(struct cli_writer *out, const struct hdx_year *year) {
 
 static void put_json_held(struct cli_writer *out, const struct hdx_snapshot_info *held) {
   char time[HDX_TIME_TEXT_MAX];
+  int64_t oldest, newest;
+  find_checked(held, &oldest, &newest);
   cli_writer_byte(out, '{');
   put_string(out, "path", held->path);
+  cli_writer_byte(out, ',');
+  put_string(out, "checked", time_text(oldest, 0, time));
   cli_writer_format(out,
                     ",\"rows\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"size_sum\":%" PRIu64
                     ",\"size_missing\":%" PRIu64 ",",
@@ -271,9 +330,11 @@ const struct cli_verb cli_verb_info = {
     .bit = CLI_VERB_INFO,
     .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
     .summary = "show a dataset's catalog entry and what is held of it",
-    .description = "Shows the catalog entry of one dataset, its index files with their state (present, gap, stale, "
-                   "vanished, failed), rows, bytes, ETag and dates, and what the local snapshot holds. --format json "
-                   "and ndjson give one object with the entry as published; --format keys the URLs of the index files.",
+    .description =
+        "Shows the catalog entry of one dataset, its index files with their state (present, gap, stale, "
+        "vanished, failed), rows, bytes, ETag and dates, and what the local snapshot holds: 'held as of' is when "
+        "the servers last confirmed it, the oldest year first. --format json and ndjson give one object with the entry "
+        "as published; --format keys the URLs of the index files.",
     .examples = examples,
     .run = run,
 };

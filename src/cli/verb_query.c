@@ -75,7 +75,7 @@ static void tell_source(struct cli *cli, const struct hdx_query_info *info) {
                 CLI_TEXT_ARG(info->id));
 }
 
-/* What the answer lacks. With --allow-partial the exit status tells it too. */
+/* What the answer lacks. With --allow-partial or --refresh the exit status tells it too. */
 static enum hdx_status judge(struct cli *cli, const struct hdx_query_info *info, uint64_t rows,
                              struct hdx_error *error) {
   if (info->incomplete_years > 0) {
@@ -83,6 +83,9 @@ static enum hdx_status judge(struct cli *cli, const struct hdx_query_info *info,
       return cli_fail(error, HDX_PARTIAL,
                       "%.*s: %zu wanted years are stale or could not be read; the answer may lack rows",
                       CLI_TEXT_ARG(info->id), info->incomplete_years);
+    if (cli_settings(cli)->refresh)
+      return cli_fail(error, HDX_PARTIAL, "%.*s: %zu wanted year%s could not be refreshed; these are the rows held",
+                      CLI_TEXT_ARG(info->id), info->incomplete_years, info->incomplete_years == 1 ? "" : "s");
     cli_message(&cli->messages, CLI_WARNING,
                 "%.*s: %zu wanted years are stale: the last try to refresh them failed, these are the rows held",
                 CLI_TEXT_ARG(info->id), info->incomplete_years);

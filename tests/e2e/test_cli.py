@@ -153,6 +153,13 @@ def test_output_file_is_atomic(one, tmp_path):
     one.query("plain", "-o", tmp_path / "no" / "where").expect(6)
 
 
+def test_output_to_an_open_descriptor_appends(one, tmp_path):
+    (tmp_path / "all.csv").write_text("old\n")
+    with open(tmp_path / "all.csv", "a") as appended:
+        one.query("plain", "--limit", "1", "--format", "keys", "-o", "/dev/stdout", stdout=appended).expect(0)
+    assert (tmp_path / "all.csv").read_text().startswith("old\ns3://")
+
+
 def test_limit(one):
     whole = one.query("plain", "--offline").lines
     assert one.query("plain", "--offline", "--limit", "3").lines == whole[:4]
@@ -305,7 +312,7 @@ def test_datasets(one):
 
 def test_info(one):
     done = one.program("info", one.bucket, "plain", *one.access).expect(0)
-    for text in ("The plain", f"s3://{TINY}/i/", "2018", "2019", "30"):
+    for text in ("The plain", f"s3://{TINY}/i/", "2018", "2019", "30", "held as of,", "2018 to 2019: 2 present"):
         assert text in done.out, done
 
 
@@ -422,3 +429,4 @@ def test_bash_completes_words(heliodex, tmp_path):
     assert "query" in complete("heliodex", "qu")
     assert "--part-size" in complete("heliodex", "index", "--part")
     assert "contained" in complete("heliodex", "query", "--match", "co")
+    assert "query" in complete("heliodex", "") and "--part-size" not in complete("heliodex", "")

@@ -149,6 +149,9 @@ static void usage(void **state) {
   assert_run("index", 2, "", NULL);
   assert_run("index --all s3://b/", 2, "", NULL);
   assert_run("completion tcsh", 2, "", NULL);
+  assert_run("datasets /data/b", 2, "",
+             "heliodex: '/data/b' is a path: a folder is a BUCKET as file:///data/b\nTry 'heliodex help datasets'.\n");
+  assert_run("verify ./b", 2, "", NULL);
 }
 
 static void help(void **state) {
@@ -231,6 +234,8 @@ static void query_statuses(void **state) {
   fake.incomplete_years = 2;
   assert_run("query b i", 0, NULL, NULL);
   assert_non_null(strstr(err, "2 wanted years are stale"));
+  assert_run("query b i --refresh -q", 1, NULL,
+             "heliodex: aia_0094: 2 wanted years could not be refreshed; these are the rows held\n");
   assert_run("query b i --allow-partial -o ~/rows", 1, "", NULL);
   assert_non_null(file_content("rows"));
   static const struct {
@@ -312,7 +317,7 @@ static void datasets(void **state) {
   assert_run("datasets b --collection S?O", 0,
              "id,title,start,stop\naia_0094,\"AIA, 94 \xc3\x85\",2010-05-13T00:00Z,2022-12-31T23:59Z\n", "");
   assert_run("datasets b nothing*", 0, "id,title,start,stop\n",
-             "heliodex: warning: no dataset of s3://one/catalog.json matches\n");
+             "heliodex: warning: no dataset of s3://one/catalog.json matches nothing*\n");
   assert_run("datasets b nothing* --error-on-empty", 9, NULL, NULL);
   assert_run("datasets b nothing", 3, "", NULL);
   assert_run("datasets b --limit 1 --format keys", 0, "aia_0094\n", "");
@@ -324,7 +329,9 @@ static void info(void **state) {
   (void)state;
   assert_run("info b aia_0094", 0, NULL, "");
   assert_non_null(strstr(out, "title,\"AIA, 94 \xc3\x85\"\n"));
-  assert_non_null(strstr(out, "index file 2020,\"gap, 0 rows"));
+  assert_non_null(strstr(out, "index file 2020,\"gap, checked "));
+  assert_non_null(strstr(out, "held years,\"2019 to 2020: 1 present, 1 gap\"\n"));
+  assert_non_null(strstr(out, "held as of,2020-01-01T00:00:00Z\n"));
   assert_run("info b aia_0094 --json", 0, NULL, "");
   assert_non_null(strstr(out, "\"entry\":{\"id\":\"aia_0094\",\"say\":\"a \\\" b\"}"));
   assert_non_null(strstr(out, "{\"year\":2020,\"state\":\"gap\""));
@@ -394,7 +401,11 @@ static void index_all(void **state) {
   assert_int_equal(asked->index_calls, 3);
   assert_string_equal(asked->bucket, "s3://two-b/");
   assert_run("index --all aia_0094 MMS*", 0, "", NULL);
-  assert_string_equal(asked->globs, "[a]ia_0094 MMS* ");
+  assert_string_equal(asked->globs, "[aA][iI][aA]_0094 MMS* ");
+  assert_run("index --all aia_0094 nonsense MMS*", 1, "", NULL);
+  assert_non_null(strstr(err, "heliodex: nonsense: no bucket of the registry has such a dataset\n"));
+  fake.index_status = HDX_EMPTY;
+  assert_run("index --all nonsense", 3, "", NULL);
   fake.index_status = HDX_TEMPORARY;
   assert_run("index --all", 5, "", NULL);
   assert_int_equal(asked->index_calls, 3);
