@@ -355,6 +355,7 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
       snprintf(message, sizeof message, "%s: gone (asked twice); its %llu rows are %s", year->url,
                (unsigned long long)year->old->rows, kept ? "kept" : "dropped");
       item.message = message;
+      hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", message);
     } else if (run->options->strict) {
       snprintf(message, sizeof message, "%s: a gap", year->url);
       item.message = message;

@@ -104,8 +104,6 @@ static bool catalog_is_newer(const struct hdx_query *query) {
 
 static void on_item(void *user, const struct hdx_index_item *item) {
   struct hdx_query *query = user;
-  if (item->dropped)
-    hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s", item->message);
   struct year_failure *failure = item->status != HDX_OK ? hdx_arena_alloc(&query->arena, sizeof *failure) : NULL;
   if (failure) {
     *failure =
