@@ -41,7 +41,7 @@ static void close_job(struct hdx_dataset_job *job) {
 static void finish(struct hdx_dataset_job *job) {
   struct hdx_index_run *run = job->run;
   struct hdx_index_summary *summary = run->summary;
-  summary->datasets++;
+  summary->datasets += job->concluded || job->failed;
   summary->datasets_failed += job->failed;
   run->succeeded += job->succeeded;
   summary->rows += job->rows;
@@ -408,6 +408,7 @@ static enum hdx_status collect(struct hdx_dataset_job *job) {
   size_t most = info ? info->year_count : 0;
   for (const struct hdx_year_job *year = job->years; year; year = year->next)
     most++;
+  job->concluded = !job->years && !job->run->stop;
   job->states = calloc(most + 1, sizeof *job->states);
   job->kept = calloc(most + 1, sizeof *job->kept);
   if (!job->states || !job->kept)
@@ -423,6 +424,7 @@ static enum hdx_status collect(struct hdx_dataset_job *job) {
       int digits = hdx_csv_result(year->scanner->csv)->time_digits;
       job->digits = digits > job->digits ? digits : job->digits;
     }
+    job->concluded |= year->outcome != HDX_OUTCOME_INTERRUPTED;
     report(year, state, keep);
   }
   for (size_t i = 0; info && i < info->year_count; i++)

@@ -84,6 +84,7 @@ struct hdx_dataset_job {
   struct hdx_year_job *years; /* that were asked for */
   size_t years_left;
   bool failed;
+  bool concluded; /* something came of it: not all of it was interrupted */
   /* for the worker that commits, and from it */
   struct hdx_year *states;
   size_t state_count;
