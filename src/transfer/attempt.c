@@ -39,6 +39,34 @@ static void take(struct hdx_part *part, const char *data, size_t size) {
     hdx_fetch_block(part);
 }
 
+/* Whether `size` bytes can be taken. All or nothing: libcurl hands over at most 16 KB, so one more block is always
+ * enough. A head that has to wait for one hands out what it has: if each of many kept a block that is not full, none
+ * would be left for any of them. */
+static bool make_room(struct hdx_part *part, size_t size) {
+  const struct hdx_engine *engine = part->fetch->engine;
+  const struct hdx_block_pool *pool = &engine->pool;
+  if (engine->lent > HDX_LENT_BYTES_MAX || !room(part))
+    return false;
+  if (size <= HDX_BLOCK_BYTES - part->block->size || part->reserved > 0 || pool->used + pool->reserved < pool->max)
+    return true;
+  if (part == part->fetch->parts)
+    hdx_fetch_block(part);
+  return false;
+}
+
+/* The body is longer than it may be. */
+static void refuse_excess(struct hdx_part *part) {
+  if (part->to == UINT64_MAX) {
+    part->refusal = HDX_REFUSAL_FINAL;
+    hdx_error_set(&part->refused, HDX_LIMIT, "%s: more than the limit of %llu bytes", part->fetch->name,
+                  (unsigned long long)part->fetch->request.bytes_max);
+  } else {
+    part->refusal = HDX_REFUSAL_RETRY;
+    hdx_error_set(&part->refused, HDX_INTEGRITY, "%s: the body is longer than promised: more than %llu bytes",
+                  part->fetch->name, (unsigned long long)(part->to - part->from));
+  }
+}
+
 static size_t on_body(char *data, size_t one, size_t size, void *user) {
   struct hdx_part *part = user;
   struct hdx_engine *engine = part->fetch->engine;
@@ -51,30 +79,23 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     part->attempt_bytes += size;
     return part->attempt_bytes > ERROR_BODY_BYTES_MAX ? 0 : size;
   }
-  if (part->to != UINT64_MAX && size > part->to - part->from - part->received) {
-    part->refusal = HDX_REFUSAL_RETRY;
-    hdx_error_set(&part->refused, HDX_INTEGRITY, "%s: the body is longer than promised: more than %llu bytes",
-                  part->fetch->url, (unsigned long long)(part->to - part->from));
+  uint64_t end = part->to != UINT64_MAX ? part->to : part->fetch->request.bytes_max;
+  if (size > end - part->from - part->received) {
+    refuse_excess(part);
     return 0;
   }
-  /* All or nothing: libcurl hands over at most 16 KB, so one more block is always enough. */
-  bool starved = engine->lent > HDX_LENT_BYTES_MAX || !room(part);
-  size_t first = starved ? 0 : HDX_BLOCK_BYTES - part->block->size;
-  if (!starved && first < size) {
-    size_t unused = engine->pool.max - engine->pool.used;
-    starved = part->reserved == 0 && unused <= engine->pool.reserved;
-  }
-  if (starved || !hdx_engine_rate(engine, size)) {
+  if (!make_room(part, size) || !hdx_engine_rate(engine, size)) {
     part->paused = true;
     engine->paused_count++;
     return CURL_WRITEFUNC_PAUSE;
   }
+  size_t first = HDX_BLOCK_BYTES - part->block->size;
   first = first < size ? first : size;
   take(part, data, first);
   if (first < size) {
     if (!room(part)) {
       part->refusal = HDX_REFUSAL_FINAL;
-      hdx_error_memory(&part->refused, HDX_BLOCK_BYTES);
+      hdx_error_set(&part->refused, HDX_MEMORY, "%s: out of memory", part->fetch->name);
       return 0;
     }
     take(part, data + first, size - first);
@@ -82,7 +103,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   part->attempt_bytes += size;
   part->progress_ns = hdx_engine_now();
   engine->bytes += size;
-  part->fetch->host->bytes += size;
+  part->host->bytes += size;
   return size;
 }
 
@@ -117,14 +138,14 @@ static void set_options(struct hdx_part *part) {
   const struct hdx_engine_options *options = &engine->options;
   const struct hdx_curl_api *curl = engine->curl;
   CURL *easy = part->easy;
-  bool tls = hdx_text_starts_with(hdx_text_of(part->fetch->url), HDX_TEXT("https"));
+  bool tls = hdx_text_starts_with(hdx_text_of(part->host->name), HDX_TEXT("https:"));
   curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
   curl->easy_setopt(easy, CURLOPT_URL, part->fetch->url);
   curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->fetch->host));
+  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->host));
   curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
@@ -153,9 +174,10 @@ static void set_options(struct hdx_part *part) {
 
 enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error) {
   struct hdx_engine *engine = part->fetch->engine;
+  part->host = part->fetch->host;
   part->easy = engine->idle_count ? engine->idle[--engine->idle_count] : engine->curl->easy_init();
   if (!part->easy || !add_conditions(part))
-    return hdx_error_memory(error, 0);
+    return hdx_error_set(error, HDX_MEMORY, "%s: out of memory", part->fetch->name);
   hdx_head_init(&part->head);
   part->accepted = part->paused = false;
   part->attempt_bytes = 0;
@@ -167,19 +189,19 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   set_options(part);
   CURLMcode code = engine->curl->multi_add_handle(engine->multi, part->easy);
   if (code != CURLM_OK)
-    return hdx_error_set(error, HDX_INTERNAL, "%s: libcurl: %s", part->fetch->url, engine->curl->multi_strerror(code));
+    return hdx_error_set(error, HDX_INTERNAL, "%s: libcurl: %s", part->fetch->name, engine->curl->multi_strerror(code));
   part->state = HDX_PART_ACTIVE;
-  part->fetch->host->active++;
+  part->host->active++;
   hdx_part_list_push(&engine->active, part);
   part->fetch->attempts++;
-  part->fetch->host->requests++;
+  part->host->requests++;
   engine->requests++;
   return HDX_OK;
 }
 
 static void count_times(struct hdx_part *part) {
   const struct hdx_curl_api *curl = part->fetch->engine->curl;
-  struct hdx_host *host = part->fetch->host;
+  struct hdx_host *host = part->host;
   curl_off_t sent = 0, first = 0, total = 0;
   part->wait_us = 0;
   if (part->head.status == 0)
@@ -200,7 +222,7 @@ void hdx_attempt_end(struct hdx_part *part) {
   if (part->state == HDX_PART_ACTIVE) {
     count_times(part);
     engine->curl->multi_remove_handle(engine->multi, part->easy);
-    part->fetch->host->active--;
+    part->host->active--;
     hdx_part_list_remove(part);
     part->state = HDX_PART_QUEUED;
   }
@@ -223,6 +245,12 @@ void hdx_attempt_resume(struct hdx_part *part) {
   part->paused = false;
   part->fetch->engine->paused_count--;
   part->progress_ns = hdx_engine_now();
-  /* libcurl hands over what it kept at once, which may pause the transfer again. */
-  part->fetch->engine->curl->easy_pause(part->easy, CURLPAUSE_CONT);
+  /* libcurl hands over what it kept at once, which may pause the transfer again. What it could not hand over is lost
+   * while the transfer goes on: nothing that follows may be taken. */
+  CURLcode code = part->fetch->engine->curl->easy_pause(part->easy, CURLPAUSE_CONT);
+  if (code != CURLE_OK && part->refusal == HDX_REFUSAL_NONE) {
+    part->refusal = HDX_REFUSAL_RETRY;
+    hdx_error_set(&part->refused, HDX_TEMPORARY, "%s: %s", part->fetch->name,
+                  part->fetch->engine->curl->easy_strerror(code));
+  }
 }

@@ -74,7 +74,7 @@ static void fail_dead(struct hdx_host *host) {
   struct hdx_part *part;
   while ((part = host->begun.first) || (part = host->fresh.first)) {
     char text[HDX_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s: not asked, as its host fails: %s", part->fetch->url, host->dead_reason);
+    snprintf(text, sizeof text, "%s: not asked, as its host fails: %s", part->fetch->name, host->dead_reason);
     hdx_fetch_complete(part->fetch, host->dead_status, false, 0, text);
   }
 }
@@ -99,14 +99,16 @@ static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t
 
 static void sweep(uv_timer_t *timer);
 
-/* Lets paused transfers go on: no more than there are blocks for, as each that pauses again costs a copy. */
+/* Lets paused transfers go on: no more than there are blocks and bytes for, as each that pauses again costs a copy. */
 static void resume_paused(struct hdx_engine *engine) {
   const struct hdx_block_pool *pool = &engine->pool;
   size_t room = pool->max - pool->used - pool->reserved;
-  if ((engine->options.rate_bytes && engine->rate_tokens <= 0) || engine->lent > HDX_LENT_BYTES_MAX / 2)
+  if (engine->lent > HDX_LENT_BYTES_MAX / 2)
     return;
   for (struct hdx_part *part = engine->active.first, *next; part && engine->paused_count; part = next) {
     next = part->next;
+    if (engine->options.rate_bytes && engine->rate_tokens <= 0)
+      return;
     if (!part->paused || (!room && !part->reserved))
       continue;
     room -= !part->reserved;
@@ -156,7 +158,6 @@ static void sweep(uv_timer_t *timer) {
       hdx_part_list_push(&part->fetch->host->begun, part);
     }
   }
-  /* A connection that is being made has a limit of its own. */
   uint64_t stall_ns = engine->options.stall_ms_max * 1000000;
   for (struct hdx_part *part = engine->active.first, *next; part; part = next) {
     next = part->next;

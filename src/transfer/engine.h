@@ -53,6 +53,7 @@ struct hdx_part {
 
   /* of the attempt under way */
   CURL *easy;
+  struct hdx_host *host; /* that is asked: a redirect may have sent the fetch to another one meanwhile */
   struct curl_slist *headers;
   struct hdx_head head;
   bool accepted; /* the head was looked at */
@@ -70,6 +71,7 @@ struct hdx_fetch {
   struct hdx_fetch *next, *prev;
   struct hdx_fetch_request request; /* url and etag are its own copies */
   char *url;                        /* where it is now, after redirects */
+  const char *name;                 /* what messages call it; request.url, or its own copy after a redirect */
   struct hdx_host *host;
   struct hdx_part *parts; /* those that are not finished, by offset */
   uint64_t size, planned; /* of the object; up to where parts were made */

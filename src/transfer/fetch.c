@@ -102,6 +102,8 @@ static bool plan(struct hdx_fetch *fetch) {
 }
 
 static void free_fetch(struct hdx_fetch *fetch) {
+  if (fetch->name != fetch->request.url)
+    free((char *)fetch->name);
   free((char *)fetch->request.url);
   free((char *)fetch->request.etag);
   free((char *)fetch->request.last_modified);
@@ -138,14 +140,20 @@ static void fail(struct hdx_fetch *fetch, enum hdx_status status, long http_stat
   hdx_fetch_complete(fetch, status, false, http_status, message);
 }
 
+static void fail_memory(struct hdx_fetch *fetch) {
+  char text[HDX_ERROR_TEXT_MAX];
+  snprintf(text, sizeof text, "%s: out of memory", fetch->name);
+  fail(fetch, HDX_MEMORY, 0, text);
+}
+
 static void refuse(struct hdx_part *part, enum hdx_refusal refusal, enum hdx_status status, const char *what) {
   part->refusal = refusal;
-  hdx_error_set(&part->refused, status, "%s: %s", part->fetch->url, what);
+  hdx_error_set(&part->refused, status, "%s: %s", part->fetch->name, what);
 }
 
 static void refuse_size(struct hdx_part *part) {
   part->refusal = HDX_REFUSAL_FINAL;
-  hdx_error_set(&part->refused, HDX_LIMIT, "%s: %llu bytes, more than the limit of %llu", part->fetch->url,
+  hdx_error_set(&part->refused, HDX_LIMIT, "%s: %llu bytes, more than the limit of %llu", part->fetch->name,
                 (unsigned long long)part->fetch->size, (unsigned long long)part->fetch->request.bytes_max);
 }
 
@@ -216,7 +224,7 @@ static void restart(struct hdx_fetch *fetch, bool whole) {
   if (part)
     enqueue(part);
   else
-    hdx_fetch_complete(fetch, HDX_MEMORY, false, 0, "out of memory");
+    fail_memory(fetch);
 }
 
 /* A host that was never reached takes all its requests with it: waiting for each of thousands would not help. */
@@ -230,15 +238,15 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
                   uint64_t after_ms, const char *message) {
   struct hdx_fetch *fetch = part->fetch;
   struct hdx_engine *engine = fetch->engine;
-  struct hdx_host *host = fetch->host;
+  struct hdx_host *host = part->host;
   uint64_t now = hdx_engine_now();
   long http_status = part->head.status;
-  if (part->attempt_bytes >= PROGRESS_BYTES) {
+  bool anew = fetch->whole || part->to == UINT64_MAX; /* what came cannot be gone on with */
+  if (!anew && part->attempt_bytes >= PROGRESS_BYTES) {
     part->attempts = 0;
     part->first_attempt_ns = now;
   }
-  if (fetch->whole || part->to == UINT64_MAX) {
-    /* What came cannot be gone on with: the next answer begins anew. */
+  if (anew) {
     part->received = 0;
     part->to = UINT64_MAX;
     fetch->begun = false;
@@ -266,13 +274,23 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
   hdx_part_list_push(&engine->waiting, part);
 }
 
+/* Without the query of the place, which may hold a signature. */
+static char *redirected_name(const struct hdx_fetch *fetch, const char *to) {
+  int size = (int)strcspn(to, "?#");
+  size_t room = strlen(fetch->request.url) + (size_t)size + sizeof " (redirected to )";
+  char *name = malloc(room);
+  if (name)
+    snprintf(name, room, "%s (redirected to %.*s)", fetch->request.url, size, to);
+  return name;
+}
+
 static void redirect(struct hdx_part *part, const char *to) {
   struct hdx_fetch *fetch = part->fetch;
   char text[HDX_ERROR_TEXT_MAX];
   struct hdx_url from_url, to_url;
   struct hdx_error error;
   if (!to) {
-    snprintf(text, sizeof text, "%s: status %ld without a place to go", fetch->url, part->head.status);
+    snprintf(text, sizeof text, "%s: status %ld without a place to go", fetch->name, part->head.status);
     fail(fetch, HDX_INTEGRITY, part->head.status, text);
     return;
   }
@@ -281,21 +299,25 @@ static void redirect(struct hdx_part *part, const char *to) {
       hdx_url_parse(hdx_text_of(fetch->url), &from_url, &error) == HDX_OK &&
       (to_url.scheme == HDX_SCHEME_HTTPS || (to_url.scheme == HDX_SCHEME_HTTP && from_url.scheme == HDX_SCHEME_HTTP));
   if (!allowed || fetch->redirects >= HDX_REDIRECTS_MAX) {
-    snprintf(text, sizeof text, "%s: %s", fetch->url,
+    snprintf(text, sizeof text, "%s: %s", fetch->name,
              allowed ? "more than five redirects"
                      : "a redirect that is not allowed (from https to http, or no web address)");
     fail(fetch, allowed ? HDX_INTEGRITY : HDX_DENIED, part->head.status, text);
     return;
   }
-  char *url = strdup(to);
-  struct hdx_host *host = url ? hdx_engine_host(fetch->engine, &to_url) : NULL;
+  char *url = strdup(to), *name = redirected_name(fetch, to);
+  struct hdx_host *host = url && name ? hdx_engine_host(fetch->engine, &to_url) : NULL;
   if (!host) {
     free(url);
-    fail(fetch, HDX_MEMORY, 0, "out of memory");
+    free(name);
+    fail_memory(fetch);
     return;
   }
   free(fetch->url);
+  if (fetch->name != fetch->request.url)
+    free((char *)fetch->name);
   fetch->url = url;
+  fetch->name = name;
   fetch->host = host;
   fetch->redirects++;
   enqueue(part);
@@ -351,7 +373,7 @@ static void finish_part(struct hdx_part *part) {
       lead(next);
   }
   if (!plan(fetch))
-    fail(fetch, HDX_MEMORY, 0, "out of memory");
+    fail_memory(fetch);
   else if (!fetch->parts)
     hdx_fetch_complete(fetch, HDX_OK, false, fetch->whole ? 200 : 206, "");
 }
@@ -361,7 +383,7 @@ static void answered(struct hdx_part *part, const char *location) {
   struct hdx_engine *engine = fetch->engine;
   long status = part->head.status;
   char text[HDX_ERROR_TEXT_MAX];
-  snprintf(text, sizeof text, "%s: status %ld", fetch->url, status);
+  snprintf(text, sizeof text, "%s: status %ld", fetch->name, status);
   if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->begun) {
     hdx_fetch_complete(fetch, HDX_OK, true, status, "");
   } else if (status == 200 || status == 206) {
@@ -370,7 +392,7 @@ static void answered(struct hdx_part *part, const char *location) {
     } else if (part->attempt_bytes > 0) {
       enqueue(part); /* a server may send less than was asked for */
     } else {
-      snprintf(text, sizeof text, "%s: an empty answer", fetch->url);
+      snprintf(text, sizeof text, "%s: an empty answer", fetch->name);
       retry(part, HDX_INTEGRITY, engine->options.retries, false, 0, text);
     }
   } else if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
@@ -378,7 +400,7 @@ static void answered(struct hdx_part *part, const char *location) {
   } else if (status == 416 && !fetch->begun && !fetch->whole && part->from == 0) {
     restart(fetch, true); /* an empty object has no ranges */
   } else if (status == 412 || status == 416) {
-    snprintf(text, sizeof text, "%s: the object changed while it was fetched (status %ld)", fetch->url, status);
+    snprintf(text, sizeof text, "%s: the object changed while it was fetched (status %ld)", fetch->name, status);
     if (fetch->restarts < RESTARTS_MAX)
       restart(fetch, false);
     else
@@ -386,7 +408,7 @@ static void answered(struct hdx_part *part, const char *location) {
   } else if (hdx_retry_status(status)) {
     uint64_t after_ms = retry_after_ms(part);
     if (status == 429 || status == 503)
-      hdx_host_throttled(fetch->host, hdx_engine_now(),
+      hdx_host_throttled(part->host, hdx_engine_now(),
                          after_ms > HDX_RETRY_AFTER_MS_MAX ? HDX_RETRY_AFTER_MS_MAX : after_ms);
     retry(part, HDX_TEMPORARY, engine->options.retries, false, after_ms, text);
   } else {
@@ -414,11 +436,11 @@ static void broken(struct hdx_part *part, CURLcode code) {
   char text[HDX_ERROR_TEXT_MAX];
   unsigned retries = engine->options.retries;
   bool unreachable = false;
-  snprintf(text, sizeof text, "%s: %s", part->fetch->url, why);
+  snprintf(text, sizeof text, "%s: %s", part->fetch->name, why);
   switch (code) {
   case CURLE_COULDNT_RESOLVE_HOST:
   case CURLE_COULDNT_RESOLVE_PROXY:
-    snprintf(text, sizeof text, "%s: %s (is the name right, and is there a network?)", part->fetch->url, why);
+    snprintf(text, sizeof text, "%s: %s (is the name right, and is there a network?)", part->fetch->name, why);
     retries = retries < RESOLVE_RETRIES_MAX ? retries : RESOLVE_RETRIES_MAX;
     unreachable = true;
     break;
@@ -430,8 +452,8 @@ static void broken(struct hdx_part *part, CURLcode code) {
   case CURLE_SSL_CERTPROBLEM:
   case CURLE_SSL_ISSUER_ERROR:
     snprintf(text, sizeof text, "%s: %s (another authority's certificate is given with --ca-file or CURL_CA_BUNDLE)",
-             part->fetch->url, why);
-    give_up_host(part->fetch->host, HDX_DENIED, text);
+             part->fetch->name, why);
+    give_up_host(part->host, HDX_DENIED, text);
     fail(part->fetch, HDX_DENIED, 0, text);
     return;
   case CURLE_URL_MALFORMAT:
@@ -450,17 +472,17 @@ static void broken(struct hdx_part *part, CURLcode code) {
 void hdx_fetch_stalled(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
   char text[HDX_ERROR_TEXT_MAX];
-  snprintf(text, sizeof text, "%s: no byte came for %.1f s", part->fetch->url,
+  snprintf(text, sizeof text, "%s: no byte came for %.1f s", part->fetch->name,
            (double)engine->options.stall_ms_max / 1000);
   hdx_log_write(engine->options.log, HDX_LOG_WARNING, "%s: asking again on another connection", text);
   hdx_attempt_end(part);
-  retry(part, HDX_TEMPORARY, engine->options.retries, !part->fetch->host->answered, 0, text);
+  retry(part, HDX_TEMPORARY, engine->options.retries, !part->host->answered, 0, text);
 }
 
 void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   struct hdx_fetch *fetch = part->fetch;
   struct hdx_engine *engine = fetch->engine;
-  struct hdx_host *host = fetch->host;
+  struct hdx_host *host = part->host;
   char *location = NULL, *copy = NULL;
   if (code == CURLE_OK && !part->accepted)
     hdx_fetch_accept(part);
@@ -486,7 +508,7 @@ static enum hdx_status start(struct hdx_fetch *fetch, struct hdx_error *error) {
   if (url.scheme == HDX_SCHEME_FILE)
     return hdx_file_queue(fetch, error);
   if (url.scheme == HDX_SCHEME_S3)
-    return hdx_error_set(error, HDX_USAGE, "%s: not an address that can be fetched from", fetch->url);
+    return hdx_error_set(error, HDX_USAGE, "%s: not an address that can be fetched from", fetch->name);
   fetch->host = hdx_engine_host(fetch->engine, &url);
   struct hdx_part *part = fetch->host ? add_part(fetch, 0, fetch->engine->options.part_bytes) : NULL;
   if (!part)
@@ -509,6 +531,7 @@ enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_requ
   fetch->request = *request;
   fetch->request.url = strdup(request->url);
   fetch->url = strdup(request->url);
+  fetch->name = fetch->request.url;
   bool copied = copy_condition(request->etag, &fetch->request.etag);
   copied &= copy_condition(request->last_modified, &fetch->request.last_modified);
   enum hdx_status status = HDX_OK;

@@ -71,7 +71,7 @@ static void fail(struct hdx_file *file, const char *verb, int code) {
   enum hdx_status status = code == ENOENT || code == ENOTDIR ? HDX_NOT_FOUND
                            : code == EACCES || code == EPERM ? HDX_DENIED
                                                              : HDX_IO;
-  snprintf(text, sizeof text, "%s: %s: %s", file->fetch->url, verb, strerror(code));
+  snprintf(text, sizeof text, "%s: %s: %s", file->fetch->name, verb, strerror(code));
   hdx_fetch_complete(file->fetch, status, false, 0, text);
 }
 
@@ -86,7 +86,11 @@ static bool open_file(struct hdx_file *file) {
     return false;
   }
   fetch->engine->files_active++;
-  if (fstat(file->fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (fstat(file->fd, &info) != 0) {
+    fail(file, "stat", errno);
+    return false;
+  }
+  if (!S_ISREG(info.st_mode)) {
     fail(file, "not a regular file", S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
     return false;
   }
@@ -100,7 +104,7 @@ static bool open_file(struct hdx_file *file) {
   }
   if (file->size > fetch->request.bytes_max) {
     char text[HDX_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s: %llu bytes, more than the limit of %llu", fetch->url,
+    snprintf(text, sizeof text, "%s: %llu bytes, more than the limit of %llu", fetch->name,
              (unsigned long long)file->size, (unsigned long long)fetch->request.bytes_max);
     hdx_fetch_complete(fetch, HDX_LIMIT, false, 0, text);
     return false;
@@ -133,7 +137,7 @@ static bool read_block(struct hdx_file *file) {
     fail(file, "read", errno);
   } else if (file->offset != file->size) {
     char text[HDX_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s: the file changed while it was read", fetch->url);
+    snprintf(text, sizeof text, "%s: the file changed while it was read", fetch->name);
     hdx_fetch_complete(fetch, HDX_INTEGRITY, false, 0, text);
   } else {
     hdx_fetch_complete(fetch, HDX_OK, false, 0, "");

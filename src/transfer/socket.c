@@ -6,8 +6,8 @@
  * are let go. */
 #include "transfer/engine.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -120,17 +120,16 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *i
 }
 
 static bool link_local(const struct sockaddr *address) {
-  if (address->sa_family == AF_INET) {
-    const unsigned char *bytes = (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    return bytes[0] == 169 && bytes[1] == 254;
-  }
-  if (address->sa_family == AF_INET6) {
-    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(six))
-      return six->s6_addr[12] == 169 && six->s6_addr[13] == 254;
-    return IN6_IS_ADDR_LINKLOCAL(six);
-  }
-  return false;
+  char name[INET6_ADDRSTRLEN + 2] = "[";
+  if (address->sa_family == AF_INET)
+    return inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, name, INET6_ADDRSTRLEN) &&
+           hdx_url_link_local(hdx_text_of(name));
+  if (address->sa_family != AF_INET6 ||
+      !inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, name + 1,
+                 INET6_ADDRSTRLEN))
+    return false;
+  name[strlen(name)] = ']'; /* the last byte stays 0 */
+  return hdx_url_link_local(hdx_text_of(name));
 }
 
 /* The names in a catalog are anybody's: whatever they resolve to, the machine's own metadata service is not asked. */
@@ -138,7 +137,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
   struct hdx_part *part = user;
   if (purpose == CURLSOCKTYPE_IPCXN && link_local(&address->addr)) {
     hdx_error_set(&part->refused, HDX_DENIED, "%s: the host has a link-local address, which is never asked",
-                  part->fetch->url);
+                  part->fetch->name);
     part->refusal = HDX_REFUSAL_FINAL;
     return CURL_SOCKET_BAD;
   }
@@ -154,7 +153,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
   }
   socket->tells = true;
   engine->connections++;
-  part->fetch->host->connections++;
+  part->host->connections++;
   return fd;
 }
 
@@ -214,6 +213,9 @@ enum hdx_status hdx_sockets_open(struct hdx_engine *engine, struct hdx_error *er
 void hdx_sockets_close(struct hdx_engine *engine) {
   if (engine->multi)
     engine->curl->multi_cleanup(engine->multi);
+  /* The loop turns once more: nothing in it may call libcurl. */
+  engine->curl_due = false;
+  uv_timer_stop(&engine->curl_timer);
   for (size_t fd = 0; fd < engine->socket_count; fd++)
     forget(engine, (curl_socket_t)fd);
   while (engine->sockets_open > 0)

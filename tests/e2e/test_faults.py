@@ -4,6 +4,7 @@ Every test compares what is held afterwards with the reference, so that no fault
 """
 
 import json
+import os
 import re
 import socket
 import time
@@ -238,6 +239,13 @@ def test_cut_where_ranges_are_ignored(one):
     one.check()
 
 
+def test_cut_for_ever_where_ranges_are_ignored(large):
+    """What cannot be gone on with is no progress, however much came."""
+    large.tiny.origin.always(ONE, Behaviour(cut=100_000, ignore_range=True))
+    large.index(*FAST).expect(5, "one_2019.csv", "4 attempts")
+    assert len(statuses(large)) < 12
+
+
 LIES = {
     "wrong place": {"Content-Range": "bytes 7-65542/346754"},
     "wrong total": {"Content-Range": "bytes 0-65535/999"},
@@ -301,7 +309,91 @@ def test_page_in_place_of_an_index_file(one, page):
     assert len(statuses(one)) == 1
 
 
+# ---- servers that say little of their objects
+
+VALIDATORS = {
+    "weak tag": {"ETag": 'W/"x"'},
+    "weak tag alone": {"ETag": 'W/"x"', "Last-Modified": None},
+    "date alone": {"ETag": None},
+    "neither": {"ETag": None, "Last-Modified": None},
+}
+
+
+@pytest.mark.parametrize("what", VALIDATORS)
+def test_any_validators(large, what):
+    """Ranges, a cut and a second run; what cannot be asked conditionally is fetched again."""
+    headers = VALIDATORS[what]
+    large.tiny.origin.script(ONE, Behaviour(headers=headers), Behaviour(headers=headers, cut=500))
+    large.tiny.origin.always(ONE, Behaviour(headers=headers))
+    large.index().expect(0)
+    large.check()
+    large.tiny.origin.clear()
+    large.index().expect(0)
+    assert set(statuses(large)) == {304} if headers.get("Last-Modified", "") is not None else {200, 206} >= set(statuses(large))
+    large.check()
+
+
+def test_date_alone_notices_a_change(large):
+    new = changed(large.tiny)
+    large.tiny.origin.always(ONE, Behaviour(headers={"ETag": None}))
+    large.index().expect(0)
+    os.utime(large.tiny.folder / ONE.lstrip("/"), (0, 0))
+    large.index().expect(0)
+    large.tiny.write(ONE, new)
+    large.index().expect(0)
+    large.check()
+
+
+# ---- proxies
+
+
+def test_proxy(tiny, client):
+    """Proxies are taken from the usual variables."""
+    tiny.add("one", {2019: 40})
+    remote = "http://data.example.invalid"
+    for path in (tiny.catalog_path, ONE):
+        tiny.origin.put(remote + path, tiny.read(path))  # a proxy is asked for whole addresses
+    client.program("index", client.bucket, "--endpoint-url", remote, env={"http_proxy": tiny.origin.url}).expect(0)
+    assert {request.target for request in tiny.origin.requests()} == {remote + tiny.catalog_path, remote + ONE}
+
+
+def test_proxy_that_is_down(heliodex):
+    env = {"http_proxy": "http://127.0.0.1:1"}
+    heliodex("index", "http://data.example.invalid/b/", "--retries", "0", env=env).expect(5, "127.0.0.1", "proxy")
+
+
+def test_proxy_that_wants_a_password(tiny, heliodex):
+    tiny.origin.always("http://data.example.invalid/b/catalog.json", Behaviour(status=407))
+    heliodex("index", "http://data.example.invalid/b/", env={"http_proxy": tiny.origin.url}).expect(4, "proxy")
+    assert len(tiny.origin.requests()) == 1
+
+
 # ---- too much
+
+
+def test_limit_of_the_rate(large):
+    begun = time.monotonic()
+    large.index("--limit-rate", "200K").expect(0)
+    assert time.monotonic() - begun >= 0.6  # 365 KiB, of which a second's worth may come at once
+    large.check()
+
+
+def test_endless_catalog(tiny, client):
+    tiny.add("one", {2019: 3})
+    tiny.origin.always(tiny.catalog_path, Behaviour(body=b" " * (30 << 20), chunked=True, ignore_range=True))
+    client.index("--max-catalog", "1M").expect(8, "catalog.json", "1048576")
+    assert tiny.origin.of(tiny.catalog_path)[0].sent < 20 << 20
+
+
+def test_more_files_at_once_than_memory_has_blocks(tiny, client):
+    """None waits for a block that another keeps without using it."""
+    years = range(1880, 2020)
+    tiny.add("one", {year: 3200 for year in years})
+    assert len(tiny.read(ONE)) > 256 << 10
+    for year in years:
+        tiny.origin.always(tiny.path("one", year), Behaviour(delay=0.03, drip=(16000, 0.02)))
+    client.index("--memory", "16M").expect(0, f"{len(years) * 3200:,} held")
+    assert tiny.origin.requests_max > 48
 
 
 def test_throttle(tiny, client):
@@ -343,6 +435,17 @@ def test_redirect_is_followed(one):
     one.index().expect(0)
     assert len(one.tiny.origin.of("/elsewhere")) == 1
     one.check()
+
+
+def test_redirect_of_a_later_part(large):
+    """The query of the place, which may be a signature, is not shown."""
+    with Origin(large.tiny.folder) as other:
+        place = other.url + ONE
+        large.tiny.origin.script(ONE, None, Behaviour(status=307, headers={"Location": place + "?sign=hunter2"}))
+        other.script(ONE, Behaviour(status=503))
+        done = large.index("-vv").expect(0, f"redirected to {place})")
+        assert other.of(ONE) and "hunter2" not in done.err
+    large.check()
 
 
 @pytest.mark.parametrize("count, code", [(5, 0), (6, None)])
