@@ -7,7 +7,7 @@
         origin.of("/b/x.csv")                    # the requests of that object, in the order of their arrival
 
 Objects come from put() and otherwise from the folder. A well-behaved answer knows HEAD, Range (one range), If-Range,
-If-Match, If-None-Match and If-Modified-Since; the ETag is the MD5 of the content. What is missing is 404 with S3's XML.
+If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since; the ETag is the MD5 of the content. What is missing is 404 with S3's XML.
 
 A script is a list of behaviours for one path; each request of that path takes the next one, None stands for a good
 answer, and after the last all answers are good again. always() sets a behaviour that never runs out. throttle() is a
@@ -362,24 +362,28 @@ class Origin:
             content[behaviour.flip] ^= 1
             content = bytes(content)
         asked = {} if behaviour.ignore_conditions else request.headers
-        status = self._condition(asked, headers["ETag"], changed)
+        status = self._condition(asked, behaviour.headers.get("ETag", headers["ETag"]), changed)
         if status:
             return status, headers, b"" if status == 304 else error_body(status)
         return self._range(request, behaviour, headers, content)
 
     @staticmethod
     def _condition(asked, etag, changed):
-        """The status that the conditional headers of a request lead to; 0: go on."""
+        """The status that the conditional headers of a request lead to; 0: go on. `etag`: as it is shown."""
         def names(header):
             return etag in [tag.strip() for tag in asked[header].split(",")] or asked[header].strip() == "*"
 
+        def time_in(header):
+            return email.utils.parsedate_to_datetime(asked[header]).timestamp()
+
         if "if-match" in asked and not names("if-match"):
+            return 412
+        if "if-match" not in asked and "if-unmodified-since" in asked and int(changed) > time_in("if-unmodified-since"):
             return 412
         if "if-none-match" in asked:
             return 304 if names("if-none-match") else 0
         if "if-modified-since" in asked:
-            since = email.utils.parsedate_to_datetime(asked["if-modified-since"]).timestamp()
-            return 304 if int(changed) <= since else 0
+            return 304 if int(changed) <= time_in("if-modified-since") else 0
         return 0
 
     @staticmethod

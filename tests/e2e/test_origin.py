@@ -75,6 +75,8 @@ def test_conditions(origin):
     changed = ask(origin)[1]["Last-Modified"]
     assert ask(origin, headers={"If-Modified-Since": changed})[0] == 304
     assert ask(origin, headers={"If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"})[0] == 200
+    assert ask(origin, headers={"If-Unmodified-Since": changed})[0] == 200
+    assert ask(origin, headers={"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"})[0] == 412
 
 
 def test_script_is_consumed_then_good_again(origin):

@@ -235,6 +235,18 @@ def test_report_and_failed_out(three, tmp_path):
     assert (tmp_path / "failed").read_text() == "full\n"
 
 
+def test_index_of_every_bucket(three, tmp_path):
+    """Buckets that cannot be read are named, the others are indexed."""
+    three.tiny.write("/second-bucket/catalog.json", three.tiny.read(three.tiny.catalog_path))
+    names = [TINY, "second-bucket", "third-bucket"]
+    three.tiny.origin.put("/registry.json", json.dumps({"registry": [
+        {"endpoint": f"s3://{name}/", "name": name, "region": "us-east-1"} for name in names]}).encode())
+    done = three.program("index", "--all", "--registry", f"{three.tiny.origin.url}/registry.json", *three.access, "--retries", "0")
+    done.expect(1, "third-bucket")
+    for name in names[:2]:
+        assert len(three.program("query", f"s3://{name}/", "full", *three.access, "--offline", "--format", "csv").lines) == 61
+
+
 # ---- changes
 
 
