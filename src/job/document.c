@@ -49,6 +49,7 @@ static enum hdx_status run(struct hdx_session *session, struct download *downloa
                                       .block = on_block,
                                       .done = on_done,
                                       .user = download};
+  hdx_engine_forgive(session->engine);
   enum hdx_status status = hdx_fetch(session->engine, &request, error);
   if (status != HDX_OK)
     return status;
@@ -99,6 +100,8 @@ enum hdx_status hdx_session_document(struct hdx_session *session, const char *ad
     return found;
   enum hdx_status status = hdx_session_online(session, error);
   if (status != HDX_OK) {
+    if (found == HDX_OK)
+      hdx_document_deinit(&held);
     if (session->config.offline)
       hdx_error_set(error, HDX_NOT_FOUND, "%s: not held in %s, and offline", address, session->store.root);
     return status;
@@ -128,13 +131,12 @@ static enum hdx_status open_registry(struct hdx_session *session, bool stored_on
                                      struct hdx_error *error) {
   const char *url = session->config.registry_url;
   struct hdx_text folder = HDX_TEXT("registry");
-  struct hdx_buffer name, address;
+  struct hdx_buffer name;
   bool fresh = false;
   struct hdx_registry *registry = calloc(1, sizeof *registry);
   if (!registry)
     return hdx_error_memory(error, sizeof *registry);
   hdx_buffer_init(&name, 3 * HDX_URL_BYTES_MAX);
-  hdx_buffer_init(&address, HDX_URL_BYTES_MAX);
   hdx_url_encode(&name, hdx_text_of(url), false);
   hdx_buffer_append_text(&name, HDX_TEXT(".json"));
   enum hdx_status status = hdx_buffer_status(&name, url, error);
@@ -155,7 +157,6 @@ static enum hdx_status open_registry(struct hdx_session *session, bool stored_on
       hdx_document_deinit(&registry->document);
   }
   hdx_buffer_deinit(&name);
-  hdx_buffer_deinit(&address);
   if (status == HDX_OK)
     *result = registry;
   else

@@ -124,7 +124,7 @@ static void show_progress(struct hdx_index_run *run) {
                                         .rows = summary->rows_fetched,
                                         .bytes = summary->bytes,
                                         .requests_active = totals.active,
-                                        .requests_done = totals.requests - totals.active,
+                                        .requests_done = totals.finished,
                                         .retries = totals.retries,
                                         .gaps = summary->gaps,
                                         .failures = run->failed,
@@ -227,6 +227,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
     status = lock(run, &held, error);
   if (status == HDX_OK) {
     hdx_store_sweep(&run->session->store, run->catalog->source.folder);
+    hdx_engine_forgive(run->session->engine);
     run_all(run);
     hdx_store_unlock(&held);
     status = outcome(run, error);

@@ -14,6 +14,7 @@ struct hdx_query {
   struct hdx_reader *reader;
   struct hdx_cursor *cursor;
   struct hdx_years years;              /* wanted */
+  int64_t confirmed;                   /* when all years of the snapshot were */
   int64_t catalog_start, catalog_stop; /* as known last */
   bool multiyear;
   uint64_t handed_out;
@@ -196,11 +197,9 @@ static const char *reason_of(const struct hdx_query *query, int year) {
 
 /* Years that were wanted and that nothing, or something old, is known of. */
 static enum hdx_status check_years(struct hdx_query *query, const char *id, struct hdx_error *error) {
-  query->info.incomplete_years = 0;
   for (int year = query->years.first; year <= query->years.last; year++) {
     const struct hdx_year *state = query->reader ? hdx_reader_year(query->reader, year) : NULL;
     bool readable = known(query->reader, year);
-    query->info.incomplete_years += !readable || state->state == HDX_YEAR_STALE;
     if (readable && state->state == HDX_YEAR_STALE)
       hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are those of an earlier version: %s", id,
                     year, state->reason);
@@ -216,6 +215,20 @@ static enum hdx_status check_years(struct hdx_query *query, const char *id, stru
   return HDX_OK;
 }
 
+/* What the info says of the years that are wanted now. */
+static void fill_years(struct hdx_query *query) {
+  query->info.checked_at = HDX_TIME_MAX;
+  query->info.incomplete_years = 0;
+  for (int year = query->years.first; year <= query->years.last; year++) {
+    const struct hdx_year *state = hdx_reader_year(query->reader, year);
+    int64_t at = state && state->checked_at > query->confirmed ? state->checked_at : query->confirmed;
+    query->info.checked_at = at < query->info.checked_at ? at : query->info.checked_at;
+    query->info.incomplete_years += !known(query->reader, year) || state->state == HDX_YEAR_STALE;
+  }
+  if (query->info.checked_at == HDX_TIME_MAX)
+    query->info.checked_at = query->confirmed;
+}
+
 static void fill_info(struct hdx_query *query) {
   const struct hdx_snapshot_info *info = hdx_reader_info(query->reader);
   query->info.id = hdx_reader_subject(query->reader)->id;
@@ -224,15 +237,8 @@ static void fill_info(struct hdx_query *query) {
   query->info.stop_made_up = info->stop_made_up;
   query->info.extra_count = info->extra_count;
   query->info.extra_names = info->extra_names;
-  query->info.checked_at = HDX_TIME_MAX;
-  int64_t confirmed = hdx_dataset_confirmed(query->path);
-  for (int year = query->years.first; year <= query->years.last; year++) {
-    const struct hdx_year *state = hdx_reader_year(query->reader, year);
-    int64_t at = state && state->checked_at > confirmed ? state->checked_at : confirmed;
-    query->info.checked_at = at < query->info.checked_at ? at : query->info.checked_at;
-  }
-  if (query->info.checked_at == HDX_TIME_MAX)
-    query->info.checked_at = confirmed;
+  query->confirmed = hdx_dataset_confirmed(query->path);
+  fill_years(query);
 }
 
 static struct hdx_range range_of(const struct hdx_query *query) {
@@ -323,6 +329,7 @@ enum hdx_status hdx_query_range(struct hdx_query *query, int64_t start, int64_t 
     return hdx_error_set(error, HDX_NOT_FOUND, "%.*s: the range needs years that are not held",
                          HDX_TEXT_ARG(query->info.id));
   }
+  fill_years(query);
   rewind_query(query);
   return HDX_OK;
 }

@@ -1,6 +1,7 @@
 /* One HTTP request: its options, its callbacks, its end. What follows from it is decided in fetch.c. */
 #include "transfer/engine.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum {
@@ -165,8 +166,7 @@ static void set_options(struct hdx_part *part) {
   }
   if (!part->fetch->whole) {
     char range[64];
-    snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)(part->from + part->received),
-             (unsigned long long)(part->to - 1));
+    snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, part->from + part->received, part->to - 1);
     curl->easy_setopt(easy, CURLOPT_RANGE, range);
   }
   hdx_sockets_adopt(part);

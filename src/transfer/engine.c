@@ -7,6 +7,7 @@
 
 enum {
   SWEEP_MS = 20,
+  FORGIVE_MS = 60000,  /* a host that was given up may be tried again after that */
   RATE_BURST_MS = 250, /* how much of the rate limit may be saved up */
 };
 
@@ -173,6 +174,12 @@ void hdx_engine_kick(struct hdx_engine *engine) {
   uv_idle_start(&engine->turn, on_turn);
 }
 
+void hdx_engine_forgive(struct hdx_engine *engine) {
+  uint64_t now = hdx_engine_now();
+  for (struct hdx_host *host = engine->hosts; host; host = host->next)
+    host->dead = host->dead && now - host->dead_ns < FORGIVE_MS * UINT64_C(1000000);
+}
+
 void hdx_engine_cancel(struct hdx_engine *engine) {
   engine->cancelled = true;
   hdx_engine_kick(engine);
@@ -265,7 +272,8 @@ void hdx_engine_totals(const struct hdx_engine *engine, struct hdx_engine_totals
                                        .connections = engine->connections,
                                        .bytes = engine->bytes,
                                        .retries = engine->retries,
-                                       .active = engine->active.count + engine->files_active};
+                                       .active = engine->active.count + engine->files_active,
+                                       .finished = engine->requests - engine->active.count};
   for (const struct hdx_host *host = engine->hosts; host; host = host->next) {
     totals->throttled += host->throttles;
     totals->wanted += host->limit;

@@ -230,6 +230,7 @@ static void restart(struct hdx_fetch *fetch, bool whole) {
 /* A host that was never reached takes all its requests with it: waiting for each of thousands would not help. */
 static void give_up_host(struct hdx_host *host, enum hdx_status status, const char *message) {
   host->dead = true;
+  host->dead_ns = hdx_engine_now();
   host->dead_status = status;
   snprintf(host->dead_reason, sizeof host->dead_reason, "%.*s", (int)sizeof host->dead_reason - 1, message);
 }

@@ -77,6 +77,10 @@ enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_requ
 /* Puts a block back into the pool. */
 void hdx_engine_release(struct hdx_engine *engine, struct hdx_block *block);
 
+/* Lets hosts that were given up a while ago be asked again. To be called before something new begins: a network that
+ * was away may be back. */
+void hdx_engine_forgive(struct hdx_engine *engine);
+
 /* Ends all that is under way with INTERRUPTED, from the loop's next turn on; later requests end so too. */
 void hdx_engine_cancel(struct hdx_engine *engine);
 
@@ -84,8 +88,9 @@ void hdx_engine_cancel(struct hdx_engine *engine);
 size_t hdx_engine_pending(const struct hdx_engine *engine);
 
 struct hdx_engine_totals {
-  uint64_t requests, connections, bytes, retries, throttled, active;
-  uint64_t wanted; /* requests that it would have in flight if there were enough */
+  uint64_t requests, connections, bytes, retries, throttled;
+  uint64_t active, finished; /* requests, files that are read included; requests alone */
+  uint64_t wanted;           /* requests that it would have in flight if there were enough */
 };
 void hdx_engine_totals(const struct hdx_engine *engine, struct hdx_engine_totals *totals);
 

@@ -34,7 +34,8 @@ struct hdx_host {
   uint64_t wait_until_ns;              /* no request before */
   uint64_t halved_ns;                  /* when the limit was last halved */
   bool answered;                       /* it has sent a response at least once */
-  bool dead;                           /* never reachable: its requests fail at once */
+  bool dead;                           /* not reachable: its requests fail at once, until it is forgiven */
+  uint64_t dead_ns;                    /* since when */
   enum hdx_status dead_status;
   char dead_reason[256];
   uint64_t requests, connections, bytes, retries, throttles;
