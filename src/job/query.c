@@ -223,7 +223,7 @@ static void fill_years(struct hdx_query *query) {
     const struct hdx_year *state = hdx_reader_year(query->reader, year);
     int64_t at = state && state->checked_at > query->confirmed ? state->checked_at : query->confirmed;
     query->info.checked_at = at < query->info.checked_at ? at : query->info.checked_at;
-    query->info.incomplete_years += !known(query->reader, year) || state->state == HDX_YEAR_STALE;
+    query->info.incomplete_years += !state || state->state == HDX_YEAR_FAILED || state->state == HDX_YEAR_STALE;
   }
   if (query->info.checked_at == HDX_TIME_MAX)
     query->info.checked_at = query->confirmed;
