@@ -48,7 +48,8 @@ enum hdx_status hdx_error_context(struct hdx_error *error, enum hdx_status statu
     int n = vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
     if (n >= 0 && (size_t)n + 8 < sizeof error->message)
-      snprintf(error->message + n, sizeof error->message - (size_t)n, ": %.*s", (int)(sizeof inner - 8 - (size_t)n), inner);
+      snprintf(error->message + n, sizeof error->message - (size_t)n, ": %.*s", (int)(sizeof inner - 8 - (size_t)n),
+               inner);
   }
   return status;
 }

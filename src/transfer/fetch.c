@@ -1,5 +1,6 @@
 /* One object: its parts, their order, and what follows from the outcome of an attempt. */
 #include "transfer/engine.h"
+#include "transfer/proxy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -379,12 +380,27 @@ static void finish_part(struct hdx_part *part) {
     hdx_fetch_complete(fetch, HDX_OK, false, fetch->whole ? 200 : 206, "");
 }
 
+/* What a refusal most often means. */
+static const char *meaning(long status) {
+  switch (status) {
+  case 401:
+  case 403:
+    return ", not allowed: not public, or no such object (S3 says so where listing is not allowed)";
+  case 404:
+    return ", no such object";
+  case 407:
+    return ", the proxy asks for a user and password";
+  default:
+    return "";
+  }
+}
+
 static void answered(struct hdx_part *part, const char *location) {
   struct hdx_fetch *fetch = part->fetch;
   struct hdx_engine *engine = fetch->engine;
   long status = part->head.status;
-  char text[HDX_ERROR_TEXT_MAX];
-  snprintf(text, sizeof text, "%s: status %ld", fetch->name, status);
+  char text[HDX_ERROR_TEXT_MAX], proxy[HDX_PROXY_NOTE_MAX];
+  snprintf(text, sizeof text, "%s: status %ld%s", fetch->name, status, meaning(status));
   if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->begun) {
     hdx_fetch_complete(fetch, HDX_OK, true, status, "");
   } else if (status == 200 || status == 206) {
@@ -413,6 +429,10 @@ static void answered(struct hdx_part *part, const char *location) {
                          after_ms > HDX_RETRY_AFTER_MS_MAX ? HDX_RETRY_AFTER_MS_MAX : after_ms);
     retry(part, HDX_TEMPORARY, engine->options.retries, false, after_ms, text);
   } else {
+    if (status == 407) {
+      size_t size = strlen(text);
+      snprintf(text + size, sizeof text - size, "%s", hdx_proxy_note(fetch->url, proxy, sizeof proxy));
+    }
     fail(fetch, status_of(status), status, text);
   }
 }
@@ -434,14 +454,15 @@ static void refused(struct hdx_part *part) {
 static void broken(struct hdx_part *part, CURLcode code) {
   struct hdx_engine *engine = part->fetch->engine;
   const char *why = part->curl_error[0] ? part->curl_error : engine->curl->easy_strerror(code);
-  char text[HDX_ERROR_TEXT_MAX];
+  char text[HDX_ERROR_TEXT_MAX], proxy[HDX_PROXY_NOTE_MAX];
   unsigned retries = engine->options.retries;
   bool unreachable = false;
-  snprintf(text, sizeof text, "%s: %s", part->fetch->name, why);
+  snprintf(text, sizeof text, "%s: %s%s", part->fetch->name, why,
+           hdx_proxy_note(part->fetch->url, proxy, sizeof proxy));
   switch (code) {
   case CURLE_COULDNT_RESOLVE_HOST:
   case CURLE_COULDNT_RESOLVE_PROXY:
-    snprintf(text, sizeof text, "%s: %s (is the name right, and is there a network?)", part->fetch->name, why);
+    snprintf(text, sizeof text, "%s: %s%s (is the name right, and is there a network?)", part->fetch->name, why, proxy);
     retries = retries < RESOLVE_RETRIES_MAX ? retries : RESOLVE_RETRIES_MAX;
     unreachable = true;
     break;
