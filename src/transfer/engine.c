@@ -62,13 +62,19 @@ static bool reserve(struct hdx_part *part) {
   return true;
 }
 
-/* The next part of a host that may begin: of objects that have begun first, so that they are finished soon. */
+/* The next part of a host that may begin. First those that their objects wait for; then new objects; and only where
+ * there is none, parts that run ahead: what they bring lies in memory until its turn comes. */
 static struct hdx_part *next_part(struct hdx_engine *engine, struct hdx_host *host) {
+  for (struct hdx_part *part = host->begun.first; part; part = part->next)
+    if (part == part->fetch->parts)
+      return part;
+  bool room = engine->pool.used + engine->pool.reserved < engine->pool.max - engine->pool.max / 4;
+  if (host->fresh.first)
+    return room ? host->fresh.first : NULL;
   for (struct hdx_part *part = host->begun.first; part; part = part->next)
     if (reserve(part))
       return part;
-  bool room = engine->pool.used + engine->pool.reserved < engine->pool.max - engine->pool.max / 4;
-  return room ? host->fresh.first : NULL;
+  return NULL;
 }
 
 static void fail_dead(struct hdx_host *host) {
