@@ -34,7 +34,9 @@ static void next_round(struct hdx_host *host, uint64_t now_ns) {
 }
 
 static void grow(struct hdx_host *host, double rate, bool distant) {
-  host->limit = host->limit * 2 < host->limit_max ? host->limit * 2 : host->limit_max;
+  host->limit_before = host->limit;
+  unsigned limit = host->limit * (distant ? 4 : 2);
+  host->limit = limit < host->limit_max ? limit : host->limit_max;
   host->rate_before = rate;
   host->settling = !distant;
   host->trying = true;
@@ -54,7 +56,7 @@ static void judge(struct hdx_host *host, double rate, uint64_t wait_us) {
   bool distant = wait_us > 10 * WAIT_US_MIN && wait_us < host->fastest_us + host->fastest_us / 2;
   bool paid = host->trying && rate > host->rate_before * 1.125;
   if (host->trying && !distant && !paid) {
-    host->limit = host->limit > 1 ? host->limit / 2 : 1;
+    host->limit = host->limit_before;
     host->settling = true;
   } else if (distant || paid || host->rate_before <= 0 || host->idle_rounds >= PROBE_ROUNDS) {
     if (host->limit < host->limit_max)

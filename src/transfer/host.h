@@ -2,11 +2,11 @@
  * pause, and what it has done so far. Pure but for memory.
  *
  * How many at once: more requests in flight only help while they hide latency; beyond that each costs more. So a host
- * begins with a few and is given twice as many, round by round (a round: as many answers as requests are allowed),
- * while answers still come about as fast as the fastest did (nothing queues: Brakmo and Peterson's TCP Vegas), or while
- * the last doubling raised the throughput by an eighth. The round in which the number changes is not measured. A 429 or
- * 503 halves the number; each later round without one adds one (Chiu and Jain's additive increase, multiplicative
- * decrease). */
+ * begins with a few and is given more, round by round (a round: as many answers as requests are allowed): four times as
+ * many while answers take a while and come about as fast as the fastest did (nothing queues: Brakmo and Peterson's TCP
+ * Vegas); otherwise twice as many, as long as that raises the throughput by an eighth. A step that does not pay is
+ * taken back, and tried again much later; the round in which the number changes is not measured. A 429 or 503 halves
+ * the number; each later round without one adds one (Chiu and Jain's additive increase, multiplicative decrease). */
 #ifndef HDX_TRANSFER_HOST_H
 #define HDX_TRANSFER_HOST_H
 
@@ -22,14 +22,15 @@ struct hdx_host {
   struct hdx_part_list begun; /* queued parts of objects that have begun */
   struct hdx_part_list fresh; /* queued first parts */
   unsigned active, limit, limit_max;
+  unsigned limit_before; /* the last step */
   bool throttled_once;
   bool settling;                       /* the number has just changed: this round is not measured */
   uint64_t round_ns, round_requests;   /* the round under way: its beginning, its answers, */
   uint64_t round_bytes, round_wait_us; /* their bytes, the sum of what they took to begin */
   uint64_t fastest_us;                 /* mean of the fastest round; 0: none yet */
-  double rate_before;                  /* throughput before the last doubling; 0: unknown */
+  double rate_before;                  /* throughput before the last step; 0: unknown */
   unsigned idle_rounds;                /* rounds since growing ended */
-  bool trying;                         /* the last doubling has still to pay */
+  bool trying;                         /* the last step has still to pay */
   double mean_bytes;                   /* of a request lately */
   uint64_t wait_until_ns;              /* no request before */
   uint64_t halved_ns;                  /* when the limit was last halved */
