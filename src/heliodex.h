@@ -336,7 +336,7 @@ struct hdx_index_summary {
 
 /* Fetches and parses the index files of the bucket's datasets that match one of `globs` (shell patterns over ids; a
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. `summary`
- * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (INTEGRITY-like order: IO, DENIED,
+ * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the order IO, DENIED,
  * INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist. EMPTY: globs that
  * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on. */
 HDX_API
