@@ -261,7 +261,7 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
   bool late = now - part->first_attempt_ns + wait_ms * 1000000 > engine->options.retry_ms_max * 1000000;
   if (part->attempts >= attempts_max || late || after_ms > HDX_RETRY_AFTER_MS_MAX) {
     char text[HDX_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s (%u attempts)", message, part->attempts + 1);
+    snprintf(text, sizeof text, "%s (%u attempt%s)", message, part->attempts + 1, part->attempts ? "s" : "");
     if (unreachable && !host->answered)
       give_up_host(host, status, text);
     hdx_fetch_complete(fetch, status, false, http_status, text);
