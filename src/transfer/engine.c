@@ -201,10 +201,6 @@ uv_loop_t *hdx_engine_loop(struct hdx_engine *engine) {
   return &engine->loop;
 }
 
-size_t hdx_engine_pending(const struct hdx_engine *engine) {
-  return engine->fetch_count;
-}
-
 /* Connections may take half of the file descriptors: the rest is for snapshots and for what the program has open. */
 static void bound_jobs(struct hdx_engine_options *options) {
   struct rlimit limit;

@@ -84,9 +84,6 @@ void hdx_engine_forgive(struct hdx_engine *engine);
 /* Ends all that is under way with INTERRUPTED, from the loop's next turn on; later requests end so too. */
 void hdx_engine_cancel(struct hdx_engine *engine);
 
-/* Requests queued or in flight. */
-size_t hdx_engine_pending(const struct hdx_engine *engine);
-
 struct hdx_engine_totals {
   uint64_t requests, connections, bytes, retries, throttled;
   uint64_t active, finished; /* requests, files that are read included; requests alone */

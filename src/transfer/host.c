@@ -59,6 +59,7 @@ static void judge(struct hdx_host *host, double rate, uint64_t wait_us) {
     host->limit = host->limit_before;
     host->settling = true;
   } else if (distant || paid || host->rate_before <= 0 || host->idle_rounds >= PROBE_ROUNDS) {
+    host->trying = false; /* the last step has paid */
     if (host->limit < host->limit_max)
       grow(host, rate, distant);
     return;

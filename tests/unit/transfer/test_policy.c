@@ -58,6 +58,16 @@ static void a_distant_host_gets_all_that_is_allowed(void **state) {
   hdx_host_free(host);
 }
 
+static void a_step_that_paid_is_not_taken_back_when_the_host_slows_down(void **state) {
+  (void)state;
+  struct hdx_host *host = hdx_host_new(HDX_TEXT("http://far"), 256);
+  uint64_t now = second;
+  rounds(host, &now, 12, 30);
+  rounds(host, &now, 4, 70);
+  assert_int_equal(host->limit, 256);
+  hdx_host_free(host);
+}
+
 static void a_near_host_gets_no_more_than_pays(void **state) {
   (void)state;
   struct hdx_host *host = hdx_host_new(HDX_TEXT("http://near"), 1024);
@@ -130,6 +140,7 @@ int main(void) {
       cmocka_unit_test(waits_grow_to_the_cap_and_honour_the_server),
       cmocka_unit_test(only_passing_answers_are_tried_again),
       cmocka_unit_test(a_distant_host_gets_all_that_is_allowed),
+      cmocka_unit_test(a_step_that_paid_is_not_taken_back_when_the_host_slows_down),
       cmocka_unit_test(a_near_host_gets_no_more_than_pays),
       cmocka_unit_test(a_throttling_host_is_halved_once_a_burst_and_creeps_up),
       cmocka_unit_test(quantiles_are_right_within_seven_percent),
