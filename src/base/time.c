@@ -23,7 +23,7 @@ int64_t hdx_time_day(int year, unsigned month, unsigned day) {
   return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static int date_of_day(int64_t days, unsigned *month, unsigned *day) {
+int hdx_time_date(int64_t days, unsigned *month, unsigned *day) {
   days += 719468;
   int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   int64_t of_era = days - era * 146097;
@@ -249,7 +249,7 @@ static char *put(char *out, unsigned width, uint64_t value) {
 size_t hdx_time_format(int64_t time_ns, int digits, char *out) {
   int64_t of_day;
   unsigned month, day;
-  int year = date_of_day(split_day(time_ns, &of_day), &month, &day);
+  int year = hdx_time_date(split_day(time_ns, &of_day), &month, &day);
   uint64_t seconds = (uint64_t)(of_day / HDX_SECOND_NS), nanos = (uint64_t)(of_day % HDX_SECOND_NS);
   char *p = put(out, 4, (uint64_t)year);
   *p++ = '-';
@@ -277,7 +277,7 @@ size_t hdx_time_format(int64_t time_ns, int digits, char *out) {
 int hdx_time_year(int64_t time_ns) {
   int64_t of_day;
   unsigned month, day;
-  return date_of_day(split_day(time_ns, &of_day), &month, &day);
+  return hdx_time_date(split_day(time_ns, &of_day), &month, &day);
 }
 
 int64_t hdx_time_of_year(int year) {

@@ -33,6 +33,9 @@ enum hdx_time_note hdx_time_read(struct hdx_text text, bool lenient, int64_t *ti
  * the month is 1). */
 int64_t hdx_time_day(int year, unsigned month, unsigned day);
 
+/* The way back: the year, month and day of month of a day since 1970. */
+int hdx_time_date(int64_t days, unsigned *month, unsigned *day);
+
 /* How many days a month has, month from 1 to 12. */
 unsigned hdx_time_month_days(int year, unsigned month);
 

@@ -1,16 +1,63 @@
+/* Integers to a stream. (The way back: ints_read.c.)
+ *
+ * A plan says how a body would be written and about how many bytes that takes; the cheapest plan is written. Costs are
+ * estimates by counts (order-0 entropy), as trying zstd on everything would take longer than all the rest. */
 #include "codec/ints.h"
 
 #include "base/error.h"
 #include "codec/bytes.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdlib.h>
 
-enum { WIDTHS_VARY = 255 };
+enum {
+  WIDTHS_VARY = 255,
+  NAMES_MAX = 256,
+  SAMPLES = 63,
+  FRAME_BYTES = 14 /* what a zstd frame and its tables take at the least */
+};
 
-/* ---- division by multiplication ---- */
+struct plan {
+  enum hdx_ints_body body;
+  const int64_t *residuals;
+  size_t count;
+  double bytes; /* about */
+  int64_t least, most, base;
+  uint64_t unit;
+  uint8_t form;
+  uint8_t widths[HDX_INTS_GROUPS_MAX];
+  int64_t names[NAMES_MAX];
+  size_t name_count, exceptions;
+};
 
-/* x is a multiple of g = odd * 2^shift exactly if x * odd^-1 (modulo 2^64), turned right by shift, is at most
- * (2^64 - 1) / g, and then that is the quotient. Source: Hacker's Delight, 10-17. */
+void hdx_ints_encoder_init(struct hdx_ints_encoder *encoder, struct hdx_zstd *zstd) {
+  *encoder = (struct hdx_ints_encoder){.zstd = zstd};
+}
+
+void hdx_ints_encoder_deinit(struct hdx_ints_encoder *encoder) {
+  free(encoder->numbers);
+  free(encoder->symbols);
+  *encoder = (struct hdx_ints_encoder){.zstd = encoder->zstd};
+}
+
+static enum hdx_status grow(struct hdx_ints_encoder *encoder, size_t count, struct hdx_error *error) {
+  if (count <= encoder->capacity)
+    return HDX_OK;
+  int64_t *numbers = realloc(encoder->numbers, 3 * count * sizeof *numbers);
+  encoder->numbers = numbers ? numbers : encoder->numbers;
+  uint8_t *symbols = realloc(encoder->symbols, 2 * count);
+  encoder->symbols = symbols ? symbols : encoder->symbols;
+  if (!numbers || !symbols)
+    return hdx_error_memory(error, 3 * count * sizeof *numbers);
+  encoder->capacity = count;
+  return HDX_OK;
+}
+
+/* ---- the unit ---- */
+
+/* x, a multiple of g = odd * 2^shift, divided by g exactly: turned right by shift, times the inverse of odd modulo
+ * 2^64. Source: Hacker's Delight, 10-17. */
 struct divisor {
   uint64_t inverse, quotient_max;
   unsigned shift;
@@ -24,9 +71,14 @@ static struct divisor divisor_of(uint64_t g) {
   return (struct divisor){inverse, UINT64_MAX / g, shift};
 }
 
+/* Of any x: more than quotient_max if x is no multiple. */
 static inline uint64_t quotient(uint64_t x, struct divisor d) {
   uint64_t y = x * d.inverse;
   return (y >> d.shift) | (y << (-d.shift & 63));
+}
+
+static inline int64_t signed_quotient(int64_t x, struct divisor d) {
+  return (int64_t)((uint64_t)(x >> d.shift) * d.inverse);
 }
 
 static uint64_t gcd_of(uint64_t a, uint64_t b) {
@@ -38,8 +90,8 @@ static uint64_t gcd_of(uint64_t a, uint64_t b) {
   return a;
 }
 
-/* Of all residuals less min. */
-static uint64_t column_gcd(const int64_t *residuals, size_t count, int64_t min) {
+/* Of all residuals less the least. */
+static uint64_t unit_of(const int64_t *residuals, size_t count, int64_t least) {
   enum { STEP = 64 };
   uint64_t g = 0;
   struct divisor d = {0};
@@ -48,11 +100,11 @@ static uint64_t column_gcd(const int64_t *residuals, size_t count, int64_t min) 
     bool bad = g == 0;
     if (g != 0)
       for (size_t i = from; i < to; i++)
-        bad |= quotient((uint64_t)residuals[i] - (uint64_t)min, d) > d.quotient_max;
+        bad |= quotient((uint64_t)residuals[i] - (uint64_t)least, d) > d.quotient_max;
     if (!bad)
       continue;
     for (size_t i = from; i < to && g != 1; i++)
-      g = gcd_of((uint64_t)residuals[i] - (uint64_t)min, g);
+      g = gcd_of((uint64_t)residuals[i] - (uint64_t)least, g);
     if (g == 1)
       return 1;
     if (g != 0)
@@ -61,7 +113,7 @@ static uint64_t column_gcd(const int64_t *residuals, size_t count, int64_t min) 
   return g ? g : 1;
 }
 
-/* ---- writing ---- */
+/* ---- planning ---- */
 
 static unsigned bit_width(uint64_t x) {
   return x ? 64 - (unsigned)__builtin_clzll(x) : 0;
@@ -75,10 +127,12 @@ static size_t group_count(size_t count) {
   return (count + HDX_INTS_GROUP - 1) / HDX_INTS_GROUP;
 }
 
-void hdx_ints_plan(const int64_t *values, size_t count, struct hdx_ints_plan *plan) {
-  assert(count > 0 && count <= HDX_INTS_MAX);
-  int64_t group_max[HDX_INTS_GROUPS_MAX], min = values[0], max = values[0];
-  size_t groups = group_count(count);
+/* The extremes, of each group for PACKED. */
+static void plan_packed(struct plan *plan) {
+  int64_t group_max[HDX_INTS_GROUPS_MAX];
+  const int64_t *values = plan->residuals;
+  size_t count = plan->count, groups = group_count(count);
+  plan->least = plan->most = values[0];
   for (size_t g = 0; g < groups; g++) {
     size_t from = g * HDX_INTS_GROUP, to = count - from < HDX_INTS_GROUP ? count : from + HDX_INTS_GROUP;
     int64_t least = values[from], most = values[from];
@@ -87,55 +141,196 @@ void hdx_ints_plan(const int64_t *values, size_t count, struct hdx_ints_plan *pl
       most = values[i] > most ? values[i] : most;
     }
     group_max[g] = most;
-    min = least < min ? least : min;
-    max = most > max ? most : max;
+    plan->least = least < plan->least ? least : plan->least;
+    plan->most = most > plan->most ? most : plan->most;
   }
-  plan->residuals = values;
-  plan->count = count;
-  plan->min = min;
-  plan->bytes = 1 + HDX_VARINT_BYTES_MAX;
-  if (min == max) {
-    plan->tag = HDX_INTS_CONSTANT;
+  plan->base = plan->least;
+  plan->bytes = 4;
+  plan->body = HDX_INTS_CONSTANT;
+  if (plan->least == plan->most)
     return;
-  }
-  plan->tag = HDX_INTS_PACKED;
-  plan->gcd = column_gcd(values, count, min);
-  plan->bytes += HDX_VARINT_BYTES_MAX + 1 + groups;
+  plan->body = HDX_INTS_PACKED;
+  plan->unit = unit_of(values, count, plan->least);
+  bool same = true;
   for (size_t g = 0; g < groups; g++) {
     size_t from = g * HDX_INTS_GROUP, size = count - from < HDX_INTS_GROUP ? count - from : HDX_INTS_GROUP;
-    plan->widths[g] = (uint8_t)bit_width(((uint64_t)group_max[g] - (uint64_t)min) / plan->gcd);
-    plan->bytes += group_bytes(size, plan->widths[g]);
+    plan->widths[g] = (uint8_t)bit_width(((uint64_t)group_max[g] - (uint64_t)plan->least) / plan->unit);
+    plan->bytes += (double)group_bytes(size, plan->widths[g]);
+    same &= plan->widths[g] == plan->widths[0];
   }
+  plan->bytes += same ? 4 : 4 + (double)groups;
 }
 
-void hdx_ints_plan_delta(const int64_t *values, size_t count, int64_t *scratch, struct hdx_ints_plan *plan) {
-  for (size_t i = 1; i < count; i++)
-    scratch[i - 1] = (int64_t)((uint64_t)values[i] - (uint64_t)values[i - 1]);
-  if (count < 2) {
-    hdx_ints_plan(values, count, plan);
-    return;
-  }
-  hdx_ints_plan(scratch, count - 1, plan);
-  /* Equal deltas need no body, but they are not a constant column, unless they are 0. */
-  if (plan->tag == HDX_INTS_CONSTANT && plan->min == 0) {
-    plan->min = values[0];
-    return;
-  }
-  if (plan->tag == HDX_INTS_CONSTANT) {
-    plan->gcd = 1;
-    memset(plan->widths, 0, group_count(count - 1));
-  }
-  plan->tag = HDX_INTS_DELTA;
-  plan->first = values[0];
-  plan->bytes += 2 * HDX_VARINT_BYTES_MAX;
+static int by_value(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
 }
+
+/* The median of a sample, which stands for the centre, and the most frequent value in it. */
+static int64_t sample(const struct plan *plan, int64_t *mode) {
+  int64_t some[SAMPLES];
+  size_t n = plan->count < SAMPLES ? plan->count : SAMPLES, best = 0, run = 0;
+  for (size_t i = 0; i < n; i++)
+    some[i] = plan->residuals[i * plan->count / n];
+  qsort(some, n, sizeof *some, by_value);
+  for (size_t i = 0; i < n; i++) {
+    run = i && some[i] == some[i - 1] ? run + 1 : 1;
+    if (run > best) {
+      best = run;
+      *mode = some[i];
+    }
+  }
+  return some[n / 2];
+}
+
+/* Bytes that an entropy coder takes for symbols so often, tables included. */
+static double coded_bytes(const uint32_t *counts, size_t total) {
+  double bits = 0;
+  size_t distinct = 0;
+  for (size_t s = 0; s < 256; s++) {
+    if (!counts[s])
+      continue;
+    distinct++;
+    bits += counts[s] * (double)log2f((float)total / (float)counts[s]);
+  }
+  /* A table takes some bits for each symbol; without one a symbol takes a byte. */
+  double coded = FRAME_BYTES + (double)distinct / 2 + bits / 8;
+  return coded < (double)total + 2 ? coded : (double)total + 2;
+}
+
+/* The greatest k that keeps symbols of so many bits below 256. */
+static unsigned mantissa_of(unsigned width) {
+  unsigned k = 7;
+  while (k > 2 && (width + 1 - k) << k > 256)
+    k--;
+  return k;
+}
+
+static inline unsigned extra_bits(uint64_t u, unsigned k) {
+  unsigned width = 64 - (unsigned)__builtin_clzll(u | 1);
+  return width > k + 1 ? width - k - 1 : 0;
+}
+
+static inline uint64_t number_of(int64_t residual, int64_t base, struct divisor d, bool folded) {
+  if (!folded)
+    return quotient((uint64_t)residual - (uint64_t)base, d);
+  return hdx_fold(signed_quotient((int64_t)((uint64_t)residual - (uint64_t)base), d));
+}
+
+/* Fills symbols[0] and says what they would take. `from` has the extremes and the unit. */
+static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, struct plan *plan) {
+  uint32_t counts[4][256] = {{0}};
+  uint64_t range = ((uint64_t)from->most - (uint64_t)from->least) / from->unit;
+  struct divisor d = divisor_of(from->unit);
+  bool folded = range > 255 && (int64_t)((uint64_t)from->most - (uint64_t)from->least) >= 0;
+  plan->body = HDX_INTS_SYMBOLS;
+  plan->base = folded ? centre : from->least;
+  plan->unit = from->unit;
+  uint64_t below = number_of(from->least, plan->base, d, folded), above = number_of(from->most, plan->base, d, folded);
+  unsigned k = mantissa_of(bit_width(below | above)), step = 1u << k;
+  plan->form = (uint8_t)(k | (folded ? 0x80 : 0));
+  uint8_t *symbols = encoder->symbols;
+  for (size_t i = 0; i < plan->count; i++) {
+    uint64_t u = number_of(plan->residuals[i], plan->base, d, folded);
+    unsigned e = extra_bits(u, k);
+    symbols[i] = (uint8_t)((e << k) + (u >> e));
+    counts[i % 4][symbols[i]]++;
+  }
+  double bits = 0;
+  for (size_t s = 0; s < 256; s++) {
+    counts[0][s] += counts[1][s] + counts[2][s] + counts[3][s];
+    bits += s < 2 * step ? 0 : counts[0][s] * ((double)(s >> k) - 1);
+  }
+  plan->bytes = 8 + coded_bytes(counts[0], plan->count) + bits / 8;
+}
+
+/* Few values far apart: fills the second run of symbols. False: too many. */
+static bool plan_named(struct hdx_ints_encoder *encoder, struct plan *plan) {
+  enum { SLOTS = 1024 };
+  int64_t keys[SLOTS];
+  int16_t slots[SLOTS];
+  uint32_t counts[NAMES_MAX] = {0};
+  uint8_t rank[NAMES_MAX], *symbols = encoder->symbols + encoder->capacity;
+  memset(slots, 0xff, sizeof slots);
+  plan->body = HDX_INTS_NAMED;
+  plan->name_count = 0;
+  for (size_t i = 0; i < plan->count; i++) {
+    int64_t value = plan->residuals[i];
+    size_t slot = (uint64_t)value * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+    while (slots[slot] >= 0 && keys[slot] != value)
+      slot = (slot + 1) % SLOTS;
+    if (slots[slot] < 0) {
+      if (plan->name_count == NAMES_MAX)
+        return false;
+      keys[slot] = value;
+      slots[slot] = (int16_t)plan->name_count;
+      plan->names[plan->name_count++] = value;
+    }
+    symbols[i] = (uint8_t)slots[slot];
+    counts[symbols[i]]++;
+  }
+  plan->bytes = 4 + coded_bytes(counts, plan->count);
+  int64_t sorted[NAMES_MAX];
+  memcpy(sorted, plan->names, plan->name_count * sizeof *sorted);
+  qsort(sorted, plan->name_count, sizeof *sorted, by_value);
+  for (size_t n = 0; n < plan->name_count; n++) {
+    const int64_t *at = bsearch(&plan->names[n], sorted, plan->name_count, sizeof *sorted, by_value);
+    rank[n] = (uint8_t)(at - sorted);
+    plan->bytes += n ? 1 + bit_width((uint64_t)sorted[n] - (uint64_t)sorted[n - 1]) / 7 : 5;
+  }
+  memcpy(plan->names, sorted, plan->name_count * sizeof *sorted);
+  for (size_t i = 0; i < plan->count; i++)
+    symbols[i] = rank[symbols[i]];
+  return true;
+}
+
+/* Whether nearly all residuals are `mode`. */
+static bool plan_sparse(struct plan *plan, int64_t mode) {
+  size_t same = 0;
+  for (size_t i = 0; i < plan->count; i++)
+    same += plan->residuals[i] == mode;
+  plan->body = HDX_INTS_SPARSE;
+  plan->base = mode;
+  plan->exceptions = plan->count - same;
+  if (plan->exceptions == 0 || plan->exceptions * 8 > plan->count)
+    return false;
+  plan->bytes = 16;
+  return true;
+}
+
+/* Finds the cheapest body, or goes by the habit. Symbols of the plan chosen are in the encoder. */
+static void plan_body(struct hdx_ints_encoder *encoder, const int64_t *residuals, size_t count, bool nested,
+                      const struct hdx_ints_habit *habit, struct plan *best) {
+  struct plan plan = {.residuals = residuals, .count = count};
+  int64_t mode = 0;
+  *best = plan;
+  plan_packed(best);
+  if (best->body == HDX_INTS_CONSTANT || count < 4)
+    return;
+  int64_t centre = sample(best, &mode);
+  if (!nested && plan_sparse(&plan, mode)) {
+    *best = plan;
+    return;
+  }
+  if (habit && habit->known && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
+    return;
+  struct plan packed = *best;
+  plan_symbols(encoder, &packed, centre, &plan);
+  if (plan.bytes < best->bytes)
+    *best = plan;
+  bool far = ((uint64_t)packed.most - (uint64_t)packed.least) / packed.unit > 255;
+  if (far && plan_named(encoder, &plan) && plan.bytes < best->bytes)
+    *best = plan;
+}
+
+/* ---- writing ---- */
 
 /* Packs one group and gives where the next one begins; up to 8 bytes behind that may be written to. */
-static char *pack(const int64_t *residuals, size_t count, uint64_t min, struct divisor d, unsigned width, char *out) {
+static char *pack(const int64_t *residuals, size_t count, uint64_t least, struct divisor d, unsigned width, char *out) {
   uint64_t bits = 0;
   unsigned have = 0;
   for (size_t i = 0; i < count; i++) {
-    uint64_t q = quotient((uint64_t)residuals[i] - min, d);
+    uint64_t q = quotient((uint64_t)residuals[i] - least, d);
     bits |= q << have;
     have += width;
     if (have >= 64) {
@@ -150,156 +345,219 @@ static char *pack(const int64_t *residuals, size_t count, uint64_t min, struct d
   return out + (have + 7) / 8;
 }
 
-static void write_widths(const struct hdx_ints_plan *plan, size_t groups, struct hdx_buffer *out) {
+static void write_packed(const struct plan *plan, struct hdx_buffer *out) {
+  size_t groups = group_count(plan->count), size = 8;
   bool same = true;
   for (size_t g = 1; g < groups; g++)
     same &= plan->widths[g] == plan->widths[0];
+  hdx_put_signed(out, plan->least);
+  hdx_put_varint(out, plan->unit);
   if (!same)
     hdx_buffer_append_byte(out, (char)WIDTHS_VARY);
   hdx_buffer_append(out, plan->widths, same ? 1 : groups);
-}
-
-void hdx_ints_write(const struct hdx_ints_plan *plan, struct hdx_buffer *out) {
-  hdx_buffer_append_byte(out, (char)plan->tag);
-  if (plan->tag == HDX_INTS_DELTA)
-    hdx_put_signed(out, plan->first);
-  hdx_put_signed(out, plan->min);
-  if (plan->tag == HDX_INTS_CONSTANT)
-    return;
-  hdx_put_varint(out, plan->gcd);
-  size_t groups = group_count(plan->count);
-  write_widths(plan, groups, out);
-  char *begin = hdx_buffer_reserve(out, plan->bytes + 8), *to = begin;
+  for (size_t g = 0; g < groups; g++)
+    size += group_bytes(HDX_INTS_GROUP, plan->widths[g]);
+  char *begin = hdx_buffer_reserve(out, size), *to = begin;
   if (!begin)
     return;
-  struct divisor d = divisor_of(plan->gcd);
+  struct divisor d = divisor_of(plan->unit);
   for (size_t g = 0; g < groups; g++) {
     size_t from = g * HDX_INTS_GROUP;
-    size_t size = plan->count - from < HDX_INTS_GROUP ? plan->count - from : HDX_INTS_GROUP;
+    size_t in_group = plan->count - from < HDX_INTS_GROUP ? plan->count - from : HDX_INTS_GROUP;
     if (plan->widths[g])
-      to = pack(plan->residuals + from, size, (uint64_t)plan->min, d, plan->widths[g], to);
+      to = pack(plan->residuals + from, in_group, (uint64_t)plan->least, d, plan->widths[g], to);
   }
   out->size += (size_t)(to - begin);
 }
 
-/* ---- reading ---- */
-
-static enum hdx_status broken(struct hdx_error *error, const char *what) {
-  return hdx_error_set(error, HDX_INTEGRITY, "numbers: %s", what);
-}
-
-static enum hdx_status open_body(struct hdx_ints *ints, struct hdx_bytes *in, size_t count, struct hdx_error *error) {
-  size_t groups = group_count(count), size = 0;
-  ints->width = hdx_get_u8(in);
-  if (ints->width == WIDTHS_VARY)
-    ints->widths = hdx_get_bytes(in, groups);
-  if (in->bad)
-    return broken(error, "the column ends too early");
-  for (size_t g = 0; g < groups; g++) {
-    unsigned width = ints->widths ? ints->widths[g] : ints->width;
-    if (width > 64)
-      return broken(error, "a width of more than 64 bits");
-    size_t from = g * HDX_INTS_GROUP;
-    size += group_bytes(count - from < HDX_INTS_GROUP ? count - from : HDX_INTS_GROUP, width);
+/* One frame of the bytes or, where that is not smaller, the bytes; the size before them. */
+static enum hdx_status write_bytes(struct hdx_ints_encoder *encoder, const uint8_t *bytes, size_t count,
+                                   struct hdx_buffer *out, struct hdx_error *error) {
+  struct hdx_text raw = {(const char *)bytes, count};
+  enum { SIZE_BYTES = 3, LEVEL = 1 };
+  size_t at = out->size;
+  if (!hdx_buffer_reserve(out, SIZE_BYTES))
+    return hdx_buffer_status(out, "numbers", error);
+  out->size += SIZE_BYTES;
+  enum hdx_status status = hdx_zstd_compress(encoder->zstd, raw, LEVEL, out, error);
+  if (status != HDX_OK)
+    return status;
+  size_t size = out->size - at - SIZE_BYTES;
+  if (size >= count) {
+    out->size = at;
+    hdx_put_varint(out, count);
+    hdx_buffer_append_text(out, raw);
+    return hdx_buffer_status(out, "numbers", error);
   }
-  ints->body_size = hdx_bytes_left(in);
-  ints->body = hdx_get_bytes(in, ints->body_size);
-  if (size != ints->body_size)
-    return hdx_error_set(error, HDX_INTEGRITY, "numbers: a body of %zu bytes was expected, it has %zu", size,
-                         ints->body_size);
+  /* The varint takes as few bytes as it can: what it was given room for beyond that is closed. */
+  size_t length = size < 0x80 ? 1 : size < 0x4000 ? 2 : 3;
+  memmove(out->data + at + length, out->data + at + SIZE_BYTES, size);
+  out->size = at;
+  hdx_put_varint(out, size);
+  out->size += size;
   return HDX_OK;
 }
 
-enum hdx_status hdx_ints_open(struct hdx_ints *ints, const void *data, size_t size, size_t count,
-                              struct hdx_error *error) {
-  struct hdx_bytes in = hdx_bytes_of(data, size);
-  uint8_t tag = hdx_get_u8(&in);
-  *ints = (struct hdx_ints){.tag = tag, .count = count, .gcd = 1};
-  if (in.bad || tag > HDX_INTS_DELTA)
-    return broken(error, "an unknown encoding");
-  if (count == 0 || count > HDX_INTS_MAX || (tag == HDX_INTS_DELTA && count < 2))
-    return broken(error, "a number of rows that the encoding cannot have");
-  if (tag == HDX_INTS_DELTA)
-    ints->first = hdx_get_signed(&in);
-  ints->min = hdx_get_signed(&in);
-  if (tag == HDX_INTS_CONSTANT)
-    return in.bad || hdx_bytes_left(&in) ? broken(error, "a constant of the wrong length") : HDX_OK;
-  ints->gcd = hdx_get_varint(&in);
-  if (ints->gcd == 0)
-    return broken(error, "a divisor of 0");
-  return open_body(ints, &in, tag == HDX_INTS_DELTA ? count - 1 : count, error);
-}
-
-/* 8 bytes at `at`, zeros for those behind the end. */
-static uint64_t load_end(const uint8_t *at, const uint8_t *end) {
-  uint8_t bytes[8] = {0};
-  if (at < end)
-    memcpy(bytes, at, end - at < 8 ? (size_t)(end - at) : 8);
-  return hdx_load_u64(bytes);
-}
-
-/* A residual of any width, reading nothing behind the end. */
-static uint64_t unpack_one(const uint8_t *body, const uint8_t *end, size_t bit, unsigned width) {
-  const uint8_t *at = body + bit / 8;
-  unsigned skip = bit % 8;
-  uint64_t bits = load_end(at, end) >> skip;
-  if (skip && skip + width > 64)
-    bits |= load_end(at + 8, end) << (64 - skip);
-  return width < 64 ? bits & ((UINT64_C(1) << width) - 1) : bits;
-}
-
-static void unpack(const uint8_t *body, const uint8_t *end, size_t count, unsigned width, uint64_t gcd, uint64_t min,
-                   int64_t *out) {
-  size_t i = 0, left = (size_t)(end - body);
-  if (width == 0) {
-    for (; i < count; i++)
-      out[i] = (int64_t)min;
+/* The low bits of numbers whose symbol does not say them all. */
+static void write_extra(const struct plan *plan, struct hdx_buffer *out) {
+  struct divisor d = divisor_of(plan->unit);
+  unsigned k = plan->form & 0x0f, have = 0;
+  bool folded = plan->form & 0x80;
+  uint64_t bits = 0;
+  char *begin = hdx_buffer_reserve(out, plan->count * 8 + 16), *to = begin;
+  if (!begin)
     return;
+  for (size_t i = 0; i < plan->count; i++) {
+    uint64_t u = number_of(plan->residuals[i], plan->base, d, folded);
+    unsigned e = extra_bits(u, k);
+    uint64_t low = u & ((UINT64_C(1) << e) - 1);
+    bits |= low << have;
+    have += e;
+    if (have >= 64) {
+      hdx_store_u64(to, bits);
+      to += 8;
+      have -= 64;
+      bits = have ? low >> (e - have) : 0;
+    }
   }
-  /* An 8-byte load holds any residual of up to 57 bits, whatever bit of its first byte it begins at. */
-  if (width <= 57 && left >= 8) {
-    uint64_t mask = (UINT64_C(1) << width) - 1;
-    size_t fast = ((left - 8) * 8 + 7) / width + 1;
-    fast = fast < count ? fast : count;
-    for (size_t bit = 0; i < fast; i++, bit += width)
-      out[i] = (int64_t)(((hdx_load_u64(body + bit / 8) >> (bit % 8)) & mask) * gcd + min);
-  }
-  for (; i < count; i++)
-    out[i] = (int64_t)(unpack_one(body, end, i * width, width) * gcd + min);
+  if (have)
+    hdx_store_u64(to, bits);
+  out->size += (size_t)(to - begin) + (have + 7) / 8;
 }
 
-/* Residuals [from, to); from begins a group. */
-static void read_residuals(const struct hdx_ints *ints, size_t from, size_t to, size_t count, int64_t *out) {
-  const uint8_t *at = ints->body, *end = ints->body + ints->body_size;
-  for (size_t g = 0, begin = 0; begin < to; g++, begin += HDX_INTS_GROUP) {
-    size_t size = count - begin < HDX_INTS_GROUP ? count - begin : HDX_INTS_GROUP;
-    unsigned width = ints->widths ? ints->widths[g] : ints->width;
-    if (begin >= from)
-      unpack(at, end, to - begin < size ? to - begin : size, width, ints->gcd, (uint64_t)ints->min, out + begin - from);
-    at += group_bytes(size, width);
+static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                  struct hdx_error *error);
+
+/* `from` is where free numbers of the encoder begin. */
+static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                    struct hdx_error *error) {
+  enum { SIZE_BYTES = 3 };
+  int64_t *places = encoder->numbers + encoder->capacity, *values = places + encoder->capacity;
+  size_t n = 0, next = 0;
+  for (size_t i = 0; i < plan->count; i++) {
+    if (plan->residuals[i] == plan->base)
+      continue;
+    places[n] = (int64_t)(i - next);
+    values[n++] = plan->residuals[i];
+    next = i + 1;
   }
+  assert(n == plan->exceptions);
+  hdx_put_signed(out, plan->base);
+  hdx_put_varint(out, n);
+  struct plan part;
+  struct hdx_buffer first;
+  hdx_buffer_init(&first, SIZE_MAX / 2);
+  plan_body(encoder, places, n, true, NULL, &part);
+  hdx_buffer_append_byte(&first, (char)part.body);
+  enum hdx_status status = write_body(encoder, &part, &first, error);
+  hdx_put_varint(out, first.size);
+  hdx_buffer_append_text(out, hdx_buffer_text(&first));
+  hdx_buffer_deinit(&first);
+  if (status != HDX_OK)
+    return status;
+  plan_body(encoder, values, n, true, NULL, &part);
+  hdx_buffer_append_byte(out, (char)part.body);
+  return write_body(encoder, &part, out, error);
 }
 
-void hdx_ints_read(const struct hdx_ints *ints, size_t from, size_t to, int64_t *out) {
-  assert(from % HDX_INTS_GROUP == 0 && from <= to && to <= ints->count);
-  if (from == to)
-    return;
-  if (ints->tag == HDX_INTS_CONSTANT) {
-    for (size_t i = from; i < to; i++)
-      out[i - from] = ints->min;
-    return;
+static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                  struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  switch (plan->body) {
+  case HDX_INTS_CONSTANT:
+    hdx_put_signed(out, plan->least);
+    break;
+  case HDX_INTS_PACKED:
+    write_packed(plan, out);
+    break;
+  case HDX_INTS_SYMBOLS:
+    hdx_put_signed(out, plan->base);
+    hdx_put_varint(out, plan->unit);
+    hdx_buffer_append_byte(out, (char)plan->form);
+    status = write_bytes(encoder, encoder->symbols, plan->count, out, error);
+    if (status == HDX_OK)
+      write_extra(plan, out);
+    break;
+  case HDX_INTS_NAMED:
+    hdx_buffer_append_byte(out, (char)(plan->name_count - 1));
+    hdx_put_signed(out, plan->names[0]);
+    for (size_t n = 1; n < plan->name_count; n++)
+      hdx_put_varint(out, (uint64_t)plan->names[n] - (uint64_t)plan->names[n - 1]);
+    status = write_bytes(encoder, encoder->symbols + encoder->capacity, plan->count, out, error);
+    break;
+  case HDX_INTS_SPARSE:
+    return write_sparse(encoder, plan, out, error);
+  case HDX_INTS_BODIES:
+    abort();
   }
-  if (ints->tag == HDX_INTS_PACKED) {
-    read_residuals(ints, from, to, ints->count, out);
-    return;
+  return status == HDX_OK ? hdx_buffer_status(out, "numbers", error) : status;
+}
+
+/* ---- choosing ---- */
+
+/* Appends the stream with one predictor. */
+static enum hdx_status write_with(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, bool delta,
+                                  const struct hdx_ints_habit *habit, struct hdx_buffer *out, uint8_t *tag,
+                                  struct hdx_error *error) {
+  struct plan plan;
+  const int64_t *residuals = values;
+  if (delta) {
+    for (size_t i = 1; i < count; i++)
+      encoder->numbers[i - 1] = (int64_t)((uint64_t)values[i] - (uint64_t)values[i - 1]);
+    residuals = encoder->numbers;
   }
-  read_residuals(ints, 0, to - 1, ints->count - 1, out + 1);
-  uint64_t value = (uint64_t)ints->first;
-  out[0] = ints->first;
-  for (size_t i = 1; i < to; i++) {
-    value += (uint64_t)out[i];
-    out[i] = (int64_t)value;
+  plan_body(encoder, residuals, delta ? count - 1 : count, false, habit, &plan);
+  *tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0));
+  hdx_buffer_append_byte(out, (char)*tag);
+  if (delta)
+    hdx_put_signed(out, values[0]);
+  return write_body(encoder, &plan, out, error);
+}
+
+/* Takes what is smaller: out's bytes from `at` on, or the stream with the other predictor. */
+static enum hdx_status write_other(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, size_t at,
+                                   struct hdx_buffer *out, uint8_t *tag, struct hdx_error *error) {
+  size_t middle = out->size;
+  uint8_t other;
+  enum hdx_status status = write_with(encoder, values, count, !(*tag & HDX_INTS_DELTA), NULL, out, &other, error);
+  if (status != HDX_OK)
+    return status;
+  size_t first = middle - at, second = out->size - middle;
+  if (second < first) {
+    memmove(out->data + at, out->data + middle, second);
+    *tag = other;
   }
-  if (from)
-    memmove(out, out + from, (to - from) * sizeof *out);
+  out->size = at + (second < first ? second : first);
+  return HDX_OK;
+}
+
+static uint32_t cost_of(size_t bytes, size_t count) {
+  return (uint32_t)(bytes * 1024 / count);
+}
+
+enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count,
+                                struct hdx_ints_habit *habit, struct hdx_buffer *out, struct hdx_error *error) {
+  assert(count > 0 && count <= HDX_INTS_MAX);
+  enum { SLACK = 64 * 1024 }; /* bytes times 1,024: what a stream takes whatever its length */
+  enum hdx_status status = grow(encoder, count, error);
+  size_t at = out->size;
+  uint8_t tag = 0;
+  bool known = habit && habit->known && count > 2;
+  if (status == HDX_OK)
+    status = write_with(encoder, values, count, known && habit->tag & HDX_INTS_DELTA, known ? habit : NULL, out, &tag,
+                        error);
+  if (status != HDX_OK)
+    return status;
+  uint32_t cost = cost_of(out->size - at, count);
+  if (tag == HDX_INTS_CONSTANT || count < 2 || (known && cost <= habit->cost + habit->cost / 4 + SLACK / count))
+    return HDX_OK;
+  if (known) { /* what worked before pays no more: anew, without prejudice */
+    out->size = at;
+    status = write_with(encoder, values, count, false, NULL, out, &tag, error);
+  }
+  if (status == HDX_OK)
+    status = write_other(encoder, values, count, at, out, &tag, error);
+  if (status == HDX_OK && habit)
+    *habit = (struct hdx_ints_habit){tag, true, cost_of(out->size - at, count)};
+  return status;
 }

@@ -4,21 +4,23 @@
 #include "base/error.h"
 #include "codec/bytes.h"
 #include "codec/hash.h"
-#include "codec/ints.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SCRATCH_COLUMNS = 4, COLUMNS_MAX = 5 + HDX_CSV_EXTRA_MAX };
-enum { KEPT_BYTES_MAX = 8 << 20 /* of memory that a thread's encoder keeps */ };
+enum { COLUMNS_MAX = HDX_PLAIN_COLUMNS + HDX_CSV_EXTRA_MAX };
+enum { KEPT_BYTES_MAX = 16 << 20 /* of memory that a thread's encoder keeps */ };
 
 struct hdx_block_encoder {
   struct hdx_zstd *zstd;
-  struct hdx_texts_encoder texts;
+  struct hdx_ints_encoder ints;
+  struct hdx_times_encoder times;
+  struct hdx_column_encoder texts;
   struct hdx_buffer columns; /* of the block in the making, one behind the other */
+  struct hdx_buffer stream;  /* whose size stands before it */
   struct hdx_buffer out;
-  int64_t *scratch; /* SCRATCH_COLUMNS of capacity numbers */
+  int64_t *scratch; /* capacity numbers */
   size_t capacity;
 };
 
@@ -28,8 +30,11 @@ static void free_encoder(void *user) {
   struct hdx_block_encoder *encoder = user;
   if (!encoder)
     return;
-  hdx_texts_encoder_deinit(&encoder->texts);
+  hdx_column_encoder_deinit(&encoder->texts);
+  hdx_times_encoder_deinit(&encoder->times);
+  hdx_ints_encoder_deinit(&encoder->ints);
   hdx_buffer_deinit(&encoder->columns);
+  hdx_buffer_deinit(&encoder->stream);
   hdx_buffer_deinit(&encoder->out);
   hdx_zstd_free(encoder->zstd);
   free(encoder->scratch);
@@ -41,8 +46,11 @@ static struct hdx_block_encoder *make_encoder(void) {
   if (!encoder)
     return NULL;
   encoder->zstd = hdx_zstd_create();
-  hdx_texts_encoder_init(&encoder->texts, encoder->zstd);
+  hdx_ints_encoder_init(&encoder->ints, encoder->zstd);
+  hdx_times_encoder_init(&encoder->times, &encoder->ints);
+  hdx_column_encoder_init(&encoder->texts, &encoder->ints);
   hdx_buffer_init(&encoder->columns, HDX_BLOCK_BYTES_MAX);
+  hdx_buffer_init(&encoder->stream, HDX_BLOCK_BYTES_MAX);
   hdx_buffer_init(&encoder->out, 2 * (size_t)HDX_BLOCK_BYTES_MAX);
   if (encoder->zstd)
     return encoder;
@@ -79,7 +87,7 @@ struct hdx_block_encoder *hdx_block_encoder_take(void) {
 void hdx_block_encoder_give(struct hdx_block_encoder *encoder) {
   if (!encoder)
     return;
-  size_t bytes = encoder->columns.capacity + encoder->out.capacity + encoder->texts.raw.capacity;
+  size_t bytes = encoder->columns.capacity + encoder->out.capacity + hdx_column_encoder_bytes(&encoder->texts);
   if (!keyed || bytes > KEPT_BYTES_MAX || pthread_getspecific(key) || pthread_setspecific(key, encoder) != 0)
     free_encoder(encoder);
 }
@@ -111,12 +119,31 @@ size_t hdx_block_fit(const struct hdx_rows *rows, size_t from, size_t to) {
 static enum hdx_status grow(struct hdx_block_encoder *encoder, size_t count, struct hdx_error *error) {
   if (count <= encoder->capacity)
     return HDX_OK;
-  int64_t *scratch = realloc(encoder->scratch, SCRATCH_COLUMNS * count * sizeof *scratch);
+  int64_t *scratch = realloc(encoder->scratch, count * sizeof *scratch);
   if (!scratch)
-    return hdx_error_memory(error, SCRATCH_COLUMNS * count * sizeof *scratch);
+    return hdx_error_memory(error, count * sizeof *scratch);
   encoder->scratch = scratch;
   encoder->capacity = count;
   return HDX_OK;
+}
+
+void hdx_block_habit_deinit(struct hdx_block_habit *habit) {
+  free(habit->extra);
+  *habit = (struct hdx_block_habit){.next = habit->next};
+}
+
+/* What is known of an extra column. NULL: out of memory. */
+static struct hdx_column_habit *habit_of(struct hdx_block_habit *habit, uint32_t id) {
+  if (id >= habit->extra_count) {
+    size_t count = id + 1;
+    struct hdx_column_habit *extra = realloc(habit->extra, count * sizeof *extra);
+    if (!extra)
+      return NULL;
+    memset(extra + habit->extra_count, 0, (count - habit->extra_count) * sizeof *extra);
+    habit->extra = extra;
+    habit->extra_count = count;
+  }
+  return &habit->extra[id];
 }
 
 /* What rows the block has, for its zone. */
@@ -144,132 +171,135 @@ static void survey(const struct hdx_rows *rows, size_t from, size_t to, struct h
       (uint8_t)((missing ? known ? HDX_BLOCK_SOME_STOPS : HDX_BLOCK_NO_STOP : 0) | (backward ? HDX_BLOCK_BACKWARD : 0));
 }
 
-static void encode_starts(struct hdx_block_encoder *encoder, const int64_t *start, size_t count) {
-  struct hdx_ints_plan plan;
-  hdx_ints_plan_delta(start, count, encoder->scratch, &plan);
-  hdx_ints_write(&plan, &encoder->columns);
-}
-
-/* Durations, or the gaps to the next row's start, whichever take fewer bytes. */
-static void encode_stops(struct hdx_block_encoder *encoder, const int64_t *start, const int64_t *stop, size_t count) {
-  int64_t *duration = encoder->scratch, *gap = encoder->scratch + encoder->capacity;
-  struct hdx_ints_plan by_duration, by_gap;
+/* Sizes not stated would spoil the common unit: they are told apart, and repeat the one before. */
+static enum hdx_status encode_sizes(struct hdx_block_encoder *encoder, struct hdx_ints_habit *habit,
+                                    const int64_t *size, size_t count, size_t missing, struct hdx_error *error) {
+  struct hdx_buffer *out = &encoder->columns;
+  int64_t *numbers = encoder->scratch, last = 0;
+  hdx_buffer_append_byte(out, missing == 0 ? HDX_SIZES_ALL : missing == count ? HDX_SIZES_NONE : HDX_SIZES_SOME);
+  if (missing == count)
+    return HDX_OK;
+  if (missing == 0)
+    return hdx_ints_encode(&encoder->ints, size, count, habit, out, error);
   for (size_t i = 0; i < count; i++)
-    duration[i] = (int64_t)((uint64_t)stop[i] - (uint64_t)start[i]);
-  hdx_ints_plan(duration, count, &by_duration);
-  if (by_duration.tag != HDX_INTS_CONSTANT) {
-    for (size_t i = 0; i + 1 < count; i++)
-      gap[i] = (int64_t)((uint64_t)start[i + 1] - (uint64_t)stop[i]);
-    gap[count - 1] = (int64_t)((uint64_t)start[count - 1] - (uint64_t)stop[count - 1]);
-    hdx_ints_plan(gap, count, &by_gap);
-    if (by_gap.bytes < by_duration.bytes) {
-      hdx_buffer_append_byte(&encoder->columns, HDX_STOP_GAP);
-      hdx_ints_write(&by_gap, &encoder->columns);
-      return;
-    }
-  }
-  hdx_buffer_append_byte(&encoder->columns, HDX_STOP_DURATION);
-  hdx_ints_write(&by_duration, &encoder->columns);
-}
-
-/* Sizes not stated would spoil the common divisor: a bit tells them, and they repeat a neighbour's. */
-static void encode_some_sizes(struct hdx_block_encoder *encoder, const int64_t *size, size_t count) {
-  int64_t *filled = encoder->scratch, last = 0;
-  size_t bytes = (count + 7) / 8;
-  uint8_t *bits = hdx_buffer_reserve(&encoder->columns, bytes);
-  if (!bits)
-    return;
-  memset(bits, 0, bytes);
+    numbers[i] = size[i] != -1;
+  hdx_buffer_clear(&encoder->stream);
+  enum hdx_status status = hdx_ints_encode(&encoder->ints, numbers, count, NULL, &encoder->stream, error);
+  hdx_put_varint(out, encoder->stream.size);
+  hdx_buffer_append_text(out, hdx_buffer_text(&encoder->stream));
   for (size_t i = 0; i < count && last == 0; i++)
     last = size[i] == -1 ? 0 : size[i];
-  for (size_t i = 0; i < count; i++) {
-    bool stated = size[i] != -1;
-    last = stated ? size[i] : last;
-    filled[i] = last;
-    bits[i / 8] |= (uint8_t)(stated << (i % 8));
-  }
-  encoder->columns.size += bytes;
-  struct hdx_ints_plan plan;
-  hdx_ints_plan(filled, count, &plan);
-  hdx_ints_write(&plan, &encoder->columns);
-}
-
-static void encode_sizes(struct hdx_block_encoder *encoder, const int64_t *size, size_t count, size_t missing) {
-  hdx_buffer_append_byte(&encoder->columns, missing == 0       ? HDX_SIZES_ALL
-                                            : missing == count ? HDX_SIZES_NONE
-                                                               : HDX_SIZES_SOME);
-  if (missing == count)
-    return;
-  if (missing) {
-    encode_some_sizes(encoder, size, count);
-    return;
-  }
-  struct hdx_ints_plan plan;
-  hdx_ints_plan(size, count, &plan);
-  hdx_ints_write(&plan, &encoder->columns);
-}
-
-static void encode_years(struct hdx_block_encoder *encoder, const int16_t *year, size_t count) {
-  int64_t *wide = encoder->scratch;
   for (size_t i = 0; i < count; i++)
-    wide[i] = year[i];
-  struct hdx_ints_plan plan;
-  hdx_ints_plan(wide, count, &plan);
-  hdx_ints_write(&plan, &encoder->columns);
+    numbers[i] = last = size[i] == -1 ? last : size[i];
+  return status == HDX_OK ? hdx_ints_encode(&encoder->ints, numbers, count, habit, out, error) : status;
 }
 
-/* Fills encoder->columns, and notes where each column ends. */
-static enum hdx_status encode_columns(struct hdx_block_encoder *encoder, const struct hdx_rows *rows, size_t from,
-                                      size_t count, const struct hdx_zone *zone, size_t *ends,
-                                      struct hdx_error *error) {
-  struct hdx_buffer *columns = &encoder->columns;
-  size_t n = 0;
-  hdx_buffer_clear(columns);
-  encode_starts(encoder, rows->start + from, count);
-  ends[n++] = columns->size;
-  if (!(zone->flags & HDX_BLOCK_NO_STOP)) {
-    encode_stops(encoder, rows->start + from, rows->stop + from, count);
-    ends[n++] = columns->size;
-  }
-  encode_sizes(encoder, rows->size + from, count, zone->size_missing);
-  ends[n++] = columns->size;
-  if (zone->flags & HDX_BLOCK_MIXED) {
-    encode_years(encoder, rows->year + from, count);
-    ends[n++] = columns->size;
-  }
-  enum hdx_status status = hdx_texts_encode(&encoder->texts, rows->key + from, count, columns, error);
-  ends[n++] = columns->size;
-  for (size_t c = 0; status == HDX_OK && c < rows->extra_count; c++) {
-    status = hdx_texts_encode(&encoder->texts, rows->extra[c] + from, count, columns, error);
-    ends[n++] = columns->size;
-  }
-  return status == HDX_OK ? hdx_buffer_status(columns, "block", error) : status;
+static enum hdx_status encode_years(struct hdx_block_encoder *encoder, struct hdx_ints_habit *habit,
+                                    const int16_t *year, size_t count, struct hdx_error *error) {
+  for (size_t i = 0; i < count; i++)
+    encoder->scratch[i] = year[i];
+  return hdx_ints_encode(&encoder->ints, encoder->scratch, count, habit, &encoder->columns, error);
 }
 
-enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, const struct hdx_rows *rows, size_t from, size_t to,
+/* The rows of a block. */
+struct part {
+  const struct hdx_rows *rows;
+  size_t from, count;
+  const struct hdx_zone *zone;
+};
+
+static enum hdx_status encode_texts(struct hdx_block_encoder *encoder, struct hdx_book *book,
+                                    struct hdx_column_habit *habit, const struct part *part,
+                                    const struct hdx_text *texts, struct hdx_block_column *column,
+                                    struct hdx_error *error) {
+  bool no_stop = part->zone->flags & HDX_BLOCK_NO_STOP;
+  if (!habit)
+    return hdx_error_memory(error, sizeof *habit);
+  return hdx_column_encode(&encoder->texts, book, habit, texts + part->from, part->rows->start + part->from,
+                           no_stop ? NULL : part->rows->stop + part->from, part->count, column->templates,
+                           &column->template_count, &encoder->columns, error);
+}
+
+/* Fills encoder->columns, and notes what the heads say. */
+static enum hdx_status encode_columns(struct hdx_block_encoder *encoder, struct hdx_book *book,
+                                      struct hdx_block_habit *habit, const struct part *part,
+                                      struct hdx_block_column *columns, struct hdx_error *error) {
+  const struct hdx_rows *rows = part->rows;
+  struct hdx_buffer *out = &encoder->columns;
+  size_t from = part->from, count = part->count, end = 0;
+  enum hdx_status status = HDX_OK;
+  hdx_buffer_clear(out);
+  for (size_t c = 0; status == HDX_OK && c < HDX_PLAIN_COLUMNS + rows->extra_count; c++) {
+    columns[c] = (struct hdx_block_column){.size = 0};
+    size_t extra = c - HDX_EXTRAS;
+    if (c == HDX_TIMES)
+      status = hdx_times_encode(&encoder->times, &habit->times, rows->start + from, rows->stop + from, count,
+                                part->zone->flags, out, error);
+    else if (c == HDX_SIZES)
+      status = encode_sizes(encoder, &habit->size, rows->size + from, count, part->zone->size_missing, error);
+    else if (c == HDX_YEARS && part->zone->flags & HDX_BLOCK_MIXED)
+      status = encode_years(encoder, &habit->year, rows->year + from, count, error);
+    else if (c == HDX_KEYS)
+      status = encode_texts(encoder, book, &habit->key, part, rows->key, &columns[c], error);
+    else if (c >= HDX_EXTRAS) {
+      columns[c].id = rows->extra_id[extra];
+      status = encode_texts(encoder, book, habit_of(habit, rows->extra_id[extra]), part, rows->extra[extra],
+                            &columns[c], error);
+    }
+    columns[c].size = out->size - end;
+    end = out->size;
+  }
+  return status == HDX_OK ? hdx_buffer_status(out, "block", error) : status;
+}
+
+static void put_head(const struct hdx_block_column *columns, size_t extra_count, uint8_t flags,
+                     struct hdx_buffer *out) {
+  hdx_buffer_append_byte(out, (char)flags);
+  hdx_buffer_append_byte(out, (char)extra_count);
+  for (size_t c = 0; c < HDX_PLAIN_COLUMNS + extra_count; c++) {
+    if (c == HDX_YEARS && !(flags & HDX_BLOCK_MIXED))
+      continue;
+    if (c >= HDX_EXTRAS)
+      hdx_put_varint(out, columns[c].id);
+    if (c >= HDX_KEYS) {
+      hdx_buffer_append_byte(out, (char)columns[c].template_count);
+      for (size_t t = 0; t < columns[c].template_count; t++)
+        hdx_put_varint(out, columns[c].templates[t]);
+    }
+    hdx_put_varint(out, columns[c].size);
+  }
+}
+
+void hdx_block_put_head(const struct hdx_block *block, uint8_t flags, const uint32_t *templates,
+                        const uint32_t *columns, struct hdx_buffer *out) {
+  struct hdx_block_column renamed[COLUMNS_MAX];
+  for (size_t c = 0; c < HDX_PLAIN_COLUMNS + block->extra_count; c++) {
+    renamed[c] = block->columns[c];
+    for (size_t t = 0; t < renamed[c].template_count; t++)
+      renamed[c].templates[t] = templates[renamed[c].templates[t]];
+    if (columns && c >= HDX_EXTRAS)
+      renamed[c].id = columns[c - HDX_EXTRAS];
+  }
+  put_head(renamed, block->extra_count, flags, out);
+}
+
+enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, struct hdx_book *book,
+                                 struct hdx_block_habit *habit, const struct hdx_rows *rows, size_t from, size_t to,
                                  bool mixed, struct hdx_buffer *out, struct hdx_zone *zone, struct hdx_error *error) {
   assert(from < to && to <= rows->count && to - from <= HDX_BLOCK_ROWS_MAX);
-  size_t ends[COLUMNS_MAX], n = 0, at = 0;
+  struct hdx_block_column columns[COLUMNS_MAX];
+  struct part part = {rows, from, to - from, zone};
   enum hdx_status status = grow(encoder, to - from, error);
   if (status != HDX_OK)
     return status;
   survey(rows, from, to, zone);
   zone->year = mixed ? HDX_YEAR_MIXED : rows->year[from];
   zone->flags |= mixed ? HDX_BLOCK_MIXED : 0;
-  status = encode_columns(encoder, rows, from, to - from, zone, ends, error);
+  status = encode_columns(encoder, book, habit, &part, columns, error);
   if (status != HDX_OK)
     return status;
-
   size_t begin = out->size;
-  size_t plain = 3 + !(zone->flags & HDX_BLOCK_NO_STOP) + mixed;
-  hdx_buffer_append_byte(out, (char)zone->flags);
-  hdx_buffer_append_byte(out, (char)rows->extra_count);
-  for (; n < plain + rows->extra_count; n++) {
-    if (n >= plain)
-      hdx_put_varint(out, rows->extra_id[n - plain]);
-    hdx_put_varint(out, ends[n] - at);
-    at = ends[n];
-  }
+  put_head(columns, rows->extra_count, zone->flags, out);
   hdx_buffer_append_text(out, hdx_buffer_text(&encoder->columns));
   if (out->status != HDX_OK)
     return hdx_buffer_status(out, "block", error);

@@ -4,8 +4,8 @@
 #define HDX_SNAPSHOT_BLOCK_H
 
 #include "catalog/rows.h"
-#include "codec/texts.h"
-#include "snapshot/format.h"
+#include "codec/column.h"
+#include "snapshot/times.h"
 
 /* What the footer says of a block. */
 struct hdx_zone {
@@ -18,6 +18,18 @@ struct hdx_zone {
 };
 
 struct hdx_block_encoder;
+
+/* What worked for a dataset's blocks so far, tried first for the next one; of one thread at a time. Zeroed: nothing. */
+struct hdx_block_habit {
+  struct hdx_times_habit times;
+  struct hdx_ints_habit size, year;
+  struct hdx_column_habit key;
+  struct hdx_column_habit *extra; /* by the dataset's number of the column */
+  size_t extra_count;
+  struct hdx_block_habit *next; /* the owner's */
+};
+
+void hdx_block_habit_deinit(struct hdx_block_habit *habit);
 
 /* The calling thread's encoder, which it keeps from snapshot to snapshot as its tables are large, or a new one. NULL if
  * out of memory. */
@@ -33,15 +45,29 @@ struct hdx_buffer *hdx_block_encoder_out(struct hdx_block_encoder *encoder);
 size_t hdx_block_fit(const struct hdx_rows *rows, size_t from, size_t to);
 
 /* Appends rows [from, to), which are sorted and fit, as one block and describes it in *zone (but for the offset).
- * `mixed`: with a column of years; else they all are of the year of the first. */
-enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, const struct hdx_rows *rows, size_t from, size_t to,
+ * `mixed`: with a column of years; else they all are of the year of the first. New templates go to the book. */
+enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, struct hdx_book *book,
+                                 struct hdx_block_habit *habit, const struct hdx_rows *rows, size_t from, size_t to,
                                  bool mixed, struct hdx_buffer *out, struct hdx_zone *zone, struct hdx_error *error);
+
+/* What is said of a column in the block's head. */
+struct hdx_block_column {
+  const uint8_t *data;
+  size_t size;
+  uint32_t id; /* of an extra column */
+  uint32_t templates[HDX_COLUMN_TEMPLATES_MAX];
+  size_t template_count;
+};
+
+/* The columns of a block in their order: times, size, year, key, extras. */
+enum { HDX_TIMES, HDX_SIZES, HDX_YEARS, HDX_KEYS, HDX_EXTRAS, HDX_PLAIN_COLUMNS = HDX_EXTRAS };
 
 /* A block that is read: times first, other columns for the rows that are asked for. */
 struct hdx_block {
   size_t count;          /* rows of the block */
   int64_t *start, *stop; /* of every row; HDX_TIME_NONE: the index has no stop */
   int64_t *year;         /* of every row, or NULL: all are of the zone's */
+  int64_t longest;       /* the greatest stop - start of its rows; INT64_MAX: unknown (some have no stop) */
 
   size_t selected;         /* rows asked for; arrays of so many: */
   int64_t *size;           /* -1: not stated */
@@ -51,12 +77,15 @@ struct hdx_block {
   struct hdx_text **extra; /* extra[column][i] */
 
   /* Private. */
-  struct hdx_block_column *columns; /* start, stop, size, year, key, extras */
-  struct hdx_texts texts;           /* the column of texts being decoded */
-  size_t capacity, extra_made;
+  struct hdx_block_column *columns; /* HDX_PLAIN_COLUMNS, then extras */
+  struct hdx_column column;         /* of texts, being decoded */
+  struct hdx_ints ints;
+  struct hdx_book *book;
+  char **memory; /* texts of the key and of extras */
+  size_t *memory_size;
+  size_t memory_made, capacity, extra_made;
   size_t text_bytes, memory_bytes; /* of the selected texts; held for them */
   int64_t *numbers;                /* start, stop, size, year, scratch: capacity each */
-  struct hdx_text *scratch;        /* of one group */
   int32_t year_of_all;
 };
 
@@ -67,13 +96,21 @@ void hdx_block_deinit(struct hdx_block *block);
 enum hdx_status hdx_block_peek(struct hdx_block *block, const void *bytes, const struct hdx_zone *zone,
                                struct hdx_error *error);
 
-/* Checks the hash of the block's bytes (zone->length of them, which must outlive the use of the block), takes its
- * columns apart and decodes start, stop and year. INTEGRITY: what is wrong; MEMORY. */
-enum hdx_status hdx_block_open(struct hdx_block *block, const void *bytes, const struct hdx_zone *zone,
-                               struct hdx_error *error);
+/* Checks the hash of the block's bytes (zone->length of them, which must outlive the use of the block, as must the
+ * book), takes its columns apart and decodes start, stop and year. INTEGRITY: what is wrong; MEMORY. */
+enum hdx_status hdx_block_open(struct hdx_block *block, struct hdx_book *book, struct hdx_zstd *zstd, const void *bytes,
+                               const struct hdx_zone *zone, struct hdx_error *error);
 
-/* Decodes size, key and extras of the rows whose numbers are given, ascending. */
+enum { HDX_WANT_SIZE = 1, HDX_WANT_KEY = 2, HDX_WANT_EXTRA = 4, HDX_WANT_ALL = 7 };
+
+/* Decodes the wanted columns of the rows whose numbers are given, ascending, to the first places of their arrays. May
+ * be called again and again; start and stop have to be as they were opened, but for stops that were missing. */
 enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
-                                 struct hdx_error *error);
+                                 unsigned wanted, struct hdx_error *error);
+
+/* Appends the head of a peeked block with other numbers of templates and extra columns, templates[t] and columns[c] for
+ * t and c (columns NULL: as they are). The columns' bytes follow it as they are. */
+void hdx_block_put_head(const struct hdx_block *block, uint8_t flags, const uint32_t *templates,
+                        const uint32_t *columns, struct hdx_buffer *out);
 
 #endif

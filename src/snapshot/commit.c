@@ -50,7 +50,7 @@ static enum hdx_status gather(struct hdx_writer *writer, struct hdx_rows *rows, 
     if (status == HDX_OK)
       status = hdx_file_read_at(writer->temp.fd, writer->target, bytes.data, zone->length, zone->offset, error);
     if (status == HDX_OK)
-      status = hdx_block_open(&block, bytes.data, zone, error);
+      status = hdx_block_open(&block, &writer->book, zstd, bytes.data, zone, error);
     if (status == HDX_OK)
       status = hdx_writer_decode(rows, &block, zstd, NULL, NULL, error);
   }
@@ -188,6 +188,12 @@ static enum hdx_status make_footer(const struct hdx_writer *writer, struct hdx_f
       return hdx_error_set(error, HDX_INTERNAL, "%s: year %d is described twice", writer->target,
                            footer->years[i].year);
   name_columns(writer, footer);
+  footer->templates = calloc(writer->book.count + 1, sizeof *footer->templates);
+  if (!footer->templates)
+    return hdx_error_memory(error, writer->book.count * sizeof *footer->templates);
+  footer->template_count = writer->book.count;
+  for (size_t t = 0; t < footer->template_count; t++)
+    footer->templates[t] = writer->book.templates[t]->bytes;
   return HDX_OK;
 }
 

@@ -261,7 +261,7 @@ static enum hdx_status open_zone(struct hdx_cursor *cursor, size_t *slot_out, bo
     cursor->next = after;
     return HDX_OK;
   }
-  status = hdx_reader_block(cursor->reader, cursor->next, block, error);
+  status = hdx_reader_block(cursor->reader, cursor->next, block, cursor->zstd, error);
   if (status != HDX_OK)
     return status;
   if (block->count > cursor->rows_capacity) {
@@ -280,7 +280,8 @@ static enum hdx_status open_zone(struct hdx_cursor *cursor, size_t *slot_out, bo
       make_up_stops(block, after < footer->zone_count ? footer->zones[after].min_start : HDX_TIME_NONE);
     count = slot->wanted ? match_rows(cursor, block) : 0;
   }
-  status = hdx_reader_select(cursor->reader, cursor->next, block, cursor->zstd, cursor->rows, count, error);
+  status =
+      hdx_reader_select(cursor->reader, cursor->next, block, cursor->zstd, cursor->rows, count, HDX_WANT_ALL, error);
   if (status != HDX_OK)
     return status;
   compact(block, cursor->rows, count);

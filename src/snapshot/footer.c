@@ -105,6 +105,12 @@ static enum hdx_status put_raw(const struct hdx_footer *footer, struct hdx_buffe
   put_section(raw, HDX_SECTION_YEARS, &content);
   put_zones(&content, footer->zones, footer->zone_count);
   put_section(raw, HDX_SECTION_BLOCKS, &content);
+  hdx_put_varint(&content, footer->template_count);
+  for (size_t t = 0; t < footer->template_count; t++) {
+    hdx_put_varint(&content, footer->templates[t].size);
+    hdx_buffer_append_text(&content, footer->templates[t]);
+  }
+  put_section(raw, HDX_SECTION_TEMPLATES, &content);
   hdx_buffer_deinit(&content);
   return hdx_buffer_status(raw, "footer", error);
 }
@@ -309,6 +315,24 @@ static bool get_zones(struct hdx_footer *footer, struct hdx_bytes *in, uint64_t 
   return total == blocks_end;
 }
 
+static bool get_templates(struct hdx_footer *footer, struct hdx_bytes *in, bool *memory) {
+  uint64_t count = hdx_get_varint(in);
+  if (count > HDX_BOOK_MAX)
+    return false;
+  footer->templates = get_list(in, count, 1, sizeof *footer->templates, memory);
+  if (!footer->templates)
+    return false;
+  footer->template_count = (size_t)count;
+  for (size_t t = 0; t < count && !in->bad; t++) {
+    uint64_t size = hdx_get_varint(in);
+    const uint8_t *at = size <= HDX_TEMPLATE_BYTES_MAX ? hdx_get_bytes(in, (size_t)size) : NULL;
+    if (!at)
+      return false;
+    footer->templates[t] = (struct hdx_text){(const char *)at, (size_t)size};
+  }
+  return !in->bad;
+}
+
 static enum hdx_status get_sections(struct hdx_footer *footer, size_t raw_size, uint64_t blocks_end,
                                     struct hdx_error *error) {
   struct hdx_bytes in = hdx_bytes_of(footer->raw, raw_size);
@@ -321,7 +345,7 @@ static enum hdx_status get_sections(struct hdx_footer *footer, size_t raw_size, 
       return broken(error, "its footer's sections are longer than it");
     struct hdx_bytes section = hdx_bytes_of(at, (size_t)size);
     bool ok = true, memory = true;
-    if (tag >= HDX_SECTION_SUBJECT && tag <= HDX_SECTION_BLOCKS) {
+    if (tag >= HDX_SECTION_SUBJECT && tag <= HDX_SECTION_TEMPLATES) {
       if (seen & 1u << tag)
         return broken(error, "its footer has a section twice");
       seen |= 1u << tag;
@@ -334,12 +358,14 @@ static enum hdx_status get_sections(struct hdx_footer *footer, size_t raw_size, 
       ok = get_years(footer, &section, &memory);
     else if (tag == HDX_SECTION_BLOCKS)
       ok = get_zones(footer, &section, blocks_end, &memory);
+    else if (tag == HDX_SECTION_TEMPLATES)
+      ok = get_templates(footer, &section, &memory);
     if (!memory)
       return hdx_error_memory(error, (size_t)size);
     if (!ok)
       return hdx_error_set(error, HDX_INTEGRITY, "its footer's section %u is malformed", tag);
   }
-  if (in.bad || seen != (1u << (HDX_SECTION_BLOCKS + 1)) - 2)
+  if (in.bad || seen != (1u << (HDX_SECTION_TEMPLATES + 1)) - 2)
     return broken(error, "its footer lacks a section");
   return HDX_OK;
 }
@@ -381,6 +407,7 @@ void hdx_footer_deinit(struct hdx_footer *footer) {
   free(footer->years);
   free(footer->column_names);
   free(footer->column_ids);
+  free(footer->templates);
   free(footer->raw);
   *footer = (struct hdx_footer){0};
 }

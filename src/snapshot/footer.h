@@ -13,6 +13,8 @@ struct hdx_footer {
   struct hdx_year *years;
   struct hdx_text *column_names; /* sorted */
   uint32_t *column_ids;
+  struct hdx_text *templates; /* by number */
+  size_t template_count;
   char *raw; /* what the texts point into, where it was read */
 };
 

@@ -1,10 +1,15 @@
-/* The bytes of a snapshot: this comment is their specification. Version 0 is a DRAFT: files of it are not promised to
- * stay readable.
+/* The bytes of a snapshot: this comment, with those of the codecs that it names, is their specification. Version 1.0.
  *
  *   file     header | block* | footer | trailer                                       numbers are little-endian
  *
+ *   varint   LEB128: seven bits a byte, the lowest first, the high bit set on all but the last; at most 64 bits.
+ *            "signed": folded first, 0, -1, 1, -2 … become 0, 1, 2, 3 …
+ *   text     size varint | bytes | a byte of 0
+ *   time     i64, nanoseconds since 1970-01-01T00:00:00Z without leap seconds; i64 minimum: none
+ *
  *   header   16 bytes: magic 89 'H' 'D' 'X' 0D 0A 1A 0A | major u16 | minor u16 | u32 of 0
- *            major 0: draft. Another major version is refused; a minor one only adds footer sections.
+ *            Another major version than 1 is refused. A minor one only adds footer sections: every reader of version 1
+ *            reads every file of version 1.
  *
  *   trailer  48 bytes: footer offset u64 | footer stored size u32 | footer raw size u32 | file size u64 | major u16 |
  *            minor u16 | u32 of 0 | XXH3 u64 of header, footer as stored, and the trailer up to here | magic 'H' 'D'
@@ -12,36 +17,54 @@
  *
  *   footer   lies directly before the trailer; one zstd frame, or raw where both sizes are equal. Raw, it is
  *            sections: tag u8 | size varint | content. Unknown tags are skipped; known ones appear once, in any order.
- *     1 SUBJECT  source, id, index, indextype as texts | catalog start i64 | catalog stop i64 | flags u8 (bit 0:
- *                multiyear) | time digits u8 (0, 3, 6 or 9)
- *     2 COLUMNS  count varint | for each: id varint, name text. Sorted by name; ids and names are unique.
- *     3 YEARS    count varint | for each: year i32 | state u8 (enum hdx_year_state) | checked at i64 | rows, bad rows,
- *                bytes as varints | url, etag, last modified, reason as texts. Years ascend.
- *     4 BLOCKS   count u32 | then for each field a list with its value for every block:
- *                offset u64 | min start i64 | max start i64 | max stop i64 | sum of sizes u64 (of those not missing
- *                and not negative, saturated) | XXH3 of the block's bytes u64 | length u32 | rows u32 | sizes missing
- *                u32 | year i32 (i32 minimum: rows of several years) | flags u8 as in the block
- *                Ascending by min start, then max start, then offset. Blocks lie anywhere between header and footer,
- *                in any order, and fill that space without a gap.
- *     text       size varint | bytes | a byte of 0
+ *     1 SUBJECT    source, id, index, indextype as texts | catalog start i64 | catalog stop i64 | flags u8 (bit 0:
+ *                  multiyear) | time digits u8 (0, 3, 6 or 9)
+ *     2 COLUMNS    count varint | for each: id varint, name text. The extra columns, sorted by name; ids and names are
+ *                  unique.
+ *     3 YEARS      count varint | for each: year i32 | state u8 (enum hdx_year_state) | checked at i64 | rows, bad
+ * rows, bytes as varints | url, etag, last modified, reason as texts. Years ascend. 4 BLOCKS     count u32 | then for
+ * each field a list with its value for every block: offset u64 | min start i64 | max start i64 | max stop i64 | sum of
+ * sizes u64 (of those not missing and not negative, saturated) | XXH3 of the block's bytes u64 | length u32 | rows u32
+ * | sizes missing u32 | year i32 (i32 minimum: rows of several years) | flags u8 as in the block Ascending by min
+ * start, then max start, then offset. Blocks lie anywhere between header and footer, in any order, and fill that space
+ * without a gap. 5 TEMPLATES  count varint | for each: size varint | bytes (codec/template.h). Their place in the list
+ * is their number, from 0.
  *
  *   block    1 to 65,536 rows (8,192 as written), sorted by start, stop (missing: the start), key
- *            flags u8 | number of extra columns u8 | size varint of each column in the order below; before that of an
- *            extra column its id varint (unique) | the columns, one behind the other, up to the block's end
- *     flags      bit 0: no row has a stop (there is no stop column) · bit 1: some rows have none · bit 2: rows of
- *                several years (there is a year column) · bit 3: some row has a stop before its start
- *     start      integers (codec/ints.h): ns since 1970
- *     stop       kind u8 | integers. kind 0: stop - start; 1: start of the next row (of the last row: its own) - stop;
- *                both modulo 2^64. A missing stop is i64 minimum.
- *     size       kind u8 | for kind 1 a bit for each row, set where the size is stated, padded with 0 to a byte |
- *                integers, in which a size not stated is any number. kind 0: all stated; 1: some; 2: none, and nothing
- *                follows.
- *     year       integers: the year of the index file that the row is from; 0: a file without year
- *     key        texts (codec/texts.h)
- *     extra      texts; a column that a block lacks is empty in all its rows
+ *            flags u8 | number of extra columns u8 | heads | columns, one behind the other, up to the block's end
+ *     flags    bit 0: no row has a stop (there is no stop column) · bit 1: some rows have none · bit 2: rows of several
+ *              years (there is a year column) · bit 3: some row has a stop before its start
+ *     heads    of the columns in this order: times, size, year (if there is one), key, extras:
+ *              an extra column's id varint (unique) | of key and extras: number of templates u8 | their numbers as
+ *              varints | the column's size varint
+ *     times    kind u8 | starts | stops                          "sized": size varint | that many bytes: a stream of
+ *                                                                integers (codec/ints.h), one for each row unless said
+ *              kind      bits 0-1: starts 0 PLAIN, 1 CHAIN, 2 DAY · bits 2-3: stops 0 DURATION, 1 OF_DAY
+ *              starts    PLAIN  sized: the starts
+ *                        CHAIN  first start signed varint | sized, one for each row but the first: start less the stop
+ *                               of the row before. Only with DURATION, all stops there, and 2 rows or more
+ *                        DAY    sized: days since 1970, rounded down | sized: start less its day's beginning
+ *              stops     none if flags' bit 0 is set. If bit 1 is: sized, not 0 where there is a stop. Then a stream up
+ *                        to the column's end: DURATION stop less start; OF_DAY stop less the beginning of start's day;
+ *                        any number where there is no stop
+ *              All arithmetic is modulo 2^64.
+ *     size     kind u8 | kind 0, all are stated: stream of the sizes · 1, some: sized, not 0 where stated, then a
+ *              stream of sizes, any number where not · 2, none: nothing
+ *     year     stream: the year of the index file that the row is from; 0: a file without year
+ *     key      texts (codec/column.h)
+ *     extra    texts; a column that a block lacks is empty in all its rows
  *
  * The max stop of a block with missing stops is an upper bound of the stops that readers make up: the least min start
  * of a block that is greater than this block's max start; where there is none, the greatest max start of all.
+ *
+ * Rows and blocks. A row that an index file has twice is there twice. A dataset of fewer than 65,536 rows is one run of
+ * blocks sorted as a whole, with years mixed in them; in a larger one a block holds rows of one index file alone, so
+ * that a new version of one year leaves the others' blocks as they are. There the rows of different years overlap in
+ * time where an index file has rows of another year: readers merge blocks by start, stop, key, and then by the blocks'
+ * order in the footer.
+ *
+ * Limits: 65,536 rows, 512 MiB and 256 MiB of decoded text a block, 250 extra columns, 64 templates a column, 65,536
+ * templates a file, 4,096 bytes a template, 1 MiB a text, 64 MiB of footer.
  *
  * A reader checks sizes, magics and versions, then the trailer's XXH3, then each block's before it decodes it; and
  * bounds every read all the same. A file once renamed into place is never modified, only replaced by another: so a map
@@ -51,16 +74,22 @@
 
 #include <stdint.h>
 
-#define HDX_FORMAT_MAJOR 0
+#define HDX_FORMAT_MAJOR 1
 #define HDX_FORMAT_MINOR 0
-#define HDX_FORMAT_TEXT "0 (draft)"
+#define HDX_FORMAT_TEXT "1.0"
 
 #define HDX_HEADER_MAGIC "\x89HDX\r\n\x1a\n"
 #define HDX_TRAILER_MAGIC "HDXT\r\n\x1a\n"
 
 enum { HDX_MAGIC_BYTES = 8, HDX_HEADER_BYTES = 16, HDX_TRAILER_BYTES = 48 };
 
-enum hdx_section { HDX_SECTION_SUBJECT = 1, HDX_SECTION_COLUMNS, HDX_SECTION_YEARS, HDX_SECTION_BLOCKS };
+enum hdx_section {
+  HDX_SECTION_SUBJECT = 1,
+  HDX_SECTION_COLUMNS,
+  HDX_SECTION_YEARS,
+  HDX_SECTION_BLOCKS,
+  HDX_SECTION_TEMPLATES
+};
 
 enum hdx_block_flag {
   HDX_BLOCK_NO_STOP = 1,
@@ -70,7 +99,8 @@ enum hdx_block_flag {
   HDX_BLOCK_FLAGS = 15
 };
 
-enum { HDX_STOP_DURATION, HDX_STOP_GAP };
+enum { HDX_START_PLAIN, HDX_START_CHAIN, HDX_START_DAY };
+enum { HDX_STOP_DURATION, HDX_STOP_OF_DAY };
 enum { HDX_SIZES_ALL, HDX_SIZES_SOME, HDX_SIZES_NONE };
 
 enum { HDX_BLOCK_ROWS_MAX = 65536 };

@@ -40,6 +40,17 @@ static void fill_info(struct hdx_reader *reader) {
     info->first = footer->zones[0].min_start;
 }
 
+static enum hdx_status make_book(struct hdx_reader *reader, struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  reader->book = malloc(sizeof *reader->book);
+  if (!reader->book)
+    return hdx_error_memory(error, sizeof *reader->book);
+  hdx_book_init(reader->book);
+  for (size_t t = 0; status == HDX_OK && t < reader->footer.template_count; t++)
+    status = hdx_book_append(reader->book, reader->footer.templates[t], error);
+  return status;
+}
+
 enum hdx_status hdx_reader_open_bytes(const void *bytes, size_t size, const char *path, struct hdx_text source,
                                       struct hdx_reader **reader, struct hdx_error *error) {
   struct hdx_reader *made = calloc(1, sizeof *made);
@@ -50,6 +61,8 @@ enum hdx_status hdx_reader_open_bytes(const void *bytes, size_t size, const char
   made->bytes = bytes;
   made->size = size;
   enum hdx_status status = hdx_footer_decode(&made->footer, bytes, size, error);
+  if (status == HDX_OK)
+    status = make_book(made, error);
   if (status != HDX_OK)
     status = hdx_error_context(error, status, "%s", path);
   else if (source.size && !hdx_text_equal(source, made->footer.subject.source))
@@ -100,6 +113,9 @@ void hdx_reader_close(struct hdx_reader *reader) {
   if (!reader)
     return;
   hdx_footer_deinit(&reader->footer);
+  if (reader->book)
+    hdx_book_deinit(reader->book);
+  free(reader->book);
   if (reader->mapped) {
     union {
       const void *constant;
@@ -139,15 +155,16 @@ static enum hdx_status name_block(const struct hdx_reader *reader, size_t n, enu
 }
 
 enum hdx_status hdx_reader_block(const struct hdx_reader *reader, size_t n, struct hdx_block *block,
-                                 struct hdx_error *error) {
+                                 struct hdx_zstd *zstd, struct hdx_error *error) {
   const struct hdx_zone *zone = &reader->footer.zones[n];
-  enum hdx_status status = hdx_block_open(block, reader->bytes + zone->offset, zone, error);
+  enum hdx_status status = hdx_block_open(block, reader->book, zstd, reader->bytes + zone->offset, zone, error);
   return status == HDX_OK ? status : name_block(reader, n, status, error);
 }
 
 enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, struct hdx_block *block,
-                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, struct hdx_error *error) {
-  enum hdx_status status = hdx_block_select(block, zstd, rows, count, error);
+                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, unsigned wanted,
+                                  struct hdx_error *error) {
+  enum hdx_status status = hdx_block_select(block, zstd, rows, count, wanted, error);
   return status == HDX_OK ? status : name_block(reader, n, status, error);
 }
 
@@ -196,9 +213,9 @@ enum hdx_status hdx_reader_verify(const struct hdx_reader *reader, struct hdx_er
   for (uint32_t i = 0; status == HDX_OK && i < HDX_BLOCK_ROWS_MAX; i++)
     all[i] = i;
   for (size_t n = 0; status == HDX_OK && n < reader->footer.zone_count; n++) {
-    status = hdx_reader_block(reader, n, &block, error);
+    status = hdx_reader_block(reader, n, &block, zstd, error);
     if (status == HDX_OK)
-      status = hdx_reader_select(reader, n, &block, zstd, all, block.count, error);
+      status = hdx_reader_select(reader, n, &block, zstd, all, block.count, HDX_WANT_ALL, error);
     if (status != HDX_OK)
       break;
     const char *wrong = check_rows(&block, &reader->footer.zones[n]);

@@ -10,6 +10,7 @@ struct hdx_reader {
   bool mapped; /* by the reader; else borrowed */
   char *path;
   struct hdx_footer footer;
+  struct hdx_book *book; /* the footer's templates; locks itself */
   struct hdx_snapshot_info info;
 };
 
@@ -19,9 +20,10 @@ enum hdx_status hdx_reader_open_bytes(const void *bytes, size_t size, const char
 
 /* Opens block n of the footer's list. INTEGRITY: "PATH: block N (rows A to B): …", rows counted from 1 in that list. */
 enum hdx_status hdx_reader_block(const struct hdx_reader *reader, size_t n, struct hdx_block *block,
-                                 struct hdx_error *error);
+                                 struct hdx_zstd *zstd, struct hdx_error *error);
 /* The same for hdx_block_select. */
 enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, struct hdx_block *block,
-                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, struct hdx_error *error);
+                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, unsigned wanted,
+                                  struct hdx_error *error);
 
 #endif

@@ -24,6 +24,7 @@ enum hdx_status hdx_writer_create(const char *path, struct hdx_writer **writer, 
   made->temp.fd = -1;
   made->end = HDX_HEADER_BYTES;
   hdx_arena_init(&made->names, HDX_FOOTER_BYTES_MAX);
+  hdx_book_init(&made->book);
   hdx_rows_init(&made->kept, SIZE_MAX);
   *writer = made;
   return HDX_OK;
@@ -42,6 +43,13 @@ void hdx_writer_abandon(struct hdx_writer *writer) {
     free_held(writer->held[i]);
   free(writer->held);
   free(writer->blocks);
+  while (writer->habits) {
+    struct hdx_block_habit *habit = writer->habits;
+    writer->habits = habit->next;
+    hdx_block_habit_deinit(habit);
+    free(habit);
+  }
+  hdx_book_deinit(&writer->book);
   hdx_arena_deinit(&writer->names);
   hdx_rows_deinit(&writer->kept);
   free(writer->target);
@@ -134,19 +142,41 @@ static size_t share_of(size_t left) {
   return (left + blocks - 1) / blocks;
 }
 
+/* What is known of the dataset's blocks, for one thread. NULL: out of memory. */
+static struct hdx_block_habit *take_habit(struct hdx_writer *writer) {
+  hdx_writer_lock(writer);
+  struct hdx_block_habit *habit = writer->habits;
+  if (habit)
+    writer->habits = habit->next;
+  hdx_writer_unlock(writer);
+  return habit ? habit : calloc(1, sizeof *habit);
+}
+
+static void give_habit(struct hdx_writer *writer, struct hdx_block_habit *habit) {
+  if (!habit)
+    return;
+  hdx_writer_lock(writer);
+  habit->next = writer->habits;
+  writer->habits = habit;
+  hdx_writer_unlock(writer);
+}
+
 enum hdx_status hdx_writer_put_rows(struct hdx_writer *writer, const struct hdx_rows *rows, bool mixed,
                                     const bool *dropped, struct hdx_error *error) {
   struct hdx_block_encoder *encoder = hdx_block_encoder_take();
-  enum hdx_status status = encoder ? HDX_OK : hdx_error_set(error, HDX_MEMORY, "out of memory: no room to encode");
+  struct hdx_block_habit *habit = take_habit(writer);
+  enum hdx_status status =
+      encoder && habit ? HDX_OK : hdx_error_set(error, HDX_MEMORY, "out of memory: no room to encode");
   for (size_t from = 0, to; status == HDX_OK && from < rows->count; from = to) {
     struct hdx_written written = {0};
     to = from + hdx_block_fit(rows, from, from + share_of(rows->count - from));
     struct hdx_buffer *bytes = hdx_block_encoder_out(encoder);
-    status = hdx_block_encode(encoder, rows, from, to, mixed, bytes, &written.zone, error);
+    status = hdx_block_encode(encoder, &writer->book, habit, rows, from, to, mixed, bytes, &written.zone, error);
     hdx_written_mark(&written, rows->extra_id, rows->extra_count);
     if (status == HDX_OK)
       status = hdx_writer_put_block(writer, &written, bytes->data, dropped, error);
   }
+  give_habit(writer, habit);
   hdx_block_encoder_give(encoder);
   return status;
 }

@@ -41,6 +41,9 @@ struct hdx_writer {
   struct hdx_text columns[HDX_COLUMNS_MAX];
   size_t column_count;
 
+  struct hdx_book book;           /* locks itself */
+  struct hdx_block_habit *habits; /* not in use just now: one for each thread that encoded */
+
   const struct hdx_reader *kept_reader; /* whose mixed rows are in `kept`, with the writer's columns */
   struct hdx_rows kept;
 };
