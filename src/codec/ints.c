@@ -15,7 +15,8 @@ enum {
   WIDTHS_VARY = 255,
   NAMES_MAX = 256,
   SAMPLES = 63,
-  FRAME_BYTES = 14 /* what a zstd frame and its tables take at the least */
+  LEVELS_MIN = 1024, /* residuals for which levels are worth a try */
+  FRAME_BYTES = 14   /* what a zstd frame and its tables take at the least */
 };
 
 struct plan {
@@ -29,6 +30,7 @@ struct plan {
   uint8_t widths[HDX_INTS_GROUPS_MAX];
   int64_t names[NAMES_MAX];
   size_t name_count, exceptions;
+  int64_t levels[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
 };
 
 void hdx_ints_encoder_init(struct hdx_ints_encoder *encoder, struct hdx_zstd *zstd) {
@@ -44,12 +46,12 @@ void hdx_ints_encoder_deinit(struct hdx_ints_encoder *encoder) {
 static enum hdx_status grow(struct hdx_ints_encoder *encoder, size_t count, struct hdx_error *error) {
   if (count <= encoder->capacity)
     return HDX_OK;
-  int64_t *numbers = realloc(encoder->numbers, 3 * count * sizeof *numbers);
+  int64_t *numbers = realloc(encoder->numbers, 4 * count * sizeof *numbers);
   encoder->numbers = numbers ? numbers : encoder->numbers;
   uint8_t *symbols = realloc(encoder->symbols, 2 * count);
   encoder->symbols = symbols ? symbols : encoder->symbols;
   if (!numbers || !symbols)
-    return hdx_error_memory(error, 3 * count * sizeof *numbers);
+    return hdx_error_memory(error, 4 * count * sizeof *numbers);
   encoder->capacity = count;
   return HDX_OK;
 }
@@ -211,37 +213,87 @@ static inline unsigned extra_bits(uint64_t u, unsigned k) {
   return width > k + 1 ? width - k - 1 : 0;
 }
 
-static inline uint64_t number_of(int64_t residual, int64_t base, struct divisor d, bool folded) {
-  if (!folded)
-    return quotient((uint64_t)residual - (uint64_t)base, d);
-  return hdx_fold(signed_quotient((int64_t)((uint64_t)residual - (uint64_t)base), d));
+/* The median, found by turning the order of `values` (Hoare's selection). */
+static int64_t median(int64_t *values, size_t count) {
+  size_t low = 0, high = count - 1, wanted = count / 2;
+  while (low < high) {
+    int64_t pivot = values[low + (high - low) / 2];
+    size_t i = low, j = high;
+    for (;;) {
+      while (values[i] < pivot)
+        i++;
+      while (values[j] > pivot)
+        j--;
+      if (i >= j)
+        break;
+      int64_t was = values[i];
+      values[i++] = values[j];
+      values[j--] = was;
+    }
+    if (wanted <= j)
+      high = j;
+    else
+      low = j + 1;
+  }
+  return values[wanted];
 }
 
-/* Fills symbols[0] and says what they would take. `from` has the extremes and the unit. */
-static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, struct plan *plan) {
+/* Numbers from the centre, in units, become numbers from their group's median. Gives about the bytes that levels take.
+ */
+static double take_levels(struct plan *plan, int64_t *numbers) {
+  int64_t group[HDX_INTS_LEVEL_GROUP], before = 0;
+  unsigned bits = 0;
+  for (size_t from = 0; from < plan->count; from += HDX_INTS_LEVEL_GROUP) {
+    size_t size = plan->count - from < HDX_INTS_LEVEL_GROUP ? plan->count - from : HDX_INTS_LEVEL_GROUP;
+    memcpy(group, numbers + from, size * sizeof *group);
+    int64_t level = median(group, size);
+    plan->levels[from / HDX_INTS_LEVEL_GROUP] = level;
+    for (size_t i = from; i < from + size; i++)
+      numbers[i] = (int64_t)((uint64_t)numbers[i] - (uint64_t)level);
+    bits += 1 + bit_width(hdx_fold(level - before));
+    before = level;
+  }
+  return FRAME_BYTES / 2.0 + bits / 8.0;
+}
+
+/* Fills symbols[0], what they stand for, and says what they would take. `from` has the extremes and the unit. Levels
+ * need numbers that can be told from their centre without overflow. */
+static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, bool levels,
+                         struct plan *plan) {
   uint32_t counts[4][256] = {{0}};
-  uint64_t range = ((uint64_t)from->most - (uint64_t)from->least) / from->unit;
   struct divisor d = divisor_of(from->unit);
-  bool folded = range > 255 && (int64_t)((uint64_t)from->most - (uint64_t)from->least) >= 0;
+  uint64_t span = (uint64_t)from->most - (uint64_t)from->least, all = 0;
+  bool folded = levels || (span / from->unit > 255 && span <= INT64_MAX);
+  int64_t *numbers = encoder->numbers + 3 * encoder->capacity;
+  uint64_t *u = (uint64_t *)numbers;
   plan->body = HDX_INTS_SYMBOLS;
-  plan->base = folded ? centre : from->least;
   plan->unit = from->unit;
-  uint64_t below = number_of(from->least, plan->base, d, folded), above = number_of(from->most, plan->base, d, folded);
-  unsigned k = mantissa_of(bit_width(below | above)), step = 1u << k;
-  plan->form = (uint8_t)(k | (folded ? 0x80 : 0));
-  uint8_t *symbols = encoder->symbols;
+  plan->base = folded ? centre : from->least;
+  plan->bytes = 8;
   for (size_t i = 0; i < plan->count; i++) {
-    uint64_t u = number_of(plan->residuals[i], plan->base, d, folded);
-    unsigned e = extra_bits(u, k);
-    symbols[i] = (uint8_t)((e << k) + (u >> e));
-    counts[i % 4][symbols[i]]++;
+    uint64_t away = (uint64_t)plan->residuals[i] - (uint64_t)plan->base;
+    numbers[i] = folded ? signed_quotient((int64_t)away, d) : (int64_t)quotient(away, d);
+  }
+  if (levels)
+    plan->bytes += take_levels(plan, numbers);
+  for (size_t i = 0; i < plan->count; i++) {
+    u[i] = folded ? hdx_fold(numbers[i]) : u[i];
+    all |= u[i];
+  }
+  unsigned k = mantissa_of(bit_width(all));
+  plan->form = (uint8_t)(k | (folded ? HDX_INTS_FOLDED : 0) | (levels ? HDX_INTS_LEVELS : 0));
+  for (size_t i = 0; i < plan->count; i++) {
+    unsigned e = extra_bits(u[i], k);
+    uint8_t symbol = (uint8_t)((e << k) + (u[i] >> e));
+    encoder->symbols[i] = symbol;
+    counts[i % 4][symbol]++;
   }
   double bits = 0;
   for (size_t s = 0; s < 256; s++) {
     counts[0][s] += counts[1][s] + counts[2][s] + counts[3][s];
-    bits += s < 2 * step ? 0 : counts[0][s] * ((double)(s >> k) - 1);
+    bits += s >> (k + 1) ? counts[0][s] * ((double)(s >> k) - 1) : 0;
   }
-  plan->bytes = 8 + coded_bytes(counts[0], plan->count) + bits / 8;
+  plan->bytes += coded_bytes(counts[0], plan->count) + bits / 8;
 }
 
 /* Few values far apart: fills the second run of symbols. False: too many. */
@@ -298,6 +350,21 @@ static bool plan_sparse(struct plan *plan, int64_t mode) {
   return true;
 }
 
+/* Symbols with and without levels; the cheaper is left in the encoder. */
+static void plan_any_symbols(struct hdx_ints_encoder *encoder, const struct plan *packed, int64_t centre, bool nested,
+                             const struct hdx_ints_habit *habit, struct plan *plan) {
+  bool known = habit && habit->known && (habit->tag & HDX_INTS_BODY) == HDX_INTS_SYMBOLS;
+  bool far = (uint64_t)packed->most - (uint64_t)packed->least > INT64_MAX / 2;
+  bool levels = !nested && !far && plan->count >= LEVELS_MIN && (!known || habit->form & HDX_INTS_LEVELS);
+  plan_symbols(encoder, packed, centre, levels, plan);
+  if (!levels || known)
+    return;
+  struct plan with = *plan;
+  plan_symbols(encoder, packed, centre, false, plan);
+  if (with.bytes < plan->bytes)
+    plan_symbols(encoder, packed, centre, true, plan);
+}
+
 /* Finds the cheapest body, or goes by the habit. Symbols of the plan chosen are in the encoder. */
 static void plan_body(struct hdx_ints_encoder *encoder, const int64_t *residuals, size_t count, bool nested,
                       const struct hdx_ints_habit *habit, struct plan *best) {
@@ -315,7 +382,7 @@ static void plan_body(struct hdx_ints_encoder *encoder, const int64_t *residuals
   if (habit && habit->known && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
     return;
   struct plan packed = *best;
-  plan_symbols(encoder, &packed, centre, &plan);
+  plan_any_symbols(encoder, &packed, centre, nested, habit, &plan);
   if (plan.bytes < best->bytes)
     *best = plan;
   bool far = ((uint64_t)packed.most - (uint64_t)packed.least) / packed.unit > 255;
@@ -399,16 +466,15 @@ static enum hdx_status write_bytes(struct hdx_ints_encoder *encoder, const uint8
 }
 
 /* The low bits of numbers whose symbol does not say them all. */
-static void write_extra(const struct plan *plan, struct hdx_buffer *out) {
-  struct divisor d = divisor_of(plan->unit);
-  unsigned k = plan->form & 0x0f, have = 0;
-  bool folded = plan->form & 0x80;
+static void write_extra(const struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out) {
+  const int64_t *numbers = encoder->numbers + 3 * encoder->capacity;
+  unsigned k = plan->form & HDX_INTS_MANTISSA, have = 0;
   uint64_t bits = 0;
   char *begin = hdx_buffer_reserve(out, plan->count * 8 + 16), *to = begin;
   if (!begin)
     return;
   for (size_t i = 0; i < plan->count; i++) {
-    uint64_t u = number_of(plan->residuals[i], plan->base, d, folded);
+    uint64_t u = (uint64_t)numbers[i];
     unsigned e = extra_bits(u, k);
     uint64_t low = u & ((UINT64_C(1) << e) - 1);
     bits |= low << have;
@@ -423,6 +489,24 @@ static void write_extra(const struct plan *plan, struct hdx_buffer *out) {
   if (have)
     hdx_store_u64(to, bits);
   out->size += (size_t)(to - begin) + (have + 7) / 8;
+}
+
+static enum hdx_status write_levels(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                    struct hdx_error *error);
+
+static enum hdx_status write_symbols(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                     struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  hdx_put_signed(out, plan->base);
+  hdx_put_varint(out, plan->unit);
+  hdx_buffer_append_byte(out, (char)plan->form);
+  if (plan->form & HDX_INTS_LEVELS)
+    status = write_levels(encoder, plan, out, error);
+  if (status == HDX_OK)
+    status = write_bytes(encoder, encoder->symbols, plan->count, out, error);
+  if (status == HDX_OK)
+    write_extra(encoder, plan, out);
+  return status;
 }
 
 static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
@@ -460,6 +544,26 @@ static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const stru
   return write_body(encoder, &part, out, error);
 }
 
+/* Levels drift: their steps are small. They are few, so that packing them is all there is to do. */
+static enum hdx_status write_levels(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                    struct hdx_error *error) {
+  struct plan steps = {.count = (plan->count - 1) / HDX_INTS_LEVEL_GROUP};
+  int64_t residuals[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
+  for (size_t i = 0; i < steps.count; i++)
+    residuals[i] = (int64_t)((uint64_t)plan->levels[i + 1] - (uint64_t)plan->levels[i]);
+  steps.residuals = residuals;
+  plan_packed(&steps);
+  struct hdx_buffer stream;
+  hdx_buffer_init(&stream, SIZE_MAX / 2);
+  hdx_buffer_append_byte(&stream, (char)(steps.body | HDX_INTS_DELTA));
+  hdx_put_signed(&stream, plan->levels[0]);
+  enum hdx_status status = write_body(encoder, &steps, &stream, error);
+  hdx_put_varint(out, stream.size);
+  hdx_buffer_append_text(out, hdx_buffer_text(&stream));
+  hdx_buffer_deinit(&stream);
+  return status;
+}
+
 static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
                                   struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
@@ -471,12 +575,7 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
     write_packed(plan, out);
     break;
   case HDX_INTS_SYMBOLS:
-    hdx_put_signed(out, plan->base);
-    hdx_put_varint(out, plan->unit);
-    hdx_buffer_append_byte(out, (char)plan->form);
-    status = write_bytes(encoder, encoder->symbols, plan->count, out, error);
-    if (status == HDX_OK)
-      write_extra(plan, out);
+    status = write_symbols(encoder, plan, out, error);
     break;
   case HDX_INTS_NAMED:
     hdx_buffer_append_byte(out, (char)(plan->name_count - 1));
@@ -497,8 +596,8 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
 
 /* Appends the stream with one predictor. */
 static enum hdx_status write_with(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, bool delta,
-                                  const struct hdx_ints_habit *habit, struct hdx_buffer *out, uint8_t *tag,
-                                  struct hdx_error *error) {
+                                  const struct hdx_ints_habit *habit, struct hdx_buffer *out,
+                                  struct hdx_ints_habit *done, struct hdx_error *error) {
   struct plan plan;
   const int64_t *residuals = values;
   if (delta) {
@@ -507,8 +606,8 @@ static enum hdx_status write_with(struct hdx_ints_encoder *encoder, const int64_
     residuals = encoder->numbers;
   }
   plan_body(encoder, residuals, delta ? count - 1 : count, false, habit, &plan);
-  *tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0));
-  hdx_buffer_append_byte(out, (char)*tag);
+  *done = (struct hdx_ints_habit){.tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0)), .form = plan.form};
+  hdx_buffer_append_byte(out, (char)done->tag);
   if (delta)
     hdx_put_signed(out, values[0]);
   return write_body(encoder, &plan, out, error);
@@ -516,16 +615,16 @@ static enum hdx_status write_with(struct hdx_ints_encoder *encoder, const int64_
 
 /* Takes what is smaller: out's bytes from `at` on, or the stream with the other predictor. */
 static enum hdx_status write_other(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, size_t at,
-                                   struct hdx_buffer *out, uint8_t *tag, struct hdx_error *error) {
+                                   struct hdx_buffer *out, struct hdx_ints_habit *done, struct hdx_error *error) {
   size_t middle = out->size;
-  uint8_t other;
-  enum hdx_status status = write_with(encoder, values, count, !(*tag & HDX_INTS_DELTA), NULL, out, &other, error);
+  struct hdx_ints_habit other;
+  enum hdx_status status = write_with(encoder, values, count, !(done->tag & HDX_INTS_DELTA), NULL, out, &other, error);
   if (status != HDX_OK)
     return status;
   size_t first = middle - at, second = out->size - middle;
   if (second < first) {
     memmove(out->data + at, out->data + middle, second);
-    *tag = other;
+    *done = other;
   }
   out->size = at + (second < first ? second : first);
   return HDX_OK;
@@ -541,23 +640,26 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
   enum { SLACK = 64 * 1024 }; /* bytes times 1,024: what a stream takes whatever its length */
   enum hdx_status status = grow(encoder, count, error);
   size_t at = out->size;
-  uint8_t tag = 0;
+  struct hdx_ints_habit done = {.tag = 0};
   bool known = habit && habit->known && count > 2;
   if (status == HDX_OK)
-    status = write_with(encoder, values, count, known && habit->tag & HDX_INTS_DELTA, known ? habit : NULL, out, &tag,
+    status = write_with(encoder, values, count, known && habit->tag & HDX_INTS_DELTA, known ? habit : NULL, out, &done,
                         error);
   if (status != HDX_OK)
     return status;
   uint32_t cost = cost_of(out->size - at, count);
-  if (tag == HDX_INTS_CONSTANT || count < 2 || (known && cost <= habit->cost + habit->cost / 4 + SLACK / count))
+  if (done.tag == HDX_INTS_CONSTANT || count < 2 || (known && cost <= habit->cost + habit->cost / 4 + SLACK / count))
     return HDX_OK;
   if (known) { /* what worked before pays no more: anew, without prejudice */
     out->size = at;
-    status = write_with(encoder, values, count, false, NULL, out, &tag, error);
+    status = write_with(encoder, values, count, false, NULL, out, &done, error);
   }
   if (status == HDX_OK)
-    status = write_other(encoder, values, count, at, out, &tag, error);
-  if (status == HDX_OK && habit)
-    *habit = (struct hdx_ints_habit){tag, true, cost_of(out->size - at, count)};
+    status = write_other(encoder, values, count, at, out, &done, error);
+  if (status == HDX_OK && habit) {
+    *habit = done;
+    habit->known = true;
+    habit->cost = cost_of(out->size - at, count);
+  }
   return status;
 }

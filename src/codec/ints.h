@@ -18,7 +18,7 @@
  * wavelengths.) 4 SPARSE    value signed varint | exceptions varint (1 to residuals less 1) | size varint of `places` |
  * places | values all residuals are `value` but for the exceptions. places: stream of how many rows lie between an
  *                 exception and the one before (the stream's beginning); values: stream of their residuals. Neither is
- *                 SPARSE itself.
+ *                 SPARSE itself, nor has a predictor.
  *   bytes    size varint | that many bytes: one zstd frame of the bytes, or, where size is their number, these
  *   unit     1 or more
  *
@@ -41,12 +41,13 @@ enum hdx_ints_body {
   HDX_INTS_BODIES
 };
 enum { HDX_INTS_BODY = 0x0f, HDX_INTS_DELTA = 0x10 };
+enum { HDX_INTS_MANTISSA = 0x0f, HDX_INTS_LEVELS = 0x40, HDX_INTS_FOLDED = 0x80, HDX_INTS_LEVEL_GROUP = 128 };
 
 /* ---- writing ---- */
 
 /* What was found for the last column of a kind: it is tried first for the next one. Zeroed: nothing is known. */
 struct hdx_ints_habit {
-  uint8_t tag;
+  uint8_t tag, form;
   bool known;
   uint32_t cost; /* bytes for 1,024 values, when it was found */
 };
@@ -54,7 +55,7 @@ struct hdx_ints_habit {
 /* Scratch of one thread, kept from column to column. */
 struct hdx_ints_encoder {
   struct hdx_zstd *zstd; /* the caller's */
-  int64_t *numbers;      /* residuals, places, values: capacity each */
+  int64_t *numbers;      /* residuals, places, values, and what symbols stand for: capacity each */
   uint8_t *symbols;      /* two runs of capacity */
   size_t capacity;
 };
@@ -80,6 +81,7 @@ struct hdx_ints {
   const uint8_t *symbols; /* one for each residual */
   const uint8_t *bits;
   size_t bits_size;
+  int64_t levels[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
   int64_t names[256];
   size_t exceptions;
   int64_t *places, *values; /* of exceptions: the residual's number, what it is */

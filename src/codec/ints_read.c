@@ -107,10 +107,38 @@ static size_t extra_sum(const struct hdx_ints *ints, size_t from, size_t to) {
   uint8_t bits[256];
   size_t sum = 0;
   for (unsigned s = 0; s < 256; s++)
-    bits[s] = (uint8_t)extra_of(s, ints->form & 0x0f);
+    bits[s] = (uint8_t)extra_of(s, ints->form & HDX_INTS_MANTISSA);
   for (size_t i = from; i < to; i++)
     sum += bits[ints->symbols[i]];
   return sum;
+}
+
+static enum hdx_status open_stream(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size,
+                                   size_t count, bool nested, struct hdx_error *error);
+
+/* Decodes a stream that is part of another. */
+static enum hdx_status read_nested(struct hdx_zstd *zstd, const uint8_t *data, size_t size, size_t count, int64_t *out,
+                                   struct hdx_error *error) {
+  struct hdx_ints *part = malloc(sizeof *part);
+  if (!part)
+    return hdx_error_memory(error, sizeof *part);
+  hdx_ints_init(part);
+  enum hdx_status status = open_stream(part, zstd, data, size, count, true, error);
+  if (status == HDX_OK)
+    hdx_ints_read(part, 0, count, out);
+  hdx_ints_deinit(part);
+  free(part);
+  return status;
+}
+
+static enum hdx_status open_levels(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
+                                   struct hdx_error *error) {
+  uint64_t size = hdx_get_varint(in);
+  const uint8_t *data = size <= hdx_bytes_left(in) ? hdx_get_bytes(in, (size_t)size) : NULL;
+  if (!data)
+    return broken(error, "levels that end too early");
+  size_t count = (ints->residuals + HDX_INTS_LEVEL_GROUP - 1) / HDX_INTS_LEVEL_GROUP;
+  return read_nested(zstd, data, (size_t)size, count, ints->levels, error);
 }
 
 static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
@@ -118,10 +146,12 @@ static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd
   ints->base = hdx_get_signed(in);
   ints->unit = hdx_get_varint(in);
   ints->form = hdx_get_u8(in);
-  unsigned k = ints->form & 0x0f;
-  if (in->bad || ints->unit == 0 || k < 2 || k > 7 || ints->form & 0x70)
+  unsigned k = ints->form & HDX_INTS_MANTISSA;
+  if (in->bad || ints->unit == 0 || k < 2 || k > 7 || ints->form & 0x30)
     return broken(error, "symbols of an unknown form, or a unit of 0");
-  enum hdx_status status = open_bytes(ints, zstd, in, error);
+  enum hdx_status status = ints->form & HDX_INTS_LEVELS ? open_levels(ints, zstd, in, error) : HDX_OK;
+  if (status == HDX_OK)
+    status = open_bytes(ints, zstd, in, error);
   if (status != HDX_OK)
     return status;
   ints->bits_size = hdx_bytes_left(in);
@@ -146,25 +176,6 @@ static enum hdx_status open_named(struct hdx_ints *ints, struct hdx_zstd *zstd, 
   for (size_t i = 0; i < ints->residuals; i++)
     greatest = ints->symbols[i] > greatest ? ints->symbols[i] : greatest;
   return greatest < count && !hdx_bytes_left(in) ? HDX_OK : broken(error, "a name that is not there");
-}
-
-static enum hdx_status open_body(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, bool nested,
-                                 struct hdx_error *error);
-
-/* Decodes one of the two streams of exceptions. */
-static enum hdx_status read_nested(struct hdx_zstd *zstd, const uint8_t *data, size_t size, size_t count, int64_t *out,
-                                   struct hdx_error *error) {
-  struct hdx_ints part;
-  hdx_ints_init(&part);
-  struct hdx_bytes in = hdx_bytes_of(data, size);
-  part.tag = hdx_get_u8(&in);
-  part.count = part.residuals = count;
-  enum hdx_status status = part.tag & HDX_INTS_DELTA ? broken(error, "exceptions with a predictor")
-                                                     : open_body(&part, zstd, &in, true, error);
-  if (status == HDX_OK)
-    hdx_ints_read(&part, 0, count, out);
-  hdx_ints_deinit(&part);
-  return status;
 }
 
 static enum hdx_status open_sparse(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
@@ -210,14 +221,14 @@ static enum hdx_status open_body(struct hdx_ints *ints, struct hdx_zstd *zstd, s
   case HDX_INTS_NAMED:
     return open_named(ints, zstd, in, error);
   case HDX_INTS_SPARSE:
-    return nested ? broken(error, "exceptions that have exceptions") : open_sparse(ints, zstd, in, error);
+    return nested ? broken(error, "exceptions within a stream of a stream") : open_sparse(ints, zstd, in, error);
   default:
     return broken(error, "an unknown encoding");
   }
 }
 
-enum hdx_status hdx_ints_open(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size, size_t count,
-                              struct hdx_error *error) {
+static enum hdx_status open_stream(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size,
+                                   size_t count, bool nested, struct hdx_error *error) {
   struct hdx_bytes in = hdx_bytes_of(data, size);
   ints->tag = hdx_get_u8(&in);
   bool delta = ints->tag & HDX_INTS_DELTA;
@@ -228,7 +239,12 @@ enum hdx_status hdx_ints_open(struct hdx_ints *ints, struct hdx_zstd *zstd, cons
   ints->count = count;
   ints->residuals = count - delta;
   ints->first = delta ? hdx_get_signed(&in) : 0;
-  return open_body(ints, zstd, &in, false, error);
+  return open_body(ints, zstd, &in, nested, error);
+}
+
+enum hdx_status hdx_ints_open(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size, size_t count,
+                              struct hdx_error *error) {
+  return open_stream(ints, zstd, data, size, count, false, error);
 }
 
 /* ---- reading ---- */
@@ -289,54 +305,63 @@ static void read_packed(const struct hdx_ints *ints, size_t from, size_t to, int
   }
 }
 
-/* What each symbol says: the number's high bits, and how many follow. Without any, the residual itself. */
+/* What each symbol says: the number's high bits, and how many follow. */
 struct meaning {
   uint64_t high[256];
   uint8_t bits[256];
 };
 
-static void read_plain_symbols(const struct hdx_ints *ints, const struct meaning *meaning, size_t from, size_t to,
-                               int64_t *out) {
-  int64_t residual[256];
-  for (unsigned s = 0; s < 256; s++) {
-    uint64_t q = ints->form & 0x80 ? (uint64_t)hdx_unfold(meaning->high[s]) : meaning->high[s];
-    residual[s] = (int64_t)(q * ints->unit + (uint64_t)ints->base);
-  }
-  for (size_t i = from; i < to; i++)
-    out[i - from] = residual[ints->symbols[i]];
+/* Of symbols of one group: without bits behind them. */
+static void read_plain(const int64_t *residual, const uint8_t *symbols, size_t count, uint64_t base, int64_t *out) {
+  for (size_t i = 0; i < count; i++)
+    out[i] = (int64_t)((uint64_t)residual[symbols[i]] + base);
 }
 
-static void read_symbols(const struct hdx_ints *ints, size_t from, size_t to, int64_t *out) {
-  struct meaning meaning;
-  unsigned k = ints->form & 0x0f;
-  for (unsigned s = 0; s < 256; s++) {
-    unsigned e = extra_of(s, k);
-    meaning.bits[s] = (uint8_t)e;
-    meaning.high[s] = e ? ((s & ((1u << k) - 1)) | UINT64_C(1) << k) << e : s;
-  }
-  if (ints->bits_size == 0) {
-    read_plain_symbols(ints, &meaning, from, to, out);
-    return;
-  }
-  size_t bit = extra_sum(ints, 0, from), i = from;
+/* With bits, from `bit` on; gives where the next ones are. An 8-byte load holds any of up to 57 bits. */
+static size_t read_with_bits(const struct hdx_ints *ints, const struct meaning *meaning, size_t from, size_t to,
+                             uint64_t base, size_t bit, int64_t *out) {
   const uint8_t *end = ints->bits + ints->bits_size;
-  uint64_t unit = ints->unit, base = (uint64_t)ints->base, fold = ints->form & 0x80 ? 1 : 0;
-  /* As in unpack; symbols with more than 57 bits behind them take the slow way. */
-  size_t safe = ints->bits_size >= 8 ? (ints->bits_size - 8) * 8 : 0;
-  for (; i < to && bit <= safe && ints->bits_size >= 8; i++) {
-    unsigned s = ints->symbols[i], e = meaning.bits[s];
+  size_t safe = ints->bits_size >= 8 ? (ints->bits_size - 8) * 8 : 0, i = from;
+  uint64_t unit = ints->unit, fold = ints->form & HDX_INTS_FOLDED ? 1 : 0;
+  for (; i < to && bit < safe; i++) {
+    unsigned s = ints->symbols[i], e = meaning->bits[s];
     if (e > 57)
       break;
     uint64_t low = (hdx_load_u64(ints->bits + bit / 8) >> (bit % 8)) & ((UINT64_C(1) << e) - 1);
-    uint64_t u = meaning.high[s] + low, sign = fold & u;
+    uint64_t u = meaning->high[s] + low, sign = fold & u;
     out[i - from] = (int64_t)(((u >> fold) ^ (0 - sign)) * unit + base);
     bit += e;
   }
   for (; i < to; i++) {
-    unsigned s = ints->symbols[i], e = meaning.bits[s];
-    uint64_t u = meaning.high[s] + (e ? unpack_one(ints->bits, end, bit, e) : 0), sign = fold & u;
+    unsigned s = ints->symbols[i], e = meaning->bits[s];
+    uint64_t u = meaning->high[s] + (e ? unpack_one(ints->bits, end, bit, e) : 0), sign = fold & u;
     out[i - from] = (int64_t)(((u >> fold) ^ (0 - sign)) * unit + base);
     bit += e;
+  }
+  return bit;
+}
+
+static void read_symbols(const struct hdx_ints *ints, size_t from, size_t to, int64_t *out) {
+  struct meaning meaning;
+  int64_t residual[256];
+  unsigned k = ints->form & HDX_INTS_MANTISSA;
+  for (unsigned s = 0; s < 256; s++) {
+    unsigned e = extra_of(s, k);
+    meaning.bits[s] = (uint8_t)e;
+    meaning.high[s] = e ? ((s & ((1u << k) - 1)) | UINT64_C(1) << k) << e : s;
+    uint64_t q = ints->form & HDX_INTS_FOLDED ? (uint64_t)hdx_unfold(meaning.high[s]) : meaning.high[s];
+    residual[s] = (int64_t)(q * ints->unit);
+  }
+  size_t bit = ints->bits_size ? extra_sum(ints, 0, from) : 0;
+  bool levels = ints->form & HDX_INTS_LEVELS;
+  for (size_t at = from, end; at < to; at = end) {
+    size_t group = at / HDX_INTS_LEVEL_GROUP;
+    end = levels && (group + 1) * HDX_INTS_LEVEL_GROUP < to ? (group + 1) * HDX_INTS_LEVEL_GROUP : to;
+    uint64_t base = (uint64_t)ints->base + (levels ? (uint64_t)ints->levels[group] * ints->unit : 0);
+    if (ints->bits_size == 0)
+      read_plain(residual, ints->symbols + at, end - at, base, out + at - from);
+    else
+      bit = read_with_bits(ints, &meaning, at, end, base, bit, out + at - from);
   }
 }
 

@@ -279,8 +279,10 @@ static bool put_near(struct finder *finder, size_t r) {
       return true;
     }
     size_t date_size = r ? finder->sample[0].runs[r - 1].size : 0;
+    size_t date_end = r ? finder->sample[0].runs[r - 1].at + date_size : 0;
     const char *date = date_size == 8 ? "Ymd" : date_size == 7 ? "Yj" : NULL;
-    bool behind = *letters == 'H' && date && (finder->last_letter == 'd' || finder->last_letter == 'j');
+    bool behind = *letters == 'H' && width >= 4 && date && finder->sample[0].runs[r].at <= date_end + 1 &&
+                  (finder->last_letter == 'd' || finder->last_letter == 'j');
     if (behind && is_near(finder, r, r - 1, date, letters, unit)) {
       uint8_t at = instant(finder, unit, true);
       if (at == UINT8_MAX)
