@@ -641,7 +641,7 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
   enum hdx_status status = grow(encoder, count, error);
   size_t at = out->size;
   struct hdx_ints_habit done = {.tag = 0};
-  bool known = habit && habit->known && count > 2;
+  bool known = habit && habit->known && count > 2 && count <= 2 * (size_t)habit->values;
   if (status == HDX_OK)
     status = write_with(encoder, values, count, known && habit->tag & HDX_INTS_DELTA, known ? habit : NULL, out, &done,
                         error);
@@ -659,6 +659,7 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
   if (status == HDX_OK && habit) {
     *habit = done;
     habit->known = true;
+    habit->values = (uint32_t)count;
     habit->cost = cost_of(out->size - at, count);
   }
   return status;

@@ -49,7 +49,8 @@ enum { HDX_INTS_MANTISSA = 0x0f, HDX_INTS_LEVELS = 0x40, HDX_INTS_FOLDED = 0x80,
 struct hdx_ints_habit {
   uint8_t tag, form;
   bool known;
-  uint32_t cost; /* bytes for 1,024 values, when it was found */
+  uint32_t cost;   /* bytes for 1,024 values, when it was found */
+  uint32_t values; /* of the column that it was found for: one twice as long is looked at anew */
 };
 
 /* Scratch of one thread, kept from column to column. */

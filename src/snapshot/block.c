@@ -171,29 +171,6 @@ static void survey(const struct hdx_rows *rows, size_t from, size_t to, struct h
       (uint8_t)((missing ? known ? HDX_BLOCK_SOME_STOPS : HDX_BLOCK_NO_STOP : 0) | (backward ? HDX_BLOCK_BACKWARD : 0));
 }
 
-/* Sizes not stated would spoil the common unit: they are told apart, and repeat the one before. */
-static enum hdx_status encode_sizes(struct hdx_block_encoder *encoder, struct hdx_ints_habit *habit,
-                                    const int64_t *size, size_t count, size_t missing, struct hdx_error *error) {
-  struct hdx_buffer *out = &encoder->columns;
-  int64_t *numbers = encoder->scratch, last = 0;
-  hdx_buffer_append_byte(out, missing == 0 ? HDX_SIZES_ALL : missing == count ? HDX_SIZES_NONE : HDX_SIZES_SOME);
-  if (missing == count)
-    return HDX_OK;
-  if (missing == 0)
-    return hdx_ints_encode(&encoder->ints, size, count, habit, out, error);
-  for (size_t i = 0; i < count; i++)
-    numbers[i] = size[i] != -1;
-  hdx_buffer_clear(&encoder->stream);
-  enum hdx_status status = hdx_ints_encode(&encoder->ints, numbers, count, NULL, &encoder->stream, error);
-  hdx_put_varint(out, encoder->stream.size);
-  hdx_buffer_append_text(out, hdx_buffer_text(&encoder->stream));
-  for (size_t i = 0; i < count && last == 0; i++)
-    last = size[i] == -1 ? 0 : size[i];
-  for (size_t i = 0; i < count; i++)
-    numbers[i] = last = size[i] == -1 ? last : size[i];
-  return status == HDX_OK ? hdx_ints_encode(&encoder->ints, numbers, count, habit, out, error) : status;
-}
-
 static enum hdx_status encode_years(struct hdx_block_encoder *encoder, struct hdx_ints_habit *habit,
                                     const int16_t *year, size_t count, struct hdx_error *error) {
   for (size_t i = 0; i < count; i++)
@@ -227,6 +204,7 @@ static enum hdx_status encode_columns(struct hdx_block_encoder *encoder, struct 
   const struct hdx_rows *rows = part->rows;
   struct hdx_buffer *out = &encoder->columns;
   size_t from = part->from, count = part->count, end = 0;
+  bool all_stops = !(part->zone->flags & (HDX_BLOCK_NO_STOP | HDX_BLOCK_SOME_STOPS));
   enum hdx_status status = HDX_OK;
   hdx_buffer_clear(out);
   for (size_t c = 0; status == HDX_OK && c < HDX_PLAIN_COLUMNS + rows->extra_count; c++) {
@@ -236,7 +214,9 @@ static enum hdx_status encode_columns(struct hdx_block_encoder *encoder, struct 
       status = hdx_times_encode(&encoder->times, &habit->times, rows->start + from, rows->stop + from, count,
                                 part->zone->flags, out, error);
     else if (c == HDX_SIZES)
-      status = encode_sizes(encoder, &habit->size, rows->size + from, count, part->zone->size_missing, error);
+      status = hdx_sizes_encode(&encoder->ints, &habit->size, rows->size + from, rows->start + from,
+                                all_stops ? rows->stop + from : NULL, count, part->zone->size_missing, encoder->scratch,
+                                &encoder->stream, out, error);
     else if (c == HDX_YEARS && part->zone->flags & HDX_BLOCK_MIXED)
       status = encode_years(encoder, &habit->year, rows->year + from, count, error);
     else if (c == HDX_KEYS)

@@ -5,6 +5,7 @@
 
 #include "catalog/rows.h"
 #include "codec/column.h"
+#include "snapshot/sizes.h"
 #include "snapshot/times.h"
 
 /* What the footer says of a block. */
@@ -22,7 +23,8 @@ struct hdx_block_encoder;
 /* What worked for a dataset's blocks so far, tried first for the next one; of one thread at a time. Zeroed: nothing. */
 struct hdx_block_habit {
   struct hdx_times_habit times;
-  struct hdx_ints_habit size, year;
+  struct hdx_sizes_habit size;
+  struct hdx_ints_habit year;
   struct hdx_column_habit key;
   struct hdx_column_habit *extra; /* by the dataset's number of the column */
   size_t extra_count;

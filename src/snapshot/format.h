@@ -49,7 +49,10 @@
  *                        any number where there is no stop
  *              All arithmetic is modulo 2^64.
  *     size     kind u8 | kind 0, all are stated: stream of the sizes · 1, some: sized, not 0 where stated, then a
- *              stream of sizes, any number where not · 2, none: nothing
+ *              stream of sizes, any number where not · 2, none: nothing · 3, all are stated and all rows have stops:
+ *              durations less 1 u8 | for each duration (stop less start), ascending: the first as signed varint, others
+ *              as varint of the difference to the one before; then the size that it stands for, less that of the
+ *              duration before (the first: as it is), signed varint | stream: size less what its duration stands for
  *     year     stream: the year of the index file that the row is from; 0: a file without year
  *     key      texts (codec/column.h)
  *     extra    texts; a column that a block lacks is empty in all its rows
@@ -101,7 +104,8 @@ enum hdx_block_flag {
 
 enum { HDX_START_PLAIN, HDX_START_CHAIN, HDX_START_DAY };
 enum { HDX_STOP_DURATION, HDX_STOP_OF_DAY };
-enum { HDX_SIZES_ALL, HDX_SIZES_SOME, HDX_SIZES_NONE };
+enum { HDX_SIZES_ALL, HDX_SIZES_SOME, HDX_SIZES_NONE, HDX_SIZES_BY_DURATION };
+enum { HDX_DURATIONS_MAX = 256 };
 
 enum { HDX_BLOCK_ROWS_MAX = 65536 };
 #define HDX_YEAR_MIXED INT32_MIN

@@ -172,8 +172,9 @@ enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_t
                                  struct hdx_error *error) {
   enum { SLACK = 64 * 1024 };
   enum hdx_status status = grow(encoder, count, error);
-  bool known = habit->known && ((habit->kind & 3) != HDX_START_CHAIN ||
-                                (count > 1 && !(flags & (HDX_BLOCK_NO_STOP | HDX_BLOCK_SOME_STOPS))));
+  bool known =
+      habit->known && count <= 2 * (size_t)habit->rows &&
+      ((habit->kind & 3) != HDX_START_CHAIN || (count > 1 && !(flags & (HDX_BLOCK_NO_STOP | HDX_BLOCK_SOME_STOPS))));
   uint8_t kind = habit->kind;
   if (status == HDX_OK && known)
     status = put_known(encoder, habit, start, stop, count, flags, error);
@@ -183,6 +184,7 @@ enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_t
     cost = (uint32_t)((encoder->starts.size + encoder->stops.size) * 1024 / count);
     habit->known = true;
     habit->kind = kind;
+    habit->rows = (uint32_t)count;
     habit->cost = cost;
   }
   if (status != HDX_OK)

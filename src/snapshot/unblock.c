@@ -218,40 +218,6 @@ enum hdx_status hdx_block_open(struct hdx_block *block, struct hdx_book *book, s
 
 /* ---- selecting ---- */
 
-static enum hdx_status select_sizes(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
-                                    struct hdx_error *error) {
-  const struct hdx_block_column *column = &block->columns[HDX_SIZES];
-  int64_t *scratch = number_column(block, SCRATCH);
-  struct hdx_bytes in = hdx_bytes_of(column->data, column->size);
-  uint8_t kind = hdx_get_u8(&in);
-  uint64_t stated = kind == HDX_SIZES_SOME ? hdx_get_varint(&in) : 0;
-  const uint8_t *which = stated <= hdx_bytes_left(&in) ? hdx_get_bytes(&in, (size_t)stated) : NULL;
-  if (in.bad || !which || kind > HDX_SIZES_NONE || (kind == HDX_SIZES_NONE && hdx_bytes_left(&in)))
-    return broken(error, "sizes of an unknown kind");
-  if (kind == HDX_SIZES_NONE) {
-    for (size_t i = 0; i < count; i++)
-      block->size[i] = -1;
-    return HDX_OK;
-  }
-  enum hdx_status status = hdx_ints_open(&block->ints, zstd, in.at, hdx_bytes_left(&in), block->count, error);
-  if (status != HDX_OK)
-    return status;
-  /* The rows mostly lie close together; those between are read and passed over. */
-  size_t from = rows[0], to = (size_t)rows[count - 1] + 1;
-  int64_t *out = to - from == count ? block->size : scratch;
-  bool delta = block->ints.tag & HDX_INTS_DELTA;
-  hdx_ints_read(&block->ints, delta ? 0 : from, to, delta ? scratch : out);
-  from = delta ? 0 : from;
-  for (size_t i = 0; (delta || out == scratch) && i < count; i++)
-    block->size[i] = scratch[rows[i] - from];
-  if (kind != HDX_SIZES_SOME)
-    return HDX_OK;
-  status = hdx_ints_decode(&block->ints, zstd, which, (size_t)stated, block->count, scratch, error);
-  for (size_t i = 0; status == HDX_OK && i < count; i++)
-    block->size[i] = scratch[rows[i]] ? block->size[i] : -1;
-  return status;
-}
-
 /* Decodes the texts of a column; n is the place of its memory. */
 static enum hdx_status select_texts(struct hdx_block *block, struct hdx_zstd *zstd, size_t n, const uint32_t *rows,
                                     size_t count, struct hdx_text *out, struct hdx_error *error) {
@@ -286,7 +252,9 @@ enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd,
   if (count == 0)
     return HDX_OK;
   if (wanted & HDX_WANT_SIZE)
-    status = select_sizes(block, zstd, rows, count, error);
+    status = hdx_sizes_decode(&block->ints, zstd, block->columns[HDX_SIZES].data, block->columns[HDX_SIZES].size,
+                              block->start, block->stop, block->count, rows, count, block->size,
+                              number_column(block, SCRATCH), error);
   if (status != HDX_OK)
     return hdx_error_context(error, status, "column of sizes");
   if (wanted & HDX_WANT_KEY)
