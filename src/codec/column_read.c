@@ -201,6 +201,10 @@ enum hdx_status hdx_column_size(const struct hdx_column *column, const uint32_t 
   size_t total = HDX_TEMPLATE_SLACK + HDX_TEXTS_SLACK, first = SIZE_MAX, last = 0;
   size_t heap = column->has_heap ? column->template_count : SIZE_MAX;
   struct place place = {0};
+  if (!column->kinds && !column->has_heap && !column->templates[0]->varies) {
+    *bytes = total + count * column->templates[0]->size;
+    return *bytes > HDX_TEXTS_BYTES_MAX ? broken(error, "more text than a block may have") : HDX_OK;
+  }
   for (size_t i = 0; i < count; i++) {
     size_t t = move_to(column, &place, rows[i]);
     if (t == heap) {
@@ -236,7 +240,15 @@ enum hdx_status hdx_column_read(struct hdx_column *column, const int64_t *start,
                                 struct hdx_error *error) {
   size_t heap = column->has_heap ? column->template_count : SIZE_MAX, group = SIZE_MAX;
   struct place place = {0};
-  memset(column->states, 0, column->template_count * sizeof *column->states);
+  for (size_t t = 0; t < column->template_count; t++) {
+    column->states[t].imaged = false;
+    for (size_t n = 0; n < HDX_TEMPLATE_INSTANTS_MAX; n++)
+      column->states[t].clocks[n].known = false;
+  }
+  if (!column->kinds && !column->has_heap && column->templates[0]->stream_count == 0) {
+    hdx_template_render_rows(column->templates[0], column->states, start, stop, rows, count, out, memory);
+    return HDX_OK;
+  }
   for (size_t i = 0; i < count; i++) {
     size_t row = rows[i], t = move_to(column, &place, row), at = place.of[t];
     if (t != heap) {

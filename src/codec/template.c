@@ -1,4 +1,4 @@
-/* A template taken apart, matched with texts, and rendered. (How one is found: template_infer.c.) */
+/* A template taken apart, rendered, and matched with texts. (How one is found: template_infer.c.) */
 #include "codec/template.h"
 
 #include "base/error.h"
@@ -43,8 +43,15 @@ bool hdx_clock_letter(char letter, uint8_t *place, uint8_t *size) {
   return false;
 }
 
+/* Two digits, the first in the lower byte. */
 static inline uint64_t two(unsigned number) {
-  return (uint64_t)('0' + number / 10) | (uint64_t)('0' + number % 10) << 8;
+  static const char pairs[] =
+      "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445"
+      "46474849505152535455565758596061626364656667686970717273747576777879808182838485868788899091"
+      "9293949596979899";
+  uint16_t pair;
+  memcpy(&pair, pairs + 2 * number, sizeof pair);
+  return le16toh(pair);
 }
 
 static int64_t floor_to(int64_t value, int64_t unit) {
@@ -62,28 +69,35 @@ static void set_day(struct hdx_clock *clock, int64_t day) {
   clock->day_at = day;
 }
 
-void hdx_clock_set(struct hdx_clock *clock, int64_t time_ns) {
+/* The digits of a second that is not the one before. */
+static inline void set_second(struct hdx_clock *clock, int64_t time_ns) {
+  uint64_t in_day = (uint64_t)time_ns - (uint64_t)clock->day_at;
+  if (!clock->known || in_day >= (uint64_t)HDX_DAY_NS) {
+    set_day(clock, floor_to(time_ns, HDX_DAY_NS));
+    in_day = (uint64_t)time_ns - (uint64_t)clock->day_at;
+  }
+  unsigned second = (unsigned)(in_day / (uint64_t)HDX_SECOND_NS), minute = second / 60, hour = minute / 60;
+  hdx_store_u64(clock->digits + AT_HOUR, two(hour) | two(minute - 60 * hour) << 16 | two(second - 60 * minute) << 32);
+  clock->second_at = (int64_t)((uint64_t)clock->day_at + second * (uint64_t)HDX_SECOND_NS);
+}
+
+static inline void set_clock(struct hdx_clock *clock, int64_t time_ns) {
   uint64_t in_second = (uint64_t)time_ns - (uint64_t)clock->second_at;
   if (!clock->known || in_second >= (uint64_t)HDX_SECOND_NS) {
-    uint64_t in_day = (uint64_t)time_ns - (uint64_t)clock->day_at;
-    if (!clock->known || in_day >= (uint64_t)HDX_DAY_NS) {
-      set_day(clock, floor_to(time_ns, HDX_DAY_NS));
-      in_day = (uint64_t)time_ns - (uint64_t)clock->day_at;
-    }
-    unsigned second = (unsigned)(in_day / (uint64_t)HDX_SECOND_NS), minute = second / 60;
-    hdx_store_u64(clock->digits + AT_HOUR, two(minute / 60) | two(minute % 60) << 16 | two(second % 60) << 32);
-    clock->second_at = (int64_t)((uint64_t)clock->day_at + second * (uint64_t)HDX_SECOND_NS);
+    set_second(clock, time_ns);
     in_second = (uint64_t)time_ns - (uint64_t)clock->second_at;
-  } else if (in_second == clock->nanosecond) {
-    return;
   }
   if (!clock->known || in_second != clock->nanosecond) {
     uint64_t rest = in_second;
     for (int i = 8; i >= 0; i--, rest /= 10)
       clock->digits[AT_NS + i] = (char)('0' + rest % 10);
+    clock->nanosecond = (uint32_t)in_second;
   }
-  clock->nanosecond = (uint32_t)in_second;
   clock->known = true;
+}
+
+void hdx_clock_set(struct hdx_clock *clock, int64_t time_ns) {
+  set_clock(clock, time_ns);
 }
 
 /* ---- taking apart ---- */
@@ -198,6 +212,32 @@ static const char *open_template(struct hdx_template *template) {
   return in.bad || hdx_bytes_left(&in) ? "its parts are not as long as it is" : NULL;
 }
 
+/* Notes where the digits of times lie in texts that are all of one size. */
+static void plan_image(struct hdx_template *template) {
+  size_t at = 0;
+  template->imaged = !template->varies && template->size <= HDX_TEMPLATE_IMAGE_MAX;
+  if (!template->imaged)
+    return;
+  for (int dates = 1; dates >= 0; dates--) {
+    at = 0;
+    for (size_t p = 0; p < template->part_count; p++) {
+      const struct hdx_part *part = &template->parts[p];
+      size_t digits = at;
+      for (size_t i = part->piece; part->kind == HDX_PART_TIME && i < part->piece_end; i++) {
+        const struct hdx_piece *piece = &template->pieces[i];
+        if ((piece->place < AT_HOUR) == dates)
+          template->patches[template->patch_count++] =
+              (struct hdx_patch){(uint16_t)digits, piece->place, piece->size, part->index};
+        digits += piece->size;
+      }
+      at += part->kind == HDX_PART_LITERAL  ? part->text.size
+            : part->kind == HDX_PART_REPEAT ? template->parts[part->index].width
+                                            : part->width;
+    }
+    template->date_count = dates ? template->patch_count : template->date_count;
+  }
+}
+
 enum hdx_status hdx_template_create(struct hdx_text bytes, struct hdx_template **result, struct hdx_error *error) {
   if (bytes.size > HDX_TEMPLATE_BYTES_MAX)
     return broken(error, "more bytes than one may have");
@@ -212,6 +252,7 @@ enum hdx_status hdx_template_create(struct hdx_text bytes, struct hdx_template *
     free(template);
     return broken(error, wrong);
   }
+  plan_image(template);
   *result = template;
   return HDX_OK;
 }
@@ -229,6 +270,175 @@ size_t hdx_template_size_max(const struct hdx_template *template) {
       size += HDX_TEMPLATE_DIGITS_MAX + 2;
   }
   return size;
+}
+
+/* ---- rendering ---- */
+
+/* Copies in steps of 16 bytes, reading and writing up to 15 too many: there is as much behind both. */
+static inline char *put_literal(char *out, struct hdx_text text) {
+  for (size_t i = 0; i < text.size; i += 16)
+    memcpy(out + i, text.data + i, 16);
+  return out + text.size;
+}
+
+static char *put_fixed(char *out, uint64_t number, unsigned width) {
+  for (unsigned i = width; i > 0; i--, number /= 10)
+    out[i - 1] = (char)('0' + number % 10);
+  return out + width;
+}
+
+static char *put_number(char *out, const struct hdx_part *part, uint64_t number) {
+  if (part->kind == HDX_PART_FIXED)
+    return put_fixed(out, number, part->width);
+  unsigned digits = 1;
+  for (uint64_t rest = number; rest >= 10; rest /= 10)
+    digits++;
+  if (part->kind == HDX_PART_PLAIN)
+    return put_fixed(out, number, digits);
+  return put_fixed(out, number, digits - 1); /* without the mark, whatever it is */
+}
+
+static inline void set_clocks(const struct hdx_template *template, struct hdx_template_state *state, int64_t start,
+                              int64_t stop, int64_t *const *streams, size_t row) {
+  for (size_t n = 0; n < template->instant_count; n++) {
+    const struct hdx_instant *instant = &template->instants[n];
+    int64_t time = instant->of_stop ? stop : start;
+    if (instant->unit_ns)
+      time = (int64_t)((uint64_t)floor_to(time, instant->unit_ns) +
+                       (uint64_t)streams[instant->stream][row] * (uint64_t)instant->unit_ns);
+    set_clock(&state->clocks[n], time);
+  }
+}
+
+/* Stores of the sizes that there are: a call for so few bytes would take longer than all the rest. */
+static inline void put_digits(char *out, const char *digits, unsigned size) {
+  switch (size) {
+  case 8:
+    memcpy(out, digits, 8);
+    break;
+  case 6:
+    memcpy(out, digits, 4);
+    memcpy(out + 4, digits + 4, 2);
+    break;
+  case 4:
+    memcpy(out, digits, 4);
+    break;
+  case 2:
+    memcpy(out, digits, 2);
+    break;
+  default:
+    memcpy(out, digits, size);
+  }
+}
+
+static inline void patch(const struct hdx_template *template, const struct hdx_template_state *state, size_t from,
+                         size_t to, char *out) {
+  for (size_t i = from; i < to; i++) {
+    const struct hdx_patch *patch = &template->patches[i];
+    put_digits(out + patch->at, state->clocks[patch->instant].digits + patch->place, patch->size);
+  }
+}
+
+/* Literals, once; dates, when a day is another. */
+static void renew_image(const struct hdx_template *template, struct hdx_template_state *state) {
+  char *at = state->image;
+  for (size_t p = 0; !state->imaged && p < template->part_count; p++) {
+    const struct hdx_part *part = &template->parts[p];
+    if (part->kind == HDX_PART_LITERAL)
+      at = put_literal(at, part->text);
+    else
+      at += part->kind == HDX_PART_REPEAT ? template->parts[part->index].width : part->width;
+  }
+  state->imaged = true;
+  for (size_t n = 0; n < template->instant_count; n++)
+    state->days[n] = state->clocks[n].day_at;
+  patch(template, state, 0, template->date_count, state->image);
+}
+
+static size_t render_image(const struct hdx_template *template, struct hdx_template_state *state,
+                           int64_t *const *streams, size_t row, char *out) {
+  bool fresh = state->imaged;
+  for (size_t n = 0; n < template->instant_count; n++)
+    fresh &= state->days[n] == state->clocks[n].day_at;
+  if (!fresh)
+    renew_image(template, state);
+  for (size_t i = 0; i < template->size; i += 16)
+    memcpy(out + i, state->image + i, 16);
+  patch(template, state, template->date_count, template->patch_count, out);
+  if (template->stream_count == 0)
+    return template->size;
+  char *at = out;
+  for (size_t p = 0; p < template->part_count; p++) {
+    const struct hdx_part *part = &template->parts[p];
+    const struct hdx_part *said = part->kind == HDX_PART_REPEAT ? &template->parts[part->index] : part;
+    if (part->kind == HDX_PART_LITERAL)
+      at += part->text.size;
+    else if (part->kind == HDX_PART_TIME)
+      at += part->width;
+    else
+      at = put_number(at, said, (uint64_t)streams[said->index][row]);
+  }
+  return template->size;
+}
+
+size_t hdx_template_render(const struct hdx_template *template, struct hdx_template_state *state, int64_t start,
+                           int64_t stop, int64_t *const *streams, size_t row, char *out) {
+  set_clocks(template, state, start, stop, streams, row);
+  if (template->imaged)
+    return render_image(template, state, streams, row, out);
+  char *begin = out;
+  for (size_t p = 0; p < template->part_count; p++) {
+    const struct hdx_part *part = &template->parts[p];
+    if (part->kind == HDX_PART_LITERAL) {
+      out = put_literal(out, part->text);
+    } else if (part->kind == HDX_PART_TIME) {
+      const char *digits = state->clocks[part->index].digits;
+      for (size_t i = part->piece; i < part->piece_end; i++) {
+        memcpy(out, digits + template->pieces[i].place, 8);
+        if (template->pieces[i].size > 8)
+          out[8] = digits[template->pieces[i].place + 8];
+        out += template->pieces[i].size;
+      }
+    } else {
+      const struct hdx_part *said = part->kind == HDX_PART_REPEAT ? &template->parts[part->index] : part;
+      out = put_number(out, said, (uint64_t)streams[said->index][row]);
+    }
+  }
+  return (size_t)(out - begin);
+}
+
+/* One clock, which no stream moves: what nearly all file names follow. */
+static char *render_by_clock(const struct hdx_template *template, struct hdx_template_state *state,
+                             const int64_t *times, const uint32_t *rows, size_t count, struct hdx_text *texts,
+                             char *out) {
+  struct hdx_clock *clock = &state->clocks[0];
+  size_t size = template->size;
+  for (size_t i = 0; i < count; i++) {
+    set_clock(clock, times[rows[i]]);
+    if (!state->imaged || state->days[0] != clock->day_at)
+      renew_image(template, state);
+    for (size_t at = 0; at < size; at += 32) {
+      memcpy(out + at, state->image + at, 16);
+      memcpy(out + at + 16, state->image + at + 16, 16);
+    }
+    patch(template, state, template->date_count, template->patch_count, out);
+    texts[i] = (struct hdx_text){out, size};
+    out += size;
+  }
+  return out;
+}
+
+char *hdx_template_render_rows(const struct hdx_template *template, struct hdx_template_state *state,
+                               const int64_t *start, const int64_t *stop, const uint32_t *rows, size_t count,
+                               struct hdx_text *texts, char *out) {
+  if (template->imaged && template->instant_count == 1 && template->instants[0].unit_ns == 0)
+    return render_by_clock(template, state, template->instants[0].of_stop ? stop : start, rows, count, texts, out);
+  for (size_t i = 0; i < count; i++) {
+    size_t size = hdx_template_render(template, state, start[rows[i]], stop[rows[i]], NULL, 0, out);
+    texts[i] = (struct hdx_text){out, size};
+    out += size;
+  }
+  return out;
 }
 
 /* ---- matching ---- */
@@ -324,12 +534,23 @@ static bool match_instant(const struct hdx_template *template, size_t n, struct 
   return true;
 }
 
+/* Without numbers, the text is what the row's times say, or another one. */
+static bool match_image(const struct hdx_template *template, struct hdx_template_state *state, struct hdx_text text,
+                        int64_t start, int64_t stop) {
+  char expected[HDX_TEMPLATE_IMAGE_MAX + HDX_TEMPLATE_SLACK];
+  set_clocks(template, state, start, stop, NULL, 0);
+  render_image(template, state, NULL, 0, expected);
+  return memcmp(expected, text.data, text.size) == 0;
+}
+
 bool hdx_template_match(const struct hdx_template *template, struct hdx_template_state *state, struct hdx_text text,
                         int64_t start, int64_t stop, int64_t *streams) {
   const char *places[HDX_TEMPLATE_PARTS_MAX], *at = text.data, *end = text.data + text.size;
   if (text.size < template->size || (!template->varies && text.size != template->size) ||
       (template->needs_stop && stop == HDX_TIME_NONE))
     return false;
+  if (template->imaged && template->stream_count == 0)
+    return match_image(template, state, text, start, stop);
   for (size_t n = 0; n < template->instant_count; n++)
     if (!template->instants[n].unit_ns)
       hdx_clock_set(&state->clocks[n], template->instants[n].of_stop ? stop : start);
@@ -370,61 +591,4 @@ bool hdx_template_match(const struct hdx_template *template, struct hdx_template
         return false;
   }
   return true;
-}
-
-/* ---- rendering ---- */
-
-/* Copies in steps of 16 bytes, reading and writing up to 15 too many: there is as much behind both. */
-static inline char *put_literal(char *out, struct hdx_text text) {
-  for (size_t i = 0; i < text.size; i += 16)
-    memcpy(out + i, text.data + i, 16);
-  return out + text.size;
-}
-
-static char *put_fixed(char *out, uint64_t number, unsigned width) {
-  for (unsigned i = width; i > 0; i--, number /= 10)
-    out[i - 1] = (char)('0' + number % 10);
-  return out + width;
-}
-
-static char *put_number(char *out, const struct hdx_part *part, uint64_t number) {
-  if (part->kind == HDX_PART_FIXED)
-    return put_fixed(out, number, part->width);
-  unsigned digits = 1;
-  for (uint64_t rest = number; rest >= 10; rest /= 10)
-    digits++;
-  if (part->kind == HDX_PART_PLAIN)
-    return put_fixed(out, number, digits);
-  return put_fixed(out, number, digits - 1); /* without the mark, whatever it is */
-}
-
-size_t hdx_template_render(const struct hdx_template *template, struct hdx_template_state *state, int64_t start,
-                           int64_t stop, int64_t *const *streams, size_t row, char *out) {
-  char *begin = out;
-  for (size_t n = 0; n < template->instant_count; n++) {
-    const struct hdx_instant *instant = &template->instants[n];
-    int64_t time = instant->of_stop ? stop : start;
-    if (instant->unit_ns)
-      time = (int64_t)((uint64_t)floor_to(time, instant->unit_ns) +
-                       (uint64_t)streams[instant->stream][row] * (uint64_t)instant->unit_ns);
-    hdx_clock_set(&state->clocks[n], time);
-  }
-  for (size_t p = 0; p < template->part_count; p++) {
-    const struct hdx_part *part = &template->parts[p];
-    if (part->kind == HDX_PART_LITERAL) {
-      out = put_literal(out, part->text);
-    } else if (part->kind == HDX_PART_TIME) {
-      const char *digits = state->clocks[part->index].digits;
-      for (size_t i = part->piece; i < part->piece_end; i++) {
-        memcpy(out, digits + template->pieces[i].place, 8);
-        if (template->pieces[i].size > 8)
-          out[8] = digits[template->pieces[i].place + 8];
-        out += template->pieces[i].size;
-      }
-    } else {
-      const struct hdx_part *said = part->kind == HDX_PART_REPEAT ? &template->parts[part->index] : part;
-      out = put_number(out, said, (uint64_t)streams[said->index][row]);
-    }
-  }
-  return (size_t)(out - begin);
 }

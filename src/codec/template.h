@@ -33,7 +33,9 @@ enum {
   /* The most that a template's text takes: its literals, and digits of every other part. */
   HDX_TEMPLATE_TEXT_MAX = HDX_TEMPLATE_BYTES_MAX + HDX_TEMPLATE_PARTS_MAX * 9 * HDX_TEMPLATE_LETTERS_MAX,
   /* Bytes that rendering may write behind a text. */
-  HDX_TEMPLATE_SLACK = 32
+  HDX_TEMPLATE_SLACK = 32,
+  /* A text of no more bytes and of one size is rendered from an image of it. */
+  HDX_TEMPLATE_IMAGE_MAX = 480
 };
 
 enum hdx_part_kind {
@@ -75,6 +77,12 @@ struct hdx_instant {
   uint8_t stream; /* where it has a unit */
 };
 
+/* Digits of a clock within an image. */
+struct hdx_patch {
+  uint16_t at;
+  uint8_t place, size, instant;
+};
+
 struct hdx_template {
   struct hdx_text bytes; /* as in the file; owned by the template */
   size_t part_count, instant_count, stream_count;
@@ -82,8 +90,11 @@ struct hdx_template {
   struct hdx_piece pieces[HDX_TEMPLATE_PARTS_MAX * HDX_TEMPLATE_LETTERS_MAX];
   struct hdx_instant instants[HDX_TEMPLATE_INSTANTS_MAX];
   bool needs_stop;
-  size_t size; /* of every text, or the least */
-  bool varies; /* in size */
+  size_t size;                    /* of every text, or the least */
+  bool varies;                    /* in size */
+  bool imaged;                    /* it is rendered from an image: literals and dates, of the day before */
+  size_t date_count, patch_count; /* patches that change with the day come first */
+  struct hdx_patch patches[HDX_TEMPLATE_PARTS_MAX * HDX_TEMPLATE_LETTERS_MAX];
 };
 
 /* Takes the bytes of a template apart; copies them. INTEGRITY: what is wrong; MEMORY. */
@@ -93,6 +104,9 @@ void hdx_template_free(struct hdx_template *template); /* NULL is allowed */
 /* What is kept from row to row. Zeroed at first; of one template. */
 struct hdx_template_state {
   struct hdx_clock clocks[HDX_TEMPLATE_INSTANTS_MAX];
+  bool imaged;
+  int64_t days[HDX_TEMPLATE_INSTANTS_MAX]; /* whose dates are in the image */
+  char image[HDX_TEMPLATE_IMAGE_MAX + HDX_TEMPLATE_SLACK];
 };
 
 /* Whether the template gives this text for a row; then streams[i] is the row's number in stream i. `stop` may be
@@ -105,6 +119,12 @@ bool hdx_template_match(const struct hdx_template *template, struct hdx_template
  * same, in HDX_TEMPLATE_DIGITS_MAX + 2 bytes at the most (FIXED: in its width). */
 size_t hdx_template_render(const struct hdx_template *template, struct hdx_template_state *state, int64_t start,
                            int64_t stop, int64_t *const *streams, size_t row, char *out);
+
+/* The same for rows[0 … count) of a template without streams: views of the texts go to texts[0 …], their bytes one
+ * behind the other to `out`. Gives where they end. start and stop are those of all rows, not of the given ones. */
+char *hdx_template_render_rows(const struct hdx_template *template, struct hdx_template_state *state,
+                               const int64_t *start, const int64_t *stop, const uint32_t *rows, size_t count,
+                               struct hdx_text *texts, char *out);
 
 /* The most bytes that one text takes. */
 size_t hdx_template_size_max(const struct hdx_template *template);

@@ -69,7 +69,6 @@ struct hdx_block {
   size_t count;          /* rows of the block */
   int64_t *start, *stop; /* of every row; HDX_TIME_NONE: the index has no stop */
   int64_t *year;         /* of every row, or NULL: all are of the zone's */
-  int64_t longest;       /* the greatest stop - start of its rows; INT64_MAX: unknown (some have no stop) */
 
   size_t selected;         /* rows asked for; arrays of so many: */
   int64_t *size;           /* -1: not stated */
@@ -109,6 +108,9 @@ enum { HDX_WANT_SIZE = 1, HDX_WANT_KEY = 2, HDX_WANT_EXTRA = 4, HDX_WANT_ALL = 7
  * be called again and again; start and stop have to be as they were opened, but for stops that were missing. */
 enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
                                  unsigned wanted, struct hdx_error *error);
+
+/* The greatest stop - start of an opened block; INT64_MAX where it is unknown (some rows have no stop). */
+int64_t hdx_block_longest(const struct hdx_block *block);
 
 /* Appends the head of a peeked block with other numbers of templates and extra columns, templates[t] and columns[c] for
  * t and c (columns NULL: as they are). The columns' bytes follow it as they are. */

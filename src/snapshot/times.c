@@ -143,7 +143,9 @@ static enum hdx_status choose(struct hdx_times_encoder *encoder, struct hdx_time
   if (status == HDX_OK && stops && count > 1 && !(flags & HDX_BLOCK_SOME_STOPS)) {
     hdx_buffer_clear(&encoder->trial);
     status = put_starts(encoder, habit, HDX_START_CHAIN, start, stop, count, &encoder->trial, error);
-    if (status == HDX_OK && encoder->trial.size + by_duration < encoder->starts.size + encoder->stops.size) {
+    /* A chain is slower to read: it has to pay. */
+    size_t chained = encoder->trial.size + by_duration;
+    if (status == HDX_OK && chained + chained / 16 < encoder->starts.size + encoder->stops.size) {
       swap(&encoder->trial, &encoder->starts);
       best = HDX_START_CHAIN;
       if (stop_kind != HDX_STOP_DURATION) { /* the other one was dropped on the way */

@@ -164,17 +164,18 @@ enum hdx_status hdx_block_peek(struct hdx_block *block, const void *bytes, const
   return open_columns(block, &in, zone, error);
 }
 
-static int64_t longest(const struct hdx_block *block, uint8_t flags) {
-  int64_t most = INT64_MIN;
-  if (flags & (HDX_BLOCK_NO_STOP | HDX_BLOCK_SOME_STOPS))
-    return INT64_MAX;
+int64_t hdx_block_longest(const struct hdx_block *block) {
+  int64_t longest = INT64_MIN, last = INT64_MIN, first = INT64_MAX, span;
   for (size_t i = 0; i < block->count; i++) {
-    int64_t duration;
-    if (__builtin_sub_overflow(block->stop[i], block->start[i], &duration))
-      return INT64_MAX;
-    most = duration > most ? duration : most;
+    int64_t stop = block->stop[i], duration = (int64_t)((uint64_t)stop - (uint64_t)block->start[i]);
+    longest = duration > longest ? duration : longest;
+    last = stop > last ? stop : last;
+    first = stop < first ? stop : first;
   }
-  return most;
+  /* Durations between these do not overflow. A stop that is missing is the least number there is. */
+  bool sound = first != HDX_TIME_NONE && !__builtin_sub_overflow(last, block->start[0], &span) &&
+               !__builtin_sub_overflow(first, block->start[block->count - 1], &span);
+  return sound ? longest : INT64_MAX;
 }
 
 static enum hdx_status open_years(struct hdx_block *block, struct hdx_zstd *zstd, struct hdx_error *error) {
@@ -212,7 +213,6 @@ enum hdx_status hdx_block_open(struct hdx_block *block, struct hdx_book *book, s
     return hdx_error_context(error, status, "column of times");
   if (block->start[0] != zone->min_start || block->start[block->count - 1] != zone->max_start)
     return broken(error, "its times are not those that the footer says");
-  block->longest = longest(block, zone->flags);
   return block->year ? open_years(block, zstd, error) : HDX_OK;
 }
 
