@@ -184,16 +184,20 @@ static void match_known(struct making *making) {
 static bool match_new(struct making *making) {
   size_t t = making->template_count - 1, left = 0;
   uint32_t *rows = making->encoder->left;
-  for (size_t i = 0; i < making->left; i++)
-    making->rows_of[t] += fits(making, t, rows[i]);
-  if (making->rows_of[t] < 2 + making->left / FEW_ROWS && making->rows_of[t] < making->left)
-    return false;
+  uint8_t *kinds = making->encoder->kinds;
   for (size_t i = 0; i < making->left; i++) {
-    if (fits(making, t, rows[i]))
-      making->encoder->kinds[rows[i]] = (uint8_t)t;
-    else
-      rows[left++] = rows[i];
+    bool fit = fits(making, t, rows[i]);
+    kinds[rows[i]] = fit ? (uint8_t)t : UNFIT;
+    making->rows_of[t] += fit;
   }
+  if (making->rows_of[t] < 2 + making->left / FEW_ROWS && making->rows_of[t] < making->left) {
+    for (size_t i = 0; i < making->left; i++)
+      kinds[rows[i]] = UNFIT;
+    return false;
+  }
+  for (size_t i = 0; i < making->left; i++)
+    if (kinds[rows[i]] == UNFIT)
+      rows[left++] = rows[i];
   making->left = left;
   return true;
 }

@@ -238,46 +238,47 @@ static int64_t median(int64_t *values, size_t count) {
   return values[wanted];
 }
 
-/* Numbers from the centre, in units, become numbers from their group's median. Gives about the bytes that levels take.
- */
-static double take_levels(struct plan *plan, int64_t *numbers) {
+/* Levels pay where numbers lie closer to their group's median than to the centre: compares the bits that they have. */
+static bool find_levels(struct plan *plan, const int64_t *numbers) {
   int64_t group[HDX_INTS_LEVEL_GROUP], before = 0;
-  unsigned bits = 0;
+  size_t plain = 0, levelled = 0;
   for (size_t from = 0; from < plan->count; from += HDX_INTS_LEVEL_GROUP) {
     size_t size = plan->count - from < HDX_INTS_LEVEL_GROUP ? plan->count - from : HDX_INTS_LEVEL_GROUP;
     memcpy(group, numbers + from, size * sizeof *group);
     int64_t level = median(group, size);
     plan->levels[from / HDX_INTS_LEVEL_GROUP] = level;
-    for (size_t i = from; i < from + size; i++)
-      numbers[i] = (int64_t)((uint64_t)numbers[i] - (uint64_t)level);
-    bits += 1 + bit_width(hdx_fold(level - before));
+    levelled += 2 + bit_width(hdx_fold(level - before));
     before = level;
+    for (size_t i = from; i < from + size; i++) {
+      plain += bit_width(hdx_fold(numbers[i]));
+      levelled += bit_width(hdx_fold(numbers[i] - level));
+    }
   }
-  return FRAME_BYTES / 2.0 + bits / 8.0;
+  return levelled + plan->count / 64 < plain;
 }
 
-/* Fills symbols[0], what they stand for, and says what they would take. `from` has the extremes and the unit. Levels
- * need numbers that can be told from their centre without overflow. */
+/* Fills the symbols and what they stand for, and says what they would take. `from` has the extremes and the unit.
+ * `levels`: they may be tried. */
 static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, bool levels,
                          struct plan *plan) {
   uint32_t counts[4][256] = {{0}};
   struct divisor d = divisor_of(from->unit);
   uint64_t span = (uint64_t)from->most - (uint64_t)from->least, all = 0;
-  bool folded = levels || (span / from->unit > 255 && span <= INT64_MAX);
   int64_t *numbers = encoder->numbers + 3 * encoder->capacity;
   uint64_t *u = (uint64_t *)numbers;
+  levels = levels && span <= INT64_MAX / 4;
+  bool folded = levels || (span / from->unit > 255 && span <= INT64_MAX);
   plan->body = HDX_INTS_SYMBOLS;
   plan->unit = from->unit;
   plan->base = folded ? centre : from->least;
-  plan->bytes = 8;
   for (size_t i = 0; i < plan->count; i++) {
     uint64_t away = (uint64_t)plan->residuals[i] - (uint64_t)plan->base;
     numbers[i] = folded ? signed_quotient((int64_t)away, d) : (int64_t)quotient(away, d);
   }
-  if (levels)
-    plan->bytes += take_levels(plan, numbers);
+  levels = levels && find_levels(plan, numbers);
   for (size_t i = 0; i < plan->count; i++) {
-    u[i] = folded ? hdx_fold(numbers[i]) : u[i];
+    int64_t level = levels ? plan->levels[i / HDX_INTS_LEVEL_GROUP] : 0;
+    u[i] = folded ? hdx_fold(numbers[i] - level) : u[i];
     all |= u[i];
   }
   unsigned k = mantissa_of(bit_width(all));
@@ -293,7 +294,7 @@ static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *fr
     counts[0][s] += counts[1][s] + counts[2][s] + counts[3][s];
     bits += s >> (k + 1) ? counts[0][s] * ((double)(s >> k) - 1) : 0;
   }
-  plan->bytes += coded_bytes(counts[0], plan->count) + bits / 8;
+  plan->bytes = 8 + coded_bytes(counts[0], plan->count) + bits / 8 + (levels ? (double)plan->count / 128 : 0);
 }
 
 /* Few values far apart: fills the second run of symbols. False: too many. */
@@ -350,44 +351,36 @@ static bool plan_sparse(struct plan *plan, int64_t mode) {
   return true;
 }
 
-/* Symbols with and without levels; the cheaper is left in the encoder. */
-static void plan_any_symbols(struct hdx_ints_encoder *encoder, const struct plan *packed, int64_t centre, bool nested,
-                             const struct hdx_ints_habit *habit, struct plan *plan) {
-  bool known = habit && habit->known && (habit->tag & HDX_INTS_BODY) == HDX_INTS_SYMBOLS;
-  bool far = (uint64_t)packed->most - (uint64_t)packed->least > INT64_MAX / 2;
-  bool levels = !nested && !far && plan->count >= LEVELS_MIN && (!known || habit->form & HDX_INTS_LEVELS);
-  plan_symbols(encoder, packed, centre, levels, plan);
-  if (!levels || known)
-    return;
-  struct plan with = *plan;
-  plan_symbols(encoder, packed, centre, false, plan);
-  if (with.bytes < plan->bytes)
-    plan_symbols(encoder, packed, centre, true, plan);
-}
-
-/* Finds the cheapest body, or goes by the habit. Symbols of the plan chosen are in the encoder. */
-static void plan_body(struct hdx_ints_encoder *encoder, const int64_t *residuals, size_t count, bool nested,
-                      const struct hdx_ints_habit *habit, struct plan *best) {
-  struct plan plan = {.residuals = residuals, .count = count};
+/* Goes on from the extremes: finds the cheapest body, or goes by the habit. Symbols of it are in the encoder. */
+static void plan_body(struct hdx_ints_encoder *encoder, bool nested, const struct hdx_ints_habit *habit,
+                      struct plan *best) {
+  struct plan plan = {.residuals = best->residuals, .count = best->count};
   int64_t mode = 0;
-  *best = plan;
-  plan_packed(best);
-  if (best->body == HDX_INTS_CONSTANT || count < 4)
+  if (best->body == HDX_INTS_CONSTANT || best->count < 4)
     return;
   int64_t centre = sample(best, &mode);
   if (!nested && plan_sparse(&plan, mode)) {
     *best = plan;
     return;
   }
-  if (habit && habit->known && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
+  if (habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
     return;
   struct plan packed = *best;
-  plan_any_symbols(encoder, &packed, centre, nested, habit, &plan);
+  bool levels = !nested && plan.count >= LEVELS_MIN &&
+                (!habit || (habit->tag & HDX_INTS_BODY) != HDX_INTS_SYMBOLS || habit->form & HDX_INTS_LEVELS);
+  plan_symbols(encoder, &packed, centre, levels, &plan);
   if (plan.bytes < best->bytes)
     *best = plan;
   bool far = ((uint64_t)packed.most - (uint64_t)packed.least) / packed.unit > 255;
   if (far && plan_named(encoder, &plan) && plan.bytes < best->bytes)
     *best = plan;
+}
+
+/* A part of a stream, without a predictor. */
+static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan) {
+  *plan = (struct plan){.residuals = values, .count = count};
+  plan_packed(plan);
+  plan_body(encoder, true, NULL, plan);
 }
 
 /* ---- writing ---- */
@@ -531,7 +524,7 @@ static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const stru
   struct plan part;
   struct hdx_buffer first;
   hdx_buffer_init(&first, SIZE_MAX / 2);
-  plan_body(encoder, places, n, true, NULL, &part);
+  plan_part(encoder, places, n, &part);
   hdx_buffer_append_byte(&first, (char)part.body);
   enum hdx_status status = write_body(encoder, &part, &first, error);
   hdx_put_varint(out, first.size);
@@ -539,7 +532,7 @@ static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const stru
   hdx_buffer_deinit(&first);
   if (status != HDX_OK)
     return status;
-  plan_body(encoder, values, n, true, NULL, &part);
+  plan_part(encoder, values, n, &part);
   hdx_buffer_append_byte(out, (char)part.body);
   return write_body(encoder, &part, out, error);
 }
@@ -594,73 +587,71 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
 
 /* ---- choosing ---- */
 
-/* Appends the stream with one predictor. */
-static enum hdx_status write_with(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, bool delta,
-                                  const struct hdx_ints_habit *habit, struct hdx_buffer *out,
-                                  struct hdx_ints_habit *done, struct hdx_error *error) {
-  struct plan plan;
-  const int64_t *residuals = values;
-  if (delta) {
-    for (size_t i = 1; i < count; i++)
-      encoder->numbers[i - 1] = (int64_t)((uint64_t)values[i] - (uint64_t)values[i - 1]);
-    residuals = encoder->numbers;
-  }
-  plan_body(encoder, residuals, delta ? count - 1 : count, false, habit, &plan);
-  *done = (struct hdx_ints_habit){.tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0)), .form = plan.form};
-  hdx_buffer_append_byte(out, (char)done->tag);
-  if (delta)
-    hdx_put_signed(out, values[0]);
-  return write_body(encoder, &plan, out, error);
+/* Whether most of a sample's values are the same. */
+static bool steady(const struct plan *plan) {
+  int64_t mode = 0;
+  struct plan trial = *plan;
+  sample(plan, &mode);
+  return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode);
 }
 
-/* Takes what is smaller: out's bytes from `at` on, or the stream with the other predictor. */
-static enum hdx_status write_other(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, size_t at,
-                                   struct hdx_buffer *out, struct hdx_ints_habit *done, struct hdx_error *error) {
-  size_t middle = out->size;
-  struct hdx_ints_habit other;
-  enum hdx_status status = write_with(encoder, values, count, !(done->tag & HDX_INTS_DELTA), NULL, out, &other, error);
-  if (status != HDX_OK)
-    return status;
-  size_t first = middle - at, second = out->size - middle;
-  if (second < first) {
-    memmove(out->data + at, out->data + middle, second);
-    *done = other;
-  }
-  out->size = at + (second < first ? second : first);
-  return HDX_OK;
+/* Plans by one predictor. */
+static void plan_with(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, bool delta,
+                      struct plan *plan) {
+  int64_t *residuals = encoder->numbers;
+  *plan = (struct plan){.residuals = delta ? residuals : values, .count = delta ? count - 1 : count};
+  for (size_t i = 1; delta && i < count; i++)
+    residuals[i - 1] = (int64_t)((uint64_t)values[i] - (uint64_t)values[i - 1]);
+  plan_packed(plan);
 }
 
-static uint32_t cost_of(size_t bytes, size_t count) {
-  return (uint32_t)(bytes * 1024 / count);
+/* The predictor is the one whose residuals are steady, or else take fewer bits: how they are packed tells that as well
+ * as any other body would. */
+static bool choose_delta(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan) {
+  struct plan plain;
+  plan_with(encoder, values, count, false, &plain);
+  *plan = plain;
+  if (count < 3 || steady(&plain))
+    return false;
+  plan_with(encoder, values, count, true, plan);
+  if (steady(plan) || plan->bytes < plain.bytes)
+    return true;
+  *plan = plain;
+  return false;
 }
 
 enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count,
                                 struct hdx_ints_habit *habit, struct hdx_buffer *out, struct hdx_error *error) {
   assert(count > 0 && count <= HDX_INTS_MAX);
   enum { SLACK = 64 * 1024 }; /* bytes times 1,024: what a stream takes whatever its length */
-  enum hdx_status status = grow(encoder, count, error);
+  struct plan plan;
   size_t at = out->size;
-  struct hdx_ints_habit done = {.tag = 0};
-  bool known = habit && habit->known && count > 2 && count <= 2 * (size_t)habit->values;
-  if (status == HDX_OK)
-    status = write_with(encoder, values, count, known && habit->tag & HDX_INTS_DELTA, known ? habit : NULL, out, &done,
-                        error);
+  enum hdx_status status = grow(encoder, count, error);
   if (status != HDX_OK)
     return status;
-  uint32_t cost = cost_of(out->size - at, count);
-  if (done.tag == HDX_INTS_CONSTANT || count < 2 || (known && cost <= habit->cost + habit->cost / 4 + SLACK / count))
-    return HDX_OK;
-  if (known) { /* what worked before pays no more: anew, without prejudice */
+  bool known = habit && habit->known && count > 2 && count <= 2 * (size_t)habit->values;
+  for (;;) {
+    bool delta = known && habit->tag & HDX_INTS_DELTA;
+    if (known)
+      plan_with(encoder, values, count, delta, &plan);
+    else
+      delta = choose_delta(encoder, values, count, &plan);
+    plan_body(encoder, false, known ? habit : NULL, &plan);
+    uint8_t tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0));
+    hdx_buffer_append_byte(out, (char)tag);
+    if (delta)
+      hdx_put_signed(out, values[0]);
+    status = write_body(encoder, &plan, out, error);
+    uint32_t cost = (uint32_t)((out->size - at) * 1024 / count);
+    if (status != HDX_OK || !habit || (!known && plan.body == HDX_INTS_CONSTANT))
+      return status;
+    if (!known) {
+      *habit = (struct hdx_ints_habit){tag, plan.form, true, cost, (uint32_t)count};
+      return HDX_OK;
+    }
+    if (cost <= habit->cost + habit->cost / 4 + SLACK / count)
+      return HDX_OK;
+    known = false; /* what worked before pays no more: anew, without prejudice */
     out->size = at;
-    status = write_with(encoder, values, count, false, NULL, out, &done, error);
   }
-  if (status == HDX_OK)
-    status = write_other(encoder, values, count, at, out, &done, error);
-  if (status == HDX_OK && habit) {
-    *habit = done;
-    habit->known = true;
-    habit->values = (uint32_t)count;
-    habit->cost = cost_of(out->size - at, count);
-  }
-  return status;
 }

@@ -60,12 +60,22 @@ static int64_t floor_to(int64_t value, int64_t unit) {
 }
 
 static void set_day(struct hdx_clock *clock, int64_t day) {
-  unsigned month, of_month;
-  int year = hdx_time_date(day / HDX_DAY_NS, &month, &of_month);
-  unsigned of_year = (unsigned)(day / HDX_DAY_NS - hdx_time_day(year, 1, 1)) + 1;
-  unsigned y = (unsigned)year % 10000;
-  hdx_store_u64(clock->digits + AT_YEAR, two(y / 100) | two(y % 100) << 16 | two(month) << 32 | two(of_month) << 48);
-  hdx_store_u32(clock->digits + AT_DAY_OF_YEAR, ('0' + of_year / 100) | (uint32_t)two(of_year % 100) << 8);
+  uint64_t later = ((uint64_t)day - (uint64_t)clock->day_at) / (uint64_t)HDX_DAY_NS;
+  if (clock->known && later < 28 && clock->day_of_month + later <= 28) { /* the same month */
+    clock->day_of_month = (uint16_t)(clock->day_of_month + later);
+    clock->day_of_year = (uint16_t)(clock->day_of_year + later);
+    uint64_t date = hdx_load_u64(clock->digits + AT_YEAR) & UINT64_C(0x0000ffffffffffff);
+    hdx_store_u64(clock->digits + AT_YEAR, date | two(clock->day_of_month) << 48);
+  } else {
+    unsigned month, of_month;
+    int year = hdx_time_date(day / HDX_DAY_NS, &month, &of_month);
+    unsigned y = (unsigned)year % 10000;
+    clock->day_of_month = (uint16_t)of_month;
+    clock->day_of_year = (uint16_t)(day / HDX_DAY_NS - hdx_time_day(year, 1, 1) + 1);
+    hdx_store_u64(clock->digits + AT_YEAR, two(y / 100) | two(y % 100) << 16 | two(month) << 32 | two(of_month) << 48);
+  }
+  hdx_store_u32(clock->digits + AT_DAY_OF_YEAR,
+                ('0' + clock->day_of_year / 100u) | (uint32_t)two(clock->day_of_year % 100u) << 8);
   clock->day_at = day;
 }
 

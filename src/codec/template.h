@@ -50,6 +50,7 @@ enum hdx_part_kind {
 /* The digits of a time, each letter's at its own place, and what they are of. */
 struct hdx_clock {
   int64_t second_at, day_at; /* first instants of the second and the day */
+  uint16_t day_of_month, day_of_year;
   uint32_t nanosecond;
   bool known;
   char digits[40];

@@ -111,7 +111,8 @@ static void swap(struct hdx_buffer *a, struct hdx_buffer *b) {
   *b = was;
 }
 
-/* Tries the ways there are and keeps the cheapest, in encoder->starts and encoder->stops. */
+/* Tries the ways there are, as long as there is more than a little to be gained, and keeps the cheapest, in
+ * encoder->starts and encoder->stops. */
 static enum hdx_status choose(struct hdx_times_encoder *encoder, struct hdx_times_habit *habit, const int64_t *start,
                               const int64_t *stop, size_t count, uint8_t flags, uint8_t *kind,
                               struct hdx_error *error) {
@@ -123,8 +124,8 @@ static enum hdx_status choose(struct hdx_times_encoder *encoder, struct hdx_time
   enum hdx_status status = put_starts(encoder, habit, best, start, stop, count, &encoder->starts, error);
   if (status == HDX_OK && stops)
     status = put_stops(encoder, habit, stop_kind, start, stop, count, flags, &encoder->stops, error);
-  size_t by_duration = encoder->stops.size;
-  if (status == HDX_OK && days) {
+  size_t by_duration = encoder->stops.size, little = 16 + count / 32;
+  if (status == HDX_OK && days && encoder->starts.size > little) {
     hdx_buffer_clear(&encoder->trial);
     status = put_starts(encoder, habit, HDX_START_DAY, start, stop, count, &encoder->trial, error);
     if (status == HDX_OK && encoder->trial.size < encoder->starts.size) {
@@ -132,7 +133,7 @@ static enum hdx_status choose(struct hdx_times_encoder *encoder, struct hdx_time
       best = HDX_START_DAY;
     }
   }
-  if (status == HDX_OK && days && stops) {
+  if (status == HDX_OK && days && stops && by_duration > little) {
     hdx_buffer_clear(&encoder->trial);
     status = put_stops(encoder, habit, HDX_STOP_OF_DAY, start, stop, count, flags, &encoder->trial, error);
     if (status == HDX_OK && encoder->trial.size < encoder->stops.size) {
@@ -140,7 +141,7 @@ static enum hdx_status choose(struct hdx_times_encoder *encoder, struct hdx_time
       stop_kind = HDX_STOP_OF_DAY;
     }
   }
-  if (status == HDX_OK && stops && count > 1 && !(flags & HDX_BLOCK_SOME_STOPS)) {
+  if (status == HDX_OK && stops && count > 1 && !(flags & HDX_BLOCK_SOME_STOPS) && encoder->starts.size > little) {
     hdx_buffer_clear(&encoder->trial);
     status = put_starts(encoder, habit, HDX_START_CHAIN, start, stop, count, &encoder->trial, error);
     /* A chain is slower to read: it has to pay. */
