@@ -15,7 +15,8 @@ enum {
   WIDTHS_VARY = 255,
   NAMES_MAX = 256,
   SAMPLES = 63,
-  LEVELS_MIN = 1024, /* residuals for which levels are worth a try */
+  LEVELS_MIN = 4096, /* residuals for which levels are worth a try */
+  VARIED = 40,       /* different values in a sample: too many to have names */
   FRAME_BYTES = 14   /* what a zstd frame and its tables take at the least */
 };
 
@@ -168,15 +169,17 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The median of a sample, which stands for the centre, and the most frequent value in it. */
-static int64_t sample(const struct plan *plan, int64_t *mode) {
+/* The median of a sample, which stands for the centre, the most frequent value in it, and how many there are. */
+static int64_t sample(const struct plan *plan, int64_t *mode, size_t *distinct) {
   int64_t some[SAMPLES];
   size_t n = plan->count < SAMPLES ? plan->count : SAMPLES, best = 0, run = 0;
+  *distinct = 0;
   for (size_t i = 0; i < n; i++)
     some[i] = plan->residuals[i * plan->count / n];
   qsort(some, n, sizeof *some, by_value);
   for (size_t i = 0; i < n; i++) {
     run = i && some[i] == some[i - 1] ? run + 1 : 1;
+    *distinct += run == 1;
     if (run > best) {
       best = run;
       *mode = some[i];
@@ -358,7 +361,8 @@ static void plan_body(struct hdx_ints_encoder *encoder, bool nested, const struc
   int64_t mode = 0;
   if (best->body == HDX_INTS_CONSTANT || best->count < 4)
     return;
-  int64_t centre = sample(best, &mode);
+  size_t distinct;
+  int64_t centre = sample(best, &mode, &distinct);
   if (!nested && plan_sparse(&plan, mode)) {
     *best = plan;
     return;
@@ -372,7 +376,7 @@ static void plan_body(struct hdx_ints_encoder *encoder, bool nested, const struc
   if (plan.bytes < best->bytes)
     *best = plan;
   bool far = ((uint64_t)packed.most - (uint64_t)packed.least) / packed.unit > 255;
-  if (far && plan_named(encoder, &plan) && plan.bytes < best->bytes)
+  if (far && distinct <= VARIED && plan_named(encoder, &plan) && plan.bytes < best->bytes)
     *best = plan;
 }
 
@@ -591,7 +595,8 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
 static bool steady(const struct plan *plan) {
   int64_t mode = 0;
   struct plan trial = *plan;
-  sample(plan, &mode);
+  size_t distinct;
+  sample(plan, &mode, &distinct);
   return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode);
 }
 
