@@ -458,6 +458,21 @@ enum hdx_status hdx_snapshot_info(struct hdx_session *session, const char *bucke
 HDX_API
 void hdx_snapshot_info_free(struct hdx_snapshot_info *info);
 
+/* How a column of a snapshot is written. */
+struct hdx_column_info {
+  const char *name;     /* "times", "filesize", "year", "datakey", or an extra column's */
+  uint64_t bytes;       /* in all blocks together */
+  const char *encoding; /* in words, the most frequent way first, with the number of blocks: "symbols (193)" */
+};
+
+/* Looks at every block of a described snapshot (their heads, not their rows; checks their hashes). The list is the
+ * caller's, to be freed by hdx_column_info_free. INTEGRITY: a block is corrupt; IO: the file is gone. */
+HDX_API
+enum hdx_status hdx_snapshot_columns(const struct hdx_snapshot_info *info, struct hdx_column_info **columns,
+                                     size_t *count, struct hdx_error *error);
+HDX_API
+void hdx_column_info_free(struct hdx_column_info *columns);
+
 /* Calls `visit` for each snapshot held (of `bucket`, or of all where NULL; of `ids`, or all where none), in the order
  * of their paths. `error` of a visit is set where the snapshot cannot be read; `info` then has path alone. `deep`:
  * every block is checked and decoded. Returns INTEGRITY or IO if any is unreadable. */
@@ -466,6 +481,28 @@ enum hdx_status
 hdx_store_visit(struct hdx_session *session, const char *bucket, const char *const *ids, size_t id_count, bool deep,
                 void (*visit)(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error),
                 void *user, struct hdx_error *error);
+
+/* What became of comparing a snapshot with its source. Views live during the call. */
+struct hdx_comparison {
+  const char *bucket; /* canonical URL */
+  struct hdx_text id;
+  size_t years, years_changed; /* index files compared; with other rows than are held, as they are newer */
+  uint64_t rows;               /* compared */
+  /* OK: every row is as its index file has it. PARTIAL: so are all but those of index files that changed since they
+   * were fetched, which an index run would take over. INTEGRITY: rows differ although the index file is the same one.
+   * Others: an index file could not be read, as hdx_index has it. */
+  enum hdx_status status;
+  const char *message; /* what differs, where, and how; "" if nothing does */
+};
+
+/* Fetches and parses the index files of a bucket's snapshots (of `ids`, or of all that are held where none) anew, and
+ * compares them with what is held, row by row, calling `visit` for each dataset. Needs as much room in the store as
+ * these snapshots take, for as long as it runs; changes nothing. Returns the gravest status. NOT_FOUND: nothing of the
+ * kind is held. */
+HDX_API
+enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                  size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),
+                                  void *user, struct hdx_error *error);
 
 /* Removes what is held of a bucket's ids (none: the whole bucket; bucket NULL: everything). NOT_FOUND: nothing of the
  * kind is held. */

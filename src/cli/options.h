@@ -42,7 +42,7 @@ struct cli_settings {
   const char *collection;
   const char *region_prefix;
   bool first;
-  bool all, dry_run, strict, keep_vanished;
+  bool all, dry_run, strict, keep_vanished, deep;
   uint64_t bad_rows_max;
   const char *keep_index;
   /* access */

@@ -89,7 +89,7 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   job->dataset = dataset;
   job->prefix = prefix;
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_store_snapshot_path(&run->session->store, run->catalog->source.folder, dataset->id, &path);
+  hdx_store_snapshot_path(run->store, run->catalog->source.folder, dataset->id, &path);
   hdx_buffer_append_byte(&path, 0);
   bool whole = path.status == HDX_OK;
   job->path = hdx_buffer_take(&path, &size);

@@ -168,9 +168,9 @@ static enum hdx_status lock(struct hdx_index_run *run, struct hdx_store_lock *lo
   struct hdx_session *session = run->session;
   struct hdx_text folder = run->catalog->source.folder;
   bool told = false;
-  enum hdx_status status = hdx_store_make(&session->store, folder, error);
+  enum hdx_status status = hdx_store_make(run->store, folder, error);
   while (status == HDX_OK) {
-    status = hdx_store_lock(&session->store, folder, lock, error);
+    status = hdx_store_lock(run->store, folder, lock, error);
     if (status != HDX_TEMPORARY)
       break;
     if (atomic_load(&session->cancelled))
@@ -213,6 +213,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   struct hdx_store_lock held;
   run->started_ns = uv_hrtime();
   run->now = hdx_time_now();
+  run->store = run->store ? run->store : &run->session->store;
   run->datasets_max = datasets_max();
   count_files(run);
   if (run->options->dry_run) {
@@ -226,7 +227,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   if (status == HDX_OK)
     status = lock(run, &held, error);
   if (status == HDX_OK) {
-    hdx_store_sweep(&run->session->store, run->catalog->source.folder);
+    hdx_store_sweep(run->store, run->catalog->source.folder);
     hdx_engine_forgive(run->session->engine);
     run_all(run);
     hdx_store_unlock(&held);

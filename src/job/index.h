@@ -108,6 +108,7 @@ struct hdx_index_run {
   const struct hdx_years *query_years; /* of a query; NULL: the options' range counts */
   bool unknown_only;                   /* years that are known are not asked for */
   struct hdx_index_summary *summary;
+  const struct hdx_store *store; /* where snapshots go; NULL: the session's */
 
   struct hdx_arena arena;
   struct hdx_prefix *prefixes; /* by index */

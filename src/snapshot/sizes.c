@@ -227,3 +227,21 @@ enum hdx_status hdx_sizes_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, c
     out[i] = scratch[rows[i]] ? out[i] : -1;
   return status;
 }
+
+void hdx_sizes_describe(const void *data, size_t size, struct hdx_buffer *out) {
+  struct hdx_bytes in = hdx_bytes_of(data, size);
+  struct table table;
+  uint8_t kind = hdx_get_u8(&in);
+  if (kind == HDX_SIZES_NONE) {
+    hdx_buffer_append_text(out, HDX_TEXT("none stated"));
+    return;
+  }
+  if (kind == HDX_SIZES_SOME) {
+    hdx_buffer_append_text(out, HDX_TEXT("some stated, "));
+    hdx_get_bytes(&in, (size_t)hdx_get_varint(&in));
+  } else if (kind == HDX_SIZES_BY_DURATION) {
+    hdx_buffer_append_text(out, HDX_TEXT("by duration, "));
+    get_table(&table, &in, NULL);
+  }
+  hdx_buffer_append_format(out, "%s", hdx_ints_body_name(hdx_get_u8(&in)));
+}

@@ -27,4 +27,7 @@ enum hdx_status hdx_sizes_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, c
                                  const int64_t *start, const int64_t *stop, size_t count, const uint32_t *rows,
                                  size_t selected, int64_t *out, int64_t *scratch, struct hdx_error *error);
 
+/* Appends how it is written, in words: "by duration, symbols". */
+void hdx_sizes_describe(const void *data, size_t size, struct hdx_buffer *out);
+
 #endif

@@ -87,6 +87,10 @@ const struct hdx_year *hdx_reader_year(const struct hdx_reader *reader, int year
 /* Checks the hash of every block and decodes every row. INTEGRITY: which block, and what is wrong. */
 enum hdx_status hdx_reader_verify(const struct hdx_reader *reader, struct hdx_error *error);
 
+/* hdx_snapshot_columns. */
+enum hdx_status hdx_reader_columns(const struct hdx_reader *reader, struct hdx_column_info **columns, size_t *count,
+                                   struct hdx_error *error);
+
 /* ---- asking ---- */
 
 struct hdx_range {

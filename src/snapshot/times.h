@@ -37,4 +37,7 @@ enum hdx_status hdx_times_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, c
                                  size_t count, uint8_t flags, int64_t *start, int64_t *stop, int64_t *scratch,
                                  struct hdx_error *error);
 
+/* Appends how it is written, in words: "starts delta sparse, stops duration constant". */
+void hdx_times_describe(const void *data, size_t size, uint8_t flags, struct hdx_buffer *out);
+
 #endif
