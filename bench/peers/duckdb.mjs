@@ -1,0 +1,122 @@
+// DuckDB as a peer: loads index files, writes Parquet and its native file, and answers the questions of the benchmark.
+//
+//   node duckdb.mjs load DATABASE TABLE FOLDER            every .csv below FOLDER becomes a sorted table
+//   node duckdb.mjs parquet DATABASE TABLE LEVEL GROUP FILE   a table becomes one Parquet file (v2, zstd)
+//   node duckdb.mjs ask SOURCE QUESTIONS                  SOURCE: a database with a table `rows`, or a .parquet file
+//
+// QUESTIONS is JSON: {"rounds": n, "day": [[dataset, from, to], ...], "month": [[from, to], ...], "sum": true}, times in
+// microseconds since 1970. Each command prints a line of JSON. Answers are fetched as DuckDB's own column vectors and
+// not turned into objects of JavaScript, as that would be the binding's time and not DuckDB's.
+//
+// Needs the package @duckdb/node-api in a node_modules folder of the working directory.
+import { createRequire } from 'node:module';
+import { statSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
+
+const require = createRequire(process.cwd() + '/');
+const { DuckDBInstance, DuckDBTimestampValue } = await import(pathToFileURL(require.resolve('@duckdb/node-api')));
+
+const COLUMNS = ['start', 'stop', 'key', 'size', 'checksum', 'checksum_algorithm', 'records'];
+// The casts of DuckDB take all forms of times that index files have, but for minutes without seconds.
+const instant = (name) => `coalesce(try_cast(${name} as timestamp), strptime(${name}, '%Y-%m-%dT%H:%MZ')) as ${name}`;
+const quote = (text) => `'${text.replaceAll("'", "''")}'`;
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
+async function connect(path, options = {}) {
+  return (await DuckDBInstance.create(path, options)).connect();
+}
+
+async function values(connection, sql) {
+  return (await connection.runAndReadAll(sql)).getRows()[0].map(Number);
+}
+
+// Rows, sum of sizes and bytes of keys: what the benchmark compares with the other peers before it times anything.
+const facts = (connection, table) =>
+  values(connection, `select count(*), sum(size)::double, sum(strlen(key))::double from ${table}`);
+
+// Columns are read as text and cast, so that the header lines of some files are no rows and need no detection. Extra
+// columns that no file has are left out.
+async function load(database, table, folder) {
+  const begun = performance.now();
+  const connection = await connect(database);
+  const types = COLUMNS.map((name) => `${name}: 'VARCHAR'`).join(', ');
+  await connection.run('set preserve_insertion_order = true');
+  await connection.run(`create temp table raw as
+    select regexp_extract(filename, '([^/]+)_[0-9]{4}[.]csv$', 1) as dataset, * exclude filename
+    from read_csv(${quote(folder + '/**/*.csv')}, header = false, auto_detect = false, delim = ',', quote = '"',
+                  columns = {${types}}, null_padding = true, filename = true)
+    where start not like '#%' and start not like 'start%'`);
+  const counts = await values(connection, `select ${COLUMNS.map((c) => `count(${c})`).join(', ')} from raw`);
+  const extras = COLUMNS.slice(4).filter((_, i) => counts[4 + i] > 0);
+  await connection.run(`create table ${table} as
+    select dataset, ${instant('start')}, ${instant('stop')}, key, size::bigint as size
+           ${extras.map((name) => ', ' + (name === 'records' ? 'records::bigint as records' : name)).join('')}
+    from raw order by dataset, start, stop, key`);
+  await connection.run('drop table raw');
+  await connection.run('checkpoint');
+  const [rows, sizes, keys] = await facts(connection, table);
+  return { rows, size_sum: sizes, key_bytes: keys, seconds: (performance.now() - begun) / 1000 };
+}
+
+async function parquet(database, table, level, group, file) {
+  const connection = await connect(database, { access_mode: 'READ_ONLY' });
+  const begun = performance.now();
+  await connection.run(`copy (select * from ${table}) to ${quote(file)}
+    (format parquet, parquet_version v2, compression zstd, compression_level ${Number(level)}, row_group_size ${Number(group)})`);
+  const seconds = (performance.now() - begun) / 1000;
+  const [rows, sizes, keys] = await facts(connection, `read_parquet(${quote(file)})`);
+  return { rows, size_sum: sizes, key_bytes: keys, bytes: statSync(file).size, seconds };
+}
+
+// Runs a prepared statement over all its parameters in turn; microseconds of the median, and the rows of one turn.
+async function time(connection, sql, parameters, rounds) {
+  const statement = await connection.prepare(sql);
+  const took = [];
+  let rows = 0;
+  for (let round = 0; round <= rounds; round++)
+    for (const list of parameters) {
+      const begun = performance.now();
+      list.forEach((value, i) =>
+        typeof value === 'string'
+          ? statement.bindVarchar(i + 1, value)
+          : statement.bindTimestamp(i + 1, new DuckDBTimestampValue(BigInt(value))));
+      const result = await statement.run();
+      let count = 0;
+      for (const chunk of await result.fetchAllChunks())
+        count += chunk.rowCount;
+      if (round > 0)
+        took.push((performance.now() - begun) * 1000); // the first round warms up
+      else
+        rows += count;
+    }
+  return { us: median(took), rows };
+}
+
+async function ask(source, text) {
+  const questions = JSON.parse(text);
+  const isParquet = source.endsWith('.parquet');
+  const connection = await connect(isParquet ? ':memory:' : source, isParquet ? {} : { access_mode: 'READ_ONLY' });
+  const rows = isParquet ? `read_parquet(${quote(source)})` : 'rows';
+  if (isParquet)
+    await connection.run('set parquet_metadata_cache = true');
+  const answer = { facts: await facts(connection, rows) };
+  const columns = `select dataset, start, stop, key, size from ${rows}`;
+  const order = 'order by dataset, start, stop, key';
+  if (questions.day)
+    answer.day = await time(connection, `${columns} where dataset = $1 and start >= $2 and start < $3 ${order}`,
+      questions.day, questions.rounds);
+  if (questions.month)
+    answer.month = await time(connection, `${columns} where start >= $1 and start < $2 ${order}`, questions.month,
+      questions.rounds);
+  if (questions.sum)
+    answer.sum = await time(connection, `select count(*), sum(size) from ${rows}`, [[]], questions.rounds);
+  return answer;
+}
+
+const commands = { load, parquet, ask };
+const [name, ...parameters] = process.argv.slice(2);
+if (!commands[name])
+  throw new Error(`unknown command: ${name}`);
+console.log(JSON.stringify(await commands[name](...parameters)));
+process.exit(0); // the binding's threads need not wind down
