@@ -1,11 +1,14 @@
 // DuckDB as a peer: loads index files, writes Parquet and its native file, and answers the questions of the benchmark.
 //
-//   node duckdb.mjs load DATABASE TABLE FOLDER            every .csv below FOLDER becomes a sorted table
-//   node duckdb.mjs parquet DATABASE TABLE LEVEL GROUP FILE   a table becomes one Parquet file (v2, zstd)
-//   node duckdb.mjs ask SOURCE QUESTIONS                  SOURCE: a database with a table `rows`, or a .parquet file
+//   node duckdb.mjs load DATABASE FOLDER                      every .csv below FOLDER goes into a sorted table, `rows`
+//   node duckdb.mjs parquet DATABASE LEVEL GROUP FILE [LIST]  it becomes one Parquet file (v2, zstd) with row groups of
+//                                                             GROUP rows; LIST: only these datasets, a comma between
+//   node duckdb.mjs ask SOURCE QUESTIONS                      of a database or of a .parquet file
+//   node duckdb.mjs codec DATABASE FILE ROUNDS [LIST]         rows a second on one thread: written as such a Parquet
+//                                                             file at the default level, its columns read back
 //
-// QUESTIONS is JSON: {"rounds": n, "day": [[dataset, from, to], ...], "month": [[from, to], ...], "sum": true}, times in
-// microseconds since 1970. Each command prints a line of JSON. Answers are fetched as DuckDB's own column vectors and
+// QUESTIONS is JSON: {"rounds": n, "day": [[dataset, from, to], ...], "month": [[from, to], ...], "sum": true}, times
+// in microseconds since 1970. Each command prints a line of JSON. Answers are fetched as DuckDB's own column vectors and
 // not turned into objects of JavaScript, as that would be the binding's time and not DuckDB's.
 //
 // Needs the package @duckdb/node-api in a node_modules folder of the working directory.
@@ -37,7 +40,7 @@ const facts = (connection, table) =>
 
 // Columns are read as text and cast, so that the header lines of some files are no rows and need no detection. Extra
 // columns that no file has are left out.
-async function load(database, table, folder) {
+async function load(database, folder) {
   const begun = performance.now();
   const connection = await connect(database);
   const types = COLUMNS.map((name) => `${name}: 'VARCHAR'`).join(', ');
@@ -49,24 +52,49 @@ async function load(database, table, folder) {
     where start not like '#%' and start not like 'start%'`);
   const counts = await values(connection, `select ${COLUMNS.map((c) => `count(${c})`).join(', ')} from raw`);
   const extras = COLUMNS.slice(4).filter((_, i) => counts[4 + i] > 0);
-  await connection.run(`create table ${table} as
+  await connection.run(`create table rows as
     select dataset, ${instant('start')}, ${instant('stop')}, key, size::bigint as size
            ${extras.map((name) => ', ' + (name === 'records' ? 'records::bigint as records' : name)).join('')}
     from raw order by dataset, start, stop, key`);
   await connection.run('drop table raw');
   await connection.run('checkpoint');
-  const [rows, sizes, keys] = await facts(connection, table);
+  const [rows, sizes, keys] = await facts(connection, 'rows');
   return { rows, size_sum: sizes, key_bytes: keys, seconds: (performance.now() - begun) / 1000 };
 }
 
-async function parquet(database, table, level, group, file) {
+const among = (list) => (list ? `where dataset in (${list.split(',').map(quote).join(', ')})` : '');
+const writeParquet = (connection, from, file, level, group) =>
+  connection.run(`copy (${from}) to ${quote(file)} (format parquet, parquet_version v2, compression zstd,
+                  compression_level ${Number(level)}, row_group_size ${Number(group)})`);
+
+async function parquet(database, level, group, file, list) {
   const connection = await connect(database, { access_mode: 'READ_ONLY' });
   const begun = performance.now();
-  await connection.run(`copy (select * from ${table}) to ${quote(file)}
-    (format parquet, parquet_version v2, compression zstd, compression_level ${Number(level)}, row_group_size ${Number(group)})`);
+  await writeParquet(connection, `select * from rows ${among(list)}`, file, level, group);
   const seconds = (performance.now() - begun) / 1000;
   const [rows, sizes, keys] = await facts(connection, `read_parquet(${quote(file)})`);
   return { rows, size_sum: sizes, key_bytes: keys, bytes: statSync(file).size, seconds };
+}
+
+async function codec(database, file, rounds, list) {
+  const connection = await connect(database, { access_mode: 'READ_ONLY', threads: '1' });
+  await connection.run(`create temp table subset as select * from rows ${among(list)}`);
+  const [rows] = await facts(connection, 'subset');
+  // Nothing that statistics of row groups could answer without the values.
+  const columns = ['bit_xor(epoch_us(start)), bit_xor(epoch_us(stop))', 'bit_xor(size)', 'bit_xor(strlen(key))'];
+  const took = { encode: [], times: [], sizes: [], keys: [] };
+  const measure = async (name, run) => {
+    const begun = performance.now();
+    await run();
+    took[name].push(performance.now() - begun);
+  };
+  for (let round = 0; round < Number(rounds); round++) {
+    await measure('encode', () => writeParquet(connection, 'select * from subset', file, 3, 122880));
+    for (const [i, name] of ['times', 'sizes', 'keys'].entries())
+      await measure(name, () => connection.run(`select ${columns.slice(0, i + 1).join(', ')} from ${quote(file)}`));
+  }
+  const rates = Object.entries(took).map(([name, times]) => [name, (rows / median(times)) * 1000]);
+  return { rows, ...Object.fromEntries(rates) };
 }
 
 // Runs a prepared statement over all its parameters in turn; microseconds of the median, and the rows of one turn.
@@ -114,7 +142,7 @@ async function ask(source, text) {
   return answer;
 }
 
-const commands = { load, parquet, ask };
+const commands = { load, parquet, codec, ask };
 const [name, ...parameters] = process.argv.slice(2);
 if (!commands[name])
   throw new Error(`unknown command: ${name}`);
