@@ -23,6 +23,10 @@ def seconds_of(text):
     return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc).timestamp()
 
 
+def nanoseconds(text):
+    return round(seconds_of(text) * 1000) * 10**6
+
+
 # -- DuckDB ------------------------------------------------------------------------------------------------------------
 
 
@@ -117,7 +121,7 @@ class PythonSqlite:
             for path in self.bench.files("aia")[identifier]:
                 lines = (line.split(",") for line in path.read_text().splitlines())
                 connection.executemany("insert into rows values (?, ?, ?, ?)",
-                                       ((int(seconds_of(start) * 1000) * 10**6, int(seconds_of(stop) * 1000) * 10**6, key, int(size))
+                                       ((nanoseconds(start), nanoseconds(stop), key, int(size))
                                         for start, stop, key, size in lines))
             self.loaded[identifier] = connection
         return self.loaded[identifier]
@@ -127,7 +131,7 @@ class PythonSqlite:
         samples, rows = [], []
         for turn in range(21):
             for day in days:
-                start = int(seconds_of(day)) * 10**9
+                start = nanoseconds(day)
                 begun = time.perf_counter()
                 found = execute("select start, stop, key, size from rows where start >= ? and start < ?"
                                 " order by start, stop, key", (start, start + DAY_NS)).fetchall()

@@ -2,7 +2,7 @@
 
 import shutil
 
-from .peers import PythonSqlite, duckdb, seconds_of, sqlite
+from .peers import PythonSqlite, duckdb, nanoseconds, seconds_of, sqlite
 from .report import Goal, Missing, agree, fail, median, output, report, timed
 
 DATASET = "aia_0094"
@@ -70,7 +70,7 @@ def process(bench):
     program, database = shutil.which("sqlite3"), sqlite(bench)
     theirs = None
     if program and not isinstance(database, PythonSqlite):
-        times = [int(seconds_of(text)) * 10**9 for text in day]
+        times = [nanoseconds(text) for text in day]
         theirs = [program, "-separator", "\t", str(database.path), "select start, stop, key, size from rows where dataset ="
                   f" (select number from datasets where id = '{DATASET}') and start >= {times[0]} and start < {times[1]}"
                   " order by start, stop, key"]

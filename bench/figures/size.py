@@ -1,19 +1,20 @@
 """Bytes a row of the snapshots, everything included, beside Parquet and compressed CSV, and their floor.
 
-Level 19 of zstd takes minutes a gigabyte, so peers are measured on a sample of the datasets, spread evenly over all, and
-their ratios are to the snapshots of the same datasets; --thorough takes all of them. Of the large AIA files each dataset
-of the sample lends a year to csv.zst.
+Level 19 of zstd takes minutes a gigabyte, so peers are measured on a sample of the datasets, and their ratios are to the
+snapshots of the same datasets; --thorough takes all of them. The sample is made of runs of neighbours, spread evenly, as
+neighbours in a row group of Parquet resemble each other. Of the large AIA files each dataset of the sample lends one year
+to csv.zst, another one each.
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from .peers import duckdb
 from .report import Goal, Missing, agree, answer, fail, report
 
-SAMPLES = {"aia": 3, "mms": 8, "daily": 200}
+SAMPLES = {"aia": (3, 1), "mms": (1, 8), "daily": (5, 40)}    # runs, datasets in each
 GOALS = {"aia": (3, 4), "mms": (3, 4), "daily": (1.9, 3)}  # times smaller than Parquet, than csv.zst
 PARQUET = ((3, 122880), (19, 122880), (19, 1 << 20))       # zstd's level, rows of a row group
 
@@ -32,7 +33,8 @@ def size(bench):
         for peer, goal in ((parquet, GOALS[kind][0]), (csv_zst, GOALS[kind][1])):
             name, peer_value, more = peer(bench, kind, sample, held)
             ratio = peer_value and per_row(held, sample) / peer_value
-            report(f"bytes a row, {kind}", value, "bytes", name, peer_value, Goal(ratio=1 / goal), wanted, ratio, **more, **common)
+            report(f"bytes a row, {kind}", value, "bytes", name, peer_value, Goal(ratio=1 / goal), wanted, ratio,
+                   **more, **common)
 
 
 def per_row(held, ids):
@@ -40,8 +42,10 @@ def per_row(held, ids):
 
 
 def sample_of(bench, kind, ids):
-    count = len(ids) if bench.thorough else min(SAMPLES[kind], len(ids))
-    return [ids[i * len(ids) // count] for i in range(count)]
+    runs, length = SAMPLES[kind]
+    if bench.thorough or runs * length >= len(ids):
+        return ids
+    return [ids[run * len(ids) // runs + i] for run in range(runs) for i in range(length)]
 
 
 def parquet(bench, kind, sample, held):
@@ -67,7 +71,7 @@ def csv_zst(bench, kind, sample, held):
     files = bench.files(kind)
     groups = [files[i] for i in sample]
     if kind == "aia" and not bench.thorough:
-        groups = [[paths[len(paths) // 2]] for paths in groups]
+        groups = [[paths[(2 * i + 1) * len(paths) // (2 * len(groups))]] for i, paths in enumerate(groups)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sizes = list(pool.map(lambda paths: compressed(program, paths), groups))
     rows = sum(count_rows(path) for paths in groups for path in paths)
