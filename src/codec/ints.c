@@ -15,9 +15,14 @@ enum {
   WIDTHS_VARY = 255,
   NAMES_MAX = 256,
   SAMPLES = 63,
-  LEVELS_MIN = 4096, /* residuals for which levels are worth a try */
-  VARIED = 40,       /* different values in a sample: too many to have names */
-  FRAME_BYTES = 14   /* what a zstd frame and its tables take at the least */
+  RARE = 8,  /* exceptions are one of so many: they take less than anything else */
+  OFTEN = 3, /* one of so many: they may */
+  LEVEL_LOW = 1,
+  LEVEL_HIGH = 12,
+  LEVEL_TRIED_MIN = 6000, /* bytes; for fewer, trying takes longer than it is worth */
+  LEVELS_MIN = 4096,      /* residuals for which levels are worth a try */
+  VARIED = 40,            /* different values in a sample: too many to have names */
+  FRAME_BYTES = 14        /* what a zstd frame and its tables take at the least */
 };
 
 struct plan {
@@ -340,18 +345,42 @@ static bool plan_named(struct hdx_ints_encoder *encoder, struct plan *plan) {
   return true;
 }
 
-/* Whether nearly all residuals are `mode`. */
-static bool plan_sparse(struct plan *plan, int64_t mode) {
+/* Whether most residuals are `mode`, all but one of `share`. */
+static bool plan_sparse(struct plan *plan, int64_t mode, size_t share) {
   size_t same = 0;
   for (size_t i = 0; i < plan->count; i++)
     same += plan->residuals[i] == mode;
   plan->body = HDX_INTS_SPARSE;
   plan->base = mode;
   plan->exceptions = plan->count - same;
-  if (plan->exceptions == 0 || plan->exceptions * 8 > plan->count)
-    return false;
   plan->bytes = 16;
-  return true;
+  return plan->exceptions > 0 && plan->exceptions * share <= plan->count;
+}
+
+/* Exceptions into the encoder's places and values. */
+static void split_sparse(struct hdx_ints_encoder *encoder, const struct plan *plan) {
+  int64_t *places = encoder->numbers + encoder->capacity, *values = places + encoder->capacity;
+  size_t n = 0, next = 0;
+  for (size_t i = 0; i < plan->count; i++) {
+    if (plan->residuals[i] == plan->base)
+      continue;
+    places[n] = (int64_t)(i - next);
+    values[n++] = plan->residuals[i];
+    next = i + 1;
+  }
+  assert(n == plan->exceptions);
+}
+
+static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan);
+
+/* What exceptions would take, where they are not so few that there is no question. */
+static void cost_sparse(struct hdx_ints_encoder *encoder, struct plan *plan) {
+  struct plan part;
+  split_sparse(encoder, plan);
+  for (size_t run = 1; run <= 2; run++) {
+    plan_part(encoder, encoder->numbers + run * encoder->capacity, plan->exceptions, &part);
+    plan->bytes += part.bytes;
+  }
 }
 
 /* Goes on from the extremes: finds the cheapest body, or goes by the habit. Symbols of it are in the encoder. */
@@ -363,10 +392,14 @@ static void plan_body(struct hdx_ints_encoder *encoder, bool nested, const struc
     return;
   size_t distinct;
   int64_t centre = sample(best, &mode, &distinct);
-  if (!nested && plan_sparse(&plan, mode)) {
-    *best = plan;
+  struct plan sparse = plan;
+  if (!nested && plan_sparse(&sparse, mode, RARE)) {
+    *best = sparse;
     return;
   }
+  bool split = !nested && plan_sparse(&sparse, mode, OFTEN);
+  if (split)
+    cost_sparse(encoder, &sparse);
   if (habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
     return;
   struct plan packed = *best;
@@ -378,6 +411,8 @@ static void plan_body(struct hdx_ints_encoder *encoder, bool nested, const struc
   bool far = ((uint64_t)packed.most - (uint64_t)packed.least) / packed.unit > 255;
   if (far && distinct <= VARIED && plan_named(encoder, &plan) && plan.bytes < best->bytes)
     *best = plan;
+  if (split && sparse.bytes < best->bytes)
+    *best = sparse;
 }
 
 /* A part of a stream, without a predictor. */
@@ -434,16 +469,37 @@ static void write_packed(const struct plan *plan, struct hdx_buffer *out) {
   out->size += (size_t)(to - begin);
 }
 
+/* Appends a frame: of the level that is told, or, where it is not yet and there is enough to be gained, of the better
+ * one, which is noted. What repeats itself in longer patterns (pieces of bursts) is seen by the higher level alone. */
+static enum hdx_status write_frame(struct hdx_ints_encoder *encoder, struct hdx_text raw, struct hdx_buffer *out,
+                                   struct hdx_error *error) {
+  size_t at = out->size;
+  bool try_both = encoder->level == 0 && raw.size >= LEVEL_TRIED_MIN;
+  enum hdx_status status =
+      hdx_zstd_compress(encoder->zstd, raw, encoder->level == 0 ? LEVEL_LOW : encoder->level, out, error);
+  if (status != HDX_OK || !try_both)
+    return status;
+  size_t middle = out->size, low = middle - at;
+  status = hdx_zstd_compress(encoder->zstd, raw, LEVEL_HIGH, out, error);
+  size_t high = out->size - middle;
+  bool pays = high + low / 16 < low;
+  if (pays)
+    memmove(out->data + at, out->data + middle, high);
+  out->size = at + (pays ? high : low);
+  encoder->level = pays ? LEVEL_HIGH : LEVEL_LOW;
+  return status;
+}
+
 /* One frame of the bytes or, where that is not smaller, the bytes; the size before them. */
 static enum hdx_status write_bytes(struct hdx_ints_encoder *encoder, const uint8_t *bytes, size_t count,
                                    struct hdx_buffer *out, struct hdx_error *error) {
   struct hdx_text raw = {(const char *)bytes, count};
-  enum { SIZE_BYTES = 3, LEVEL = 1 };
+  enum { SIZE_BYTES = 3 };
   size_t at = out->size;
   if (!hdx_buffer_reserve(out, SIZE_BYTES))
     return hdx_buffer_status(out, "numbers", error);
   out->size += SIZE_BYTES;
-  enum hdx_status status = hdx_zstd_compress(encoder->zstd, raw, LEVEL, out, error);
+  enum hdx_status status = write_frame(encoder, raw, out, error);
   if (status != HDX_OK)
     return status;
   size_t size = out->size - at - SIZE_BYTES;
@@ -514,15 +570,8 @@ static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const stru
                                     struct hdx_error *error) {
   enum { SIZE_BYTES = 3 };
   int64_t *places = encoder->numbers + encoder->capacity, *values = places + encoder->capacity;
-  size_t n = 0, next = 0;
-  for (size_t i = 0; i < plan->count; i++) {
-    if (plan->residuals[i] == plan->base)
-      continue;
-    places[n] = (int64_t)(i - next);
-    values[n++] = plan->residuals[i];
-    next = i + 1;
-  }
-  assert(n == plan->exceptions);
+  size_t n = plan->exceptions;
+  split_sparse(encoder, plan);
   hdx_put_signed(out, plan->base);
   hdx_put_varint(out, n);
   struct plan part;
@@ -597,7 +646,7 @@ static bool steady(const struct plan *plan) {
   struct plan trial = *plan;
   size_t distinct;
   sample(plan, &mode, &distinct);
-  return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode);
+  return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode, RARE);
 }
 
 /* Plans by one predictor. */
@@ -642,6 +691,7 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
     else
       delta = choose_delta(encoder, values, count, &plan);
     plan_body(encoder, false, known ? habit : NULL, &plan);
+    encoder->level = known ? habit->level : 0;
     uint8_t tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0));
     hdx_buffer_append_byte(out, (char)tag);
     if (delta)
@@ -651,7 +701,7 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
     if (status != HDX_OK || !habit || (!known && plan.body == HDX_INTS_CONSTANT))
       return status;
     if (!known) {
-      *habit = (struct hdx_ints_habit){tag, plan.form, true, cost, (uint32_t)count};
+      *habit = (struct hdx_ints_habit){tag, plan.form, encoder->level, true, cost, (uint32_t)count};
       return HDX_OK;
     }
     if (cost <= habit->cost + habit->cost / 4 + SLACK / count)

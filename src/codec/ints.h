@@ -47,7 +47,7 @@ enum { HDX_INTS_MANTISSA = 0x0f, HDX_INTS_LEVELS = 0x40, HDX_INTS_FOLDED = 0x80,
 
 /* What was found for the last column of a kind: it is tried first for the next one. Zeroed: nothing is known. */
 struct hdx_ints_habit {
-  uint8_t tag, form;
+  uint8_t tag, form, level;
   bool known;
   uint32_t cost;   /* bytes for 1,024 values, when it was found */
   uint32_t values; /* of the column that it was found for: one twice as long is looked at anew */
@@ -59,6 +59,7 @@ struct hdx_ints_encoder {
   int64_t *numbers;      /* residuals, places, values, and what symbols stand for: capacity each */
   uint8_t *symbols;      /* two runs of capacity */
   size_t capacity;
+  int level; /* of zstd for the stream in the making; 0: not known yet */
 };
 
 void hdx_ints_encoder_init(struct hdx_ints_encoder *encoder, struct hdx_zstd *zstd);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* More durations than these, or rows too few for a table, are not worth a try. */
-enum { DURATIONS_WRITTEN = 64, ROWS_MIN = 256 };
+enum { DURATIONS_WRITTEN = 64, ROWS_MIN = 256, SIZES_SEEN = 31 };
 
 static inline int64_t less(int64_t a, int64_t b) {
   return (int64_t)((uint64_t)a - (uint64_t)b);
@@ -35,25 +35,43 @@ static size_t find(const struct table *table, int64_t duration, size_t last) {
 
 /* ---- writing ---- */
 
-/* Of each duration the first size: any that its rows have will do, as the codec finds the centre of what is left.
- * False: there are too many, or one alone. */
+/* The first sizes of a duration, sorted. */
+struct sizes {
+  uint8_t count;
+  int64_t sizes[SIZES_SEEN];
+};
+
+static void see(struct sizes *seen, int64_t size) {
+  if (seen->count == SIZES_SEEN)
+    return;
+  size_t at = seen->count++;
+  for (; at > 0 && seen->sizes[at - 1] > size; at--)
+    seen->sizes[at] = seen->sizes[at - 1];
+  seen->sizes[at] = size;
+}
+
+/* Of each duration the median of its first sizes. False: there are too many durations, or one alone. */
 static bool make_table(struct table *table, const int64_t *size, const int64_t *start, const int64_t *stop,
                        size_t count) {
+  struct sizes seen[DURATIONS_WRITTEN];
   size_t at = 0;
   table->count = 0;
   for (size_t i = 0; i < count; i++) {
     int64_t duration = less(stop[i], start[i]);
     at = find(table, duration, at);
-    if (at < table->count && table->durations[at] == duration)
-      continue;
-    if (table->count == DURATIONS_WRITTEN)
-      return false;
-    memmove(table->durations + at + 1, table->durations + at, (table->count - at) * sizeof *table->durations);
-    memmove(table->sizes + at + 1, table->sizes + at, (table->count - at) * sizeof *table->sizes);
-    table->durations[at] = duration;
-    table->sizes[at] = size[i];
-    table->count++;
+    if (at == table->count || table->durations[at] != duration) {
+      if (table->count == DURATIONS_WRITTEN)
+        return false;
+      memmove(table->durations + at + 1, table->durations + at, (table->count - at) * sizeof *table->durations);
+      memmove(seen + at + 1, seen + at, (table->count - at) * sizeof *seen);
+      table->durations[at] = duration;
+      seen[at].count = 0;
+      table->count++;
+    }
+    see(&seen[at], size[i]);
   }
+  for (size_t d = 0; d < table->count; d++)
+    table->sizes[d] = seen[d].sizes[seen[d].count / 2];
   return table->count > 1;
 }
 
