@@ -18,12 +18,15 @@ enum {
   RARE = 8,  /* exceptions are one of so many: they take less than anything else */
   OFTEN = 3, /* one of so many: they may */
   LEVEL_LOW = 1,
-  LEVEL_HIGH = 12,
-  LEVEL_TRIED_MIN = 6000, /* bytes; for fewer, trying takes longer than it is worth */
+  LEVEL_HIGH = 19,
+  LEVEL_TRIED_MIN = 1000, /* bytes */
   LEVELS_MIN = 4096,      /* residuals for which levels are worth a try */
   VARIED = 40,            /* different values in a sample: too many to have names */
   FRAME_BYTES = 14        /* what a zstd frame and its tables take at the least */
 };
+
+/* A whole stream, one of the two that SPARSE has, or one of those that SPLIT has. */
+enum depth { WHOLE, OF_SPARSE, PART };
 
 struct plan {
   enum hdx_ints_body body;
@@ -52,12 +55,12 @@ void hdx_ints_encoder_deinit(struct hdx_ints_encoder *encoder) {
 static enum hdx_status grow(struct hdx_ints_encoder *encoder, size_t count, struct hdx_error *error) {
   if (count <= encoder->capacity)
     return HDX_OK;
-  int64_t *numbers = realloc(encoder->numbers, 4 * count * sizeof *numbers);
+  int64_t *numbers = realloc(encoder->numbers, 6 * count * sizeof *numbers);
   encoder->numbers = numbers ? numbers : encoder->numbers;
   uint8_t *symbols = realloc(encoder->symbols, 2 * count);
   encoder->symbols = symbols ? symbols : encoder->symbols;
   if (!numbers || !symbols)
-    return hdx_error_memory(error, 4 * count * sizeof *numbers);
+    return hdx_error_memory(error, 6 * count * sizeof *numbers);
   encoder->capacity = count;
   return HDX_OK;
 }
@@ -175,12 +178,13 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* The median of a sample, which stands for the centre, the most frequent value in it, and how many there are. */
-static int64_t sample(const struct plan *plan, int64_t *mode, size_t *distinct) {
-  int64_t some[SAMPLES];
+static int64_t sample(const struct plan *plan, int64_t some[SAMPLES], size_t *sampled, int64_t *mode,
+                      size_t *distinct) {
   size_t n = plan->count < SAMPLES ? plan->count : SAMPLES, best = 0, run = 0;
   *distinct = 0;
   for (size_t i = 0; i < n; i++)
     some[i] = plan->residuals[i * plan->count / n];
+  *sampled = n;
   qsort(some, n, sizeof *some, by_value);
   for (size_t i = 0; i < n; i++) {
     run = i && some[i] == some[i - 1] ? run + 1 : 1;
@@ -266,16 +270,16 @@ static bool find_levels(struct plan *plan, const int64_t *numbers) {
 }
 
 /* Fills the symbols and what they stand for, and says what they would take. `from` has the extremes and the unit.
- * `levels`: they may be tried. */
-static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, bool levels,
-                         struct plan *plan) {
+ * `fold`: numbers are told from the centre, not from the least; `levels`: they may be tried. */
+static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, bool fold,
+                         bool levels, struct plan *plan) {
   uint32_t counts[4][256] = {{0}};
   struct divisor d = divisor_of(from->unit);
   uint64_t span = (uint64_t)from->most - (uint64_t)from->least, all = 0;
   int64_t *numbers = encoder->numbers + 3 * encoder->capacity;
   uint64_t *u = (uint64_t *)numbers;
-  levels = levels && span <= INT64_MAX / 4;
-  bool folded = levels || (span / from->unit > 255 && span <= INT64_MAX);
+  levels = fold && levels && span <= INT64_MAX / 4;
+  bool folded = fold && (levels || (span / from->unit > 255 && span <= INT64_MAX));
   plan->body = HDX_INTS_SYMBOLS;
   plan->unit = from->unit;
   plan->base = folded ? centre : from->least;
@@ -371,55 +375,139 @@ static void split_sparse(struct hdx_ints_encoder *encoder, const struct plan *pl
   assert(n == plan->exceptions);
 }
 
-static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan);
+static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, enum depth depth,
+                      struct plan *plan);
+
+/* ---- a unit that most keep ---- */
+
+static int64_t floor_by(int64_t value, int64_t unit) {
+  int64_t quotient = value / unit;
+  return quotient - (value % unit < 0);
+}
+
+/* How many of a sorted sample leave the most frequent remainder. */
+static size_t keepers(const int64_t *some, size_t n, int64_t unit) {
+  size_t best = 0;
+  for (size_t i = 0; i < n && best < n - i; i++) {
+    size_t same = 0;
+    for (size_t j = i; j < n; j++)
+      same += (uint64_t)(some[j] - some[i]) % (uint64_t)unit == 0;
+    best = same > best ? same : best;
+  }
+  return best;
+}
+
+/* A unit larger than that of all which most values of a sample keep; 0: there is none. Two of three values that keep it
+ * are enough to tell it: it divides what lies between them. */
+static int64_t common_unit(const struct plan *plan, const int64_t *some, size_t n) {
+  int64_t best = 0;
+  double gain = 1;
+  uint64_t span = (uint64_t)plan->most - (uint64_t)plan->least;
+  if (n < SAMPLES || span > INT64_MAX / 2 || span / plan->unit < 1024)
+    return 0;
+  for (size_t i = 0; i + 2 < n; i += 4) {
+    uint64_t g = gcd_of((uint64_t)some[i + 1] - (uint64_t)some[i], (uint64_t)some[i + 2] - (uint64_t)some[i + 1]);
+    if (g < 4 * plan->unit || g > span / 4 || (int64_t)g == best)
+      continue;
+    size_t kept = keepers(some, n, (int64_t)g);
+    double bits = (double)log2f((float)g / (float)plan->unit) * (double)kept / (double)n;
+    if (kept * 3 >= n * 2 && bits > gain) {
+      gain = bits;
+      best = (int64_t)g;
+    }
+  }
+  return best;
+}
+
+static void split(struct hdx_ints_encoder *encoder, const struct plan *plan) {
+  int64_t *quotients = encoder->numbers + 4 * encoder->capacity, *remainders = quotients + encoder->capacity;
+  int64_t unit = (int64_t)plan->unit;
+  for (size_t i = 0; i < plan->count; i++) {
+    quotients[i] = floor_by(plan->residuals[i], unit);
+    remainders[i] = (int64_t)((uint64_t)plan->residuals[i] - (uint64_t)quotients[i] * (uint64_t)unit);
+  }
+}
+
+static void cost_split(struct hdx_ints_encoder *encoder, int64_t unit, struct plan *plan) {
+  struct plan part;
+  plan->body = HDX_INTS_SPLIT;
+  plan->unit = (uint64_t)unit;
+  plan->bytes = 8;
+  split(encoder, plan);
+  for (size_t run = 4; run <= 5; run++) {
+    plan_part(encoder, encoder->numbers + run * encoder->capacity, plan->count, PART, &part);
+    plan->bytes += part.bytes;
+  }
+}
+
+/* ---- exceptions ---- */
 
 /* What exceptions would take, where they are not so few that there is no question. */
 static void cost_sparse(struct hdx_ints_encoder *encoder, struct plan *plan) {
   struct plan part;
   split_sparse(encoder, plan);
   for (size_t run = 1; run <= 2; run++) {
-    plan_part(encoder, encoder->numbers + run * encoder->capacity, plan->exceptions, &part);
+    plan_part(encoder, encoder->numbers + run * encoder->capacity, plan->exceptions, OF_SPARSE, &part);
     plan->bytes += part.bytes;
   }
 }
 
+static bool few_numbers(const struct plan *plan) {
+  return ((uint64_t)plan->most - (uint64_t)plan->least) / plan->unit <= 255;
+}
+
 /* Goes on from the extremes: finds the cheapest body, or goes by the habit. Symbols of it are in the encoder. */
-static void plan_body(struct hdx_ints_encoder *encoder, bool nested, const struct hdx_ints_habit *habit,
+static void plan_body(struct hdx_ints_encoder *encoder, enum depth depth, const struct hdx_ints_habit *habit,
                       struct plan *best) {
   struct plan plan = {.residuals = best->residuals, .count = best->count};
   int64_t mode = 0;
   if (best->body == HDX_INTS_CONSTANT || best->count < 4)
     return;
-  size_t distinct;
-  int64_t centre = sample(best, &mode, &distinct);
-  struct plan sparse = plan;
-  if (!nested && plan_sparse(&sparse, mode, RARE)) {
+  size_t distinct, sampled;
+  int64_t some[SAMPLES], centre = sample(best, some, &sampled, &mode, &distinct);
+  bool whole = depth == WHOLE;
+  struct plan sparse = plan, divided = plan;
+  if (whole && plan_sparse(&sparse, mode, RARE)) {
     *best = sparse;
     return;
   }
-  bool split = !nested && plan_sparse(&sparse, mode, OFTEN);
-  if (split)
+  bool often = whole && plan_sparse(&sparse, mode, OFTEN);
+  if (often)
     cost_sparse(encoder, &sparse);
+  int64_t unit = depth == PART ? 0 : habit ? (int64_t)habit->unit : common_unit(best, some, sampled);
+  if (unit)
+    cost_split(encoder, unit, &divided);
   if (habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
     return;
   struct plan packed = *best;
-  bool levels = !nested && plan.count >= LEVELS_MIN &&
+  bool levels = whole && plan.count >= LEVELS_MIN &&
                 (!habit || (habit->tag & HDX_INTS_BODY) != HDX_INTS_SYMBOLS || habit->form & HDX_INTS_LEVELS);
-  plan_symbols(encoder, &packed, centre, levels, &plan);
+  bool far = !few_numbers(&packed);
+  bool symbols = habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_SYMBOLS;
+  bool fold = !symbols || habit->form & HDX_INTS_FOLDED;
+  plan_symbols(encoder, &packed, centre, fold, levels, &plan);
+  if (far && !symbols) { /* a bell, or what is the rarer the larger it is */
+    struct plan bell = plan;
+    plan_symbols(encoder, &packed, centre, false, false, &plan);
+    if (bell.bytes <= plan.bytes)
+      plan_symbols(encoder, &packed, centre, true, levels, &plan);
+  }
   if (plan.bytes < best->bytes)
     *best = plan;
-  bool far = ((uint64_t)packed.most - (uint64_t)packed.least) / packed.unit > 255;
   if (far && distinct <= VARIED && plan_named(encoder, &plan) && plan.bytes < best->bytes)
     *best = plan;
-  if (split && sparse.bytes < best->bytes)
+  if (often && sparse.bytes < best->bytes)
     *best = sparse;
+  if (unit && divided.bytes < best->bytes)
+    *best = divided;
 }
 
 /* A part of a stream, without a predictor. */
-static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan) {
+static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, enum depth depth,
+                      struct plan *plan) {
   *plan = (struct plan){.residuals = values, .count = count};
   plan_packed(plan);
-  plan_body(encoder, true, NULL, plan);
+  plan_body(encoder, depth, NULL, plan);
 }
 
 /* ---- writing ---- */
@@ -474,7 +562,7 @@ static void write_packed(const struct plan *plan, struct hdx_buffer *out) {
 static enum hdx_status write_frame(struct hdx_ints_encoder *encoder, struct hdx_text raw, struct hdx_buffer *out,
                                    struct hdx_error *error) {
   size_t at = out->size;
-  bool try_both = encoder->level == 0 && raw.size >= LEVEL_TRIED_MIN;
+  bool try_both = encoder->level == 0 && encoder->thorough && raw.size >= LEVEL_TRIED_MIN;
   enum hdx_status status =
       hdx_zstd_compress(encoder->zstd, raw, encoder->level == 0 ? LEVEL_LOW : encoder->level, out, error);
   if (status != HDX_OK || !try_both)
@@ -565,29 +653,40 @@ static enum hdx_status write_symbols(struct hdx_ints_encoder *encoder, const str
 static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
                                   struct hdx_error *error);
 
-/* `from` is where free numbers of the encoder begin. */
-static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
-                                    struct hdx_error *error) {
-  enum { SIZE_BYTES = 3 };
-  int64_t *places = encoder->numbers + encoder->capacity, *values = places + encoder->capacity;
-  size_t n = plan->exceptions;
-  split_sparse(encoder, plan);
-  hdx_put_signed(out, plan->base);
-  hdx_put_varint(out, n);
+/* Two streams one behind the other, the size of the first before it. */
+static enum hdx_status write_pair(struct hdx_ints_encoder *encoder, const int64_t *first, const int64_t *second,
+                                  size_t count, enum depth depth, struct hdx_buffer *out, struct hdx_error *error) {
   struct plan part;
-  struct hdx_buffer first;
-  hdx_buffer_init(&first, SIZE_MAX / 2);
-  plan_part(encoder, places, n, &part);
-  hdx_buffer_append_byte(&first, (char)part.body);
-  enum hdx_status status = write_body(encoder, &part, &first, error);
-  hdx_put_varint(out, first.size);
-  hdx_buffer_append_text(out, hdx_buffer_text(&first));
-  hdx_buffer_deinit(&first);
+  struct hdx_buffer stream;
+  hdx_buffer_init(&stream, SIZE_MAX / 2);
+  plan_part(encoder, first, count, depth, &part);
+  hdx_buffer_append_byte(&stream, (char)part.body);
+  enum hdx_status status = write_body(encoder, &part, &stream, error);
+  hdx_put_varint(out, stream.size);
+  hdx_buffer_append_text(out, hdx_buffer_text(&stream));
+  hdx_buffer_deinit(&stream);
   if (status != HDX_OK)
     return status;
-  plan_part(encoder, values, n, &part);
+  plan_part(encoder, second, count, depth, &part);
   hdx_buffer_append_byte(out, (char)part.body);
   return write_body(encoder, &part, out, error);
+}
+
+static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                    struct hdx_error *error) {
+  const int64_t *places = encoder->numbers + encoder->capacity;
+  split_sparse(encoder, plan);
+  hdx_put_signed(out, plan->base);
+  hdx_put_varint(out, plan->exceptions);
+  return write_pair(encoder, places, places + encoder->capacity, plan->exceptions, OF_SPARSE, out, error);
+}
+
+static enum hdx_status write_split(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                   struct hdx_error *error) {
+  const int64_t *quotients = encoder->numbers + 4 * encoder->capacity;
+  split(encoder, plan);
+  hdx_put_varint(out, plan->unit);
+  return write_pair(encoder, quotients, quotients + encoder->capacity, plan->count, PART, out, error);
 }
 
 /* Levels drift: their steps are small. They are few, so that packing them is all there is to do. */
@@ -632,6 +731,8 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
     break;
   case HDX_INTS_SPARSE:
     return write_sparse(encoder, plan, out, error);
+  case HDX_INTS_SPLIT:
+    return write_split(encoder, plan, out, error);
   case HDX_INTS_BODIES:
     abort();
   }
@@ -644,8 +745,9 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
 static bool steady(const struct plan *plan) {
   int64_t mode = 0;
   struct plan trial = *plan;
-  size_t distinct;
-  sample(plan, &mode, &distinct);
+  int64_t some[SAMPLES];
+  size_t distinct, sampled;
+  sample(plan, some, &sampled, &mode, &distinct);
   return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode, RARE);
 }
 
@@ -659,8 +761,23 @@ static void plan_with(struct hdx_ints_encoder *encoder, const int64_t *values, s
   plan_packed(plan);
 }
 
-/* The predictor is the one whose residuals are steady, or else take fewer bits: how they are packed tells that as well
- * as any other body would. */
+/* What residuals would take: by their counts where these are few numbers; else the bits that they have when they are
+ * told from their centre, all together, a measure that few outliers do not spoil. */
+static size_t spread(struct hdx_ints_encoder *encoder, const struct plan *plan, bool few) {
+  struct plan symbols = {.residuals = plan->residuals, .count = plan->count};
+  if (few) {
+    plan_symbols(encoder, plan, plan->least, false, false, &symbols);
+    return (size_t)(symbols.bytes * 8);
+  }
+  int64_t some[SAMPLES], mode = 0;
+  size_t distinct, sampled, bits = 0;
+  uint64_t centre = (uint64_t)sample(plan, some, &sampled, &mode, &distinct);
+  for (size_t i = 0; i < plan->count; i++)
+    bits += bit_width(hdx_fold((int64_t)((uint64_t)plan->residuals[i] - centre)));
+  return bits;
+}
+
+/* The predictor is the one whose residuals are steady, or else clearly closer together. */
 static bool choose_delta(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan) {
   struct plan plain;
   plan_with(encoder, values, count, false, &plain);
@@ -668,7 +785,10 @@ static bool choose_delta(struct hdx_ints_encoder *encoder, const int64_t *values
   if (count < 3 || steady(&plain))
     return false;
   plan_with(encoder, values, count, true, plan);
-  if (steady(plan) || plan->bytes < plain.bytes)
+  if (steady(plan))
+    return true;
+  bool few = few_numbers(&plain) && few_numbers(plan);
+  if (spread(encoder, plan, few) + count / 8 < spread(encoder, &plain, few))
     return true;
   *plan = plain;
   return false;
@@ -683,14 +803,14 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
   enum hdx_status status = grow(encoder, count, error);
   if (status != HDX_OK)
     return status;
-  bool known = habit && habit->known && count > 2 && count <= 2 * (size_t)habit->values;
+  bool known = habit && habit->known && count > 2 && count <= habit->values + (size_t)habit->values / 4;
   for (;;) {
     bool delta = known && habit->tag & HDX_INTS_DELTA;
     if (known)
       plan_with(encoder, values, count, delta, &plan);
     else
       delta = choose_delta(encoder, values, count, &plan);
-    plan_body(encoder, false, known ? habit : NULL, &plan);
+    plan_body(encoder, WHOLE, known ? habit : NULL, &plan);
     encoder->level = known ? habit->level : 0;
     uint8_t tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0));
     hdx_buffer_append_byte(out, (char)tag);
@@ -701,7 +821,13 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
     if (status != HDX_OK || !habit || (!known && plan.body == HDX_INTS_CONSTANT))
       return status;
     if (!known) {
-      *habit = (struct hdx_ints_habit){tag, plan.form, encoder->level, true, cost, (uint32_t)count};
+      *habit = (struct hdx_ints_habit){.tag = tag,
+                                       .form = plan.form,
+                                       .level = (uint8_t)encoder->level,
+                                       .known = true,
+                                       .cost = cost,
+                                       .unit = plan.body == HDX_INTS_SPLIT ? plan.unit : 0,
+                                       .values = (uint32_t)count};
       return HDX_OK;
     }
     if (cost <= habit->cost + habit->cost / 4 + SLACK / count)

@@ -19,8 +19,10 @@
  * places | values all residuals are `value` but for the exceptions. places: stream of how many rows lie between an
  *                 exception and the one before (the stream's beginning); values: stream of their residuals. Neither is
  *                 SPARSE itself, nor has a predictor.
- *   bytes    size varint | that many bytes: one zstd frame of the bytes, or, where size is their number, these
- *   unit     1 or more
+ *     5 SPLIT     unit varint, 2 or more | size varint of `quotients` | quotients | remainders
+ *                 residual = unit * quotient + remainder. Both are streams of as many numbers, neither SPARSE nor
+ * SPLIT, nor with a predictor. (A unit that most values keep, but not all.) bytes    size varint | that many bytes: one
+ * zstd frame of the bytes, or, where size is their number, these unit     1 or more
  *
  * The cadence of an observation and the blocks of a FITS file become the unit by themselves. Symbols are bell-shaped
  * noise cut into buckets that are narrow where values are frequent; zstd's Huffman coder takes them to their entropy
@@ -38,6 +40,7 @@ enum hdx_ints_body {
   HDX_INTS_SYMBOLS,
   HDX_INTS_NAMED,
   HDX_INTS_SPARSE,
+  HDX_INTS_SPLIT,
   HDX_INTS_BODIES
 };
 enum { HDX_INTS_BODY = 0x0f, HDX_INTS_DELTA = 0x10 };
@@ -50,16 +53,18 @@ struct hdx_ints_habit {
   uint8_t tag, form, level;
   bool known;
   uint32_t cost;   /* bytes for 1,024 values, when it was found */
-  uint32_t values; /* of the column that it was found for: one twice as long is looked at anew */
+  uint64_t unit;   /* of SPLIT */
+  uint32_t values; /* of the column that it was found for: one longer by a quarter is looked at anew */
 };
 
 /* Scratch of one thread, kept from column to column. */
 struct hdx_ints_encoder {
   struct hdx_zstd *zstd; /* the caller's */
-  int64_t *numbers;      /* residuals, places, values, and what symbols stand for: capacity each */
+  int64_t *numbers;      /* residuals, places, values, what symbols stand for, quotients, remainders: capacity each */
   uint8_t *symbols;      /* two runs of capacity */
   size_t capacity;
-  int level; /* of zstd for the stream in the making; 0: not known yet */
+  int level;     /* of zstd for the stream in the making; 0: not known yet */
+  bool thorough; /* the caller's: what is found will serve for more blocks, so that trying may take long */
 };
 
 void hdx_ints_encoder_init(struct hdx_ints_encoder *encoder, struct hdx_zstd *zstd);
@@ -86,7 +91,7 @@ struct hdx_ints {
   int64_t levels[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
   int64_t names[256];
   size_t exceptions;
-  int64_t *places, *values; /* of exceptions: the residual's number, what it is */
+  int64_t *places, *values; /* of exceptions: the residual's number, what it is; of SPLIT: quotients, remainders */
   void *memory;
   size_t capacity;
 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* More durations than these, or rows too few for a table, are not worth a try. */
-enum { DURATIONS_WRITTEN = 64, ROWS_MIN = 256, SIZES_SEEN = 31 };
+enum { DURATIONS_WRITTEN = 64, ROWS_MIN = 256, SIZES_SEEN = 101 };
 
 static inline int64_t less(int64_t a, int64_t b) {
   return (int64_t)((uint64_t)a - (uint64_t)b);
@@ -139,7 +139,7 @@ enum hdx_status hdx_sizes_encode(struct hdx_ints_encoder *ints, struct hdx_sizes
   struct table table = {.count = 0};
   size_t at = out->size;
   bool tabled = stop && count >= ROWS_MIN && make_table(&table, size, start, stop, count);
-  bool known = habit->known && count <= 2 * (size_t)habit->rows;
+  bool known = habit->known && count <= habit->rows + (size_t)habit->rows / 4;
   bool first = tabled && known && habit->kind == HDX_SIZES_BY_DURATION;
   enum hdx_status status =
       first ? put_by_duration(ints, &habit->by_duration, &table, size, start, stop, count, scratch, out, error)

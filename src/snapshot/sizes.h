@@ -10,7 +10,7 @@ struct hdx_sizes_habit {
   bool known;
   uint8_t kind;
   uint32_t cost; /* bytes for 1,024 rows, when it was found */
-  uint32_t rows; /* of that block: one twice as long is looked at anew */
+  uint32_t rows; /* of that block: one longer by a quarter is looked at anew */
   struct hdx_ints_habit plain, by_duration;
 };
 

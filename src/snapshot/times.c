@@ -176,7 +176,7 @@ enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_t
   enum { SLACK = 64 * 1024 };
   enum hdx_status status = grow(encoder, count, error);
   bool known =
-      habit->known && count <= 2 * (size_t)habit->rows &&
+      habit->known && count <= habit->rows + (size_t)habit->rows / 4 &&
       ((habit->kind & 3) != HDX_START_CHAIN || (count > 1 && !(flags & (HDX_BLOCK_NO_STOP | HDX_BLOCK_SOME_STOPS))));
   uint8_t kind = habit->kind;
   if (status == HDX_OK && known)
