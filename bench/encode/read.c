@@ -69,7 +69,8 @@ static enum hdx_status select_columns(const struct hdx_reader *reader, size_t n,
                                       struct hdx_error *error) {
   if (depth == TIMES)
     return HDX_OK;
-  return hdx_reader_select(reader, n, block, zstd, rows, block->count, error);
+  unsigned wanted = depth == SIZES ? HDX_WANT_SIZE : HDX_WANT_SIZE | HDX_WANT_KEY;
+  return hdx_reader_select(reader, n, block, zstd, rows, block->count, wanted, error);
 }
 
 double encode_read(const struct hdx_reader *reader, enum depth depth) {
@@ -89,7 +90,7 @@ double encode_read(const struct hdx_reader *reader, enum depth depth) {
     bench_fail(info->path, "out of memory");
   double begun = bench_seconds();
   for (size_t n = 0; n < info->blocks; n++) {
-    bench_check(hdx_reader_block(reader, n, &block, &error), info->path, &error);
+    bench_check(hdx_reader_block(reader, n, &block, zstd, &error), info->path, &error);
     bench_check(select_columns(reader, n, &block, zstd, rows, depth, &error), info->path, &error);
   }
   return bench_seconds() - begun;
