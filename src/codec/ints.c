@@ -18,7 +18,7 @@ enum {
   RARE = 8,  /* exceptions are one of so many: they take less than anything else */
   OFTEN = 3, /* one of so many: they may */
   LEVEL_LOW = 1,
-  LEVEL_HIGH = 19,
+  LEVEL_HIGH = 13,
   LEVEL_TRIED_MIN = 1000, /* bytes */
   LEVELS_MIN = 4096,      /* residuals for which levels are worth a try */
   VARIED = 40,            /* different values in a sample: too many to have names */
