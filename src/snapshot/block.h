@@ -42,6 +42,7 @@ struct hdx_block {
   size_t count;          /* rows of the block */
   int64_t *start, *stop; /* of every row; HDX_TIME_NONE: the index has no stop */
   int64_t *year;         /* of every row, or NULL: all are of the zone's */
+  int64_t longest;       /* the greatest stop - start of a row, at least 0; INT64_MAX: unknown (a row has no stop) */
 
   size_t selected;         /* rows asked for; arrays of so many: */
   int64_t *size;           /* -1: not stated */
@@ -72,8 +73,13 @@ enum hdx_status hdx_block_peek(struct hdx_block *block, const void *bytes, const
 enum hdx_status hdx_block_open(struct hdx_block *block, const void *bytes, const struct hdx_zone *zone,
                                struct hdx_error *error);
 
-/* Decodes size, key and extras of the rows whose numbers are given, ascending. */
+/* Columns that a selection decodes, as a set of bits. */
+enum { HDX_WANT_SIZE = 1, HDX_WANT_KEY = 2, HDX_WANT_EXTRA = 4, HDX_WANT_ALL = 7 };
+
+/* Decodes the wanted columns of the rows whose numbers are given, ascending. May be called again for other rows or
+ * columns; the arrays of a column are of the rows of the last call that wanted it, and its texts live until the next
+ * one that does. */
 enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
-                                 struct hdx_error *error);
+                                 unsigned wanted, struct hdx_error *error);
 
 #endif

@@ -12,7 +12,7 @@ enum hdx_status hdx_writer_decode(struct hdx_rows *rows, struct hdx_block *block
     return hdx_error_memory(error, block->count * sizeof *all);
   for (size_t i = 0; i < block->count; i++)
     all[i] = (uint32_t)i;
-  enum hdx_status status = hdx_block_select(block, zstd, all, block->count, error);
+  enum hdx_status status = hdx_block_select(block, zstd, all, block->count, HDX_WANT_ALL, error);
   free(all);
   for (size_t c = 0; status == HDX_OK && c < block->extra_count; c++) {
     uint32_t id = block->extra_id[c];

@@ -146,8 +146,9 @@ enum hdx_status hdx_reader_block(const struct hdx_reader *reader, size_t n, stru
 }
 
 enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, struct hdx_block *block,
-                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, struct hdx_error *error) {
-  enum hdx_status status = hdx_block_select(block, zstd, rows, count, error);
+                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, unsigned wanted,
+                                  struct hdx_error *error) {
+  enum hdx_status status = hdx_block_select(block, zstd, rows, count, wanted, error);
   return status == HDX_OK ? status : name_block(reader, n, status, error);
 }
 
@@ -198,7 +199,7 @@ enum hdx_status hdx_reader_verify(const struct hdx_reader *reader, struct hdx_er
   for (size_t n = 0; status == HDX_OK && n < reader->footer.zone_count; n++) {
     status = hdx_reader_block(reader, n, &block, error);
     if (status == HDX_OK)
-      status = hdx_reader_select(reader, n, &block, zstd, all, block.count, error);
+      status = hdx_reader_select(reader, n, &block, zstd, all, block.count, HDX_WANT_ALL, error);
     if (status != HDX_OK)
       break;
     const char *wrong = check_rows(&block, &reader->footer.zones[n]);

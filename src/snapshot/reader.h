@@ -22,6 +22,7 @@ enum hdx_status hdx_reader_block(const struct hdx_reader *reader, size_t n, stru
                                  struct hdx_error *error);
 /* The same for hdx_block_select. */
 enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, struct hdx_block *block,
-                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, struct hdx_error *error);
+                                  struct hdx_zstd *zstd, const uint32_t *rows, size_t count, unsigned wanted,
+                                  struct hdx_error *error);
 
 #endif

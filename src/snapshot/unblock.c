@@ -177,6 +177,20 @@ static enum hdx_status read_stops(struct hdx_block *block, uint8_t flags, struct
   return HDX_OK;
 }
 
+/* The greatest duration, by which a search for what reaches into a range may begin late. */
+static int64_t longest_of(const struct hdx_block *block) {
+  int64_t longest = 0;
+  for (size_t i = 0; i < block->count; i++) {
+    int64_t duration;
+    if (block->stop[i] == HDX_TIME_NONE)
+      return INT64_MAX;
+    if (__builtin_sub_overflow(block->stop[i], block->start[i], &duration))
+      duration = block->stop[i] > block->start[i] ? INT64_MAX : 0;
+    longest = duration > longest ? duration : longest;
+  }
+  return longest;
+}
+
 enum hdx_status hdx_block_peek(struct hdx_block *block, const void *bytes, const struct hdx_zone *zone,
                                struct hdx_error *error) {
   if (hdx_hash(bytes, zone->length) != zone->hash)
@@ -210,6 +224,7 @@ enum hdx_status hdx_block_open(struct hdx_block *block, const void *bytes, const
   status = read_stops(block, zone->flags, error);
   if (status != HDX_OK)
     return hdx_error_context(error, status, "column of stops");
+  block->longest = longest_of(block);
   if (block->start[0] != zone->min_start || block->start[block->count - 1] != zone->max_start)
     return broken(error, "its times are not those that the footer says");
   if (!block->year)
@@ -318,18 +333,19 @@ static enum hdx_status select_texts(struct hdx_block *block, struct hdx_zstd *zs
 }
 
 enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
-                                 struct hdx_error *error) {
+                                 unsigned wanted, struct hdx_error *error) {
   block->selected = count;
   block->text_bytes = 0;
   if (count == 0)
     return HDX_OK;
-  enum hdx_status status = select_sizes(block, rows, count, error);
+  enum hdx_status status = wanted & HDX_WANT_SIZE ? select_sizes(block, rows, count, error) : HDX_OK;
   if (status != HDX_OK)
     return hdx_error_context(error, status, "column of sizes");
-  status = select_texts(block, zstd, &block->columns[KEY], rows, count, block->key, error);
+  if (wanted & HDX_WANT_KEY)
+    status = select_texts(block, zstd, &block->columns[KEY], rows, count, block->key, error);
   if (status != HDX_OK)
     return hdx_error_context(error, status, "column of keys");
-  for (size_t c = 0; c < block->extra_count; c++) {
+  for (size_t c = 0; wanted & HDX_WANT_EXTRA && c < block->extra_count; c++) {
     if (!block->extra[c] && !resize_texts(&block->extra[c], block->capacity))
       return hdx_error_memory(error, block->capacity * sizeof(struct hdx_text));
     status = select_texts(block, zstd, &block->columns[PLAIN_COLUMNS + c], rows, count, block->extra[c], error);

@@ -316,7 +316,7 @@ enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch,
     sums[count] = (struct hdx_text)T("abc");
     says[count] = query->next % 2 ? (struct hdx_text)T("") : (struct hdx_text)T("a,\"b\"");
   }
-  *batch = (struct hdx_batch){count, start, stop, size, key, fake.extra_count, extra};
+  *batch = (struct hdx_batch){count, start, stop, size, key, fake.extra_count, extra, NULL};
   return HDX_OK;
 }
 
