@@ -354,18 +354,11 @@ enum hdx_match {
 };
 
 /* How the value of an extra column is compared. */
-enum hdx_operator {
-  HDX_EQUAL,
-  HDX_NOT_EQUAL,
-  HDX_LESS,
-  HDX_LESS_OR_EQUAL,
-  HDX_GREATER,
-  HDX_GREATER_OR_EQUAL
-};
+enum hdx_operator { HDX_EQUAL, HDX_NOT_EQUAL, HDX_LESS, HDX_LESS_OR_EQUAL, HDX_GREATER, HDX_GREATER_OR_EQUAL };
 
 /* A condition on an extra column, by its name. If both sides are decimal numbers (as 94, -0.5, 0094) they are compared
- * as numbers, exactly and whatever their length, so that 0094 equals 94; otherwise bytewise as text. A value that is not
- * stated equals the empty text, differs from all others, and is neither less nor greater than anything. */
+ * as numbers, exactly and whatever their length, so that 0094 equals 94; otherwise bytewise as text. A value that is
+ * not stated equals the empty text, differs from all others, and is neither less nor greater than anything. */
 struct hdx_where {
   const char *column;
   enum hdx_operator operation;
@@ -421,7 +414,7 @@ struct hdx_query_info {
   struct hdx_text id; /* of several: the first one's */
   const char *source; /* canonical URL of the bucket */
   int time_digits;    /* 0, 3, 6 or 9: what is exact for the dataset, for all of several */
-  bool stop_made_up;  /* the index has no stop column: stops are the next row's start; true if any of several has none */
+  bool stop_made_up; /* the index has no stop column: stops are the next row's start; true if any of several has none */
   int64_t checked_at; /* when the oldest of the years asked for was last confirmed */
   size_t extra_count;
   const struct hdx_text *extra_names; /* of several: of all, each name once; sorted */
@@ -501,11 +494,11 @@ enum hdx_location {
 };
 
 /* Where the data file called `key` of the query's dataset is; *location is borrowed from the query until its next call.
- * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location; DENIED: a remote
- * index names a file:// or link-local address, or a key that climbs (..). */
+ * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location; DENIED: a
+ * remote index names a file:// or link-local address, or a key that climbs (..). */
 HDX_API
-enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key,
-                                   enum hdx_location kind, struct hdx_text *location, struct hdx_error *error);
+enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
+                                   struct hdx_text *location, struct hdx_error *error);
 
 /* Arrays of the caller, filled by hdx_query_fill. NULL arrays are not filled. */
 struct hdx_arrays {

@@ -105,8 +105,8 @@ struct hdx_index_run {
   const struct hdx_dataset *const *datasets;
   size_t dataset_count;
   const struct hdx_index_options *options;
-  bool for_query;                   /* the options' range is a query's: the years that it needs are wanted */
-  bool unknown_only;                /* years that are known are not asked for */
+  bool for_query;    /* the options' range is a query's: the years that it needs are wanted */
+  bool unknown_only; /* years that are known are not asked for */
   struct hdx_index_summary *summary;
 
   struct hdx_arena arena;

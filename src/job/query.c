@@ -269,8 +269,7 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
     return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
                          dataset);
   hdx_query_begin(query, HDX_COLUMN_ALL);
-  enum hdx_status status =
-      query->options.latest_version && !query->latest ? hdx_latest_find(query, error) : HDX_OK;
+  enum hdx_status status = query->options.latest_version && !query->latest ? hdx_latest_find(query, error) : HDX_OK;
   for (size_t i = 0; status == HDX_OK && i < query->part_count; i++) {
     struct hdx_summary one;
     if (dataset != HDX_QUERY_ALL && i != dataset)

@@ -17,7 +17,7 @@ void hdx_query_part_deinit(struct hdx_query_part *part) {
 
 void hdx_query_want(struct hdx_query_part *part) {
   part->years = hdx_dataset_query_years(part->catalog_start, part->catalog_stop, part->multiyear, hdx_time_now(),
-                                         part->query->options.start, part->query->options.stop);
+                                        part->query->options.start, part->query->options.stop);
 }
 
 static bool known(const struct hdx_reader *reader, int year) {
@@ -65,7 +65,8 @@ static bool catalog_is_newer(const struct hdx_query_part *part) {
   struct hdx_buffer path;
   struct stat catalog, snapshot;
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_store_path(&part->query->session->store, part->query->source.folder, hdx_text_of(part->query->session->config.catalog_name), &path);
+  hdx_store_path(&part->query->session->store, part->query->source.folder,
+                 hdx_text_of(part->query->session->config.catalog_name), &path);
   bool newer = stat(hdx_buffer_string(&path), &catalog) == 0 && stat(part->path, &snapshot) == 0 &&
                catalog.st_mtim.tv_sec > snapshot.st_mtim.tv_sec;
   hdx_buffer_deinit(&path);
@@ -96,9 +97,9 @@ static enum hdx_status add_part(struct hdx_query *query, struct hdx_text id, con
 }
 
 static enum hdx_status open_catalog(struct hdx_query *query, struct hdx_error *error) {
-  return query->catalog ? HDX_OK
-                        : hdx_catalog_open(query->session, query->bucket, query->session->config.refresh,
-                                           &query->catalog, error);
+  return query->catalog
+             ? HDX_OK
+             : hdx_catalog_open(query->session, query->bucket, query->session->config.refresh, &query->catalog, error);
 }
 
 /* Patterns need the catalog; ids are looked for in the store first. */
@@ -295,14 +296,16 @@ static enum hdx_status complete(struct hdx_query *query, struct hdx_error *error
 
 static enum hdx_status offline(struct hdx_query_part *part, struct hdx_error *error) {
   if (!part->reader)
-    return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: nothing is held of it, and offline", part->query->source.url.data, part->id.data);
+    return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: nothing is held of it, and offline", part->query->source.url.data,
+                         part->id.data);
   int first = 0;
   for (int year = part->years.last; year >= part->years.first; year--)
     if (!known(part->reader, year))
       first = year;
   bool before = part->query->options.start != HDX_TIME_NONE && first < hdx_time_year(part->query->options.start);
-  return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the year %d is not held%s, and offline", part->query->source.url.data, part->id.data,
-                       first, before ? " (its last files may reach into the range)" : "");
+  return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the year %d is not held%s, and offline",
+                       part->query->source.url.data, part->id.data, first,
+                       before ? " (its last files may reach into the range)" : "");
 }
 
 static const char *reason_of(const struct hdx_query_part *part, int year) {
@@ -318,11 +321,11 @@ static enum hdx_status check_years(struct hdx_query_part *part, struct hdx_error
     const struct hdx_year *state = part->reader ? hdx_reader_year(part->reader, year) : NULL;
     bool readable = known(part->reader, year);
     if (readable && state->state == HDX_YEAR_STALE)
-      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are those of an earlier version: %s", part->id.data,
-                    year, state->reason);
+      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING,
+                    "%s: the rows of %d are those of an earlier version: %s", part->id.data, year, state->reason);
     if (!readable && part->query->options.allow_partial)
-      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are missing: %s", part->id.data, year,
-                    state ? state->reason : reason_of(part, year));
+      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are missing: %s", part->id.data,
+                    year, state ? state->reason : reason_of(part, year));
     if (readable || part->query->options.allow_partial)
       continue;
     if (part->run_status != HDX_OK)
@@ -408,8 +411,7 @@ static enum hdx_status sift(struct hdx_query *query, struct hdx_error *error) {
   return hdx_error_set(error, worst->status, "%s", worst->message);
 }
 
-enum hdx_status hdx_query_find(struct hdx_query *query, const char *const *ids, size_t count,
-                               struct hdx_error *error) {
+enum hdx_status hdx_query_find(struct hdx_query *query, const char *const *ids, size_t count, struct hdx_error *error) {
   enum hdx_status status = hdx_session_source(query->session, query->bucket, &query->arena, &query->source, error);
   if (status == HDX_OK)
     status = name_parts(query, ids, count, error);

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 
 enum {
-  WINDOW_ROWS = 65536,   /* that are turned around at once, but for those of one instant */
-  KEPT_ROWS = 1024,      /* of a dataset that are copied when there are several */
-  MERGED_ROWS = 4096,    /* of a batch of several datasets */
+  WINDOW_ROWS = 65536,    /* that are turned around at once, but for those of one instant */
+  KEPT_ROWS = 1024,       /* of a dataset that are copied when there are several */
+  MERGED_ROWS = 4096,     /* of a batch of several datasets */
   WINDOW_BYTES = 64 << 20 /* of text in a window */
 };
 
@@ -154,8 +154,7 @@ enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, stru
     filter.keep = hdx_latest_keep;
     filter.user = query->latest;
   }
-  enum hdx_status status =
-      part->cursor ? HDX_OK : hdx_cursor_open(part->reader, &range, &part->cursor, error);
+  enum hdx_status status = part->cursor ? HDX_OK : hdx_cursor_open(part->reader, &range, &part->cursor, error);
   if (status != HDX_OK)
     return status;
   hdx_cursor_range(part->cursor, &range);
@@ -250,9 +249,8 @@ static enum hdx_status next_of(struct hdx_query_part *part, unsigned wanted, str
 
 static bool before(const struct hdx_query *query, size_t a, size_t b) {
   const struct hdx_query_part *x = &query->parts[a], *y = &query->parts[b];
-  int order =
-      hdx_row_compare(x->batch.start[x->at], x->batch.stop[x->at], x->batch.key[x->at], y->batch.start[y->at],
-                      y->batch.stop[y->at], y->batch.key[y->at]);
+  int order = hdx_row_compare(x->batch.start[x->at], x->batch.stop[x->at], x->batch.key[x->at], y->batch.start[y->at],
+                              y->batch.stop[y->at], y->batch.key[y->at]);
   order = order ? order : a < b ? -1 : 1;
   return query->options.reverse ? order > 0 : order < 0;
 }

@@ -98,8 +98,8 @@ static void bounds(const struct hdx_cursor *cursor, const struct hdx_block *bloc
     start = INT64_MIN;
   first = start > first ? start : first; /* NONE is the least number */
   *from = lower_bound(block->start, block->count, first);
-  *to = cursor->last_start == INT64_MAX ? block->count
-                                        : lower_bound(block->start, block->count, cursor->last_start + 1);
+  *to =
+      cursor->last_start == INT64_MAX ? block->count : lower_bound(block->start, block->count, cursor->last_start + 1);
   if (range->match != HDX_MATCH_CONTAINED && range->stop != HDX_TIME_NONE) {
     size_t end = lower_bound(block->start, block->count, range->stop);
     *to = end < *to ? end : *to;
@@ -198,8 +198,7 @@ enum hdx_status hdx_cursor_select(struct hdx_cursor *cursor, struct hdx_slot *sl
     size_t kept = 0;
     if (!(filtered & columns[n]))
       continue;
-    status =
-        hdx_reader_select(cursor->reader, slot->zone, block, cursor->zstd, cursor->rows, count, columns[n], error);
+    status = hdx_reader_select(cursor->reader, slot->zone, block, cursor->zstd, cursor->rows, count, columns[n], error);
     have |= columns[n];
     for (size_t i = 0; status == HDX_OK && i < count; i++)
       if (passes(cursor, slot, columns[n], i)) {
@@ -210,8 +209,8 @@ enum hdx_status hdx_cursor_select(struct hdx_cursor *cursor, struct hdx_slot *sl
     count = kept;
   }
   if (status == HDX_OK && count && wanted & ~have)
-    status = hdx_reader_select(cursor->reader, slot->zone, block, cursor->zstd, cursor->rows, count, wanted & ~have,
-                               error);
+    status =
+        hdx_reader_select(cursor->reader, slot->zone, block, cursor->zstd, cursor->rows, count, wanted & ~have, error);
   if (status != HDX_OK)
     return status;
   block->selected = count;

@@ -109,8 +109,8 @@ void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range);
 void hdx_cursor_window(struct hdx_cursor *cursor, int64_t first, int64_t last);
 
 /* The latest start of a block that may have rows in the range which start at `last` or earlier: with its window to
- * `last`, and so on backwards, an answer is walked in pieces from its end. False: there are no such rows. To be followed
- * by hdx_cursor_window. */
+ * `last`, and so on backwards, an answer is walked in pieces from its end. False: there are no such rows. To be
+ * followed by hdx_cursor_window. */
 bool hdx_cursor_last_zone(struct hdx_cursor *cursor, int64_t last, int64_t *first);
 
 /* Columns of a batch besides the times, as a set of bits: those of HDX_WANT_… (block.h). */
@@ -118,7 +118,8 @@ enum { HDX_COLUMN_SIZE = 1, HDX_COLUMN_KEY = 2, HDX_COLUMN_EXTRA = 4, HDX_COLUMN
 
 struct hdx_filter;
 /* Begins anew with the same range, of which only rows are given that pass the filter (copied; what it points to is
- * borrowed), and of these only start, stop and the `wanted` columns, a set of HDX_COLUMN_…: arrays of the others are NULL. A condition on a column that the dataset lacks sees empty values. Holds for later ranges too. MEMORY. */
+ * borrowed), and of these only start, stop and the `wanted` columns, a set of HDX_COLUMN_…: arrays of the others are
+ * NULL. A condition on a column that the dataset lacks sees empty values. Holds for later ranges too. MEMORY. */
 enum hdx_status hdx_cursor_filter(struct hdx_cursor *cursor, const struct hdx_filter *filter, unsigned wanted,
                                   struct hdx_error *error);
 
