@@ -260,8 +260,7 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
 }
 
 void hdx_query_options_init(struct hdx_query_options *options) {
-  *options = (struct hdx_query_options){
-      .start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .min_size = -1, .max_size = -1};
+  *options = (struct hdx_query_options){.start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .min_size = -1, .max_size = -1};
 }
 
 enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, const char *id,
