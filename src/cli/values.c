@@ -171,14 +171,14 @@ enum hdx_status cli_value_where(const char *text, size_t *column, enum hdx_opera
     enum hdx_operator operation;
   } operators[] = {{"!=", HDX_NOT_EQUAL}, {"<=", HDX_LESS_OR_EQUAL}, {">=", HDX_GREATER_OR_EQUAL},
                    {"=", HDX_EQUAL},      {"<", HDX_LESS},           {">", HDX_GREATER}};
-  for (size_t at = 0; text[at]; at++)
-    for (size_t i = 0; at > 0 && i < COUNT(operators); i++)
-      if (strncmp(text + at, operators[i].text, strlen(operators[i].text)) == 0) {
-        *column = at;
-        *operation = operators[i].operation;
-        *value = text + at + strlen(operators[i].text);
-        return HDX_OK;
-      }
+  size_t at = strcspn(text, "=!<>");
+  for (size_t i = 0; at > 0 && i < COUNT(operators); i++)
+    if (strncmp(text + at, operators[i].text, strlen(operators[i].text)) == 0) {
+      *column = at;
+      *operation = operators[i].operation;
+      *value = text + at + strlen(operators[i].text);
+      return HDX_OK;
+    }
   return cli_fail(error, HDX_USAGE, "expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '%s'", text);
 }
 

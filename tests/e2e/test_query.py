@@ -250,6 +250,21 @@ def test_one_instant_backwards(client, tiny):
     assert got == [f"s3://b/{i:07}.cdf" for i in range(149_999, -1, -1)]
 
 
+def test_more_rows_than_a_window_backwards(client, tiny):
+    """Twelve years' files that all have rows of the same year: many blocks that span nearly all of it."""
+    chance = random.Random(SEED)
+    years = {}
+    for year in range(2010, 2022):
+        times = sorted(time_ns("2010-01-01") + chance.randrange(300 * 86400) * SECOND for _ in range(9000))
+        years[year] = "".join(f"{time_text(t, 0)},{time_text(t + 60 * SECOND, 0)},s3://b/{year}/{i:05}.cdf,{i}\n" for i, t in enumerate(times))
+    tiny.add("late", years)
+    client.index().expect(0)
+    dataset = tiny.reference().dataset("late")
+    assert len(dataset.rows) == 108_000
+    assert not difference(client.query("late", "--offline", "--reverse").expect(0).out,
+                          dataset.csv([row for _, row in ask([dataset], reverse=True)]))
+
+
 # ---- several datasets
 
 

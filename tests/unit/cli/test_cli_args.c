@@ -177,7 +177,7 @@ static void values(void **state) {
   bad("query b i --format CSV",
       "--format: expected table, csv, tsv, ndjson, json, keys, urls, s5cmd, aria2 or rclone, found 'CSV'");
   bad("query b i --memory 1M", "--memory: expected a size from 16M to 1T, found '1M'");
-  bad("query b i -0 --json", "--null goes with --format keys only");
+  bad("query b i -0 --json", "--null goes with --format keys or urls only");
   bad("query b i --offline --refresh", "--offline and --refresh exclude each other");
   cli_args_deinit(&args);
   assert_int_equal(parse("query b i --start yesterday"), HDX_USAGE);

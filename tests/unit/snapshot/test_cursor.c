@@ -2,6 +2,7 @@
  * are not wanted, and sums. */
 #include "model.h"
 #include "snapshot/filter.h"
+#include "snapshot/reader.h"
 
 #include <unistd.h>
 
@@ -10,17 +11,19 @@ static char path[128];
 
 #define MINUTE INT64_C(60000000000)
 
-enum kind { REGULAR, OVERLAPPING, NO_STOPS, OVERLAPPING_NO_STOPS, SOME_STOPS, KINDS };
+enum kind { REGULAR, OVERLAPPING, NO_STOPS, OVERLAPPING_NO_STOPS, SOME_STOPS, OVERLAPPING_SOME_STOPS, KINDS };
 
 static void make(struct model *model, uint64_t *seed, size_t count, enum kind kind) {
-  bool overlapping = kind == OVERLAPPING || kind == OVERLAPPING_NO_STOPS || kind == SOME_STOPS;
+  bool overlapping = kind == OVERLAPPING || kind == OVERLAPPING_NO_STOPS || kind == OVERLAPPING_SOME_STOPS;
   int64_t time = INT64_C(1262304000000000000);
   model->extra_count = MODEL_EXTRAS;
   for (size_t i = 0; i < count; i++) {
     time += (1 + (int64_t)model_below(seed, 3)) * MINUTE;
     int64_t start = overlapping ? time - (int64_t)model_below(seed, 9000) * MINUTE : time;
-    int64_t stop = start + ((int64_t)model_below(seed, 40) - (overlapping ? 5 : 0)) * MINUTE;
-    bool none = kind == NO_STOPS || kind == OVERLAPPING_NO_STOPS || (kind == SOME_STOPS && model_below(seed, 2));
+    int64_t stop =
+        start + ((int64_t)model_below(seed, kind == SOME_STOPS ? 2 : 40) - (kind == SOME_STOPS ? 0 : 20)) * MINUTE;
+    bool none = kind == NO_STOPS || kind == OVERLAPPING_NO_STOPS ||
+                ((kind == SOME_STOPS || kind == OVERLAPPING_SOME_STOPS) && model_below(seed, 2));
     int64_t size = model_below(seed, 5) ? (int64_t)model_below(seed, 100) : -1;
     struct model_row *row = model_add(model, 2010 + (int)(i * 4 / count), start, none ? HDX_TIME_NONE : stop, size);
     row->key = model_text(model, "k/%llu/%zu.cdf", (unsigned long long)model_below(seed, 20), i);
@@ -43,12 +46,23 @@ static struct hdx_reader *write_model(struct model *model, size_t portion) {
   return reader;
 }
 
-static struct hdx_range random_range(const struct model *model, uint64_t *seed) {
+/* Where zone maps begin or cease to suffice. */
+static int64_t edge(const struct hdx_reader *reader, uint64_t *seed) {
+  const struct hdx_zone *zone = &reader->footer.zones[model_below(seed, reader->footer.zone_count)];
+  const int64_t times[] = {zone->min_start, zone->max_start, zone->max_stop};
+  return times[model_below(seed, 3)] + (int64_t)model_below(seed, 3) - 1;
+}
+
+static struct hdx_range random_range(const struct model *model, const struct hdx_reader *reader, uint64_t *seed) {
   struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, (enum hdx_match)model_below(seed, 3), {2000, 2100}};
   if (model_below(seed, 4))
     range.start = model->rows[model_below(seed, model->count)].start + (int64_t)model_below(seed, 3) - 1;
   if (model_below(seed, 4))
     range.stop = model->rows[model_below(seed, model->count)].stop + (int64_t)model_below(seed, 3) - 1;
+  if (model_below(seed, 3) == 0)
+    range.start = edge(reader, seed);
+  if (model_below(seed, 3) == 0)
+    range.stop = edge(reader, seed);
   if (model_below(seed, 4) == 0)
     range.years.first = range.years.last = 2010 + (int)model_below(seed, 4);
   return range;
@@ -176,7 +190,7 @@ static void run_kind(enum kind kind, size_t count, size_t portion, int questions
   for (int i = 0; i < questions; i++) {
     hdx_filter_init(&question.filter);
     if (i > 0)
-      question.range = random_range(&model, &seed);
+      question.range = random_range(&model, reader, &seed);
     if (i % 2)
       random_filter(&question, &seed);
     check(&model, cursor, &question, i % 3 ? HDX_COLUMN_ALL : (unsigned)model_below(&seed, 8));
@@ -189,7 +203,7 @@ static void run_kind(enum kind kind, size_t count, size_t portion, int questions
 static void small(void **state) {
   (void)state;
   for (int kind = 0; kind < KINDS; kind++)
-    run_kind((enum kind)kind, 20000, SIZE_MAX, 60);
+    run_kind((enum kind)kind, 20000, SIZE_MAX, 300);
 }
 
 /* Blocks of one year, written in portions. */
