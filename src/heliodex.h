@@ -433,7 +433,7 @@ struct hdx_query_failure {
  * kept first, unless the session is offline. If everything is held, no request is made. Errors: NOT_FOUND (dataset, or
  * offline: a wanted year is unknown), those of hdx_index for a wanted year that cannot be read (unless allow_partial),
  * INTEGRITY: the snapshot is corrupt, USAGE: a condition on a column that there is not (the message names those that
- * there are), LIMIT: latest_version takes more than the session's memory_bytes. */
+ * there are). */
 HDX_API
 enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, const char *id,
                                const struct hdx_query_options *options, struct hdx_query **query,
@@ -464,7 +464,8 @@ HDX_API
 const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query, size_t i);
 
 /* The next rows; a count of 0 is the end. INTEGRITY: a block is corrupt (named); no row of it is handed out. LIMIT:
- * `reverse` needs more rows of one instant in memory than the session's memory_bytes. */
+ * latest_version, or rows of one instant that are to be turned around, need more than the session's memory_bytes.
+ * INTERRUPTED: the session was cancelled while the whole answer had to be walked first. */
 HDX_API
 enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
 /* Begins anew with another range of the same datasets, as long as their years are held (else NOT_FOUND): the cheap way

@@ -111,11 +111,13 @@ static bool copy(struct cli_manifest *manifest, struct hdx_text *text) {
 static void put_quoted(struct cli_writer *out, const char *prefix, struct hdx_text text) {
   cli_writer_byte(out, '\'');
   cli_writer_string(out, prefix);
-  for (size_t i = 0; i < text.size; i++)
-    if (text.data[i] == '\'')
-      cli_writer_string(out, "'\\''");
-    else
-      cli_writer_byte(out, text.data[i]);
+  for (const char *quote; text.size && (quote = memchr(text.data, '\'', text.size)) != NULL;) {
+    size_t size = (size_t)(quote - text.data);
+    cli_writer_put(out, (struct hdx_text){text.data, size});
+    cli_writer_string(out, "'\\''");
+    text = (struct hdx_text){quote + 1, text.size - size - 1};
+  }
+  cli_writer_put(out, text);
   cli_writer_byte(out, '\'');
 }
 

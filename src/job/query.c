@@ -277,6 +277,10 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
     status = hdx_query_ask(&query->parts[i], HDX_COLUMN_SIZE, error);
     if (status == HDX_OK)
       status = hdx_cursor_summarize(query->parts[i].cursor, &one, error);
+    if (query->part_count > 1) { /* many datasets need not all have one */
+      hdx_cursor_close(query->parts[i].cursor);
+      query->parts[i].cursor = NULL;
+    }
     if (status == HDX_OK)
       hdx_summary_add(&sum, &one);
   }

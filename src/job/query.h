@@ -51,6 +51,7 @@ struct hdx_query_part {
   struct hdx_cursor *cursor; /* NULL: all its rows are in `kept`, or it was not asked yet */
   struct hdx_kept_rows kept;
   int64_t before; /* backwards: rows that start later have been handed out */
+  int64_t after;  /* in portions: rows that start earlier have been handed out */
   bool ended;
   struct hdx_batch batch;
   size_t at;

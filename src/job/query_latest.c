@@ -63,16 +63,34 @@ bool hdx_key_version(struct hdx_text key, struct hdx_key_version *version) {
   return false;
 }
 
+/* The key without its version, a NUL in its place, behind a digit that makes the two hashes different. Both ways give
+ * the same. */
+static void hash_rest(struct hdx_text key, const struct hdx_key_version *version, uint64_t hash[2]) {
+  enum { SHORT_BYTES = 512 };
+  char text[SHORT_BYTES];
+  size_t size = 2 + version->from + (key.size - version->to);
+  struct hdx_text before = hdx_text_sub(key, 0, version->from), behind = hdx_text_sub(key, version->to, key.size);
+  for (int i = 0; i < 2; i++) {
+    text[0] = (char)('0' + i);
+    if (size > SHORT_BYTES) {
+      const struct hdx_text parts[] = {{text, 1}, before, {"", 1}, behind};
+      hash[i] = hdx_hash_parts(parts, sizeof parts / sizeof *parts);
+      continue;
+    }
+    if (i == 0) {
+      memcpy(text + 1, before.data, before.size);
+      text[1 + before.size] = 0;
+      memcpy(text + 2 + before.size, behind.data, behind.size);
+    }
+    hash[i] = hdx_hash(text, size);
+  }
+}
+
 static struct entry entry_of(struct hdx_text key, const struct hdx_key_version *version) {
-  static const struct hdx_text salts[2] = {{"0", 1}, {"1", 1}};
   struct entry entry = {.first = version->groups[0]};
   for (size_t n = 1; n < HDX_VERSION_GROUPS_MAX; n++)
     entry.rest = entry.rest << GROUP_BITS | version->groups[n];
-  for (size_t i = 0; i < 2; i++) {
-    const struct hdx_text parts[] = {
-        salts[i], hdx_text_sub(key, 0, version->from), {"", 1}, hdx_text_sub(key, version->to, key.size)};
-    entry.hash[i] = hdx_hash_parts(parts, sizeof parts / sizeof *parts);
-  }
+  hash_rest(key, version, entry.hash);
   entry.hash[1] |= !(entry.hash[0] | entry.hash[1]);
   return entry;
 }
@@ -138,14 +156,15 @@ static enum hdx_status add_part(struct hdx_latest *latest, struct hdx_query_part
   struct hdx_batch batch;
   enum hdx_status status = hdx_query_ask(part, HDX_COLUMN_KEY, error);
   while (status == HDX_OK) {
-    if (atomic_load(&session->cancelled))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-    status = hdx_cursor_next(part->cursor, &batch, error);
+    status = atomic_load(&session->cancelled) ? hdx_error_set(error, HDX_INTERRUPTED, "interrupted")
+                                              : hdx_cursor_next(part->cursor, &batch, error);
     if (status != HDX_OK || batch.count == 0)
       break;
     for (size_t i = 0; status == HDX_OK && i < batch.count; i++)
       status = add(latest, batch.key[i], session->config.memory_bytes, error);
   }
+  hdx_cursor_close(part->cursor); /* many datasets need not all have one */
+  part->cursor = NULL;
   return status;
 }
 

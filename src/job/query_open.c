@@ -406,8 +406,9 @@ static enum hdx_status sift(struct hdx_query *query, struct hdx_error *error) {
     if (hdx_status_graver(worst->status, query->failures[i].status) != worst->status)
       worst = &query->failures[i];
   for (size_t i = 0; i < query->info.failure_count; i++)
-    if (&query->failures[i] != worst)
-      hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s", query->failures[i].message);
+    if (strcmp(query->failures[i].message, worst->message) != 0)
+      hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%.*s: %s", HDX_TEXT_ARG(query->failures[i].id),
+                    query->failures[i].message);
   return hdx_error_set(error, worst->status, "%s", worst->message);
 }
 

@@ -9,13 +9,17 @@
  *
  * Several datasets are merged by a heap of their next rows. A batch ends where the rows that it points to would go. A
  * dataset with few rows in the range is copied and its cursor closed, so that many datasets do not need as many blocks
- * in memory. */
+ * in memory; where even so the session's memory has no room for a block of each, all are copied in portions, and their
+ * cursors opened anew for each portion. */
 #include "job/query.h"
 
 #include <stdlib.h>
 
 enum {
-  WINDOW_ROWS = 65536,    /* that are turned around at once, but for those of one instant */
+  WINDOW_ROWS = 65536,     /* that are turned around at once, but for those of one instant */
+  OPEN_BYTES = 512 << 10,  /* of an open cursor, about */
+  PORTION_ROW_BYTES = 256, /* of a row that is copied, about */
+  PORTION_ROWS_MIN = 64,
   KEPT_ROWS = 1024,       /* of a dataset that are copied when there are several */
   MERGED_ROWS = 4096,     /* of a batch of several datasets */
   WINDOW_BYTES = 64 << 20 /* of text in a window */
@@ -82,7 +86,7 @@ static bool keep_text(struct hdx_kept_rows *rows, struct hdx_text text, struct h
 static enum hdx_status keep(struct hdx_query_part *part, const struct hdx_batch *batch, struct hdx_error *error) {
   struct hdx_kept_rows *rows = &part->kept;
   enum hdx_status status = reserve(rows, rows->count + batch->count, part->info.extra_count, error);
-  if (status != HDX_OK)
+  if (status != HDX_OK || batch->count == 0)
     return status;
   size_t at = rows->count, bytes = batch->count * sizeof(int64_t);
   memcpy(rows->start + at, batch->start, bytes);
@@ -240,9 +244,62 @@ static enum hdx_status next_forward(struct hdx_query_part *part, unsigned wanted
   return status;
 }
 
+/* How many rows of a dataset are copied at once where not all can have a cursor; 0: they can. */
+static size_t portion_rows(const struct hdx_query *query) {
+  uint64_t share = query->session->config.memory_bytes / query->part_count;
+  if (query->part_count == 1 || share >= OPEN_BYTES)
+    return 0;
+  return share / PORTION_ROW_BYTES > PORTION_ROWS_MIN ? (size_t)(share / PORTION_ROW_BYTES) : PORTION_ROWS_MIN;
+}
+
+/* The rows of a batch up to where a portion is full, all rows of one instant included. */
+static size_t take_until(const struct hdx_kept_rows *rows, const struct hdx_batch *batch, size_t full) {
+  size_t count = rows->count < full ? full - rows->count : 0;
+  for (; count < batch->count; count++) {
+    bool any = count > 0 || rows->count > 0;
+    int64_t last = count > 0 ? batch->start[count - 1] : any ? rows->start[rows->count - 1] : 0;
+    if (any && batch->start[count] != last)
+      return count;
+  }
+  return batch->count;
+}
+
+/* The next portion of a dataset, whose cursor is open only meanwhile. */
+static enum hdx_status next_portion(struct hdx_query_part *part, unsigned wanted, size_t full,
+                                    struct hdx_error *error) {
+  struct hdx_kept_rows *rows = &part->kept;
+  struct hdx_batch batch;
+  part->batch.count = 0;
+  clear(rows);
+  if (part->ended)
+    return HDX_OK;
+  enum hdx_status status = hdx_query_ask(part, wanted, error);
+  if (status == HDX_OK)
+    hdx_cursor_window(part->cursor, part->after, INT64_MAX);
+  for (bool more = true; status == HDX_OK && more;) {
+    status = hdx_cursor_next(part->cursor, &batch, error);
+    if (status != HDX_OK)
+      break;
+    size_t count = take_until(rows, &batch, full);
+    part->ended = batch.count == 0;
+    more = count == batch.count && !part->ended;
+    if (count < batch.count)
+      part->after = batch.start[count];
+    batch.count = count;
+    status = keep(part, &batch, error);
+  }
+  hdx_cursor_close(part->cursor);
+  part->cursor = NULL;
+  part->batch = batch_of(rows, wanted);
+  return status;
+}
+
 static enum hdx_status next_of(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+  size_t portion = portion_rows(part->query);
   part->at = 0;
-  return part->query->options.reverse ? next_window(part, wanted, error) : next_forward(part, wanted, error);
+  if (part->query->options.reverse)
+    return next_window(part, wanted, error);
+  return portion ? next_portion(part, wanted, portion, error) : next_forward(part, wanted, error);
 }
 
 /* ---- several datasets ---- */
@@ -352,9 +409,11 @@ static enum hdx_status begin(struct hdx_query *query, struct hdx_error *error) {
     struct hdx_query_part *part = &query->parts[i];
     part->ended = false;
     part->before = INT64_MAX;
+    part->after = INT64_MIN;
     part->batch = (struct hdx_batch){0};
     part->at = 0;
-    status = hdx_query_ask(part, query->wanted | (several ? HDX_COLUMN_KEY : 0u), error);
+    if (query->options.reverse || !portion_rows(query))
+      status = hdx_query_ask(part, query->wanted | (several ? HDX_COLUMN_KEY : 0u), error);
   }
   if (status == HDX_OK && several)
     status = begin_merging(query, error);
