@@ -445,7 +445,7 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
  *
  * A dataset that fails as hdx_query_open would has no rows in the answer and is one of its failures: the caller is to
  * tell them. If all fail, the gravest failure is the call's. Further errors: NOT_FOUND: an id that is no pattern does
- * not exist; EMPTY: patterns that match nothing. */
+ * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns. */
 HDX_API
 enum hdx_status hdx_query_open_many(struct hdx_session *session, const char *bucket, const char *const *ids,
                                     size_t id_count, const struct hdx_query_options *options, struct hdx_query **query,

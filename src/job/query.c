@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_BYTES_MAX = 64 << 20 }; /* what is asked, and what failed of some thousand datasets */
+enum {
+  ARENA_BYTES_MAX = 64 << 20, /* what is asked, and what failed of some thousand datasets */
+  COLUMNS_MAX = 1000          /* extra columns of all datasets: each has a place in every row that is merged */
+};
 
 /* ---- the question ---- */
 
@@ -79,6 +82,9 @@ static enum hdx_status unite_columns(struct hdx_query *query, struct hdx_error *
   for (size_t i = 0; i < most; i++)
     if (!count || !hdx_text_equal(names[count - 1], names[i]))
       names[count++] = names[i];
+  if (count > COLUMNS_MAX)
+    return hdx_error_set(error, HDX_LIMIT, "the datasets have more than %d different extra columns: ask for fewer",
+                         COLUMNS_MAX);
   query->info.extra_count = count;
   query->info.extra_names = names;
   for (size_t i = 0; i < query->part_count; i++) {

@@ -165,6 +165,11 @@ enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, stru
   return hdx_cursor_filter(part->cursor, &filter, wanted, error);
 }
 
+/* A snapshot that was tampered with must not keep a walk from its end. */
+static enum hdx_status out_of_order(const struct hdx_query_part *part, struct hdx_error *error) {
+  return hdx_error_set(error, HDX_INTEGRITY, "%s: its rows are out of order", part->path);
+}
+
 /* Collects the rows that start in [first, last]; *first is set later if these are too many. */
 static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, int64_t last, struct hdx_error *error) {
   struct hdx_kept_rows *rows = &part->kept;
@@ -182,6 +187,8 @@ static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, int6
     if (rows->count < WINDOW_ROWS && rows->text.total < WINDOW_BYTES)
       continue;
     int64_t reached = rows->start[rows->count - 1];
+    if (reached > last)
+      return out_of_order(part, error);
     if (reached > *first) {
       *first = reached;
       clear(rows);
@@ -283,8 +290,12 @@ static enum hdx_status next_portion(struct hdx_query_part *part, unsigned wanted
     size_t count = take_until(rows, &batch, full);
     part->ended = batch.count == 0;
     more = count == batch.count && !part->ended;
-    if (count < batch.count)
+    if (count < batch.count && batch.start[count] <= part->after)
+      status = out_of_order(part, error);
+    else if (count < batch.count)
       part->after = batch.start[count];
+    if (status != HDX_OK)
+      break;
     batch.count = count;
     status = keep(part, &batch, error);
   }
