@@ -177,18 +177,19 @@ static enum hdx_status read_stops(struct hdx_block *block, uint8_t flags, struct
   return HDX_OK;
 }
 
-/* The greatest duration, by which a search for what reaches into a range may begin late. */
+/* The greatest duration, by which a search for what reaches into a range may begin late. Without branches: it is
+ * computed of every block that is opened. */
 static int64_t longest_of(const struct hdx_block *block) {
-  int64_t longest = 0;
+  int64_t longest = 0, overflow = 0;
+  bool none = false;
   for (size_t i = 0; i < block->count; i++) {
-    int64_t duration;
-    if (block->stop[i] == HDX_TIME_NONE)
-      return INT64_MAX;
-    if (__builtin_sub_overflow(block->stop[i], block->start[i], &duration))
-      duration = block->stop[i] > block->start[i] ? INT64_MAX : 0;
+    int64_t start = block->start[i], stop = block->stop[i];
+    int64_t duration = (int64_t)((uint64_t)stop - (uint64_t)start);
+    overflow |= (stop ^ start) & (stop ^ duration);
+    none |= stop == HDX_TIME_NONE;
     longest = duration > longest ? duration : longest;
   }
-  return longest;
+  return none || overflow < 0 ? INT64_MAX : longest;
 }
 
 enum hdx_status hdx_block_peek(struct hdx_block *block, const void *bytes, const struct hdx_zone *zone,
