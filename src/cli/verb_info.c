@@ -319,6 +319,7 @@ static enum hdx_status put_view(struct cli *cli, const struct view *view, struct
   case CLI_FORMAT_TABLE:
   case CLI_FORMAT_CSV:
   case CLI_FORMAT_TSV:
+  default:
     break;
   }
   return put_rows(cli, view, error);

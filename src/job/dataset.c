@@ -12,8 +12,9 @@ static void open_old(struct hdx_work *work);
 static void opened(struct hdx_work *work);
 
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
-  if (run->query_years)
-    return *run->query_years;
+  if (run->for_query)
+    return hdx_dataset_query_years(dataset->start, dataset->stop, dataset->multiyear, run->now, run->options->start,
+                                   run->options->stop);
   return hdx_dataset_years(dataset->start, dataset->stop, run->now, run->options->start, run->options->stop);
 }
 

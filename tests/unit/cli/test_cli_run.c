@@ -141,7 +141,7 @@ static void usage(void **state) {
   (void)state;
   assert_run("", 2, "", "heliodex: a verb is needed: heliodex VERB [OPTION...] [OPERAND...]\nTry 'heliodex help'.\n");
   assert_run("query b", 2, "",
-             "heliodex: 'query' needs more operands: heliodex query BUCKET ID\nTry 'heliodex help query'.\n");
+             "heliodex: 'query' needs more operands: heliodex query BUCKET ID...\nTry 'heliodex help query'.\n");
   assert_run("query b i\n\x1b[2J --bogus", 2, "", "heliodex: unknown option '--bogus'\nTry 'heliodex help query'.\n");
   assert_run("a\n\x1b[2J", 2, "", "heliodex: unknown verb 'a\\n\\x1b[2J'\nTry 'heliodex help'.\n");
   assert_run("help stroe", 2, "", "heliodex: unknown verb 'stroe': did you mean 'store'?\nTry 'heliodex help'.\n");
@@ -251,6 +251,103 @@ static void query_statuses(void **state) {
   fake.query_status = HDX_NOT_FOUND;
   assert_run("query b i --offline", 3, "",
              "heliodex: it was arranged to fail\n--offline is set: the network was not asked.\n");
+}
+
+static void query_options(void **state) {
+  (void)state;
+  assert_run("query b i --key *.cdf --key-exclude x* --where a>=1 --where b!= --min-size 1K --reverse --latest-version",
+             0, NULL, "");
+  assert_string_equal(asked->keys, "*.cdf !x* ");
+  assert_string_equal(asked->where, "a 5 1; b 1 ; ");
+  assert_int_equal(asked->query_options.min_size, 1024);
+  assert_int_equal(asked->query_options.max_size, -1);
+  assert_true(asked->query_options.reverse && asked->query_options.latest_version);
+  assert_run("query b i --max-size 0", 0, NULL, "");
+  assert_int_equal(asked->query_options.max_size, 0);
+  assert_int_equal(asked->query_options.min_size, -1);
+}
+
+static void query_several(void **state) {
+  (void)state;
+  fake.key = (struct hdx_text){"k", 1};
+  fake.rows = 1;
+  assert_run("query b aia_* MMS1_FEEPS", 0,
+             "id,start,stop,datakey,filesize\naia_0094,2020-01-01T00:00:00.000Z,2020-01-01T00:00:02.500Z,k,1742991\n",
+             "");
+  assert_string_equal(asked->globs, "aia_* MMS1_FEEPS ");
+  assert_run("query b aia_* --format keys", 0, "k\n", "");
+  fake.failing_datasets = 1;
+  assert_run("query b aia_* --format keys -o ~/list", 1, "",
+             "heliodex: aia_0131: 503 Slow Down\nheliodex: 1 of 2 datasets could not be answered for; their rows are "
+             "missing\n");
+  assert_string_equal(file_content("list"), "k\n");
+  fake.rows = 0;
+  fake.failing_datasets = 0;
+  assert_run("query b aia_*", 0, NULL, "heliodex: warning: no row matches in 1 datasets\n");
+}
+
+static void query_summary(void **state) {
+  (void)state;
+  assert_run("query b i --summary", 0,
+             "id,rows,bytes,unsized,start,stop\naia_0094,3,5000,1,2020-01-01T00:00:00.000Z,2020-01-01T00:04:00.000Z\n",
+             "");
+  fake.rows = 0;
+  assert_run("query b i --summary --json", 0,
+             "{\"id\":\"aia_0094\",\"rows\":0,\"bytes\":5000,\"unsized\":1,\"start\":null,\"stop\":null}\n",
+             "heliodex: warning: aia_0094: no row in this range\n");
+}
+
+/* Keys are text that an archive chose: what a tool would do with them is not up to it. */
+static void manifests(void **state) {
+  (void)state;
+  static const struct {
+    const char *key, *format, *out; /* out: NULL where the key is refused */
+  } samples[] = {
+      {"s3://b/a/x.cdf", "s5cmd", "cp 's3://b/a/x.cdf' 'a/x.cdf'\n"},
+      {"s3://b/it's", "s5cmd", "cp 's3://b/it'\\''s' 'it'\\''s'\n"},
+      {"s3://b/a*", "s5cmd", "cp --raw 's3://b/a*' 'a*'\n"},
+      {"s3://b/-rf", "s5cmd", "cp 's3://b/-rf' './-rf'\n"},
+      {"s3://b/s3://c/x", "s5cmd", "cp 's3://b/s3://c/x' './s3://c/x'\n"},
+      {"s3://b/$(x);`y`", "s5cmd", "cp 's3://b/$(x);`y`' '$(x);`y`'\n"},
+      {"s3://b/a\nrm 's3://b/*'", "s5cmd", NULL},
+      {"s3://b/a/../../x", "s5cmd", NULL},
+      {"s3://b/..", "s5cmd", NULL},
+      {"s3://b/./x", "s5cmd", NULL},
+      {"s3://b/..\\x", "s5cmd", NULL},
+      {"s3://b//x", "s5cmd", NULL},
+      {"s3://b/x/", "s5cmd", NULL},
+      {"s3://b/", "s5cmd", NULL},
+      {"s3://b", "s5cmd", NULL},
+      {"https://h/x", "s5cmd", NULL},
+      {"s3://b/a/x.cdf", "rclone", "a/x.cdf\n"},
+      {"s3://b/..x/y..", "rclone", "..x/y..\n"},
+      {"s3://b/#x", "rclone", NULL},
+      {"s3://b/;x", "rclone", NULL},
+      {"s3://b/ x", "rclone", NULL},
+      {"s3://b/x\r", "rclone", NULL},
+      {"s3://b/a x", "aria2", "https://host/b/a%20x\n  out=a x\n"},
+      {"s3://b/x ", "aria2", NULL},
+      {"s3://b/x\n  dir=/", "aria2", NULL},
+      {"s3://b/a x", "urls", "https://host/b/a%20x\n"},
+      {"s3://b/a\nb", "urls", NULL},
+      {"s3://b/a\tb", "urls --url-style s3", NULL},
+      {"s3://b/a x", "urls --url-style s3", "s3://b/a x\n"},
+  };
+  for (size_t i = 0; i < COUNT(samples); i++) {
+    char line[128];
+    fake.rows = 1;
+    fake.key = (struct hdx_text){samples[i].key, strlen(samples[i].key)};
+    snprintf(line, sizeof line, "query b i --format %s", samples[i].format);
+    assert_run(line, samples[i].out ? 0 : 7, samples[i].out ? samples[i].out : "", samples[i].out ? "" : NULL);
+    if (!samples[i].out)
+      assert_non_null(strstr(err, "is left out: "));
+  }
+  fake.key = (struct hdx_text){"s3://b/a\nb", 10};
+  assert_run("query b i --format urls --url-style s3 -0 -o ~/urls", 0, "", "");
+  assert_memory_equal(file_content("urls"), "s3://b/a\nb\0", 11);
+  fake.location_status = HDX_TEMPORARY;
+  assert_run("query b i --format urls -o ~/none", 5, "", "heliodex: it was arranged to fail\n");
+  assert_null(file_content("none"));
 }
 
 /* A failure in mid-answer leaves what was there. */
@@ -605,6 +702,10 @@ int main(void) {
                                      RUN(help_is_complete),
                                      RUN(query),
                                      RUN(query_statuses),
+                                     RUN(query_options),
+                                     RUN(query_several),
+                                     RUN(query_summary),
+                                     RUN(manifests),
                                      RUN(output_file),
                                      RUN(full_standard_output),
                                      RUN(keys),
