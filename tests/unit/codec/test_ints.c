@@ -304,7 +304,6 @@ static void noise_takes_its_entropy(void **state) {
   assert_true(roundtrip(values, 8192, NULL, &tag) <= 8192 * 12 / 8 + 60);
   fill(values, 8192, WIDE);
   assert_true(roundtrip(values, 8192, NULL, &tag) <= 8192 * 8 + 20);
-  assert_int_equal(tag, HDX_INTS_PACKED);
 }
 
 static void regular_data_is_tiny(void **state) {
