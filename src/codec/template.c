@@ -288,6 +288,24 @@ size_t hdx_template_size_max(const struct hdx_template *template) {
   return size;
 }
 
+static inline unsigned digits_of(uint64_t number) {
+  unsigned digits = 1;
+  for (; number >= 10; number /= 10)
+    digits++;
+  return digits;
+}
+
+size_t hdx_template_size(const struct hdx_template *template, int64_t *const *streams, size_t row) {
+  size_t size = template->size;
+  for (size_t p = 0; template->varies && p < template->part_count; p++) {
+    const struct hdx_part *part = &template->parts[p];
+    const struct hdx_part *said = part->kind == HDX_PART_REPEAT ? &template->parts[part->index] : part;
+    if (said->kind == HDX_PART_PLAIN || said->kind == HDX_PART_MARKED)
+      size += digits_of((uint64_t)streams[said->index][row]) - (said->kind == HDX_PART_MARKED);
+  }
+  return size;
+}
+
 /* ---- rendering ---- */
 
 /* Copies in steps of 16 bytes, reading and writing up to 15 too many: there is as much behind both. */
@@ -306,9 +324,7 @@ static char *put_fixed(char *out, uint64_t number, unsigned width) {
 static char *put_number(char *out, const struct hdx_part *part, uint64_t number) {
   if (part->kind == HDX_PART_FIXED)
     return put_fixed(out, number, part->width);
-  unsigned digits = 1;
-  for (uint64_t rest = number; rest >= 10; rest /= 10)
-    digits++;
+  unsigned digits = digits_of(number);
   if (part->kind == HDX_PART_PLAIN)
     return put_fixed(out, number, digits);
   return put_fixed(out, number, digits - 1); /* without the mark, whatever it is */

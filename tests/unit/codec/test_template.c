@@ -48,6 +48,7 @@ static void expect(const struct hdx_template *template, struct hdx_template_stat
   size_t got = hdx_template_render(template, state, start, stop, streams, 0, out);
   if (got != size || memcmp(out, want, size) != 0)
     fail_msg("\"%.*s\", wanted was \"%.*s\" (%lld)", (int)got, out, (int)size, want, (long long)start);
+  assert_int_equal(got, hdx_template_size(template, streams, 0));
   assert_true(got <= hdx_template_size_max(template));
   free(out);
 }
