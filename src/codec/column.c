@@ -202,6 +202,18 @@ static bool match_new(struct making *making) {
   return true;
 }
 
+/* Takes back what the newest template was given: the rows are left again. */
+static void unmatch_new(struct making *making) {
+  size_t t = --making->template_count;
+  uint8_t *kinds = making->encoder->kinds;
+  making->left = 0;
+  for (size_t i = 0; i < making->count; i++) {
+    kinds[i] = kinds[i] == t ? UNFIT : kinds[i];
+    if (kinds[i] == UNFIT)
+      making->encoder->left[making->left++] = (uint32_t)i;
+  }
+}
+
 /* Looks for templates of the rows left, until some examples in a row gave none. */
 static enum hdx_status find_new(struct making *making, struct hdx_book *book, struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
@@ -223,7 +235,13 @@ static enum hdx_status find_new(struct making *making, struct hdx_book *book, st
     if (match_new(making)) {
       status = hdx_book_add(book, template->bytes, &making->ids[t], error);
       making->templates[t] = status == HDX_OK ? hdx_book_at(book, making->ids[t]) : NULL;
-      vain = SIZE_MAX; /* 0 after the loop's step */
+      vain = SIZE_MAX;           /* 0 after the loop's step */
+      if (status == HDX_LIMIT) { /* the book is full: what has no template yet goes without */
+        unmatch_new(making);
+        hdx_template_free(template);
+        status = HDX_OK;
+        break;
+      }
     } else {
       making->template_count--;
     }

@@ -196,31 +196,44 @@ static enum hdx_status heap_size(const struct hdx_column *column, size_t first, 
   return HDX_OK;
 }
 
-enum hdx_status hdx_column_size(const struct hdx_column *column, const uint32_t *rows, size_t count, size_t *bytes,
-                                struct hdx_error *error) {
-  size_t total = HDX_TEMPLATE_SLACK + HDX_TEXTS_SLACK, first = SIZE_MAX, last = 0;
-  size_t heap = column->has_heap ? column->template_count : SIZE_MAX;
+/* What templates give for the rows, exactly or at the most; which rows of the heap are the first and the last. */
+static size_t rendered_size(const struct hdx_column *column, const uint32_t *rows, size_t count, bool exact,
+                            size_t *first, size_t *last) {
+  size_t total = 0, heap = column->has_heap ? column->template_count : SIZE_MAX;
   struct place place = {0};
-  if (!column->kinds && !column->has_heap && !column->templates[0]->varies) {
-    *bytes = total + count * column->templates[0]->size;
-    return *bytes > HDX_TEXTS_BYTES_MAX ? broken(error, "more text than a block may have") : HDX_OK;
-  }
   for (size_t i = 0; i < count; i++) {
-    size_t t = move_to(column, &place, rows[i]);
+    size_t t = move_to(column, &place, rows[i]), at = place.of[t];
     if (t == heap) {
-      first = first == SIZE_MAX ? place.of[t] : first;
-      last = place.of[t];
+      *first = *first == SIZE_MAX ? at : *first;
+      *last = at;
+    } else if (!column->templates[t]->varies) {
+      total += column->templates[t]->size;
     } else {
-      total += column->templates[t]->varies ? hdx_template_size_max(column->templates[t]) : column->templates[t]->size;
+      total += exact ? hdx_template_size(column->templates[t], column->streams[t], at)
+                     : hdx_template_size_max(column->templates[t]);
     }
   }
-  size_t in_heap = 0;
+  return total;
+}
+
+enum hdx_status hdx_column_size(const struct hdx_column *column, const uint32_t *rows, size_t count, size_t *bytes,
+                                struct hdx_error *error) {
+  enum { BOUND_MAX = 1 << 20 }; /* all columns of a block together stay below its limit */
+  size_t slack = HDX_TEMPLATE_SLACK + HDX_TEXTS_SLACK, first = SIZE_MAX, last = 0;
+  if (!column->kinds && !column->has_heap && !column->templates[0]->varies) {
+    *bytes = slack + count * column->templates[0]->size;
+    return *bytes > HDX_TEXTS_BYTES_MAX ? broken(error, "more text than a block may have") : HDX_OK;
+  }
+  /* Short numbers may be far from the most that they could take. */
+  size_t total = rendered_size(column, rows, count, false, &first, &last), in_heap = 0;
+  if (total > BOUND_MAX)
+    total = rendered_size(column, rows, count, true, &first, &last);
   if (first != SIZE_MAX) {
     enum hdx_status status = heap_size(column, first, last, &in_heap, error);
     if (status != HDX_OK)
       return status;
   }
-  *bytes = total + in_heap;
+  *bytes = slack + total + in_heap;
   return *bytes > HDX_TEXTS_BYTES_MAX ? broken(error, "more text than a block may have") : HDX_OK;
 }
 

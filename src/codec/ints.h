@@ -1,28 +1,40 @@
 /* Columns of integers to few bytes and back: one codec for every number of a snapshot, be it a time, a size, a version
  * or the number of a template. Pure.
  *
- *   stream   tag u8 | if the tag has bit 4: first signed varint | body                   of 1 to 65,536 values, a
- * number that the reader knows beforehand, as it does the bytes of the stream tag      bits 0-3: the body's kind; bit
- * 4: predictor DELTA, the others 0 without DELTA the residuals are the values. With it (2 values and more) `first` is
- * the first value and residual i is value i + 1 less value i, so that there is one fewer. All arithmetic is modulo
- * 2^64. body 0 CONSTANT  value signed varint all residuals are it 1 PACKED    least signed varint | unit varint |
- * widths | bits residual = least + unit * q, q of as many bits as its group of 256 has as width widths   one byte 0 to
- * 64, the width of every group; or the byte 255, then one byte for each group bits     of each q the lowest first, each
- * group beginning at a byte; no padding behind the last 2 SYMBOLS   centre signed varint | unit varint | form u8 |
- * bytes | bits residual = centre + unit * q. A number u >= 0 stands for q: form's bit 7 tells which; 0: q = u; 1:
- * folded, that is u = 2 q for q >= 0 and -2 q - 1 for q < 0. Form's bits 0-3 are k, 2 to 7. u below 2^(k+1) is the
- * symbol u; else, with e + k + 1 bits, it is the symbol (e << k) + (u >> e), and its e lowest bits go to `bits`. One
- * symbol for each residual, in `bytes`. bits     one behind the other, the lowest first, zeros up to the last byte's
- * end: the stream's rest 3 NAMED     number of names less 1 u8 | names | bytes residual = name[byte]. names: the least
- * as signed varint, then of each the varint of its difference (1 or more) to the one before. (Few values far apart:
- * wavelengths.) 4 SPARSE    value signed varint | exceptions varint (1 to residuals less 1) | size varint of `places` |
- * places | values all residuals are `value` but for the exceptions. places: stream of how many rows lie between an
- *                 exception and the one before (the stream's beginning); values: stream of their residuals. Neither is
- *                 SPARSE itself, nor has a predictor.
- *     5 SPLIT     unit varint, 2 or more | size varint of `quotients` | quotients | remainders
- *                 residual = unit * quotient + remainder. Both are streams of as many numbers, neither SPARSE nor
- * SPLIT, nor with a predictor. (A unit that most values keep, but not all.) bytes    size varint | that many bytes: one
- * zstd frame of the bytes, or, where size is their number, these unit     1 or more
+ *   stream   tag u8 | if the tag has bit 4: first signed varint | body
+ *            of 1 to 65,536 values, a number that the reader knows beforehand, as it does the bytes of the stream
+ *     tag      bits 0-3: the body's kind; bit 4: predictor DELTA, the others 0
+ *              without DELTA the residuals are the values. With it (2 values and more) `first` is the first value and
+ *              residual i is value i + 1 less value i, so that there is one fewer. All arithmetic is modulo 2^64.
+ *     body
+ *       0 CONSTANT  value signed varint
+ *                   all residuals are it
+ *       1 PACKED    least signed varint | unit varint | widths | bits
+ *                   residual = least + unit * q, q of as many bits as its group of 256 has as width
+ *         widths      one byte 0 to 64, the width of every group; or the byte 255, then one byte for each group
+ *         bits        of each q the lowest first, each group beginning at a byte; no padding behind the last
+ *       2 SYMBOLS   centre signed varint | unit varint | form u8 | levels | bytes | bits
+ *                   residual = centre + unit * (level + q). A number u >= 0 stands for q: form's bit 7 tells which;
+ *                   0: q = u; 1: folded, that is u = 2 q for q >= 0 and -2 q - 1 for q < 0. Form's bits 0-3 are k, 2
+ *                   to 7. u below 2^(k+1) is the symbol u; else, with e + k + 1 bits, it is the symbol
+ *                   (e << k) + (u >> e), and its e lowest bits go to `bits`. One symbol for each residual, in `bytes`.
+ *         levels      only with form's bit 6; without it each level is 0: size varint | that many bytes: a stream of
+ *                     the level of each 128 residuals, itself neither SPARSE nor SPLIT and without levels
+ *         bits        one behind the other, the lowest first, zeros up to the last byte's end: the stream's rest
+ *       3 NAMED     number of names less 1 u8 | names | bytes
+ *                   residual = name[byte]. names: the least as signed varint, then of each the varint of its
+ *                   difference (1 or more) to the one before. (Few values far apart: wavelengths.)
+ *       4 SPARSE    value signed varint | exceptions varint (1 to residuals less 1) | size varint of `places` |
+ *                   places | values
+ *                   all residuals are `value` but for the exceptions. places: stream of how many rows lie between an
+ *                   exception and the one before (the stream's beginning); values: stream of their residuals. Neither
+ *                   is SPARSE itself or has levels; as written, neither has a predictor.
+ *       5 SPLIT     unit varint, 2 or more | size varint of `quotients` | quotients | remainders
+ *                   residual = unit * quotient + remainder. Both are streams of as many numbers, neither SPARSE nor
+ *                   SPLIT and without levels; as written, without a predictor. (A unit that most values keep, but not
+ *                   all.)
+ *   bytes    size varint | that many bytes: one zstd frame of the bytes, or, where size is their number, these
+ *   unit     1 or more
  *
  * The cadence of an observation and the blocks of a FITS file become the unit by themselves. Symbols are bell-shaped
  * noise cut into buckets that are narrow where values are frequent; zstd's Huffman coder takes them to their entropy

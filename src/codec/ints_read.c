@@ -143,7 +143,7 @@ static enum hdx_status open_levels(struct hdx_ints *ints, struct hdx_zstd *zstd,
   return read_nested(zstd, data, (size_t)size, count, PART, ints->levels, error);
 }
 
-static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
+static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, enum depth depth,
                                     struct hdx_error *error) {
   ints->base = hdx_get_signed(in);
   ints->unit = hdx_get_varint(in);
@@ -151,6 +151,8 @@ static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd
   unsigned k = ints->form & HDX_INTS_MANTISSA;
   if (in->bad || ints->unit == 0 || k < 2 || k > 7 || ints->form & 0x30)
     return broken(error, "symbols of an unknown form, or a unit of 0");
+  if (depth != WHOLE && ints->form & HDX_INTS_LEVELS) /* of one value they could have levels without end */
+    return broken(error, "levels within a stream of a stream");
   enum hdx_status status = ints->form & HDX_INTS_LEVELS ? open_levels(ints, zstd, in, error) : HDX_OK;
   if (status == HDX_OK)
     status = open_bytes(ints, zstd, in, error);
@@ -236,7 +238,7 @@ static enum hdx_status open_body(struct hdx_ints *ints, struct hdx_zstd *zstd, s
   case HDX_INTS_PACKED:
     return open_packed(ints, in, error);
   case HDX_INTS_SYMBOLS:
-    return open_symbols(ints, zstd, in, error);
+    return open_symbols(ints, zstd, in, depth, error);
   case HDX_INTS_NAMED:
     return open_named(ints, zstd, in, error);
   case HDX_INTS_SPARSE:

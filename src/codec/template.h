@@ -130,8 +130,9 @@ char *hdx_template_render_rows(const struct hdx_template *template, struct hdx_t
                                const int64_t *start, const int64_t *stop, const uint32_t *rows, size_t count,
                                struct hdx_text *texts, char *out);
 
-/* The most bytes that one text takes. */
+/* The most bytes that one text takes; what the text of a row takes. */
 size_t hdx_template_size_max(const struct hdx_template *template);
+size_t hdx_template_size(const struct hdx_template *template, int64_t *const *streams, size_t row);
 
 /* Appends the bytes of a template that gives texts[rows[0]] and others like it of texts[rows[0 … count)], going by a
  * sample. False: none was found. Sources: the rows alone; nothing is known of any mission. */

@@ -150,8 +150,15 @@ static bool goes_on(char last, char letter) {
   return false;
 }
 
+/* Whether a run begins where the one before ended, or one byte behind. */
+static bool adjoins(const struct finder *finder, size_t r) {
+  const struct run *run = &finder->sample[0].runs[r];
+  return r > 0 && run->at <= run[-1].at + run[-1].size + 1;
+}
+
 static bool plausible(const struct finder *finder, size_t r, const char *letters) {
-  return !constant(finder, r, false) || strchr(letters, 'Y') || goes_on(finder->last_letter, letters[0]);
+  return !constant(finder, r, false) || strchr(letters, 'Y') ||
+         (adjoins(finder, r) && goes_on(finder->last_letter, letters[0]));
 }
 
 static uint8_t unit_of_letters(const char *letters) {
@@ -279,9 +286,8 @@ static bool put_near(struct finder *finder, size_t r) {
       return true;
     }
     size_t date_size = r ? finder->sample[0].runs[r - 1].size : 0;
-    size_t date_end = r ? finder->sample[0].runs[r - 1].at + date_size : 0;
     const char *date = date_size == 8 ? "Ymd" : date_size == 7 ? "Yj" : NULL;
-    bool behind = *letters == 'H' && width >= 4 && date && finder->sample[0].runs[r].at <= date_end + 1 &&
+    bool behind = *letters == 'H' && width >= 4 && date && adjoins(finder, r) &&
                   (finder->last_letter == 'd' || finder->last_letter == 'j');
     if (behind && is_near(finder, r, r - 1, date, letters, unit)) {
       uint8_t at = instant(finder, unit, true);

@@ -22,13 +22,15 @@
  *     2 COLUMNS    count varint | for each: id varint, name text. The extra columns, sorted by name; ids and names are
  *                  unique.
  *     3 YEARS      count varint | for each: year i32 | state u8 (enum hdx_year_state) | checked at i64 | rows, bad
- * rows, bytes as varints | url, etag, last modified, reason as texts. Years ascend. 4 BLOCKS     count u32 | then for
- * each field a list with its value for every block: offset u64 | min start i64 | max start i64 | max stop i64 | sum of
- * sizes u64 (of those not missing and not negative, saturated) | XXH3 of the block's bytes u64 | length u32 | rows u32
- * | sizes missing u32 | year i32 (i32 minimum: rows of several years) | flags u8 as in the block Ascending by min
- * start, then max start, then offset. Blocks lie anywhere between header and footer, in any order, and fill that space
- * without a gap. 5 TEMPLATES  count varint | for each: size varint | bytes (codec/template.h). Their place in the list
- * is their number, from 0.
+ *                  rows, bytes as varints | url, etag, last modified, reason as texts. Years ascend.
+ *     4 BLOCKS     count u32 | then for each field a list with its value for every block: offset u64 | min start i64 |
+ *                  max start i64 | max stop i64 | sum of sizes u64 (of those not missing and not negative, saturated) |
+ *                  XXH3 of the block's bytes u64 | length u32 | rows u32 | sizes missing u32 | year i32 (i32 minimum:
+ *                  rows of several years) | flags u8 as in the block
+ *                  Ascending by min start, then max start, then offset. Blocks lie anywhere between header and footer,
+ *                  in any order, and fill that space without a gap.
+ *     5 TEMPLATES  count varint | for each: size varint | bytes (codec/template.h). Their place in the list is their
+ *                  number, from 0.
  *
  *   block    1 to 65,536 rows (8,192 as written), sorted by start, stop (missing: the start), key
  *            flags u8 | number of extra columns u8 | heads | columns, one behind the other, up to the block's end
