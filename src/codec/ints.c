@@ -250,23 +250,23 @@ static int64_t median(int64_t *values, size_t count) {
   return values[wanted];
 }
 
-/* Levels pay where numbers lie closer to their group's median than to the centre: compares the bits that they have. */
-static bool find_levels(struct plan *plan, const int64_t *numbers) {
+/* Levels pay where numbers lie closer to their group's median than to the centre: counts the bits that they have. */
+static void find_levels(struct plan *plan, const int64_t *numbers, size_t *plain, size_t *levelled) {
   int64_t group[HDX_INTS_LEVEL_GROUP], before = 0;
-  size_t plain = 0, levelled = 0;
+  *plain = 0;
+  *levelled = plan->count / 64;
   for (size_t from = 0; from < plan->count; from += HDX_INTS_LEVEL_GROUP) {
     size_t size = plan->count - from < HDX_INTS_LEVEL_GROUP ? plan->count - from : HDX_INTS_LEVEL_GROUP;
     memcpy(group, numbers + from, size * sizeof *group);
     int64_t level = median(group, size);
     plan->levels[from / HDX_INTS_LEVEL_GROUP] = level;
-    levelled += 2 + bit_width(hdx_fold(level - before));
+    *levelled += 2 + bit_width(hdx_fold(level - before));
     before = level;
     for (size_t i = from; i < from + size; i++) {
-      plain += bit_width(hdx_fold(numbers[i]));
-      levelled += bit_width(hdx_fold(numbers[i] - level));
+      *plain += bit_width(hdx_fold(numbers[i]));
+      *levelled += bit_width(hdx_fold(numbers[i] - level));
     }
   }
-  return levelled + plan->count / 64 < plain;
 }
 
 /* Fills the symbols and what they stand for, and says what they would take. `from` has the extremes and the unit.
@@ -287,7 +287,10 @@ static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *fr
     uint64_t away = (uint64_t)plan->residuals[i] - (uint64_t)plan->base;
     numbers[i] = folded ? signed_quotient((int64_t)away, d) : (int64_t)quotient(away, d);
   }
-  levels = levels && find_levels(plan, numbers);
+  size_t plain = 0, levelled = 0;
+  if (levels)
+    find_levels(plan, numbers, &plain, &levelled);
+  levels = levelled < plain;
   for (size_t i = 0; i < plan->count; i++) {
     int64_t level = levels ? plan->levels[i / HDX_INTS_LEVEL_GROUP] : 0;
     u[i] = folded ? hdx_fold(numbers[i] - level) : u[i];
@@ -761,6 +764,10 @@ static void plan_with(struct hdx_ints_encoder *encoder, const int64_t *values, s
   plan_packed(plan);
 }
 
+static bool levels_possible(const struct plan *plan) {
+  return plan->count >= LEVELS_MIN && (uint64_t)plan->most - (uint64_t)plan->least <= INT64_MAX / 4;
+}
+
 /* What residuals would take: by their counts where these are few numbers; else the bits that they have when they are
  * told from their centre, all together, a measure that few outliers do not spoil. */
 static size_t spread(struct hdx_ints_encoder *encoder, const struct plan *plan, bool few) {
@@ -769,12 +776,16 @@ static size_t spread(struct hdx_ints_encoder *encoder, const struct plan *plan, 
     plan_symbols(encoder, plan, plan->least, false, false, &symbols);
     return (size_t)(symbols.bytes * 8);
   }
-  int64_t some[SAMPLES], mode = 0;
-  size_t distinct, sampled, bits = 0;
+  int64_t some[SAMPLES], mode = 0, *away = encoder->numbers + 3 * encoder->capacity;
+  size_t distinct, sampled, bits = 0, levelled = SIZE_MAX;
   uint64_t centre = (uint64_t)sample(plan, some, &sampled, &mode, &distinct);
-  for (size_t i = 0; i < plan->count; i++)
-    bits += bit_width(hdx_fold((int64_t)((uint64_t)plan->residuals[i] - centre)));
-  return bits;
+  for (size_t i = 0; i < plan->count; i++) {
+    away[i] = (int64_t)((uint64_t)plan->residuals[i] - centre);
+    bits += bit_width(hdx_fold(away[i]));
+  }
+  if (levels_possible(plan))
+    find_levels(&symbols, away, &bits, &levelled);
+  return bits < levelled ? bits : levelled;
 }
 
 /* The predictor is the one whose residuals are steady, or else clearly closer together. */

@@ -437,6 +437,38 @@ hdx_store_visit(struct hdx_session *session, const char *bucket, const char *con
   return fake.visit_status == HDX_OK ? HDX_OK : fail(error, fake.visit_status);
 }
 
+enum hdx_status hdx_snapshot_columns(const struct hdx_snapshot_info *info, struct hdx_column_info **columns,
+                                     size_t *count, struct hdx_error *error) {
+  (void)info;
+  (void)error;
+  *columns = malloc(sizeof **columns);
+  **columns = (struct hdx_column_info){"datakey", 250, "s3://one/{start:%Y}.fits (1)"};
+  *count = 1;
+  return HDX_OK;
+}
+
+void hdx_column_info_free(struct hdx_column_info *columns) {
+  free(columns);
+}
+
+enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                  size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),
+                                  void *user, struct hdx_error *error) {
+  (void)session;
+  snprintf(fake.bucket, sizeof fake.bucket, "%s", bucket);
+  snprintf(fake.id, sizeof fake.id, "%s", id_count ? ids[0] : "(all)");
+  struct hdx_comparison comparison = {
+      .bucket = "s3://one/", .id = T("aia_0094"), .years = 2, .rows = 1000, .message = ""};
+  visit(user, &comparison);
+  if (fake.compare_status == HDX_OK)
+    return HDX_OK;
+  comparison.id = (struct hdx_text)T("aia_0131");
+  comparison.status = fake.compare_status;
+  comparison.message = "2019: row 7 differs in stop (s3://one/a.fits)";
+  visit(user, &comparison);
+  return fail(error, fake.compare_status);
+}
+
 enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket, const char *const *ids,
                                  size_t id_count, uint64_t *removed, struct hdx_error *error) {
   (void)session;
@@ -447,5 +479,5 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 }
 
 void hdx_version(struct hdx_version *version) {
-  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "0 (draft)"};
+  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "1.0"};
 }

@@ -7,7 +7,7 @@
 struct fake {
   /* answers */
   enum hdx_status open_status, catalog_status, index_status, query_status, next_status, visit_status, remove_status,
-      location_status;
+      location_status, compare_status;
   const char *message;     /* of any failure */
   uint64_t rows;           /* of a query */
   uint64_t failing_items;  /* of an index run, beside one that goes well */

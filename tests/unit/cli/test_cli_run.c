@@ -429,9 +429,12 @@ static void info(void **state) {
   assert_non_null(strstr(out, "index file 2020,\"gap, checked "));
   assert_non_null(strstr(out, "held years,\"2019 to 2020: 1 present, 1 gap\"\n"));
   assert_non_null(strstr(out, "held as of,2020-01-01T00:00:00Z\n"));
+  assert_non_null(strstr(out, "held bytes,\"2.0 KiB, 2.048 a row\"\n"));
+  assert_non_null(strstr(out, "column,\"datakey: 250 B, 0.2500 bytes a row, s3://one/{start:%Y}.fits (1)\"\n"));
   assert_run("info b aia_0094 --json", 0, NULL, "");
   assert_non_null(strstr(out, "\"entry\":{\"id\":\"aia_0094\",\"say\":\"a \\\" b\"}"));
   assert_non_null(strstr(out, "{\"year\":2020,\"state\":\"gap\""));
+  assert_non_null(strstr(out, "\"columns\":[{\"name\":\"datakey\",\"bytes\":250,\"bytes_per_row\":0.250000,"));
   assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
   assert_run("info b aia_0131 --json", 0, NULL, "");
   assert_non_null(strstr(out, "\"snapshot\":null"));
@@ -545,6 +548,26 @@ static void verify(void **state) {
   assert_non_null(strstr(out, "\naia_0131,,,,,corrupt,/the/store/aws/one/aia_0131.hdx\n"));
   assert_string_equal(file_content("failed"), "aia_0131\n");
   assert_non_null(strstr(file_content("report"), "\"state\":\"corrupt\""));
+}
+
+static void verify_deep(void **state) {
+  (void)state;
+  assert_run("verify --deep", 2, NULL,
+             "heliodex: verify --deep: expected a BUCKET, whose index files are fetched anew\n"
+             "Try 'heliodex help verify'.\n");
+  assert_run("verify --deep b aia_0094", 0,
+             "id,source,years,rows,state,difference\naia_0094,s3://one/,2,1000,as its source,\n", "");
+  assert_string_equal(asked->bucket, "b");
+  assert_string_equal(asked->id, "aia_0094");
+  fake.compare_status = HDX_PARTIAL;
+  assert_run("verify --deep b --failed-out ~/failed", 1, NULL, NULL);
+  assert_non_null(
+      strstr(out, "\naia_0131,s3://one/,2,1000,source changed,2019: row 7 differs in stop (s3://one/a.fits)\n"));
+  assert_non_null(strstr(err, "1 of 2 datasets are not as their source is now"));
+  assert_string_equal(file_content("failed"), "aia_0131\n");
+  fake.compare_status = HDX_INTEGRITY;
+  assert_run("verify --deep b", 7, NULL, NULL);
+  assert_non_null(strstr(out, ",differs,"));
 }
 
 static void settings_reach_the_library(void **state) {
@@ -717,6 +740,7 @@ int main(void) {
                                      RUN(index_all),
                                      RUN(store),
                                      RUN(verify),
+                                     RUN(verify_deep),
                                      RUN(settings_reach_the_library),
                                      RUN(closed_pipe),
                                      RUN(no_standard_output),
