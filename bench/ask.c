@@ -184,12 +184,12 @@ static void ask_month(struct ask *ask) {
 
 /* ---- count and sum ---- */
 
-/* The only place that counts the rows of an open query. No function does it without decoding them yet. */
 static void summarize(struct hdx_query *query, struct answer *answer) {
-  struct answer all = {0};
-  ask_range(query, HDX_TIME_NONE, HDX_TIME_NONE, &all);
-  answer->rows += all.rows;
-  answer->size_sum += all.size_sum;
+  struct hdx_summary summary;
+  struct hdx_error error;
+  check(hdx_query_summary(query, HDX_QUERY_ALL, &summary, &error), &error);
+  answer->rows += summary.rows;
+  answer->size_sum += summary.bytes;
 }
 
 static void opened_turn(struct ask *ask, void *user, struct answer *answer) {
