@@ -130,8 +130,7 @@ static enum hdx_status compare_year(const struct hdx_reader *held, const struct 
     comparison->status = HDX_INTEGRITY;
     return HDX_OK;
   }
-  comparison->years_changed++;
-  if (comparison->status == HDX_OK)
+  if (comparison->years_changed++ == 0 && comparison->status == HDX_OK)
     snprintf(message, size, "the index file changed since it was fetched: %s", what);
   return HDX_OK;
 }

@@ -382,9 +382,13 @@ enum hdx_status hdx_cursor_next(struct hdx_cursor *cursor, struct hdx_batch *bat
   while (!finished(cursor)) {
     size_t count = 0;
     /* Slots that are used up: what the last batch pointed to may go now. */
-    for (size_t s = 0; s < cursor->slot_count; s++)
-      if (cursor->slots[s]->at == cursor->slots[s]->block.selected)
-        cursor->slots[s]->used = false;
+    for (size_t s = 0; s < cursor->slot_count; s++) {
+      struct hdx_slot *slot = cursor->slots[s];
+      if (slot->used && slot->at == slot->block.selected) {
+        slot->used = false;
+        hdx_reader_forget(cursor->reader, slot->zone);
+      }
+    }
     if (cursor->heap_count) {
       enum hdx_status status = make_batch(cursor, error);
       if (status != HDX_OK)
