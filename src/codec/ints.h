@@ -119,6 +119,12 @@ enum hdx_status hdx_ints_open(struct hdx_ints *ints, struct hdx_zstd *zstd, cons
  * `to` values then. */
 void hdx_ints_read(const struct hdx_ints *ints, size_t from, size_t to, int64_t *out);
 
+/* Whether all values of an opened stream are the same; which. */
+static inline bool hdx_ints_constant(const struct hdx_ints *ints, int64_t *value) {
+  *value = ints->base;
+  return ints->tag == HDX_INTS_CONSTANT;
+}
+
 /* Opens and reads all of a stream. */
 enum hdx_status hdx_ints_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size,
                                 size_t count, int64_t *out, struct hdx_error *error);

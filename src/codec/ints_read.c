@@ -101,14 +101,22 @@ static unsigned extra_of(unsigned symbol, unsigned k) {
   return symbol >> (k + 1) ? (symbol >> k) - 1 : 0;
 }
 
-/* How many bits stand behind the symbols [from, to). */
+/* How many bits stand behind the symbols [from, to). In bytes, so that many are counted at once: 62 bits at the most
+ * are behind each of a step's 1,024. */
 static size_t extra_sum(const struct hdx_ints *ints, size_t from, size_t to) {
-  uint8_t bits[256];
+  enum { STEP = 1024 };
+  unsigned k = ints->form & HDX_INTS_MANTISSA;
+  const uint8_t *symbols = ints->symbols;
   size_t sum = 0;
-  for (unsigned s = 0; s < 256; s++)
-    bits[s] = (uint8_t)extra_of(s, ints->form & HDX_INTS_MANTISSA);
-  for (size_t i = from; i < to; i++)
-    sum += bits[ints->symbols[i]];
+  for (size_t at = from; at < to; at += STEP) {
+    size_t end = to - at < STEP ? to : at + STEP;
+    uint32_t step = 0;
+    for (size_t i = at; i < end; i++) {
+      uint8_t e = (uint8_t)(symbols[i] >> k);
+      step += (uint8_t)(e > 1 ? e - 1 : 0);
+    }
+    sum += step;
+  }
   return sum;
 }
 
@@ -143,8 +151,8 @@ static enum hdx_status open_levels(struct hdx_ints *ints, struct hdx_zstd *zstd,
   return read_nested(zstd, data, (size_t)size, count, PART, ints->levels, error);
 }
 
-static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, enum depth depth,
-                                    struct hdx_error *error) {
+static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
+                                    enum depth depth, struct hdx_error *error) {
   ints->base = hdx_get_signed(in);
   ints->unit = hdx_get_varint(in);
   ints->form = hdx_get_u8(in);
@@ -435,8 +443,9 @@ static void read_steps(const struct hdx_ints *ints, size_t from, size_t to, int6
   for (size_t n = 0; n <= exceptions && at < to; n++) {
     size_t last = n < exceptions ? (size_t)ints->places[n] : ints->count - 1; /* value of the run */
     size_t begin = from > at ? from : at, end = last < to ? last + 1 : to;
-    for (size_t i = begin; i < end; i++)
-      out[i - from] = (int64_t)(value + (i - at) * step);
+    uint64_t next = value + (begin - at) * step;
+    for (size_t i = begin; i < end; i++, next += step)
+      out[i - from] = (int64_t)next;
     value += (last - at) * step + (n < exceptions ? (uint64_t)ints->values[n] : 0);
     at = last + 1;
   }

@@ -213,15 +213,32 @@ static enum hdx_status get_sized(struct hdx_ints *ints, struct hdx_zstd *zstd, s
   return hdx_ints_decode(ints, zstd, data, (size_t)size, count, out, error);
 }
 
-/* Decodes the stops as they are written: durations, or ns since the day began. */
-static enum hdx_status get_stops(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, size_t count,
-                                 uint8_t flags, int64_t *stop, int64_t *present, struct hdx_error *error) {
+/* Opens the stream of stops, behind what tells which rows have one (present, where some lack it). */
+static enum hdx_status open_stops(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, size_t count,
+                                  uint8_t flags, int64_t *present, struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
   if (flags & HDX_BLOCK_SOME_STOPS)
     status = get_sized(ints, zstd, in, count, present, error);
   if (status == HDX_OK)
-    status = hdx_ints_decode(ints, zstd, in->at, hdx_bytes_left(in), count, stop, error);
+    status = hdx_ints_open(ints, zstd, in->at, hdx_bytes_left(in), count, error);
   return status;
+}
+
+/* Stops of the opened stream. One duration of all rows is what most have: it needs no reading. */
+static void add_stops(const struct hdx_ints *ints, unsigned kind, size_t count, const int64_t *start, int64_t *stop) {
+  int64_t all;
+  if (kind == HDX_STOP_DURATION && hdx_ints_constant(ints, &all)) {
+    for (size_t i = 0; i < count; i++)
+      stop[i] = plus(start[i], all);
+    return;
+  }
+  hdx_ints_read(ints, 0, count, stop);
+  if (kind == HDX_STOP_DURATION)
+    for (size_t i = 0; i < count; i++)
+      stop[i] = plus(start[i], stop[i]);
+  else
+    for (size_t i = 0; i < count; i++)
+      stop[i] = plus(day_start(day_of(start[i])), stop[i]);
 }
 
 /* Starts of CHAIN: `gap` behind the stop before. */
@@ -258,20 +275,15 @@ enum hdx_status hdx_times_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, c
       stop[i] = HDX_TIME_NONE;
     return hdx_bytes_left(&in) ? broken(error, "bytes behind the times") : HDX_OK;
   }
-  int64_t *gaps = scratch;
-  status = get_stops(ints, zstd, &in, count, flags, stop, scratch, error);
+  status = open_stops(ints, zstd, &in, count, flags, scratch, error);
   if (status != HDX_OK)
     return status;
-  if (start_kind == HDX_START_CHAIN) {
-    chain(first, gaps, count, start, stop);
+  if (start_kind == HDX_START_CHAIN) { /* all stops are there: scratch still has the gaps */
+    hdx_ints_read(ints, 0, count, stop);
+    chain(first, scratch, count, start, stop);
     return HDX_OK;
   }
-  if (stop_kind == HDX_STOP_DURATION)
-    for (size_t i = 0; i < count; i++)
-      stop[i] = plus(start[i], stop[i]);
-  else
-    for (size_t i = 0; i < count; i++)
-      stop[i] = plus(day_start(day_of(start[i])), stop[i]);
+  add_stops(ints, stop_kind, count, start, stop);
   for (size_t i = 0; some && i < count; i++)
     stop[i] = scratch[i] ? stop[i] : HDX_TIME_NONE;
   return HDX_OK;
