@@ -12,12 +12,13 @@
  *       1 PACKED    least signed varint | unit varint | widths | bits
  *                   residual = least + unit * q, q of as many bits as its group of 256 has as width
  *         widths      one byte 0 to 64, the width of every group; or the byte 255, then one byte for each group
- *         bits        of each q the lowest first, each group beginning at a byte; no padding behind the last
+ *         bits        of each q the lowest first; each group ends with zeros up to a byte's end, and no more follows
  *       2 SYMBOLS   centre signed varint | unit varint | form u8 | levels | bytes | bits
  *                   residual = centre + unit * (level + q). A number u >= 0 stands for q: form's bit 7 tells which;
  *                   0: q = u; 1: folded, that is u = 2 q for q >= 0 and -2 q - 1 for q < 0. Form's bits 0-3 are k, 2
- *                   to 7. u below 2^(k+1) is the symbol u; else, with e + k + 1 bits, it is the symbol
- *                   (e << k) + (u >> e), and its e lowest bits go to `bits`. One symbol for each residual, in `bytes`.
+ *                   to 7; bits 4 and 5 are 0. u below 2^(k+1) is the symbol u; else, with e + k + 1 bits, it is
+ *                   the symbol (e << k) + (u >> e), and its e lowest bits go to `bits`. One symbol for each residual,
+ *                   in `bytes`.
  *         levels      only with form's bit 6; without it each level is 0: size varint | that many bytes: a stream of
  *                     the level of each 128 residuals, itself neither SPARSE nor SPLIT and without levels
  *         bits        one behind the other, the lowest first, zeros up to the last byte's end: the stream's rest

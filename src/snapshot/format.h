@@ -4,6 +4,7 @@
  *
  *   varint   LEB128: seven bits a byte, the lowest first, the high bit set on all but the last; at most 64 bits.
  *            "signed": folded first, 0, -1, 1, -2 … become 0, 1, 2, 3 …
+ *   XXH3     of 64 bits, without seed and secret
  *   text     size varint | bytes | a byte of 0
  *   time     i64, nanoseconds since 1970-01-01T00:00:00Z without leap seconds; i64 minimum: none
  *
@@ -21,14 +22,15 @@
  *                  multiyear) | time digits u8 (0, 3, 6 or 9)
  *     2 COLUMNS    count varint | for each: id varint, name text. The extra columns, sorted by name; ids and names are
  *                  unique.
- *     3 YEARS      count varint | for each: year i32 | state u8 (enum hdx_year_state) | checked at i64 | rows, bad
- *                  rows, bytes as varints | url, etag, last modified, reason as texts. Years ascend.
- *     4 BLOCKS     count u32 | then for each field a list with its value for every block: offset u64 | min start i64 |
- *                  max start i64 | max stop i64 | sum of sizes u64 (of those not missing and not negative, saturated) |
- *                  XXH3 of the block's bytes u64 | length u32 | rows u32 | sizes missing u32 | year i32 (i32 minimum:
- *                  rows of several years) | flags u8 as in the block
- *                  Ascending by min start, then max start, then offset. Blocks lie anywhere between header and footer,
- *                  in any order, and fill that space without a gap.
+ *     3 YEARS      count varint | for each: year i32 (0: a file without year) | state u8 (0 present, 1 gap, 2 stale,
+ *                  3 vanished, 4 failed) | checked at i64 | rows, bad rows, bytes as varints | url, etag, last
+ *                  modified, reason as texts. Years ascend.
+ *     4 BLOCKS     count u32 | then for each of these fields a list with its value for every block: offset u64 |
+ *                  min start i64 | max start i64 | max stop i64 | sum of sizes u64 (of those not missing and not
+ *                  negative, saturated) | XXH3 of the block's bytes u64 | length u32 | rows u32 | sizes missing u32 |
+ *                  year i32 (i32 minimum: rows of several years) | flags u8 as in the block
+ *                  Blocks ascend by min start, then max start, then offset. They lie anywhere between header and
+ *                  footer, in any order, and fill that space without a gap.
  *     5 TEMPLATES  count varint | for each: size varint | bytes (codec/template.h). Their place in the list is their
  *                  number, from 0.
  *
@@ -41,7 +43,8 @@
  *              varints | the column's size varint
  *     times    kind u8 | starts | stops                          "sized": size varint | that many bytes: a stream of
  *                                                                integers (codec/ints.h), one for each row unless said
- *              kind      bits 0-1: starts 0 PLAIN, 1 CHAIN, 2 DAY · bits 2-3: stops 0 DURATION, 1 OF_DAY
+ *              kind      bits 0-1: starts 0 PLAIN, 1 CHAIN, 2 DAY · bits 2-3: stops 0 DURATION, 1 OF_DAY (either, where
+ *                        there is no stop column) · the others 0
  *              starts    PLAIN  sized: the starts
  *                        CHAIN  first start signed varint | sized, one for each row but the first: start less the stop
  *                               of the row before. Only with DURATION, all stops there, and 2 rows or more
@@ -50,17 +53,23 @@
  *                        to the column's end: DURATION stop less start; OF_DAY stop less the beginning of start's day;
  *                        any number where there is no stop
  *              All arithmetic is modulo 2^64.
- *     size     kind u8 | kind 0, all are stated: stream of the sizes · 1, some: sized, not 0 where stated, then a
- *              stream of sizes, any number where not · 2, none: nothing · 3, all are stated and all rows have stops:
- *              durations less 1 u8 | for each duration (stop less start), ascending: the first as signed varint, others
- *              as varint of the difference to the one before; then the size that it stands for, less that of the
- *              duration before (the first: as it is), signed varint | stream: size less what its duration stands for
+ *     size     kind u8 | fields of the kind; a stream without size goes up to the column's end
+ *              0 ALL          stream: the sizes
+ *              1 SOME         sized: not 0 where it is stated | stream: the sizes, any number where not
+ *              2 NONE         nothing: none is stated
+ *              3 BY DURATION  all are stated, and all rows have stops: number of durations less 1 u8 | durations |
+ *                             stream: size less what the row's duration stands for
+ *              durations      of each duration (stop less start), ascending: the first as signed varint, others as
+ *                             varint of the difference to the one before | the size that it stands for, less that of
+ *                             the duration before (the first: as it is), signed varint
  *     year     stream: the year of the index file that the row is from; 0: a file without year
  *     key      texts (codec/column.h)
  *     extra    texts; a column that a block lacks is empty in all its rows
  *
- * The max stop of a block with missing stops is an upper bound of the stops that readers make up: the least min start
- * of a block that is greater than this block's max start; where there is none, the greatest max start of all.
+ * A missing stop is read as the start of the next row, in the order of rows, of the whole snapshot; that of the last
+ * row as its own start. The max stop of a block with missing stops is the greatest of the stops that are there and an
+ * upper bound of those that are made up: the least min start of a block that is greater than this block's max start;
+ * where there is none, the greatest max start of all.
  *
  * Rows and blocks. A row that an index file has twice is there twice. A dataset of fewer than 65,536 rows is one run of
  * blocks sorted as a whole, with years mixed in them; in a larger one a block holds rows of one index file alone, so
