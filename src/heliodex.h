@@ -608,7 +608,7 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 struct hdx_version {
   const char *heliodex, *curl, *uv, *zstd, *simdjson, *xxhash;
   const char *kernel; /* the CSV kernel in use: avx512, avx2, sse2, neon, scalar */
-  const char *format; /* of snapshots, "0 (draft)" */
+  const char *format; /* of snapshots, "1.0" */
 };
 
 HDX_API

@@ -158,7 +158,8 @@ static void take_texts(struct hdx_rows *rows, const struct hdx_text *texts, size
 }
 
 static int compare_rows(const struct hdx_rows *rows, size_t a, size_t b) {
-  return hdx_row_compare(rows->start[a], rows->stop[a], rows->key[a], rows->start[b], rows->stop[b], rows->key[b]);
+  int order = hdx_row_compare(rows->start[a], rows->stop[a], rows->key[a], rows->start[b], rows->stop[b], rows->key[b]);
+  return order ? order : (rows->year[a] > rows->year[b]) - (rows->year[a] < rows->year[b]);
 }
 
 /* Whether rows [from, count) follow those before them. */
@@ -178,9 +179,10 @@ static bool still_sorted(const struct hdx_rows *rows, size_t from) {
   return true;
 }
 
-/* Everything but the years. */
+/* Years are those of `years`, or all `year` where it is NULL. */
 static enum hdx_status append(struct hdx_rows *rows, const struct hdx_csv_batch *batch, size_t from, size_t to,
-                              const size_t *columns, size_t column_count, bool copy, struct hdx_error *error) {
+                              const size_t *columns, size_t column_count, const int16_t *years, int year, bool copy,
+                              struct hdx_error *error) {
   size_t count = to - from, at = rows->count, text = copy ? texts_size(batch->key + from, count) : 0;
   for (size_t c = 0; copy && c < column_count; c++)
     text += texts_size(batch->extra[c] + from, count);
@@ -201,6 +203,8 @@ static enum hdx_status append(struct hdx_rows *rows, const struct hdx_csv_batch 
     assert(columns[c] < rows->extra_count);
     take_texts(rows, batch->extra[c] + from, count, copy, rows->extra[columns[c]] + at);
   }
+  for (size_t i = 0; i < count; i++)
+    rows->year[at + i] = years ? years[from + i] : (int16_t)year;
   rows->count += count;
   rows->sorted = rows->sorted && still_sorted(rows, at);
   return HDX_OK;
@@ -210,10 +214,7 @@ enum hdx_status hdx_rows_append(struct hdx_rows *rows, const struct hdx_csv_batc
                                 const size_t *columns, size_t column_count, int year, struct hdx_error *error) {
   if (from >= to)
     return HDX_OK;
-  enum hdx_status status = append(rows, batch, from, to, columns, column_count, true, error);
-  for (size_t i = 0; status == HDX_OK && i < to - from; i++)
-    rows->year[rows->count - (to - from) + i] = (int16_t)year;
-  return status;
+  return append(rows, batch, from, to, columns, column_count, NULL, year, true, error);
 }
 
 static enum hdx_status append_rows(struct hdx_rows *rows, const struct hdx_rows *other, size_t from, size_t to,
@@ -227,9 +228,7 @@ static enum hdx_status append_rows(struct hdx_rows *rows, const struct hdx_rows 
   struct hdx_csv_batch batch = {other->count, other->start, other->stop,
                                 other->size,  other->key,   (const struct hdx_text *const *)other->extra};
   if (status == HDX_OK)
-    status = append(rows, &batch, from, to, columns, other->extra_count, copy, error);
-  if (status == HDX_OK)
-    memcpy(rows->year + rows->count - (to - from), other->year + from, (to - from) * sizeof *rows->year);
+    status = append(rows, &batch, from, to, columns, other->extra_count, other->year, 0, copy, error);
   return status;
 }
 

@@ -14,7 +14,7 @@ struct hdx_rows {
   struct hdx_text **extra; /* extra[column][row] */
   uint32_t *extra_id;      /* the dataset's number of each extra column */
   struct hdx_arena text;   /* owns keys and extras */
-  bool sorted;             /* by start, stop, key: kept true while rows are appended in that order */
+  bool sorted;             /* by start, stop, key, year: kept true while rows are appended in that order */
 
   size_t extra_made;            /* columns that have memory, the first extra_count of them in use */
   char *text_at, *text_end;     /* what is left of the last run of bytes taken from `text` */
@@ -48,10 +48,11 @@ enum hdx_status hdx_rows_append_rows(struct hdx_rows *rows, const struct hdx_row
 /* The same with all of them, whose texts are not copied: `other` must stay as it is as long as the rows are used. */
 enum hdx_status hdx_rows_append_views(struct hdx_rows *rows, const struct hdx_rows *other, struct hdx_error *error);
 
-/* Sorts by start, stop, key (stable; duplicates stay). A missing stop counts as the row's start. */
+/* Sorts by start, stop, key, year (stable; duplicates stay). A missing stop counts as the row's start. */
 enum hdx_status hdx_rows_sort(struct hdx_rows *rows, struct hdx_error *error);
 
-/* The order of rows: start, stop (missing: the start), key. */
+/* The order of rows: start, stop (missing: the start), key. Where all are the same, the year of the index file decides.
+ */
 static inline int hdx_row_compare(int64_t start_a, int64_t stop_a, struct hdx_text key_a, int64_t start_b,
                                   int64_t stop_b, struct hdx_text key_b) {
   if (start_a != start_b)

@@ -158,7 +158,7 @@ const struct cli_verb cli_verb_verify = {
     .operands_max = CLI_OPERANDS_ANY,
     .bit = CLI_VERB_VERIFY,
     .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
-    .summary = "check local snapshots, every block of them",
+    .summary = "check local snapshots, or compare them with their index files",
     .description =
         "Reads and decodes every block of the snapshots held (of all, of a bucket, or of single datasets) and "
         "compares the checksums. A snapshot that is not sound is named with the block and the reason, and "

@@ -239,6 +239,10 @@ static bool slot_before(const struct hdx_cursor *cursor, size_t a, size_t b) {
   const struct hdx_slot *x = cursor->slots[a], *y = cursor->slots[b];
   int order = hdx_row_compare(x->block.start[x->at], x->block.stop[x->at], x->block.key[x->at], y->block.start[y->at],
                               y->block.stop[y->at], y->block.key[y->at]);
+  int64_t x_year = x->block.year ? x->block.year[x->at] : x->block.year_of_all;
+  int64_t y_year = y->block.year ? y->block.year[y->at] : y->block.year_of_all;
+  if (order == 0 && x_year != y_year)
+    return x_year < y_year;
   return order ? order < 0 : x->zone < y->zone;
 }
 

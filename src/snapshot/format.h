@@ -34,7 +34,7 @@
  *     5 TEMPLATES  count varint | for each: size varint | bytes (codec/template.h). Their place in the list is their
  *                  number, from 0.
  *
- *   block    1 to 65,536 rows (8,192 as written), sorted by start, stop (missing: the start), key
+ *   block    1 to 65,536 rows (8,192 as written), sorted by start, stop (missing: the start), key, year
  *            flags u8 | number of extra columns u8 | heads | columns, one behind the other, up to the block's end
  *     flags    bit 0: no row has a stop (there is no stop column) · bit 1: some rows have none · bit 2: rows of several
  *              years (there is a year column) · bit 3: some row has a stop before its start
@@ -74,7 +74,7 @@
  * Rows and blocks. A row that an index file has twice is there twice. A dataset of fewer than 65,536 rows is one run of
  * blocks sorted as a whole, with years mixed in them; in a larger one a block holds rows of one index file alone, so
  * that a new version of one year leaves the others' blocks as they are. There the rows of different years overlap in
- * time where an index file has rows of another year: readers merge blocks by start, stop, key, and then by the blocks'
+ * time where an index file has rows of another year: readers merge blocks by start, stop, key, year, then by the blocks'
  * order in the footer.
  *
  * Limits: 65,536 rows, 512 MiB and 256 MiB of decoded text a block, 250 extra columns, 64 templates a column, 65,536
@@ -90,7 +90,6 @@
 
 #define HDX_FORMAT_MAJOR 1
 #define HDX_FORMAT_MINOR 0
-#define HDX_FORMAT_TEXT "1.0"
 
 #define HDX_HEADER_MAGIC "\x89HDX\r\n\x1a\n"
 #define HDX_TRAILER_MAGIC "HDXT\r\n\x1a\n"

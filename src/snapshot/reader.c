@@ -195,8 +195,10 @@ static const char *check_rows(const struct hdx_block *block, const struct hdx_zo
   uint64_t sum = 0, missing = 0;
   int64_t max_stop = HDX_TIME_NONE;
   for (size_t i = 0; i < block->count; i++) {
-    if (i && hdx_row_compare(block->start[i - 1], block->stop[i - 1], block->key[i - 1], block->start[i],
-                             block->stop[i], block->key[i]) > 0)
+    int order = i ? hdx_row_compare(block->start[i - 1], block->stop[i - 1], block->key[i - 1], block->start[i],
+                                    block->stop[i], block->key[i])
+                  : -1;
+    if (order > 0 || (order == 0 && block->year && block->year[i - 1] > block->year[i]))
       return "its rows are out of order";
     missing += block->size[i] == -1;
     if (__builtin_add_overflow(sum, block->size[i] > 0 ? (uint64_t)block->size[i] : 0, &sum))

@@ -12,7 +12,7 @@
 #include "catalog/dataset.h"
 #include "catalog/rows.h"
 
-#define HDX_SNAPSHOT_VERSION "0 (draft)"
+#define HDX_SNAPSHOT_VERSION "1.0"
 
 #define HDX_BLOCK_ROWS 8192      /* rows of a block, at the most, as written; readers take up to 65,536 */
 #define HDX_MIXED_ROWS_MAX 65536 /* a dataset with fewer is one run of blocks that mix years, sorted as a whole */

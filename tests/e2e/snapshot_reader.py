@@ -39,7 +39,7 @@ class Row:
     extras: dict  # name: value
 
     def order(self):
-        return self.start, self.start if self.stop == NONE else self.stop, self.key
+        return self.start, self.start if self.stop == NONE else self.stop, self.key, self.year
 
 
 def flag_names(flags):
