@@ -353,11 +353,44 @@ enum hdx_match {
   HDX_MATCH_CONTAINED /* a <= start and stop <= b */
 };
 
+/* How the value of an extra column is compared. */
+enum hdx_operator { HDX_EQUAL, HDX_NOT_EQUAL, HDX_LESS, HDX_LESS_OR_EQUAL, HDX_GREATER, HDX_GREATER_OR_EQUAL };
+
+/* A condition on an extra column, by its name. If both sides are decimal numbers (as 94, -0.5, 0094) they are compared
+ * as numbers, exactly and whatever their length, so that 0094 equals 94; otherwise bytewise as text. A value that is
+ * not stated equals the empty text, differs from all others, and is neither less nor greater than anything. */
+struct hdx_where {
+  const char *column;
+  enum hdx_operator operation;
+  const char *value;
+};
+
+/* What is asked for. Of everything that is given, a row must satisfy all; strings need to live no longer than the call
+ * that they are passed to.
+ *
+ * latest_version: a key's version is the last part of it that is a v or V behind one of _ - . and /, then a group of 1
+ * to 18 digits, then up to six groups more (behind a dot one to three digits, behind an underscore one or two), each
+ * followed by one of _ - . and / or the key's end: _v06. _v7.1.1. -v2 _V03_1. Of rows whose keys are equal but for this
+ * part, those with the greatest version are kept, compared number by number (a group that is missing counts as 0; rows
+ * with equal versions are all kept). Keys without a version are kept. Rows are compared over the whole answer, that is
+ * after all other conditions and over all datasets, and before `limit`. */
 struct hdx_query_options {
   int64_t start, stop; /* HDX_TIME_NONE: from the first row, to the last */
   enum hdx_match match;
   bool allow_partial; /* answer although a wanted year cannot be read */
-  uint64_t limit;     /* rows; 0: all */
+
+  /* Shell patterns. With a slash they are matched with the whole key, without with what follows its last slash. */
+  const char *const *keys; /* any of them must match; a count of 0: any key */
+  size_t key_count;
+  const char *const *key_excludes; /* none of them may match */
+  size_t key_exclude_count;
+  int64_t min_size, max_size; /* bytes, both included; -1: no bound. Rows without a size are within no bounds. */
+  const struct hdx_where *wheres;
+  size_t where_count;
+  bool latest_version;
+
+  bool reverse;   /* in exactly the opposite order */
+  uint64_t limit; /* rows; 0: all */
 };
 
 HDX_API
@@ -373,40 +406,100 @@ struct hdx_batch {
   const struct hdx_text *key;  /* as published */
   size_t extra_count;
   const struct hdx_text *const *extra; /* extra[column][row]; empty: not stated */
+  const uint32_t *dataset;             /* which of the query's datasets each row is of; NULL: the query has only one */
 };
 
+/* Of a query, or of one of its datasets. */
 struct hdx_query_info {
-  struct hdx_text id;
+  struct hdx_text id; /* of several: the first one's */
   const char *source; /* canonical URL of the bucket */
-  int time_digits;    /* 0, 3, 6 or 9: what is exact for the dataset */
-  bool stop_made_up;  /* the index has no stop column: stops are the next row's start */
+  int time_digits;    /* 0, 3, 6 or 9: what is exact for the dataset, for all of several */
+  bool stop_made_up; /* the index has no stop column: stops are the next row's start; true if any of several has none */
   int64_t checked_at; /* when the oldest of the years asked for was last confirmed */
   size_t extra_count;
-  const struct hdx_text *extra_names;
-  size_t incomplete_years; /* wanted years that are stale or, with allow_partial, cannot be read */
+  const struct hdx_text *extra_names; /* of several: of all, each name once; sorted */
+  size_t incomplete_years;            /* wanted years that are stale or, with allow_partial, cannot be read */
+  size_t dataset_count, failure_count;
+};
+
+/* A dataset that is asked for and cannot be answered for. */
+struct hdx_query_failure {
+  struct hdx_text id;
+  enum hdx_status status;
+  const char *message;
 };
 
 /* Opens the answer to a range of one dataset, in the order start, stop, key. Years that are not held are fetched and
  * kept first, unless the session is offline. If everything is held, no request is made. Errors: NOT_FOUND (dataset, or
  * offline: a wanted year is unknown), those of hdx_index for a wanted year that cannot be read (unless allow_partial),
- * INTEGRITY: the snapshot is corrupt. */
+ * INTEGRITY: the snapshot is corrupt, USAGE: a condition on a column that there is not (the message names those that
+ * there are). */
 HDX_API
 enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, const char *id,
                                const struct hdx_query_options *options, struct hdx_query **query,
                                struct hdx_error *error);
+
+/* The same for several datasets of a bucket, merged into one answer in the order start, stop, key, id: those called
+ * `ids`, which may be shell patterns as those of hdx_index; each dataset counts once. What is missing of all of them is
+ * fetched in one run. A column that a dataset lacks is not stated in its rows.
+ *
+ * A dataset that fails as hdx_query_open would has no rows in the answer and is one of its failures: the caller is to
+ * tell them. If all fail, the gravest failure is the call's. Further errors: NOT_FOUND: an id that is no pattern does
+ * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns. */
+HDX_API
+enum hdx_status hdx_query_open_many(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                    size_t id_count, const struct hdx_query_options *options, struct hdx_query **query,
+                                    struct hdx_error *error);
 HDX_API
 void hdx_query_close(struct hdx_query *query);
+
 /* Owned by the query. */
 HDX_API
 const struct hdx_query_info *hdx_query_info(const struct hdx_query *query);
+/* Of its dataset i < dataset_count, in the order of the ids. */
+HDX_API
+const struct hdx_query_info *hdx_query_dataset(const struct hdx_query *query, size_t i);
+/* i < failure_count. */
+HDX_API
+const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query, size_t i);
 
-/* The next rows; a count of 0 is the end. INTEGRITY: a block is corrupt (named); no row of it is handed out. */
+/* The next rows; a count of 0 is the end. INTEGRITY: a block is corrupt (named); no row of it is handed out. LIMIT:
+ * latest_version, or rows of one instant that are to be turned around, need more than the session's memory_bytes.
+ * INTERRUPTED: the session was cancelled while the whole answer had to be walked first. */
 HDX_API
 enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
-/* Begins anew with another range of the same dataset, as long as its years are held (else NOT_FOUND): the cheap way to
- * ask the same dataset many questions. */
+/* Begins anew with another range of the same datasets, as long as their years are held (else NOT_FOUND): the cheap way
+ * to ask the same dataset many questions. */
 HDX_API
 enum hdx_status hdx_query_range(struct hdx_query *query, int64_t start, int64_t stop, struct hdx_error *error);
+
+struct hdx_summary {
+  uint64_t rows;
+  uint64_t bytes;        /* the sum of the sizes that are stated; UINT64_MAX if greater */
+  uint64_t size_missing; /* rows whose size is not stated */
+  int64_t first, last;   /* the least start, the greatest stop; HDX_TIME_NONE without rows */
+};
+
+#define HDX_QUERY_ALL SIZE_MAX
+
+/* Sums up the rows of one dataset of the answer, or of all (HDX_QUERY_ALL), without regard to `limit`, and leaves the
+ * query at its beginning. Without conditions on rows only the blocks at the range's ends are decoded, so this takes
+ * microseconds. INTEGRITY as hdx_query_next. */
+HDX_API
+enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *summary,
+                                  struct hdx_error *error);
+
+enum hdx_location {
+  HDX_LOCATION_PUBLISHED, /* a URL, mostly s3://bucket/key, as published; a bare key is made one */
+  HDX_LOCATION_FETCHED    /* the http, https or file URL that it is fetched from, percent-encoded */
+};
+
+/* Where the data file called `key` of the query's dataset is; *location is borrowed from the query until its next call.
+ * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location; DENIED: a
+ * remote index names a file:// or link-local address, or a key that climbs (..). */
+HDX_API
+enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
+                                   struct hdx_text *location, struct hdx_error *error);
 
 /* Arrays of the caller, filled by hdx_query_fill. NULL arrays are not filled. */
 struct hdx_arrays {
@@ -458,6 +551,21 @@ enum hdx_status hdx_snapshot_info(struct hdx_session *session, const char *bucke
 HDX_API
 void hdx_snapshot_info_free(struct hdx_snapshot_info *info);
 
+/* How a column of a snapshot is written. */
+struct hdx_column_info {
+  const char *name;     /* "times", "filesize", "year", "datakey", or an extra column's */
+  uint64_t bytes;       /* in all blocks together */
+  const char *encoding; /* in words, the most frequent way first, with the number of blocks: "symbols (193)" */
+};
+
+/* Looks at every block of a described snapshot (their heads, not their rows; checks their hashes). The list is the
+ * caller's, to be freed by hdx_column_info_free. INTEGRITY: a block is corrupt; IO: the file is gone. */
+HDX_API
+enum hdx_status hdx_snapshot_columns(const struct hdx_snapshot_info *info, struct hdx_column_info **columns,
+                                     size_t *count, struct hdx_error *error);
+HDX_API
+void hdx_column_info_free(struct hdx_column_info *columns);
+
 /* Calls `visit` for each snapshot held (of `bucket`, or of all where NULL; of `ids`, or all where none), in the order
  * of their paths. `error` of a visit is set where the snapshot cannot be read; `info` then has path alone. `deep`:
  * every block is checked and decoded. Returns INTEGRITY or IO if any is unreadable. */
@@ -466,6 +574,28 @@ enum hdx_status
 hdx_store_visit(struct hdx_session *session, const char *bucket, const char *const *ids, size_t id_count, bool deep,
                 void (*visit)(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error),
                 void *user, struct hdx_error *error);
+
+/* What became of comparing a snapshot with its source. Views live during the call. */
+struct hdx_comparison {
+  const char *bucket; /* canonical URL */
+  struct hdx_text id;
+  size_t years, years_changed; /* index files compared; with other rows than are held, as they are newer */
+  uint64_t rows;               /* compared */
+  /* OK: every row is as its index file has it. PARTIAL: so are all but those of index files that changed since they
+   * were fetched, which an index run would take over. INTEGRITY: rows differ although the index file is the same one.
+   * Others: an index file could not be read, as hdx_index has it. */
+  enum hdx_status status;
+  const char *message; /* what differs, where, and how; "" if nothing does */
+};
+
+/* Fetches and parses the index files of a bucket's snapshots (of `ids`, or of all that are held where none) anew, and
+ * compares them with what is held, row by row, calling `visit` for each dataset. Needs as much room in the store as
+ * these snapshots take, for as long as it runs; changes nothing. Returns the gravest status. NOT_FOUND: nothing of the
+ * kind is held. */
+HDX_API
+enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                  size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),
+                                  void *user, struct hdx_error *error);
 
 /* Removes what is held of a bucket's ids (none: the whole bucket; bucket NULL: everything). NOT_FOUND: nothing of the
  * kind is held. */

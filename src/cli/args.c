@@ -42,17 +42,29 @@ size_t cli_map_equals(const char *text) {
   return SIZE_MAX;
 }
 
-static enum hdx_status add_map(const char *text, struct cli_list *list, struct hdx_error *error) {
-  size_t equals = cli_map_equals(text);
-  const char *scheme = strstr(text, "://");
-  if (equals == SIZE_MAX || scheme > text + equals)
-    return cli_fail(error, HDX_USAGE, "expected A=URL such as s3://bucket/=http://127.0.0.1:8000/, found '%s'", text);
+static enum hdx_status add_item(const char *text, struct cli_list *list, struct hdx_error *error) {
   char **items = realloc(list->items, (list->count + 1) * sizeof *items);
   if (!items)
     return cli_fail(error, HDX_MEMORY, "out of memory");
   list->items = items;
   list->items[list->count++] = (char *)(uintptr_t)text;
   return HDX_OK;
+}
+
+static enum hdx_status add_where(const char *text, struct cli_list *list, struct hdx_error *error) {
+  size_t column;
+  enum hdx_operator operation;
+  const char *value;
+  enum hdx_status status = cli_value_where(text, &column, &operation, &value, error);
+  return status == HDX_OK ? add_item(text, list, error) : status;
+}
+
+static enum hdx_status add_map(const char *text, struct cli_list *list, struct hdx_error *error) {
+  size_t equals = cli_map_equals(text);
+  const char *scheme = strstr(text, "://");
+  if (equals == SIZE_MAX || scheme > text + equals)
+    return cli_fail(error, HDX_USAGE, "expected A=URL such as s3://bucket/=http://127.0.0.1:8000/, found '%s'", text);
+  return add_item(text, list, error);
 }
 
 static enum hdx_status set_text(const char *text, const char **value, struct hdx_error *error) {
@@ -85,6 +97,10 @@ static enum hdx_status set_value(struct cli_args *args, const struct cli_option 
     return set_choice(option, text, value, error);
   case CLI_MAP:
     return add_map(text, value, error);
+  case CLI_LIST:
+    return *text ? add_item(text, value, error) : cli_fail(error, HDX_USAGE, "the value is empty");
+  case CLI_WHERE:
+    return add_where(text, value, error);
   case CLI_PRESET: {
     bool yes = false;
     enum hdx_status status = cli_value_bool(text, &yes, error);
@@ -350,8 +366,19 @@ static enum hdx_status check_together(const struct cli_args *args, struct hdx_er
     hdx_time_format(s->stop, 0, stop);
     return cli_fail(error, HDX_USAGE, "--stop %s lies before --start %s", stop, start);
   }
-  if (s->null && s->format != CLI_FORMAT_AUTO && s->format != CLI_FORMAT_KEYS)
-    return cli_fail(error, HDX_USAGE, "--null goes with --format keys only");
+  if (cli_format_is_manifest(s->format) && args->verb->bit != CLI_VERB_QUERY)
+    return cli_fail(error, HDX_USAGE, "--format %s is a list of data files: it goes with 'query' only",
+                    cli_option_find("format", 6)->choices[s->format - 1]);
+  if (s->null && s->format != CLI_FORMAT_AUTO && s->format != CLI_FORMAT_KEYS && s->format != CLI_FORMAT_URLS)
+    return cli_fail(error, HDX_USAGE, "--null goes with --format keys or urls only");
+  if (cli_args_given(args, "url-style") && s->format != CLI_FORMAT_URLS)
+    return cli_fail(error, HDX_USAGE, "--url-style goes with --format urls only");
+  if (s->summary && (s->limit || s->reverse || cli_format_is_manifest(s->format)))
+    return cli_fail(error, HDX_USAGE,
+                    "--summary has no rows: it goes with none of --limit, --reverse and the formats "
+                    "for other tools");
+  if (cli_args_given(args, "min-size") && cli_args_given(args, "max-size") && s->min_size > s->max_size)
+    return cli_fail(error, HDX_USAGE, "--max-size is less than --min-size: nothing can match");
   if (s->offline && s->refresh)
     return cli_fail(error, HDX_USAGE, "--offline and --refresh exclude each other");
   return HDX_OK;
@@ -427,6 +454,9 @@ enum hdx_status cli_args_parse(int argc, char **argv, struct cli_args *args, str
 
 void cli_args_deinit(struct cli_args *args) {
   free(args->settings.maps.items);
+  free(args->settings.keys.items);
+  free(args->settings.key_excludes.items);
+  free(args->settings.wheres.items);
   free(args->words);
   free(args->copies);
 }

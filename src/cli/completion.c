@@ -166,7 +166,8 @@ void cli_completion_bash(struct cli_writer *out) {
 }
 
 static void put_zsh_option(struct cli_writer *out, const struct cli_option *option) {
-  bool repeats = option->type == CLI_MAP || option->type == CLI_COUNT;
+  bool repeats =
+      option->type == CLI_MAP || option->type == CLI_LIST || option->type == CLI_WHERE || option->type == CLI_COUNT;
   const char *mark = option->argument ? "=" : "";
   cli_writer_string(out, "    ");
   if (repeats)

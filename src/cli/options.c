@@ -11,7 +11,9 @@
 #define GIB (KIB * MIB)
 #define DAY_MS UINT64_C(86400000)
 
-static const char *const formats[] = {"table", "csv", "tsv", "ndjson", "json", "keys", NULL};
+static const char *const formats[] = {"table", "csv",   "tsv",   "ndjson", "json", "keys",
+                                      "urls",  "s5cmd", "aria2", "rclone", NULL};
+static const char *const url_styles[] = {"https", "s3", NULL};
 static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
@@ -22,17 +24,31 @@ static const char *const matches[] = {"overlap", "start", "contained", NULL};
 static const struct cli_option options[] = {
     {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
      .fallback_text = "table on a terminal, otherwise csv", .verbs = CLI_VERBS_ROWS,
-     .help = "How rows are written. csv is RFC 4180 with a header, but with plain newlines; tsv escapes tab, newline, "
-             "carriage return and backslash with a backslash; ndjson is one object a line, json one array of them; "
-             "keys is the naming column alone, one a line."},
+     .help =
+         "How rows are written. csv is RFC 4180 with a header, but with plain newlines; tsv escapes tab, newline, "
+         "carriage return and backslash with a backslash; ndjson is one object a line, json one array of them; "
+         "keys is the naming column alone, one a line. Query also has lists of data files for other tools: urls, one "
+         "a line; s5cmd: commands for s5cmd run; aria2: for aria2c -i; rclone: keys within the bucket, for "
+         "--files-from. A row whose key would write outside of the destination or break its line is left out, told, "
+         "and ends with exit status 1."},
     {"json", 0, NULL, CLI_PRESET, CLI_GROUP_OUTPUT, AT(format), .min = CLI_FORMAT_NDJSON, .verbs = CLI_VERBS_ROWS,
      .help = "The same as --format ndjson."},
     {"null", '0', NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(null), .verbs = CLI_VERBS_ROWS,
-     .help = "Write --format keys with a NUL behind each key in place of a newline, for xargs -0."},
+     .help = "Write --format keys or urls with a NUL behind each one in place of a newline, for xargs -0."},
     {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output), .verbs = CLI_VERBS_ROWS,
      .help = "Write rows to FILE, which appears (or is replaced) only when all are written; - is standard output."},
     {"limit", 0, "N", CLI_NUMBER, CLI_GROUP_OUTPUT, AT(limit), .min = 1, .max = INT64_MAX,
      .verbs = CLI_VERB_DATASETS | CLI_VERB_QUERY, .help = "Write at most N rows."},
+    {"reverse", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(reverse), .verbs = CLI_VERB_QUERY,
+     .help = "Write rows in exactly the opposite order; with --limit N the last N rows."},
+    {"summary", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(summary), .verbs = CLI_VERB_QUERY,
+     .help =
+         "Write, in place of rows, one row for each dataset that sums them up: id, rows, bytes (of the sizes that are "
+         "stated), unsized (rows whose size is not), start (the first), stop (the last)."},
+    {"url-style", 0, "STYLE", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(url_style), .choices = url_styles, .fallback = "https",
+     .verbs = CLI_VERB_QUERY,
+     .help = "What --format urls writes: https: the URL that a file is fetched from, percent-encoded, at AWS or below "
+             "--endpoint-url; s3: s3://bucket/key as published."},
     {"error-on-empty", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(error_on_empty), .verbs = LISTING | CLI_VERB_INDEX,
      .help = "End with exit status 9 where nothing matches; without it that is no error."},
 
@@ -48,6 +64,25 @@ static const struct cli_option options[] = {
              "start: those that begin in it; contained: those that begin and end in it."},
     {"allow-partial", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(allow_partial), .verbs = CLI_VERB_QUERY,
      .help = "Answer although a wanted year cannot be read, with a warning and exit status 1."},
+    {"key", 0, "GLOB", CLI_LIST, CLI_GROUP_SELECT, AT(keys), .verbs = CLI_VERB_QUERY,
+     .help = "Only rows whose key matches the shell pattern GLOB: the whole key if GLOB has a slash, otherwise what "
+             "follows the key's last slash. May be given several times: any of them must match."},
+    {"key-exclude", 0, "GLOB", CLI_LIST, CLI_GROUP_SELECT, AT(key_excludes), .verbs = CLI_VERB_QUERY,
+     .help = "Only rows whose key does not match GLOB, by the same rule. May be given several times."},
+    {"min-size", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(min_size), .max = INT64_MAX, .verbs = CLI_VERB_QUERY,
+     .help = "Only rows with at least SIZE bytes; those whose size is not stated do not match."},
+    {"max-size", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(max_size), .max = INT64_MAX, .verbs = CLI_VERB_QUERY,
+     .help = "Only rows with at most SIZE bytes; those whose size is not stated do not match."},
+    {"where", 0, "COLUMN=VALUE", CLI_WHERE, CLI_GROUP_SELECT, AT(wheres), .verbs = CLI_VERB_QUERY,
+     .help =
+         "Only rows with VALUE in an extra column of the index; or with !=, <, <=, > or >= in place of =. Compared as "
+         "numbers if both are decimal numbers (0094 = 94), otherwise bytewise as text. What is not stated equals the "
+         "empty VALUE and is neither less nor greater than anything. May be given several times: all must hold."},
+    {"latest-version", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(latest_version), .verbs = CLI_VERB_QUERY,
+     .help =
+         "Of rows whose keys differ in their version alone only those with the greatest, compared number by number: "
+         "a v behind one of _ - . / with groups of digits, as _v06. or _v7.1.1. or -V2 (the last one in the key). "
+         "Keys without a version stay. Rows are compared after all other conditions and before --limit."},
     {"collection", 0, "GLOB", CLI_TEXT, CLI_GROUP_SELECT, AT(collection), .verbs = CLI_VERB_DATASETS,
      .help = "Only datasets of a collection that matches GLOB."},
     {"region-prefix", 0, "PREFIX", CLI_TEXT, CLI_GROUP_SELECT, AT(region_prefix), .verbs = CLI_VERB_REGISTRY_ENDPOINT,
@@ -60,6 +95,8 @@ static const struct cli_option options[] = {
      .help = "Only say what would be done."},
     {"strict", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(strict), .verbs = CLI_VERB_INDEX,
      .help = "Count a year without an index file as a failure."},
+    {"deep", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(deep), .verbs = CLI_VERB_VERIFY,
+     .help = "fetch the index files anew and compare every row with them"},
     {"keep-vanished", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(keep_vanished), .verbs = CLI_VERB_INDEX,
      .help = "Keep the rows of index files that are gone from the archive."},
     {"max-bad-rows", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(bad_rows_max), .max = INT64_MAX,

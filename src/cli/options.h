@@ -14,11 +14,21 @@ enum cli_format {
   CLI_FORMAT_TSV,
   CLI_FORMAT_NDJSON,
   CLI_FORMAT_JSON,
-  CLI_FORMAT_KEYS
+  CLI_FORMAT_KEYS,
+  /* lists for other tools, of data files alone */
+  CLI_FORMAT_URLS,
+  CLI_FORMAT_S5CMD,
+  CLI_FORMAT_ARIA2,
+  CLI_FORMAT_RCLONE
 };
+
+static inline bool cli_format_is_manifest(unsigned format) {
+  return format >= CLI_FORMAT_URLS;
+}
 
 enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS_JSON, CLI_PROGRESS_NONE };
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
+enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3 };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
 
 /* Values given several times, in their order; the texts belong to argv or the environment. */
@@ -35,14 +45,19 @@ struct cli_settings {
   bool null;
   uint64_t limit;
   bool error_on_empty;
+  bool reverse, summary;
+  unsigned url_style;
   /* what is asked for */
   int64_t start, stop;
   unsigned match;
   bool allow_partial;
+  struct cli_list keys, key_excludes, wheres;
+  uint64_t min_size, max_size; /* where given */
+  bool latest_version;
   const char *collection;
   const char *region_prefix;
   bool first;
-  bool all, dry_run, strict, keep_vanished;
+  bool all, dry_run, strict, keep_vanished, deep;
   uint64_t bad_rows_max;
   const char *keep_index;
   /* access */
@@ -75,7 +90,9 @@ enum cli_type {
   CLI_DIRECTORY,
   CLI_CHOICE, /* unsigned: place in choices from 1; 0: not given */
   CLI_PRESET, /* a flag that sets a choice: min is its place */
-  CLI_MAP     /* struct cli_list of A=URL */
+  CLI_MAP,    /* struct cli_list of A=URL */
+  CLI_LIST,   /* struct cli_list; given by the environment, one item */
+  CLI_WHERE   /* the same, of conditions: COLUMN=VALUE */
 };
 
 enum cli_group { CLI_GROUP_OUTPUT, CLI_GROUP_SELECT, CLI_GROUP_ACCESS, CLI_GROUP_TUNING, CLI_GROUP_MESSAGES };

@@ -240,6 +240,7 @@ void cli_render_row(struct cli_render *render, const struct cli_cell *cells) {
   case CLI_FORMAT_AUTO:
   case CLI_FORMAT_CSV:
   case CLI_FORMAT_TSV:
+  default: /* lists for other tools are no table: cli/manifest.h */
     row_delimited(render, cells);
     break;
   }
@@ -306,6 +307,7 @@ enum hdx_status cli_render_open(struct cli_render *render, const struct cli_rend
   case CLI_FORMAT_AUTO:
   case CLI_FORMAT_CSV:
   case CLI_FORMAT_TSV:
+  default: /* lists for other tools are no table: cli/manifest.h */
     put_header(render);
     break;
   }

@@ -164,6 +164,24 @@ enum hdx_status cli_value_duration(const char *text, uint64_t min_ms, uint64_t m
   return HDX_OK;
 }
 
+enum hdx_status cli_value_where(const char *text, size_t *column, enum hdx_operator *operation, const char **value,
+                                struct hdx_error *error) {
+  static const struct {
+    const char *text;
+    enum hdx_operator operation;
+  } operators[] = {{"!=", HDX_NOT_EQUAL}, {"<=", HDX_LESS_OR_EQUAL}, {">=", HDX_GREATER_OR_EQUAL},
+                   {"=", HDX_EQUAL},      {"<", HDX_LESS},           {">", HDX_GREATER}};
+  size_t at = strcspn(text, "=!<>");
+  for (size_t i = 0; at > 0 && i < COUNT(operators); i++)
+    if (strncmp(text + at, operators[i].text, strlen(operators[i].text)) == 0) {
+      *column = at;
+      *operation = operators[i].operation;
+      *value = text + at + strlen(operators[i].text);
+      return HDX_OK;
+    }
+  return cli_fail(error, HDX_USAGE, "expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '%s'", text);
+}
+
 enum hdx_status cli_value_bool(const char *text, bool *value, struct hdx_error *error) {
   static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
   for (size_t i = 0; i < COUNT(words); i++)

@@ -18,6 +18,11 @@ enum hdx_status cli_value_size(const char *text, uint64_t min, uint64_t max, uin
 enum hdx_status cli_value_duration(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *ms,
                                    struct hdx_error *error);
 
+/* A condition COLUMN=VALUE, or with !=, <, <=, > or >=: the first of these in the text divides it. *column is the
+ * length of the name, *value what follows. */
+enum hdx_status cli_value_where(const char *text, size_t *column, enum hdx_operator *operation, const char **value,
+                                struct hdx_error *error);
+
 /* yes, true, on, 1 or no, false, off, 0 in any letter case. */
 enum hdx_status cli_value_bool(const char *text, bool *value, struct hdx_error *error);
 

@@ -20,6 +20,8 @@ struct view {
   const struct hdx_catalog *catalog;
   const struct hdx_dataset *dataset;
   const struct hdx_snapshot_info *held; /* NULL: nothing */
+  struct hdx_column_info *columns;      /* of the snapshot */
+  size_t column_count;
 };
 
 static const char *time_text(int64_t time_ns, int digits, char out[HDX_TIME_TEXT_MAX]) {
@@ -144,7 +146,22 @@ static void put_year(struct cli_render *render, const struct hdx_year *year) {
                    *year->url ? ", " : "", year->url);
 }
 
-static void put_held(struct cli_render *render, const struct hdx_snapshot_info *held) {
+static double bytes_per_row(uint64_t bytes, const struct hdx_snapshot_info *held) {
+  return held->rows ? (double)bytes / (double)held->rows : 0;
+}
+
+/* "datakey: 193 B, 0.000 bytes a row, s3://…/{start:%Y%m%d}/… (193)". */
+static void put_columns(struct cli_render *render, const struct view *view) {
+  char bytes[CLI_HUMAN_MAX];
+  for (size_t i = 0; i < view->column_count; i++) {
+    const struct hdx_column_info *column = &view->columns[i];
+    put_field_format(render, "column", "%s: %s, %.4f bytes a row, %s", column->name,
+                     cli_human_bytes(column->bytes, bytes), bytes_per_row(column->bytes, view->held), column->encoding);
+  }
+}
+
+static void put_held(struct cli_render *render, const struct view *view) {
+  const struct hdx_snapshot_info *held = view->held;
   char first[HDX_TIME_TEXT_MAX], last[HDX_TIME_TEXT_MAX], a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
   put_field(render, "snapshot", cli_text(held->path));
   put_checked(render, held);
@@ -152,7 +169,8 @@ static void put_held(struct cli_render *render, const struct hdx_snapshot_info *
     put_years(render, held);
   put_field_format(render, "held rows", "%s in %s block%s", cli_human_count(held->rows, a),
                    cli_human_count(held->blocks, b), held->blocks == 1 ? "" : "s");
-  put_field_format(render, "held bytes", "%s", cli_human_bytes(held->file_bytes, a));
+  put_field_format(render, "held bytes", "%s, %.3f a row", cli_human_bytes(held->file_bytes, a),
+                   bytes_per_row(held->file_bytes, held));
   if (held->rows > 0)
     put_field_format(render, "held times", "%s to %s%s", time_text(held->first, held->time_digits, first),
                      time_text(held->last, held->time_digits, last),
@@ -161,6 +179,7 @@ static void put_held(struct cli_render *render, const struct hdx_snapshot_info *
                    held->size_missing ? ", some without a stated size" : "");
   for (size_t i = 0; i < held->extra_count; i++)
     put_field(render, "extra column", held->extra_names[i]);
+  put_columns(render, view);
   for (size_t i = 0; i < held->year_count; i++)
     put_year(render, &held->years[i]);
 }
@@ -174,7 +193,7 @@ static enum hdx_status put_rows(struct cli *cli, const struct view *view, struct
     put_field(&render, "catalog", cli_text(hdx_catalog_url(view->catalog)));
     put_field(&render, "catalog checked", cli_text(time_text(hdx_catalog_checked_at(view->catalog), 0, checked)));
     if (view->held)
-      put_held(&render, view->held);
+      put_held(&render, view);
     else
       put_field(&render, "snapshot", cli_text("nothing is held; 'heliodex index' fetches it"));
   }
@@ -223,7 +242,20 @@ static void put_json_year(struct cli_writer *out, const struct hdx_year *year) {
   cli_writer_byte(out, '}');
 }
 
-static void put_json_held(struct cli_writer *out, const struct hdx_snapshot_info *held) {
+static void put_json_columns(struct cli_writer *out, const struct view *view) {
+  for (size_t i = 0; i < view->column_count; i++) {
+    const struct hdx_column_info *column = &view->columns[i];
+    cli_writer_string(out, i ? ",{" : "{");
+    put_string(out, "name", column->name);
+    cli_writer_format(out, ",\"bytes\":%" PRIu64 ",\"bytes_per_row\":%.6f,", column->bytes,
+                      bytes_per_row(column->bytes, view->held));
+    put_string(out, "encoding", column->encoding);
+    cli_writer_byte(out, '}');
+  }
+}
+
+static void put_json_held(struct cli_writer *out, const struct view *view) {
+  const struct hdx_snapshot_info *held = view->held;
   char time[HDX_TIME_TEXT_MAX];
   int64_t oldest, newest;
   find_checked(held, &oldest, &newest);
@@ -245,6 +277,8 @@ static void put_json_held(struct cli_writer *out, const struct hdx_snapshot_info
       cli_writer_byte(out, ',');
     cli_writer_json(out, held->extra_names[i]);
   }
+  cli_writer_string(out, "],\"columns\":[");
+  put_json_columns(out, view);
   cli_writer_string(out, "],\"index_files\":[");
   for (size_t i = 0; i < held->year_count; i++) {
     if (i > 0)
@@ -267,7 +301,7 @@ static void put_json(struct cli *cli, const struct view *view) {
   cli_writer_json_raw(out, view->dataset->json);
   cli_writer_string(out, ",\"snapshot\":");
   if (view->held)
-    put_json_held(out, view->held);
+    put_json_held(out, view);
   else
     cli_writer_string(out, "null");
   cli_writer_string(out, cli_format(cli) == CLI_FORMAT_JSON ? "}\n]\n" : "}\n");
@@ -285,6 +319,7 @@ static enum hdx_status put_view(struct cli *cli, const struct view *view, struct
   case CLI_FORMAT_TABLE:
   case CLI_FORMAT_CSV:
   case CLI_FORMAT_TSV:
+  default:
     break;
   }
   return put_rows(cli, view, error);
@@ -309,8 +344,12 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
       status = HDX_OK;
     }
   }
+  struct view view = {.catalog = catalog, .dataset = dataset, .held = held};
+  if (status == HDX_OK && held)
+    status = hdx_snapshot_columns(held, &view.columns, &view.column_count, error);
   if (status == HDX_OK)
-    status = put_view(cli, &(struct view){catalog, dataset, held}, error);
+    status = put_view(cli, &view, error);
+  hdx_column_info_free(view.columns);
   hdx_snapshot_info_free(held);
   hdx_catalog_close(catalog);
   return status;
@@ -333,7 +372,9 @@ const struct cli_verb cli_verb_info = {
     .description =
         "Shows the catalog entry of one dataset, its index files with their state (present, gap, stale, "
         "vanished, failed), rows, bytes, ETag and dates, and what the local snapshot holds: 'held as of' is when "
-        "the servers last confirmed it, the oldest year first. --format json and ndjson give one object with the entry "
+        "the servers last confirmed it, the oldest year first; 'column' is what a column takes in the snapshot and how "
+        "it "
+        "is written there, each way with the number of blocks. --format json and ndjson give one object with the entry "
         "as published; --format keys the URLs of the index files.",
     .examples = examples,
     .run = run,

@@ -1,26 +1,47 @@
 #include "cli/cli.h"
+#include "cli/manifest.h"
 #include "cli/signals.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 
 #include <stdlib.h>
 
-enum { START, STOP, KEY, SIZE, FIXED_COUNT };
+enum { ID, START, STOP, KEY, SIZE, FIXED_COUNT };
+enum { REFUSALS_TOLD = 10 };
 
 static const struct cli_column fixed[FIXED_COUNT] = {
+    [ID] = {.name = {"id", 2}},
     [START] = {.name = {"start", 5}, .kind = CLI_KIND_TIME},
     [STOP] = {.name = {"stop", 4}, .kind = CLI_KIND_TIME},
     [KEY] = {.name = {"datakey", 7}},
     [SIZE] = {.name = {"filesize", 8}, .kind = CLI_KIND_NUMBER},
 };
 
+enum { SUM_ID, SUM_ROWS, SUM_BYTES, SUM_UNSIZED, SUM_START, SUM_STOP, SUM_COUNT };
+
+static const struct cli_column sums[SUM_COUNT] = {
+    [SUM_ID] = {.name = {"id", 2}},
+    [SUM_ROWS] = {.name = {"rows", 4}, .kind = CLI_KIND_NUMBER},
+    [SUM_BYTES] = {.name = {"bytes", 5}, .kind = CLI_KIND_BYTES},
+    [SUM_UNSIZED] = {.name = {"unsized", 7}, .kind = CLI_KIND_NUMBER},
+    [SUM_START] = {.name = {"start", 5}, .kind = CLI_KIND_TIME},
+    [SUM_STOP] = {.name = {"stop", 4}, .kind = CLI_KIND_TIME},
+};
+
 struct answer {
+  struct cli *cli;
+  struct hdx_query *query;
+  bool several; /* datasets were asked for: rows say which one they are of */
   struct cli_column *columns;
   struct cli_cell *cells;
   size_t count;
+  uint64_t rows, refused;
 };
 
-static enum hdx_status make_columns(const struct hdx_query_info *info, struct answer *answer, struct hdx_error *error) {
+/* ---- rows ---- */
+
+static enum hdx_status make_columns(struct answer *answer, struct hdx_error *error) {
+  const struct hdx_query_info *info = hdx_query_info(answer->query);
   answer->count = FIXED_COUNT + info->extra_count;
   answer->columns = calloc(answer->count, sizeof *answer->columns);
   answer->cells = calloc(answer->count, sizeof *answer->cells);
@@ -32,124 +53,292 @@ static enum hdx_status make_columns(const struct hdx_query_info *info, struct an
   return HDX_OK;
 }
 
-static void put_batch(struct cli_render *render, const struct hdx_batch *batch, struct answer *answer) {
+/* The first column is left out where one dataset was asked for. */
+static size_t left_out(const struct answer *answer) {
+  return answer->several ? 0 : 1;
+}
+
+static void put_batch(struct answer *answer, struct cli_render *render, const struct hdx_batch *batch) {
   struct cli_cell *cells = answer->cells;
   for (size_t i = 0; i < batch->count; i++) {
+    cells[ID].text = hdx_query_dataset(answer->query, batch->dataset ? batch->dataset[i] : 0)->id;
     cells[START].number = batch->start[i];
     cells[STOP].number = batch->stop[i];
     cells[KEY].text = batch->key[i];
     cells[SIZE].number = batch->size[i];
     for (size_t k = FIXED_COUNT; k < answer->count; k++)
       cells[k].text = batch->extra[k - FIXED_COUNT][i];
-    cli_render_row(render, cells);
+    cli_render_row(render, cells + left_out(answer));
   }
 }
 
-static enum hdx_status put_rows(struct cli *cli, struct hdx_query *query, struct answer *answer, uint64_t *rows,
-                                struct hdx_error *error) {
+static enum hdx_status next(struct answer *answer, struct hdx_batch *batch, struct hdx_error *error) {
+  if (cli_signals_pending())
+    return cli_fail(error, HDX_INTERRUPTED, "interrupted");
+  return hdx_query_next(answer->query, batch, error);
+}
+
+static enum hdx_status put_rows(struct answer *answer, struct hdx_error *error) {
+  struct cli *cli = answer->cli;
   struct cli_render render;
   struct hdx_batch batch = {0};
-  const struct hdx_query_info *info = hdx_query_info(query);
-  enum hdx_status status = cli_rows_open(cli, &render, answer->columns, answer->count, KEY, info->time_digits, error);
+  size_t skip = left_out(answer);
+  enum hdx_status status = make_columns(answer, error);
+  if (status != HDX_OK)
+    return status;
+  status = cli_rows_open(cli, &render, answer->columns + skip, answer->count - skip, KEY - skip,
+                         hdx_query_info(answer->query)->time_digits, error);
   while (status == HDX_OK && cli_rows_wanted(&render)) {
-    if (cli_signals_pending())
-      status = cli_fail(error, HDX_INTERRUPTED, "interrupted");
-    else
-      status = hdx_query_next(query, &batch, error);
+    status = next(answer, &batch, error);
     if (status != HDX_OK || batch.count == 0)
       break;
-    put_batch(&render, &batch, answer);
+    put_batch(answer, &render, &batch);
   }
   status = cli_rows_close(cli, &render, status, error);
-  *rows = render.rows;
+  answer->rows = render.rows;
   return status;
 }
 
-static void tell_source(struct cli *cli, const struct hdx_query_info *info) {
-  char checked[HDX_TIME_TEXT_MAX] = "at an unknown time";
-  if (info->checked_at != HDX_TIME_NONE)
-    hdx_time_format(info->checked_at, 0, checked);
-  cli_message(&cli->messages, CLI_INFO, "%.*s of %s, last confirmed %s", CLI_TEXT_ARG(info->id), info->source, checked);
-  if (info->stop_made_up)
-    cli_message(&cli->messages, CLI_INFO, "%.*s: the index has no stop column; stops are the next row's start",
-                CLI_TEXT_ARG(info->id));
+/* ---- lists for other tools ---- */
+
+static enum hdx_status put_files(struct answer *answer, struct cli_manifest *manifest, const struct hdx_batch *batch,
+                                 struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; status == HDX_OK && i < batch->count; i++) {
+    size_t dataset = batch->dataset ? batch->dataset[i] : 0;
+    status = cli_manifest_row(manifest, answer->query, dataset, batch->key[i], error);
+    if (status == HDX_INTEGRITY) {
+      if (answer->refused++ < REFUSALS_TOLD)
+        cli_message(&answer->cli->messages, CLI_ERROR, "%s", error->message);
+      status = HDX_OK;
+    }
+    answer->rows++;
+  }
+  return status;
 }
 
-/* What the answer lacks. With --allow-partial or --refresh the exit status tells it too. */
-static enum hdx_status judge(struct cli *cli, const struct hdx_query_info *info, uint64_t rows,
-                             struct hdx_error *error) {
-  if (info->incomplete_years > 0) {
-    if (cli_settings(cli)->allow_partial)
-      return cli_fail(error, HDX_PARTIAL,
-                      "%.*s: %zu wanted years are stale or could not be read; the answer may lack rows",
-                      CLI_TEXT_ARG(info->id), info->incomplete_years);
-    if (cli_settings(cli)->refresh)
-      return cli_fail(error, HDX_PARTIAL, "%.*s: %zu wanted year%s could not be refreshed; these are the rows held",
-                      CLI_TEXT_ARG(info->id), info->incomplete_years, info->incomplete_years == 1 ? "" : "s");
-    cli_message(&cli->messages, CLI_WARNING,
-                "%.*s: %zu wanted years are stale: the last try to refresh them failed, these are the rows held",
-                CLI_TEXT_ARG(info->id), info->incomplete_years);
+static enum hdx_status put_manifest(struct answer *answer, struct hdx_error *error) {
+  struct cli *cli = answer->cli;
+  struct cli_manifest manifest;
+  struct hdx_batch batch = {0};
+  enum hdx_status status = HDX_OK;
+  cli_manifest_init(&manifest, &cli->out, cli_settings(cli));
+  while (status == HDX_OK && cli->out.state == CLI_WRITER_GOOD) {
+    status = next(answer, &batch, error);
+    if (status != HDX_OK || batch.count == 0)
+      break;
+    status = put_files(answer, &manifest, &batch, error);
   }
-  if (rows == 0)
-    return cli_fail(error, HDX_EMPTY, "%.*s: no row in this range", CLI_TEXT_ARG(info->id));
+  cli_manifest_deinit(&manifest);
+  return status == HDX_OK ? cli_writer_status(&cli->out, error) : status;
+}
+
+/* ---- sums ---- */
+
+static enum hdx_status put_summary(struct answer *answer, struct hdx_error *error) {
+  struct cli *cli = answer->cli;
+  struct cli_render render;
+  const struct hdx_query_info *info = hdx_query_info(answer->query);
+  enum hdx_status status = cli_rows_open(cli, &render, sums, SUM_COUNT, SUM_ID, info->time_digits, error);
+  for (size_t i = 0; status == HDX_OK && i < info->dataset_count && cli_rows_wanted(&render); i++) {
+    struct hdx_summary sum = {0};
+    status = cli_signals_pending() ? cli_fail(error, HDX_INTERRUPTED, "interrupted")
+                                   : hdx_query_summary(answer->query, i, &sum, error);
+    if (status != HDX_OK)
+      break;
+    const struct cli_cell cells[SUM_COUNT] = {
+        [SUM_ID] = cli_cell_text(hdx_query_dataset(answer->query, i)->id),
+        [SUM_ROWS] = cli_cell_count(sum.rows),
+        [SUM_BYTES] = cli_cell_count(sum.bytes),
+        [SUM_UNSIZED] = cli_cell_count(sum.size_missing),
+        [SUM_START] = cli_cell_number(sum.first),
+        [SUM_STOP] = cli_cell_number(sum.last),
+    };
+    cli_render_row(&render, cells);
+    answer->rows += sum.rows;
+  }
+  return cli_rows_close(cli, &render, status, error);
+}
+
+/* ---- what is said besides ---- */
+
+static void tell_sources(const struct answer *answer) {
+  struct cli_messages *messages = &answer->cli->messages;
+  for (size_t i = 0; i < hdx_query_info(answer->query)->dataset_count; i++) {
+    const struct hdx_query_info *info = hdx_query_dataset(answer->query, i);
+    char checked[HDX_TIME_TEXT_MAX] = "at an unknown time";
+    if (info->checked_at != HDX_TIME_NONE)
+      hdx_time_format(info->checked_at, 0, checked);
+    cli_message(messages, CLI_INFO, "%.*s of %s, last confirmed %s", CLI_TEXT_ARG(info->id), info->source, checked);
+    if (info->stop_made_up)
+      cli_message(messages, CLI_INFO, "%.*s: the index has no stop column; stops are the next row's start",
+                  CLI_TEXT_ARG(info->id));
+  }
+}
+
+static void tell_failures(const struct answer *answer) {
+  for (size_t i = 0; i < hdx_query_info(answer->query)->failure_count; i++) {
+    const struct hdx_query_failure *failure = hdx_query_failure(answer->query, i);
+    cli_message(&answer->cli->messages, CLI_ERROR, "%.*s: %s", CLI_TEXT_ARG(failure->id), failure->message);
+  }
+}
+
+/* What a dataset's rows lack. With --allow-partial or --refresh the exit status tells it too. */
+static enum hdx_status judge_dataset(struct cli *cli, const struct hdx_query_info *info, struct hdx_error *error) {
+  if (info->incomplete_years == 0)
+    return HDX_OK;
+  if (cli_settings(cli)->allow_partial)
+    return cli_fail(error, HDX_PARTIAL,
+                    "%.*s: %zu wanted years are stale or could not be read; the answer may lack rows",
+                    CLI_TEXT_ARG(info->id), info->incomplete_years);
+  if (cli_settings(cli)->refresh)
+    return cli_fail(error, HDX_PARTIAL, "%.*s: %zu wanted year%s could not be refreshed; these are the rows held",
+                    CLI_TEXT_ARG(info->id), info->incomplete_years, info->incomplete_years == 1 ? "" : "s");
+  cli_message(&cli->messages, CLI_WARNING,
+              "%.*s: %zu wanted years are stale: the last try to refresh them failed, these are the rows held",
+              CLI_TEXT_ARG(info->id), info->incomplete_years);
   return HDX_OK;
 }
 
-static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
-  const struct cli_settings *settings = cli_settings(cli);
+static enum hdx_status judge(const struct answer *answer, struct hdx_error *error) {
+  struct cli *cli = answer->cli;
+  const struct hdx_query_info *info = hdx_query_info(answer->query);
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; i < info->dataset_count; i++) {
+    if (status != HDX_OK) /* of several the last is what the run ends with */
+      cli_message(&cli->messages, CLI_ERROR, "%s", error->message);
+    enum hdx_status one = judge_dataset(cli, hdx_query_dataset(answer->query, i), error);
+    status = one != HDX_OK ? one : status == HDX_OK ? HDX_OK : status;
+  }
+  if (info->failure_count > 0)
+    return cli_fail(error, HDX_PARTIAL, "%zu of %zu datasets could not be answered for; their rows are missing",
+                    info->failure_count, info->failure_count + info->dataset_count);
+  if (answer->refused > 0)
+    return cli_fail(error, answer->refused < answer->rows ? HDX_PARTIAL : HDX_INTEGRITY,
+                    "keys that cannot stand in such a list: %llu of %llu", (unsigned long long)answer->refused,
+                    (unsigned long long)answer->rows);
+  if (status == HDX_OK && answer->rows == 0 && answer->several)
+    return cli_fail(error, HDX_EMPTY, "no row matches in %zu datasets", info->dataset_count);
+  if (status == HDX_OK && answer->rows == 0)
+    return cli_fail(error, HDX_EMPTY, "%.*s: no row %s", CLI_TEXT_ARG(info->id),
+                    cli_settings(cli)->keys.count || cli_settings(cli)->wheres.count ? "matches" : "in this range");
+  return status;
+}
+
+/* ---- the question ---- */
+
+static enum hdx_status fill_options(const struct cli *cli, struct hdx_query_options *options, struct hdx_where **wheres,
+                                    struct hdx_error *error) {
   static const enum hdx_match matches[] = {[CLI_MATCH_OVERLAP] = HDX_MATCH_OVERLAP,
                                            [CLI_MATCH_START] = HDX_MATCH_START,
                                            [CLI_MATCH_CONTAINED] = HDX_MATCH_CONTAINED};
+  const struct cli_settings *settings = cli_settings(cli);
+  hdx_query_options_init(options);
+  options->start = settings->start;
+  options->stop = settings->stop;
+  options->match = matches[settings->match];
+  options->allow_partial = settings->allow_partial;
+  options->limit = settings->limit;
+  options->reverse = settings->reverse;
+  options->latest_version = settings->latest_version;
+  options->keys = (const char *const *)settings->keys.items;
+  options->key_count = settings->keys.count;
+  options->key_excludes = (const char *const *)settings->key_excludes.items;
+  options->key_exclude_count = settings->key_excludes.count;
+  if (cli_args_given(&cli->args, "min-size"))
+    options->min_size = (int64_t)settings->min_size;
+  if (cli_args_given(&cli->args, "max-size"))
+    options->max_size = (int64_t)settings->max_size;
+  struct hdx_where *list = calloc(settings->wheres.count + 1, sizeof *list);
+  if (!list)
+    return cli_fail(error, HDX_MEMORY, "out of memory");
+  *wheres = list;
+  options->wheres = list;
+  for (size_t column; options->where_count < settings->wheres.count; options->where_count++) {
+    const char *text = settings->wheres.items[options->where_count];
+    struct hdx_where *where = &list[options->where_count];
+    enum hdx_status status = cli_value_where(text, &column, &where->operation, &where->value, error);
+    if (status != HDX_OK)
+      return status;
+    where->column = strndup(text, column);
+    if (!where->column)
+      return cli_fail(error, HDX_MEMORY, "out of memory");
+  }
+  return HDX_OK;
+}
+
+static enum hdx_status open_query(struct answer *answer, struct hdx_error *error) {
+  struct cli *cli = answer->cli;
   struct hdx_query_options options;
-  hdx_query_options_init(&options);
-  options.start = settings->start;
-  options.stop = settings->stop;
-  options.match = matches[settings->match];
-  options.allow_partial = settings->allow_partial;
-  options.limit = settings->limit;
-  struct hdx_query *query;
-  struct answer answer = {0};
-  uint64_t rows = 0;
-  enum hdx_status status =
-      hdx_query_open(cli->session, cli_operand(cli, 0), cli_operand(cli, 1), &options, &query, error);
+  struct hdx_where *wheres = NULL;
+  size_t ids = cli->args.operand_count - 1;
+  answer->several = ids > 1 || cli_is_pattern(cli_operand(cli, 1));
+  enum hdx_status status = fill_options(cli, &options, &wheres, error);
+  if (status == HDX_OK && answer->several)
+    status = hdx_query_open_many(cli->session, cli_operand(cli, 0), (const char *const *)cli->args.operands + 1, ids,
+                                 &options, &answer->query, error);
+  else if (status == HDX_OK)
+    status = hdx_query_open(cli->session, cli_operand(cli, 0), cli_operand(cli, 1), &options, &answer->query, error);
+  for (size_t i = 0; wheres && i < options.where_count; i++)
+    free((char *)(uintptr_t)wheres[i].column);
+  free(wheres);
+  return status;
+}
+
+static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
+  struct answer answer = {.cli = cli};
+  enum hdx_status status = open_query(&answer, error);
   if (status != HDX_OK)
     return status;
   cli_messages_live(&cli->messages, NULL);
-  tell_source(cli, hdx_query_info(query));
-  status = make_columns(hdx_query_info(query), &answer, error);
+  tell_sources(&answer);
+  tell_failures(&answer);
+  if (cli_settings(cli)->summary)
+    status = put_summary(&answer, error);
+  else if (cli_format_is_manifest(cli_settings(cli)->format))
+    status = put_manifest(&answer, error);
+  else
+    status = put_rows(&answer, error);
   if (status == HDX_OK)
-    status = put_rows(cli, query, &answer, &rows, error);
-  if (status == HDX_OK)
-    status = judge(cli, hdx_query_info(query), rows, error);
+    status = judge(&answer, error);
   free(answer.columns);
   free(answer.cells);
-  hdx_query_close(query);
+  hdx_query_close(answer.query);
   return status;
 }
 
 static const char *const examples[] = {
     "heliodex query gov-nasa-hdrl-data1 aia_0094 --start 2020-02-01 --stop 2020-02-02",
+    "heliodex query gov-nasa-hdrl-data1 aia_0094 aia_0131 'MMS1_*' --start 2020-02 --stop 2020-03 --summary",
+    "heliodex query gov-nasa-hdrl-data1 aia_0094 --reverse --limit 10 --key '*_v1.fits' --min-size 1M",
     "heliodex query gov-nasa-hdrl-data1 aia_0094 --start 2020-032 --stop 2020-033 --format keys -0 | xargs -0 -n 1 "
     "echo",
+    "heliodex query gov-nasa-hdrl-data1 aia_0094 --start 2020-02 --stop 2020-03 --format s5cmd | s5cmd "
+    "--no-sign-request run",
     "heliodex query s3://bucket/ ID --endpoint-url http://127.0.0.1:8000 --json -o rows.ndjson",
     NULL,
 };
 
 const struct cli_verb cli_verb_query = {
     .name = "query",
-    .operands = "BUCKET ID",
+    .operands = "BUCKET ID...",
     .operands_min = 2,
-    .operands_max = 2,
+    .operands_max = CLI_OPERANDS_ANY,
     .bit = CLI_VERB_QUERY,
     .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
-    .summary = "print a dataset's rows in a range of time",
+    .summary = "print rows of datasets in a range of time",
     .description =
-        "Prints start, stop, datakey and filesize, then the index's extra columns by name, of the rows of one dataset "
-        "in a range of time, in the order start, stop, datakey. Answers from the local snapshot; years that are wanted "
+        "Prints start, stop, datakey and filesize, then the index's extra columns by name, of the rows of a dataset in "
+        "a range of time, in the order start, stop, datakey. Answers from the local snapshot; years that are wanted "
         "and not held are fetched and kept first, unless --offline is given. If all is held, the network is not asked."
         "\n\n"
-        "A size that the index does not state is empty in CSV and TSV and null in JSON. If a wanted year cannot be "
-        "read, no row is printed and the exit status says why, unless --allow-partial is given.",
+        "An ID may be a shell pattern. Where several IDs or a pattern are given, rows of all datasets are merged into "
+        "one order, the first column is the id of their dataset, and extra columns are those of all. A dataset that "
+        "cannot be read has no rows: an error tells it, and the exit status is 1 if others could be.\n\n"
+        "A row is printed if it satisfies everything that is given: the range, --key, --key-exclude, --min-size, "
+        "--max-size and every --where. A size that the index does not state is empty in CSV and TSV and null in JSON. "
+        "If a wanted year cannot be read, no row is printed and the exit status says why, unless --allow-partial is "
+        "given.",
     .examples = examples,
     .run = run,
 };

@@ -15,6 +15,18 @@ static const struct cli_column columns[COLUMN_COUNT] = {
     [PATH] = {.name = {"path", 4}},
 };
 
+/* With --deep. */
+enum { DEEP_ID, DEEP_SOURCE, DEEP_YEARS, DEEP_ROWS, DEEP_STATE, DEEP_DIFFERENCE, DEEP_COUNT };
+
+static const struct cli_column deep_columns[DEEP_COUNT] = {
+    [DEEP_ID] = {.name = {"id", 2}},
+    [DEEP_SOURCE] = {.name = {"source", 6}},
+    [DEEP_YEARS] = {.name = {"years", 5}, .kind = CLI_KIND_NUMBER},
+    [DEEP_ROWS] = {.name = {"rows", 4}, .kind = CLI_KIND_NUMBER},
+    [DEEP_STATE] = {.name = {"state", 5}},
+    [DEEP_DIFFERENCE] = {.name = {"difference", 10}},
+};
+
 struct run {
   struct cli_render render;
   struct cli_report report;
@@ -56,6 +68,50 @@ static void on_snapshot(void *user, const struct hdx_snapshot_info *info, const 
                                  });
 }
 
+/* A dataset beside its index files. */
+static void on_comparison(void *user, const struct hdx_comparison *comparison) {
+  struct run *run = user;
+  static const struct {
+    enum hdx_status status;
+    const char *state;
+  } states[] = {{HDX_OK, "as its source"}, {HDX_PARTIAL, "source changed"}, {HDX_INTEGRITY, "differs"}};
+  const char *state = "not comparable";
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+    state = states[i].status == comparison->status ? states[i].state : state;
+  const struct cli_cell cells[DEEP_COUNT] = {
+      [DEEP_ID] = cli_cell_text(comparison->id),
+      [DEEP_SOURCE] = cli_cell_string(comparison->bucket),
+      [DEEP_YEARS] = cli_cell_count(comparison->years),
+      [DEEP_ROWS] = cli_cell_count(comparison->rows),
+      [DEEP_STATE] = cli_cell_string(state),
+      [DEEP_DIFFERENCE] = cli_cell_string(comparison->message),
+  };
+  bool failed = comparison->status != HDX_OK;
+  run->seen++;
+  run->failed += failed;
+  cli_render_row(&run->render, cells);
+  if (failed)
+    cli_report_add(&run->report, &(struct cli_report_item){.id = comparison->id,
+                                                           .state = state,
+                                                           .status = comparison->status,
+                                                           .url = comparison->bucket,
+                                                           .message = comparison->message,
+                                                           .failed = true});
+}
+
+static enum hdx_status compare(struct cli *cli, struct run *run, struct hdx_error *error) {
+  const char *bucket = cli_operand(cli, 0);
+  size_t id_count = cli->args.operand_count > 1 ? cli->args.operand_count - 1 : 0;
+  if (!bucket)
+    return cli_fail(error, HDX_USAGE, "verify --deep: expected a BUCKET, whose index files are fetched anew");
+  enum hdx_status status = hdx_store_compare(cli->session, bucket, (const char *const *)cli->args.operands + 1,
+                                             id_count, on_comparison, run, error);
+  if (status == HDX_PARTIAL)
+    return cli_fail(error, status, "%zu of %zu datasets are not as their source is now; 'heliodex index' takes it over",
+                    run->failed, run->seen);
+  return status;
+}
+
 static enum hdx_status visit(struct cli *cli, struct run *run, struct hdx_error *error) {
   const char *bucket = cli_operand(cli, 0);
   size_t id_count = cli->args.operand_count > 1 ? cli->args.operand_count - 1 : 0;
@@ -74,11 +130,13 @@ static enum hdx_status visit(struct cli *cli, struct run *run, struct hdx_error 
 
 static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
   struct run run = {.seen = 0};
+  bool deep = cli_settings(cli)->deep;
   enum hdx_status status = cli_report_open(cli, &run.report, error);
   if (status == HDX_OK)
-    status = cli_rows_open(cli, &run.render, columns, COLUMN_COUNT, PATH, 0, error);
+    status = deep ? cli_rows_open(cli, &run.render, deep_columns, DEEP_COUNT, DEEP_ID, 0, error)
+                  : cli_rows_open(cli, &run.render, columns, COLUMN_COUNT, PATH, 0, error);
   if (status == HDX_OK)
-    status = visit(cli, &run, error);
+    status = deep ? compare(cli, &run, error) : visit(cli, &run, error);
   status = cli_rows_close(cli, &run.render, status, error);
   struct hdx_error report_error;
   enum hdx_status reported = cli_report_close(&run.report, &report_error);
@@ -90,6 +148,7 @@ static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
 static const char *const examples[] = {
     "heliodex verify",
     "heliodex verify gov-nasa-hdrl-data1 aia_0094",
+    "heliodex verify --deep gov-nasa-hdrl-data1 aia_0094",
     NULL,
 };
 
@@ -103,7 +162,12 @@ const struct cli_verb cli_verb_verify = {
     .description =
         "Reads and decodes every block of the snapshots held (of all, of a bucket, or of single datasets) and "
         "compares the checksums. A snapshot that is not sound is named with the block and the reason, and "
-        "the exit status is 7.",
+        "the exit status is 7."
+        "\n\n"
+        "With --deep the index files are fetched and parsed anew and compared with what is held, row by row: 'as its "
+        "source' (exit status 0), 'source changed' (1: index files are newer than what was fetched) or 'differs' (7: "
+        "the "
+        "same index files, other rows), with the first difference. Nothing that is held is changed.",
     .examples = examples,
     .run = run_verify,
 };

@@ -15,9 +15,18 @@ enum {
   WIDTHS_VARY = 255,
   NAMES_MAX = 256,
   SAMPLES = 63,
-  LEVELS_MIN = 1024, /* residuals for which levels are worth a try */
-  FRAME_BYTES = 14   /* what a zstd frame and its tables take at the least */
+  RARE = 8,  /* exceptions are one of so many: they take less than anything else */
+  OFTEN = 3, /* one of so many: they may */
+  LEVEL_LOW = 1,
+  LEVEL_HIGH = 13,
+  LEVEL_TRIED_MIN = 1000, /* bytes */
+  LEVELS_MIN = 4096,      /* residuals for which levels are worth a try */
+  VARIED = 40,            /* different values in a sample: too many to have names */
+  FRAME_BYTES = 14        /* what a zstd frame and its tables take at the least */
 };
+
+/* A whole stream, one of the two that SPARSE has, or one of those that SPLIT has. */
+enum depth { WHOLE, OF_SPARSE, PART };
 
 struct plan {
   enum hdx_ints_body body;
@@ -46,12 +55,12 @@ void hdx_ints_encoder_deinit(struct hdx_ints_encoder *encoder) {
 static enum hdx_status grow(struct hdx_ints_encoder *encoder, size_t count, struct hdx_error *error) {
   if (count <= encoder->capacity)
     return HDX_OK;
-  int64_t *numbers = realloc(encoder->numbers, 4 * count * sizeof *numbers);
+  int64_t *numbers = realloc(encoder->numbers, 6 * count * sizeof *numbers);
   encoder->numbers = numbers ? numbers : encoder->numbers;
   uint8_t *symbols = realloc(encoder->symbols, 2 * count);
   encoder->symbols = symbols ? symbols : encoder->symbols;
   if (!numbers || !symbols)
-    return hdx_error_memory(error, 4 * count * sizeof *numbers);
+    return hdx_error_memory(error, 6 * count * sizeof *numbers);
   encoder->capacity = count;
   return HDX_OK;
 }
@@ -168,15 +177,18 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The median of a sample, which stands for the centre, and the most frequent value in it. */
-static int64_t sample(const struct plan *plan, int64_t *mode) {
-  int64_t some[SAMPLES];
+/* The median of a sample, which stands for the centre, the most frequent value in it, and how many there are. */
+static int64_t sample(const struct plan *plan, int64_t some[SAMPLES], size_t *sampled, int64_t *mode,
+                      size_t *distinct) {
   size_t n = plan->count < SAMPLES ? plan->count : SAMPLES, best = 0, run = 0;
+  *distinct = 0;
   for (size_t i = 0; i < n; i++)
     some[i] = plan->residuals[i * plan->count / n];
+  *sampled = n;
   qsort(some, n, sizeof *some, by_value);
   for (size_t i = 0; i < n; i++) {
     run = i && some[i] == some[i - 1] ? run + 1 : 1;
+    *distinct += run == 1;
     if (run > best) {
       best = run;
       *mode = some[i];
@@ -238,36 +250,36 @@ static int64_t median(int64_t *values, size_t count) {
   return values[wanted];
 }
 
-/* Levels pay where numbers lie closer to their group's median than to the centre: compares the bits that they have. */
-static bool find_levels(struct plan *plan, const int64_t *numbers) {
+/* Levels pay where numbers lie closer to their group's median than to the centre: counts the bits that they have. */
+static void find_levels(struct plan *plan, const int64_t *numbers, size_t *plain, size_t *levelled) {
   int64_t group[HDX_INTS_LEVEL_GROUP], before = 0;
-  size_t plain = 0, levelled = 0;
+  *plain = 0;
+  *levelled = plan->count / 64;
   for (size_t from = 0; from < plan->count; from += HDX_INTS_LEVEL_GROUP) {
     size_t size = plan->count - from < HDX_INTS_LEVEL_GROUP ? plan->count - from : HDX_INTS_LEVEL_GROUP;
     memcpy(group, numbers + from, size * sizeof *group);
     int64_t level = median(group, size);
     plan->levels[from / HDX_INTS_LEVEL_GROUP] = level;
-    levelled += 2 + bit_width(hdx_fold(level - before));
+    *levelled += 2 + bit_width(hdx_fold(level - before));
     before = level;
     for (size_t i = from; i < from + size; i++) {
-      plain += bit_width(hdx_fold(numbers[i]));
-      levelled += bit_width(hdx_fold(numbers[i] - level));
+      *plain += bit_width(hdx_fold(numbers[i]));
+      *levelled += bit_width(hdx_fold(numbers[i] - level));
     }
   }
-  return levelled + plan->count / 64 < plain;
 }
 
 /* Fills the symbols and what they stand for, and says what they would take. `from` has the extremes and the unit.
- * `levels`: they may be tried. */
-static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, bool levels,
-                         struct plan *plan) {
+ * `fold`: numbers are told from the centre, not from the least; `levels`: they may be tried. */
+static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *from, int64_t centre, bool fold,
+                         bool levels, struct plan *plan) {
   uint32_t counts[4][256] = {{0}};
   struct divisor d = divisor_of(from->unit);
   uint64_t span = (uint64_t)from->most - (uint64_t)from->least, all = 0;
   int64_t *numbers = encoder->numbers + 3 * encoder->capacity;
   uint64_t *u = (uint64_t *)numbers;
-  levels = levels && span <= INT64_MAX / 4;
-  bool folded = levels || (span / from->unit > 255 && span <= INT64_MAX);
+  levels = fold && levels && span <= INT64_MAX / 4;
+  bool folded = fold && (levels || (span / from->unit > 255 && span <= INT64_MAX));
   plan->body = HDX_INTS_SYMBOLS;
   plan->unit = from->unit;
   plan->base = folded ? centre : from->least;
@@ -275,7 +287,10 @@ static void plan_symbols(struct hdx_ints_encoder *encoder, const struct plan *fr
     uint64_t away = (uint64_t)plan->residuals[i] - (uint64_t)plan->base;
     numbers[i] = folded ? signed_quotient((int64_t)away, d) : (int64_t)quotient(away, d);
   }
-  levels = levels && find_levels(plan, numbers);
+  size_t plain = 0, levelled = 0;
+  if (levels)
+    find_levels(plan, numbers, &plain, &levelled);
+  levels = levelled < plain;
   for (size_t i = 0; i < plan->count; i++) {
     int64_t level = levels ? plan->levels[i / HDX_INTS_LEVEL_GROUP] : 0;
     u[i] = folded ? hdx_fold(numbers[i] - level) : u[i];
@@ -337,50 +352,165 @@ static bool plan_named(struct hdx_ints_encoder *encoder, struct plan *plan) {
   return true;
 }
 
-/* Whether nearly all residuals are `mode`. */
-static bool plan_sparse(struct plan *plan, int64_t mode) {
+/* Whether most residuals are `mode`, all but one of `share`. */
+static bool plan_sparse(struct plan *plan, int64_t mode, size_t share) {
   size_t same = 0;
   for (size_t i = 0; i < plan->count; i++)
     same += plan->residuals[i] == mode;
   plan->body = HDX_INTS_SPARSE;
   plan->base = mode;
   plan->exceptions = plan->count - same;
-  if (plan->exceptions == 0 || plan->exceptions * 8 > plan->count)
-    return false;
   plan->bytes = 16;
-  return true;
+  return plan->exceptions > 0 && plan->exceptions * share <= plan->count;
+}
+
+/* Exceptions into the encoder's places and values. */
+static void split_sparse(struct hdx_ints_encoder *encoder, const struct plan *plan) {
+  int64_t *places = encoder->numbers + encoder->capacity, *values = places + encoder->capacity;
+  size_t n = 0, next = 0;
+  for (size_t i = 0; i < plan->count; i++) {
+    if (plan->residuals[i] == plan->base)
+      continue;
+    places[n] = (int64_t)(i - next);
+    values[n++] = plan->residuals[i];
+    next = i + 1;
+  }
+  assert(n == plan->exceptions);
+}
+
+static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, enum depth depth,
+                      struct plan *plan);
+
+/* ---- a unit that most keep ---- */
+
+static int64_t floor_by(int64_t value, int64_t unit) {
+  int64_t quotient = value / unit;
+  return quotient - (value % unit < 0);
+}
+
+/* How many of a sorted sample leave the most frequent remainder. */
+static size_t keepers(const int64_t *some, size_t n, int64_t unit) {
+  size_t best = 0;
+  for (size_t i = 0; i < n && best < n - i; i++) {
+    size_t same = 0;
+    for (size_t j = i; j < n; j++)
+      same += (uint64_t)(some[j] - some[i]) % (uint64_t)unit == 0;
+    best = same > best ? same : best;
+  }
+  return best;
+}
+
+/* A unit larger than that of all which most values of a sample keep; 0: there is none. Two of three values that keep it
+ * are enough to tell it: it divides what lies between them. */
+static int64_t common_unit(const struct plan *plan, const int64_t *some, size_t n) {
+  int64_t best = 0;
+  double gain = 1;
+  uint64_t span = (uint64_t)plan->most - (uint64_t)plan->least;
+  if (n < SAMPLES || span > INT64_MAX / 2 || span / plan->unit < 1024)
+    return 0;
+  for (size_t i = 0; i + 2 < n; i += 4) {
+    uint64_t g = gcd_of((uint64_t)some[i + 1] - (uint64_t)some[i], (uint64_t)some[i + 2] - (uint64_t)some[i + 1]);
+    if (g < 4 * plan->unit || g > span / 4 || (int64_t)g == best)
+      continue;
+    size_t kept = keepers(some, n, (int64_t)g);
+    double bits = (double)log2f((float)g / (float)plan->unit) * (double)kept / (double)n;
+    if (kept * 3 >= n * 2 && bits > gain) {
+      gain = bits;
+      best = (int64_t)g;
+    }
+  }
+  return best;
+}
+
+static void split(struct hdx_ints_encoder *encoder, const struct plan *plan) {
+  int64_t *quotients = encoder->numbers + 4 * encoder->capacity, *remainders = quotients + encoder->capacity;
+  int64_t unit = (int64_t)plan->unit;
+  for (size_t i = 0; i < plan->count; i++) {
+    quotients[i] = floor_by(plan->residuals[i], unit);
+    remainders[i] = (int64_t)((uint64_t)plan->residuals[i] - (uint64_t)quotients[i] * (uint64_t)unit);
+  }
+}
+
+static void cost_split(struct hdx_ints_encoder *encoder, int64_t unit, struct plan *plan) {
+  struct plan part;
+  plan->body = HDX_INTS_SPLIT;
+  plan->unit = (uint64_t)unit;
+  plan->bytes = 8;
+  split(encoder, plan);
+  for (size_t run = 4; run <= 5; run++) {
+    plan_part(encoder, encoder->numbers + run * encoder->capacity, plan->count, PART, &part);
+    plan->bytes += part.bytes;
+  }
+}
+
+/* ---- exceptions ---- */
+
+/* What exceptions would take, where they are not so few that there is no question. */
+static void cost_sparse(struct hdx_ints_encoder *encoder, struct plan *plan) {
+  struct plan part;
+  split_sparse(encoder, plan);
+  for (size_t run = 1; run <= 2; run++) {
+    plan_part(encoder, encoder->numbers + run * encoder->capacity, plan->exceptions, OF_SPARSE, &part);
+    plan->bytes += part.bytes;
+  }
+}
+
+static bool few_numbers(const struct plan *plan) {
+  return ((uint64_t)plan->most - (uint64_t)plan->least) / plan->unit <= 255;
 }
 
 /* Goes on from the extremes: finds the cheapest body, or goes by the habit. Symbols of it are in the encoder. */
-static void plan_body(struct hdx_ints_encoder *encoder, bool nested, const struct hdx_ints_habit *habit,
+static void plan_body(struct hdx_ints_encoder *encoder, enum depth depth, const struct hdx_ints_habit *habit,
                       struct plan *best) {
   struct plan plan = {.residuals = best->residuals, .count = best->count};
   int64_t mode = 0;
   if (best->body == HDX_INTS_CONSTANT || best->count < 4)
     return;
-  int64_t centre = sample(best, &mode);
-  if (!nested && plan_sparse(&plan, mode)) {
-    *best = plan;
+  size_t distinct, sampled;
+  int64_t some[SAMPLES], centre = sample(best, some, &sampled, &mode, &distinct);
+  bool whole = depth == WHOLE;
+  struct plan sparse = plan, divided = plan;
+  if (whole && plan_sparse(&sparse, mode, RARE)) {
+    *best = sparse;
     return;
   }
+  bool often = whole && plan_sparse(&sparse, mode, OFTEN);
+  if (often)
+    cost_sparse(encoder, &sparse);
+  int64_t unit = depth == PART ? 0 : habit ? (int64_t)habit->unit : common_unit(best, some, sampled);
+  if (unit)
+    cost_split(encoder, unit, &divided);
   if (habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
     return;
   struct plan packed = *best;
-  bool levels = !nested && plan.count >= LEVELS_MIN &&
+  bool levels = whole && plan.count >= LEVELS_MIN &&
                 (!habit || (habit->tag & HDX_INTS_BODY) != HDX_INTS_SYMBOLS || habit->form & HDX_INTS_LEVELS);
-  plan_symbols(encoder, &packed, centre, levels, &plan);
+  bool far = !few_numbers(&packed);
+  bool symbols = habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_SYMBOLS;
+  bool fold = !symbols || habit->form & HDX_INTS_FOLDED;
+  plan_symbols(encoder, &packed, centre, fold, levels, &plan);
+  if (far && !symbols) { /* a bell, or what is the rarer the larger it is */
+    struct plan bell = plan;
+    plan_symbols(encoder, &packed, centre, false, false, &plan);
+    if (bell.bytes <= plan.bytes)
+      plan_symbols(encoder, &packed, centre, true, levels, &plan);
+  }
   if (plan.bytes < best->bytes)
     *best = plan;
-  bool far = ((uint64_t)packed.most - (uint64_t)packed.least) / packed.unit > 255;
-  if (far && plan_named(encoder, &plan) && plan.bytes < best->bytes)
+  if (far && distinct <= VARIED && plan_named(encoder, &plan) && plan.bytes < best->bytes)
     *best = plan;
+  if (often && sparse.bytes < best->bytes)
+    *best = sparse;
+  if (unit && divided.bytes < best->bytes)
+    *best = divided;
 }
 
 /* A part of a stream, without a predictor. */
-static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan) {
+static void plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, enum depth depth,
+                      struct plan *plan) {
   *plan = (struct plan){.residuals = values, .count = count};
   plan_packed(plan);
-  plan_body(encoder, true, NULL, plan);
+  plan_body(encoder, depth, NULL, plan);
 }
 
 /* ---- writing ---- */
@@ -430,16 +560,37 @@ static void write_packed(const struct plan *plan, struct hdx_buffer *out) {
   out->size += (size_t)(to - begin);
 }
 
+/* Appends a frame: of the level that is told, or, where it is not yet and there is enough to be gained, of the better
+ * one, which is noted. What repeats itself in longer patterns (pieces of bursts) is seen by the higher level alone. */
+static enum hdx_status write_frame(struct hdx_ints_encoder *encoder, struct hdx_text raw, struct hdx_buffer *out,
+                                   struct hdx_error *error) {
+  size_t at = out->size;
+  bool try_both = encoder->level == 0 && encoder->thorough && raw.size >= LEVEL_TRIED_MIN;
+  enum hdx_status status =
+      hdx_zstd_compress(encoder->zstd, raw, encoder->level == 0 ? LEVEL_LOW : encoder->level, out, error);
+  if (status != HDX_OK || !try_both)
+    return status;
+  size_t middle = out->size, low = middle - at;
+  status = hdx_zstd_compress(encoder->zstd, raw, LEVEL_HIGH, out, error);
+  size_t high = out->size - middle;
+  bool pays = high + low / 16 < low;
+  if (pays)
+    memmove(out->data + at, out->data + middle, high);
+  out->size = at + (pays ? high : low);
+  encoder->level = pays ? LEVEL_HIGH : LEVEL_LOW;
+  return status;
+}
+
 /* One frame of the bytes or, where that is not smaller, the bytes; the size before them. */
 static enum hdx_status write_bytes(struct hdx_ints_encoder *encoder, const uint8_t *bytes, size_t count,
                                    struct hdx_buffer *out, struct hdx_error *error) {
   struct hdx_text raw = {(const char *)bytes, count};
-  enum { SIZE_BYTES = 3, LEVEL = 1 };
+  enum { SIZE_BYTES = 3 };
   size_t at = out->size;
   if (!hdx_buffer_reserve(out, SIZE_BYTES))
     return hdx_buffer_status(out, "numbers", error);
   out->size += SIZE_BYTES;
-  enum hdx_status status = hdx_zstd_compress(encoder->zstd, raw, LEVEL, out, error);
+  enum hdx_status status = write_frame(encoder, raw, out, error);
   if (status != HDX_OK)
     return status;
   size_t size = out->size - at - SIZE_BYTES;
@@ -505,36 +656,40 @@ static enum hdx_status write_symbols(struct hdx_ints_encoder *encoder, const str
 static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
                                   struct hdx_error *error);
 
-/* `from` is where free numbers of the encoder begin. */
-static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
-                                    struct hdx_error *error) {
-  enum { SIZE_BYTES = 3 };
-  int64_t *places = encoder->numbers + encoder->capacity, *values = places + encoder->capacity;
-  size_t n = 0, next = 0;
-  for (size_t i = 0; i < plan->count; i++) {
-    if (plan->residuals[i] == plan->base)
-      continue;
-    places[n] = (int64_t)(i - next);
-    values[n++] = plan->residuals[i];
-    next = i + 1;
-  }
-  assert(n == plan->exceptions);
-  hdx_put_signed(out, plan->base);
-  hdx_put_varint(out, n);
+/* Two streams one behind the other, the size of the first before it. */
+static enum hdx_status write_pair(struct hdx_ints_encoder *encoder, const int64_t *first, const int64_t *second,
+                                  size_t count, enum depth depth, struct hdx_buffer *out, struct hdx_error *error) {
   struct plan part;
-  struct hdx_buffer first;
-  hdx_buffer_init(&first, SIZE_MAX / 2);
-  plan_part(encoder, places, n, &part);
-  hdx_buffer_append_byte(&first, (char)part.body);
-  enum hdx_status status = write_body(encoder, &part, &first, error);
-  hdx_put_varint(out, first.size);
-  hdx_buffer_append_text(out, hdx_buffer_text(&first));
-  hdx_buffer_deinit(&first);
+  struct hdx_buffer stream;
+  hdx_buffer_init(&stream, SIZE_MAX / 2);
+  plan_part(encoder, first, count, depth, &part);
+  hdx_buffer_append_byte(&stream, (char)part.body);
+  enum hdx_status status = write_body(encoder, &part, &stream, error);
+  hdx_put_varint(out, stream.size);
+  hdx_buffer_append_text(out, hdx_buffer_text(&stream));
+  hdx_buffer_deinit(&stream);
   if (status != HDX_OK)
     return status;
-  plan_part(encoder, values, n, &part);
+  plan_part(encoder, second, count, depth, &part);
   hdx_buffer_append_byte(out, (char)part.body);
   return write_body(encoder, &part, out, error);
+}
+
+static enum hdx_status write_sparse(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                    struct hdx_error *error) {
+  const int64_t *places = encoder->numbers + encoder->capacity;
+  split_sparse(encoder, plan);
+  hdx_put_signed(out, plan->base);
+  hdx_put_varint(out, plan->exceptions);
+  return write_pair(encoder, places, places + encoder->capacity, plan->exceptions, OF_SPARSE, out, error);
+}
+
+static enum hdx_status write_split(struct hdx_ints_encoder *encoder, const struct plan *plan, struct hdx_buffer *out,
+                                   struct hdx_error *error) {
+  const int64_t *quotients = encoder->numbers + 4 * encoder->capacity;
+  split(encoder, plan);
+  hdx_put_varint(out, plan->unit);
+  return write_pair(encoder, quotients, quotients + encoder->capacity, plan->count, PART, out, error);
 }
 
 /* Levels drift: their steps are small. They are few, so that packing them is all there is to do. */
@@ -579,6 +734,8 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
     break;
   case HDX_INTS_SPARSE:
     return write_sparse(encoder, plan, out, error);
+  case HDX_INTS_SPLIT:
+    return write_split(encoder, plan, out, error);
   case HDX_INTS_BODIES:
     abort();
   }
@@ -591,8 +748,10 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
 static bool steady(const struct plan *plan) {
   int64_t mode = 0;
   struct plan trial = *plan;
-  sample(plan, &mode);
-  return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode);
+  int64_t some[SAMPLES];
+  size_t distinct, sampled;
+  sample(plan, some, &sampled, &mode, &distinct);
+  return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode, RARE);
 }
 
 /* Plans by one predictor. */
@@ -605,8 +764,31 @@ static void plan_with(struct hdx_ints_encoder *encoder, const int64_t *values, s
   plan_packed(plan);
 }
 
-/* The predictor is the one whose residuals are steady, or else take fewer bits: how they are packed tells that as well
- * as any other body would. */
+static bool levels_possible(const struct plan *plan) {
+  return plan->count >= LEVELS_MIN && (uint64_t)plan->most - (uint64_t)plan->least <= INT64_MAX / 4;
+}
+
+/* What residuals would take: by their counts where these are few numbers; else the bits that they have when they are
+ * told from their centre, all together, a measure that few outliers do not spoil. */
+static size_t spread(struct hdx_ints_encoder *encoder, const struct plan *plan, bool few) {
+  struct plan symbols = {.residuals = plan->residuals, .count = plan->count};
+  if (few) {
+    plan_symbols(encoder, plan, plan->least, false, false, &symbols);
+    return (size_t)(symbols.bytes * 8);
+  }
+  int64_t some[SAMPLES], mode = 0, *away = encoder->numbers + 3 * encoder->capacity;
+  size_t distinct, sampled, bits = 0, levelled = SIZE_MAX;
+  uint64_t centre = (uint64_t)sample(plan, some, &sampled, &mode, &distinct);
+  for (size_t i = 0; i < plan->count; i++) {
+    away[i] = (int64_t)((uint64_t)plan->residuals[i] - centre);
+    bits += bit_width(hdx_fold(away[i]));
+  }
+  if (levels_possible(plan))
+    find_levels(&symbols, away, &bits, &levelled);
+  return bits < levelled ? bits : levelled;
+}
+
+/* The predictor is the one whose residuals are steady, or else clearly closer together. */
 static bool choose_delta(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, struct plan *plan) {
   struct plan plain;
   plan_with(encoder, values, count, false, &plain);
@@ -614,7 +796,10 @@ static bool choose_delta(struct hdx_ints_encoder *encoder, const int64_t *values
   if (count < 3 || steady(&plain))
     return false;
   plan_with(encoder, values, count, true, plan);
-  if (steady(plan) || plan->bytes < plain.bytes)
+  if (steady(plan))
+    return true;
+  bool few = few_numbers(&plain) && few_numbers(plan);
+  if (spread(encoder, plan, few) + count / 8 < spread(encoder, &plain, few))
     return true;
   *plan = plain;
   return false;
@@ -629,14 +814,15 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
   enum hdx_status status = grow(encoder, count, error);
   if (status != HDX_OK)
     return status;
-  bool known = habit && habit->known && count > 2 && count <= 2 * (size_t)habit->values;
+  bool known = habit && habit->known && count > 2 && count <= habit->values + (size_t)habit->values / 4;
   for (;;) {
     bool delta = known && habit->tag & HDX_INTS_DELTA;
     if (known)
       plan_with(encoder, values, count, delta, &plan);
     else
       delta = choose_delta(encoder, values, count, &plan);
-    plan_body(encoder, false, known ? habit : NULL, &plan);
+    plan_body(encoder, WHOLE, known ? habit : NULL, &plan);
+    encoder->level = known ? habit->level : 0;
     uint8_t tag = (uint8_t)(plan.body | (delta ? HDX_INTS_DELTA : 0));
     hdx_buffer_append_byte(out, (char)tag);
     if (delta)
@@ -646,7 +832,13 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
     if (status != HDX_OK || !habit || (!known && plan.body == HDX_INTS_CONSTANT))
       return status;
     if (!known) {
-      *habit = (struct hdx_ints_habit){tag, plan.form, true, cost, (uint32_t)count};
+      *habit = (struct hdx_ints_habit){.tag = tag,
+                                       .form = plan.form,
+                                       .level = (uint8_t)encoder->level,
+                                       .known = true,
+                                       .cost = cost,
+                                       .unit = plan.body == HDX_INTS_SPLIT ? plan.unit : 0,
+                                       .values = (uint32_t)count};
       return HDX_OK;
     }
     if (cost <= habit->cost + habit->cost / 4 + SLACK / count)

@@ -19,7 +19,7 @@
  *                   to 7. u below 2^(k+1) is the symbol u; else, with e + k + 1 bits, it is the symbol
  *                   (e << k) + (u >> e), and its e lowest bits go to `bits`. One symbol for each residual, in `bytes`.
  *         levels      only with form's bit 6; without it each level is 0: size varint | that many bytes: a stream of
- *                     the level of each 128 residuals, itself not SPARSE and without levels
+ *                     the level of each 128 residuals, itself neither SPARSE nor SPLIT and without levels
  *         bits        one behind the other, the lowest first, zeros up to the last byte's end: the stream's rest
  *       3 NAMED     number of names less 1 u8 | names | bytes
  *                   residual = name[byte]. names: the least as signed varint, then of each the varint of its
@@ -29,6 +29,10 @@
  *                   all residuals are `value` but for the exceptions. places: stream of how many rows lie between an
  *                   exception and the one before (the stream's beginning); values: stream of their residuals. Neither
  *                   is SPARSE itself or has levels; as written, neither has a predictor.
+ *       5 SPLIT     unit varint, 2 or more | size varint of `quotients` | quotients | remainders
+ *                   residual = unit * quotient + remainder. Both are streams of as many numbers, neither SPARSE nor
+ *                   SPLIT and without levels; as written, without a predictor. (A unit that most values keep, but not
+ *                   all.)
  *   bytes    size varint | that many bytes: one zstd frame of the bytes, or, where size is their number, these
  *   unit     1 or more
  *
@@ -48,6 +52,7 @@ enum hdx_ints_body {
   HDX_INTS_SYMBOLS,
   HDX_INTS_NAMED,
   HDX_INTS_SPARSE,
+  HDX_INTS_SPLIT,
   HDX_INTS_BODIES
 };
 enum { HDX_INTS_BODY = 0x0f, HDX_INTS_DELTA = 0x10 };
@@ -57,18 +62,21 @@ enum { HDX_INTS_MANTISSA = 0x0f, HDX_INTS_LEVELS = 0x40, HDX_INTS_FOLDED = 0x80,
 
 /* What was found for the last column of a kind: it is tried first for the next one. Zeroed: nothing is known. */
 struct hdx_ints_habit {
-  uint8_t tag, form;
+  uint8_t tag, form, level;
   bool known;
   uint32_t cost;   /* bytes for 1,024 values, when it was found */
-  uint32_t values; /* of the column that it was found for: one twice as long is looked at anew */
+  uint64_t unit;   /* of SPLIT */
+  uint32_t values; /* of the column that it was found for: one longer by a quarter is looked at anew */
 };
 
 /* Scratch of one thread, kept from column to column. */
 struct hdx_ints_encoder {
   struct hdx_zstd *zstd; /* the caller's */
-  int64_t *numbers;      /* residuals, places, values, and what symbols stand for: capacity each */
+  int64_t *numbers;      /* residuals, places, values, what symbols stand for, quotients, remainders: capacity each */
   uint8_t *symbols;      /* two runs of capacity */
   size_t capacity;
+  int level;     /* of zstd for the stream in the making; 0: not known yet */
+  bool thorough; /* the caller's: what is found will serve for more blocks, so that trying may take long */
 };
 
 void hdx_ints_encoder_init(struct hdx_ints_encoder *encoder, struct hdx_zstd *zstd);
@@ -95,7 +103,7 @@ struct hdx_ints {
   int64_t levels[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
   int64_t names[256];
   size_t exceptions;
-  int64_t *places, *values; /* of exceptions: the residual's number, what it is */
+  int64_t *places, *values; /* of exceptions: the residual's number, what it is; of SPLIT: quotients, remainders */
   void *memory;
   size_t capacity;
 };

@@ -21,11 +21,10 @@ void hdx_ints_deinit(struct hdx_ints *ints) {
 }
 
 const char *hdx_ints_body_name(uint8_t tag) {
-  static const char *const names[HDX_INTS_BODIES][2] = {[HDX_INTS_CONSTANT] = {"constant", "delta constant"},
-                                                        [HDX_INTS_PACKED] = {"packed", "delta packed"},
-                                                        [HDX_INTS_SYMBOLS] = {"symbols", "delta symbols"},
-                                                        [HDX_INTS_NAMED] = {"named", "delta named"},
-                                                        [HDX_INTS_SPARSE] = {"sparse", "delta sparse"}};
+  static const char *const names[HDX_INTS_BODIES][2] = {
+      [HDX_INTS_CONSTANT] = {"constant", "delta constant"}, [HDX_INTS_PACKED] = {"packed", "delta packed"},
+      [HDX_INTS_SYMBOLS] = {"symbols", "delta symbols"},    [HDX_INTS_NAMED] = {"named", "delta named"},
+      [HDX_INTS_SPARSE] = {"sparse", "delta sparse"},       [HDX_INTS_SPLIT] = {"split", "delta split"}};
   unsigned body = tag & HDX_INTS_BODY;
   return body < HDX_INTS_BODIES ? names[body][(tag & HDX_INTS_DELTA) != 0] : "unknown";
 }
@@ -113,17 +112,20 @@ static size_t extra_sum(const struct hdx_ints *ints, size_t from, size_t to) {
   return sum;
 }
 
+/* A whole stream, one of the two that SPARSE has or the levels, or one of those that SPLIT has. */
+enum depth { WHOLE, OF_STREAM, PART };
+
 static enum hdx_status open_stream(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size,
-                                   size_t count, bool nested, struct hdx_error *error);
+                                   size_t count, enum depth depth, struct hdx_error *error);
 
 /* Decodes a stream that is part of another. */
-static enum hdx_status read_nested(struct hdx_zstd *zstd, const uint8_t *data, size_t size, size_t count, int64_t *out,
-                                   struct hdx_error *error) {
+static enum hdx_status read_nested(struct hdx_zstd *zstd, const uint8_t *data, size_t size, size_t count,
+                                   enum depth depth, int64_t *out, struct hdx_error *error) {
   struct hdx_ints *part = malloc(sizeof *part);
   if (!part)
     return hdx_error_memory(error, sizeof *part);
   hdx_ints_init(part);
-  enum hdx_status status = open_stream(part, zstd, data, size, count, true, error);
+  enum hdx_status status = open_stream(part, zstd, data, size, count, depth, error);
   if (status == HDX_OK)
     hdx_ints_read(part, 0, count, out);
   hdx_ints_deinit(part);
@@ -138,10 +140,10 @@ static enum hdx_status open_levels(struct hdx_ints *ints, struct hdx_zstd *zstd,
   if (!data)
     return broken(error, "levels that end too early");
   size_t count = (ints->residuals + HDX_INTS_LEVEL_GROUP - 1) / HDX_INTS_LEVEL_GROUP;
-  return read_nested(zstd, data, (size_t)size, count, ints->levels, error);
+  return read_nested(zstd, data, (size_t)size, count, PART, ints->levels, error);
 }
 
-static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, bool nested,
+static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, enum depth depth,
                                     struct hdx_error *error) {
   ints->base = hdx_get_signed(in);
   ints->unit = hdx_get_varint(in);
@@ -149,7 +151,7 @@ static enum hdx_status open_symbols(struct hdx_ints *ints, struct hdx_zstd *zstd
   unsigned k = ints->form & HDX_INTS_MANTISSA;
   if (in->bad || ints->unit == 0 || k < 2 || k > 7 || ints->form & 0x30)
     return broken(error, "symbols of an unknown form, or a unit of 0");
-  if (nested && ints->form & HDX_INTS_LEVELS) /* of one value they could have levels without end */
+  if (depth != WHOLE && ints->form & HDX_INTS_LEVELS) /* of one value they could have levels without end */
     return broken(error, "levels within a stream of a stream");
   enum hdx_status status = ints->form & HDX_INTS_LEVELS ? open_levels(ints, zstd, in, error) : HDX_OK;
   if (status == HDX_OK)
@@ -180,22 +182,39 @@ static enum hdx_status open_named(struct hdx_ints *ints, struct hdx_zstd *zstd, 
   return greatest < count && !hdx_bytes_left(in) ? HDX_OK : broken(error, "a name that is not there");
 }
 
-static enum hdx_status open_sparse(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
-                                   struct hdx_error *error) {
-  ints->base = hdx_get_signed(in);
-  uint64_t exceptions = hdx_get_varint(in), size = hdx_get_varint(in);
-  if (in->bad || exceptions == 0 || exceptions >= ints->residuals || size > hdx_bytes_left(in))
-    return broken(error, "exceptions of an impossible number or size");
-  size_t count = ints->exceptions = (size_t)exceptions;
+/* Decodes two streams of `count` numbers into places and values. */
+static enum hdx_status open_pair(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, size_t count,
+                                 enum depth depth, struct hdx_error *error) {
+  uint64_t size = hdx_get_varint(in);
+  const uint8_t *first = size <= hdx_bytes_left(in) ? hdx_get_bytes(in, (size_t)size) : NULL;
+  if (!first)
+    return broken(error, "a pair of streams that ends too early");
   enum hdx_status status = make_room(ints, 2 * count * sizeof(int64_t), error);
   if (status != HDX_OK)
     return status;
   ints->places = ints->memory;
   ints->values = ints->places + count;
-  const uint8_t *places = hdx_get_bytes(in, (size_t)size);
-  status = read_nested(zstd, places, (size_t)size, count, ints->places, error);
+  status = read_nested(zstd, first, (size_t)size, count, depth, ints->places, error);
   if (status == HDX_OK)
-    status = read_nested(zstd, in->at, hdx_bytes_left(in), count, ints->values, error);
+    status = read_nested(zstd, in->at, hdx_bytes_left(in), count, depth, ints->values, error);
+  return status;
+}
+
+static enum hdx_status open_split(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
+                                  struct hdx_error *error) {
+  ints->unit = hdx_get_varint(in);
+  return in->bad || ints->unit < 2 ? broken(error, "a unit of less than 2")
+                                   : open_pair(ints, zstd, in, ints->residuals, PART, error);
+}
+
+static enum hdx_status open_sparse(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in,
+                                   struct hdx_error *error) {
+  ints->base = hdx_get_signed(in);
+  uint64_t exceptions = hdx_get_varint(in);
+  if (in->bad || exceptions == 0 || exceptions >= ints->residuals)
+    return broken(error, "exceptions of an impossible number");
+  size_t count = ints->exceptions = (size_t)exceptions;
+  enum hdx_status status = open_pair(ints, zstd, in, count, OF_STREAM, error);
   uint64_t next = 0;
   for (size_t i = 0; status == HDX_OK && i < count; i++) {
     uint64_t gap = (uint64_t)ints->places[i];
@@ -209,7 +228,7 @@ static enum hdx_status open_sparse(struct hdx_ints *ints, struct hdx_zstd *zstd,
   return status;
 }
 
-static enum hdx_status open_body(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, bool nested,
+static enum hdx_status open_body(struct hdx_ints *ints, struct hdx_zstd *zstd, struct hdx_bytes *in, enum depth depth,
                                  struct hdx_error *error) {
   ints->widths = NULL;
   switch (ints->tag & HDX_INTS_BODY) {
@@ -219,18 +238,21 @@ static enum hdx_status open_body(struct hdx_ints *ints, struct hdx_zstd *zstd, s
   case HDX_INTS_PACKED:
     return open_packed(ints, in, error);
   case HDX_INTS_SYMBOLS:
-    return open_symbols(ints, zstd, in, nested, error);
+    return open_symbols(ints, zstd, in, depth, error);
   case HDX_INTS_NAMED:
     return open_named(ints, zstd, in, error);
   case HDX_INTS_SPARSE:
-    return nested ? broken(error, "exceptions within a stream of a stream") : open_sparse(ints, zstd, in, error);
+    return depth != WHOLE ? broken(error, "exceptions within a stream of a stream")
+                          : open_sparse(ints, zstd, in, error);
+  case HDX_INTS_SPLIT:
+    return depth == PART ? broken(error, "a split within a part of one") : open_split(ints, zstd, in, error);
   default:
     return broken(error, "an unknown encoding");
   }
 }
 
 static enum hdx_status open_stream(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size,
-                                   size_t count, bool nested, struct hdx_error *error) {
+                                   size_t count, enum depth depth, struct hdx_error *error) {
   struct hdx_bytes in = hdx_bytes_of(data, size);
   ints->tag = hdx_get_u8(&in);
   bool delta = ints->tag & HDX_INTS_DELTA;
@@ -241,12 +263,12 @@ static enum hdx_status open_stream(struct hdx_ints *ints, struct hdx_zstd *zstd,
   ints->count = count;
   ints->residuals = count - delta;
   ints->first = delta ? hdx_get_signed(&in) : 0;
-  return open_body(ints, zstd, &in, nested, error);
+  return open_body(ints, zstd, &in, depth, error);
 }
 
 enum hdx_status hdx_ints_open(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size, size_t count,
                               struct hdx_error *error) {
-  return open_stream(ints, zstd, data, size, count, false, error);
+  return open_stream(ints, zstd, data, size, count, WHOLE, error);
 }
 
 /* ---- reading ---- */
@@ -391,6 +413,10 @@ static void read_residuals(const struct hdx_ints *ints, size_t from, size_t to, 
   case HDX_INTS_NAMED:
     for (size_t i = from; i < to; i++)
       out[i - from] = ints->names[ints->symbols[i]];
+    break;
+  case HDX_INTS_SPLIT:
+    for (size_t i = from; i < to; i++)
+      out[i - from] = (int64_t)((uint64_t)ints->places[i] * ints->unit + (uint64_t)ints->values[i]);
     break;
   default:
     for (size_t i = from; i < to; i++)

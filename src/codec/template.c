@@ -288,6 +288,25 @@ size_t hdx_template_size_max(const struct hdx_template *template) {
   return size;
 }
 
+void hdx_template_show(const struct hdx_template *template, struct hdx_buffer *out) {
+  for (size_t p = 0; p < template->part_count; p++) {
+    const struct hdx_part *part = &template->parts[p];
+    const struct hdx_instant *instant = &template->instants[part->index % HDX_TEMPLATE_INSTANTS_MAX];
+    if (part->kind == HDX_PART_LITERAL) {
+      hdx_buffer_append_text(out, part->text);
+    } else if (part->kind == HDX_PART_TIME) {
+      hdx_buffer_append_format(out, "{%s%s:", instant->unit_ns ? "near " : "", instant->of_stop ? "stop" : "start");
+      for (size_t i = 0; i < part->text.size; i++)
+        hdx_buffer_append_format(out, "%%%c", part->text.data[i]);
+      hdx_buffer_append_byte(out, '}');
+    } else if (part->kind == HDX_PART_FIXED) {
+      hdx_buffer_append_format(out, "{%u digits}", part->width);
+    } else {
+      hdx_buffer_append_text(out, part->kind == HDX_PART_REPEAT ? HDX_TEXT("{again}") : HDX_TEXT("{number}"));
+    }
+  }
+}
+
 static inline unsigned digits_of(uint64_t number) {
   unsigned digits = 1;
   for (; number >= 10; number /= 10)

@@ -102,6 +102,9 @@ struct hdx_template {
 enum hdx_status hdx_template_create(struct hdx_text bytes, struct hdx_template **result, struct hdx_error *error);
 void hdx_template_free(struct hdx_template *template); /* NULL is allowed */
 
+/* Appends the template as people read it: "…/{start:%Y%m%d}/…_v{number}.cdf". */
+void hdx_template_show(const struct hdx_template *template, struct hdx_buffer *out);
+
 /* What is kept from row to row. Zeroed at first; of one template. */
 struct hdx_template_state {
   struct hdx_clock clocks[HDX_TEMPLATE_INSTANTS_MAX];

@@ -12,8 +12,9 @@ static void open_old(struct hdx_work *work);
 static void opened(struct hdx_work *work);
 
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
-  if (run->query_years)
-    return *run->query_years;
+  if (run->for_query)
+    return hdx_dataset_query_years(dataset->start, dataset->stop, dataset->multiyear, run->now, run->options->start,
+                                   run->options->stop);
   return hdx_dataset_years(dataset->start, dataset->stop, run->now, run->options->start, run->options->stop);
 }
 
@@ -89,7 +90,7 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   job->dataset = dataset;
   job->prefix = prefix;
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_store_snapshot_path(&run->session->store, run->catalog->source.folder, dataset->id, &path);
+  hdx_store_snapshot_path(run->store, run->catalog->source.folder, dataset->id, &path);
   hdx_buffer_append_byte(&path, 0);
   bool whole = path.status == HDX_OK;
   job->path = hdx_buffer_take(&path, &size);

@@ -62,6 +62,11 @@ void hdx_snapshot_info_free(struct hdx_snapshot_info *info) {
   free(held);
 }
 
+enum hdx_status hdx_snapshot_columns(const struct hdx_snapshot_info *info, struct hdx_column_info **columns,
+                                     size_t *count, struct hdx_error *error) {
+  return hdx_reader_columns(((const struct held *)info)->reader, columns, count, error);
+}
+
 static enum hdx_status path_of(struct hdx_session *session, const struct hdx_source *source, struct hdx_text id,
                                struct hdx_buffer *path, struct hdx_error *error) {
   hdx_store_snapshot_path(&session->store, source->folder, id, path);

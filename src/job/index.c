@@ -168,9 +168,9 @@ static enum hdx_status lock(struct hdx_index_run *run, struct hdx_store_lock *lo
   struct hdx_session *session = run->session;
   struct hdx_text folder = run->catalog->source.folder;
   bool told = false;
-  enum hdx_status status = hdx_store_make(&session->store, folder, error);
+  enum hdx_status status = hdx_store_make(run->store, folder, error);
   while (status == HDX_OK) {
-    status = hdx_store_lock(&session->store, folder, lock, error);
+    status = hdx_store_lock(run->store, folder, lock, error);
     if (status != HDX_TEMPORARY)
       break;
     if (atomic_load(&session->cancelled))
@@ -213,6 +213,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   struct hdx_store_lock held;
   run->started_ns = uv_hrtime();
   run->now = hdx_time_now();
+  run->store = run->store ? run->store : &run->session->store;
   run->datasets_max = datasets_max();
   count_files(run);
   if (run->options->dry_run) {
@@ -226,7 +227,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   if (status == HDX_OK)
     status = lock(run, &held, error);
   if (status == HDX_OK) {
-    hdx_store_sweep(&run->session->store, run->catalog->source.folder);
+    hdx_store_sweep(run->store, run->catalog->source.folder);
     hdx_engine_forgive(run->session->engine);
     run_all(run);
     hdx_store_unlock(&held);
@@ -240,7 +241,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
 
 /* ---- which datasets ---- */
 
-static bool literal(const char *glob) {
+bool hdx_index_literal(const char *glob) {
   return !strpbrk(glob, "*?[");
 }
 
@@ -252,22 +253,21 @@ static int by_id(const void *a, const void *b) {
 
 static bool chosen(const struct hdx_dataset *dataset, const char *const *globs, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (!literal(globs[i]) && hdx_text_glob(hdx_text_of(globs[i]), dataset->id))
+    if (!hdx_index_literal(globs[i]) && hdx_text_glob(hdx_text_of(globs[i]), dataset->id))
       return true;
   return count == 0;
 }
 
-/* The catalog's datasets that are asked for, each id once; in the order of the ids. *list is the caller's to free. */
-static enum hdx_status choose(struct hdx_session *session, const struct hdx_catalog *catalog, const char *const *globs,
-                              size_t glob_count, const struct hdx_dataset ***result, size_t *result_count,
-                              struct hdx_error *error) {
+enum hdx_status hdx_index_choose(struct hdx_session *session, const struct hdx_catalog *catalog,
+                                 const char *const *globs, size_t glob_count, const struct hdx_dataset ***result,
+                                 size_t *result_count, struct hdx_error *error) {
   size_t count = 0, unique = 0, most = catalog->doc.count + glob_count;
   const struct hdx_dataset **list = calloc(most + 1, sizeof *list);
   enum hdx_status status = HDX_OK;
   if (!list)
     return hdx_error_memory(error, most * sizeof *list);
   for (size_t i = 0; i < glob_count && status == HDX_OK; i++)
-    if (literal(globs[i]))
+    if (hdx_index_literal(globs[i]))
       status = hdx_catalog_find(catalog, globs[i], &list[count++], error);
   for (size_t i = 0; i < catalog->doc.count; i++)
     if (chosen(&catalog->doc.datasets[i], globs, glob_count))
@@ -311,7 +311,7 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
   if (status != HDX_OK)
     return status;
   struct hdx_index_run run = {.session = session, .catalog = catalog, .options = options, .summary = summary};
-  status = choose(session, catalog, globs, glob_count, &datasets, &run.dataset_count, error);
+  status = hdx_index_choose(session, catalog, globs, glob_count, &datasets, &run.dataset_count, error);
   if (status == HDX_OK) {
     run.datasets = datasets;
     status = hdx_index_run(&run, error);

@@ -105,9 +105,10 @@ struct hdx_index_run {
   const struct hdx_dataset *const *datasets;
   size_t dataset_count;
   const struct hdx_index_options *options;
-  const struct hdx_years *query_years; /* of a query; NULL: the options' range counts */
-  bool unknown_only;                   /* years that are known are not asked for */
+  bool for_query;    /* the options' range is a query's: the years that it needs are wanted */
+  bool unknown_only; /* years that are known are not asked for */
   struct hdx_index_summary *summary;
+  const struct hdx_store *store; /* where snapshots go; NULL: the session's */
 
   struct hdx_arena arena;
   struct hdx_prefix *prefixes; /* by index */
@@ -129,6 +130,14 @@ struct hdx_index_run {
   uv_timer_t progress;
   bool progress_open;
 };
+
+/* The catalog's datasets that `globs` name, each id once; in the order of the ids. *list is the caller's to free.
+ * NOT_FOUND: a literal id that does not exist; EMPTY: no match. */
+enum hdx_status hdx_index_choose(struct hdx_session *session, const struct hdx_catalog *catalog,
+                                 const char *const *globs, size_t glob_count, const struct hdx_dataset ***list,
+                                 size_t *count, struct hdx_error *error);
+/* Whether a text is an id, and not a pattern of ids. */
+bool hdx_index_literal(const char *glob);
 
 /* Runs `run` (the members up to summary are given). Status as hdx_index's. */
 enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error);

@@ -1,350 +1,356 @@
-/* The answer to a range of one dataset: from its snapshot, after the years that it lacks were fetched. */
-#include "job/index.h"
+/* The answer to a range of datasets: from their snapshots, after the years that they lack were fetched. */
+#include "job/query.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-struct hdx_query {
-  struct hdx_session *session;
-  struct hdx_arena arena;
-  struct hdx_source source;
-  struct hdx_query_options options;
-  char *path;
-  struct hdx_reader *reader;
-  struct hdx_cursor *cursor;
-  struct hdx_years years;              /* wanted */
-  int64_t confirmed;                   /* when all years of the snapshot were */
-  int64_t catalog_start, catalog_stop; /* as known last */
-  bool multiyear;
-  uint64_t handed_out;
-  struct hdx_query_info info;
-  /* of the run that fetched what was missing */
-  enum hdx_status failure;
-  char failure_message[HDX_ERROR_TEXT_MAX];
-  struct year_failure *failures; /* in the arena */
+enum {
+  ARENA_BYTES_MAX = 64 << 20, /* what is asked, and what failed of some thousand datasets */
+  COLUMNS_MAX = 1000          /* extra columns of all datasets: each has a place in every row that is merged */
 };
 
-/* Why a year could not be read just now. */
-struct year_failure {
-  struct year_failure *next;
-  int year;
-  struct hdx_text message;
-};
+/* ---- the question ---- */
 
 void hdx_query_options_init(struct hdx_query_options *options) {
-  *options = (struct hdx_query_options){.start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .match = HDX_MATCH_OVERLAP};
+  *options = (struct hdx_query_options){
+      .start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .match = HDX_MATCH_OVERLAP, .min_size = -1, .max_size = -1};
 }
 
-void hdx_query_close(struct hdx_query *query) {
-  if (!query)
-    return;
-  hdx_cursor_close(query->cursor);
-  hdx_reader_close(query->reader);
-  hdx_arena_deinit(&query->arena);
-  free(query->path);
-  free(query);
+static bool copy_patterns(struct hdx_query *query, const char *const *patterns, size_t count,
+                          const struct hdx_text **result, size_t *result_count) {
+  struct hdx_text *list = hdx_arena_alloc(&query->arena, (count + 1) * sizeof *list);
+  bool ok = list != NULL;
+  for (size_t i = 0; ok && i < count; i++) {
+    list[i] = hdx_arena_copy(&query->arena, hdx_text_of(patterns[i]));
+    ok = list[i].data != NULL;
+  }
+  *result = list;
+  *result_count = count;
+  return ok;
 }
 
-static void want(struct hdx_query *query) {
-  query->years = hdx_dataset_query_years(query->catalog_start, query->catalog_stop, query->multiyear, hdx_time_now(),
-                                         query->options.start, query->options.stop);
+static bool copy_conditions(struct hdx_query *query, const struct hdx_where *wheres, size_t count) {
+  struct hdx_condition *list = hdx_arena_alloc(&query->arena, (count + 1) * sizeof *list);
+  bool ok = list != NULL;
+  for (size_t i = 0; ok && i < count; i++) {
+    list[i] = (struct hdx_condition){.column = hdx_arena_copy(&query->arena, hdx_text_of(wheres[i].column)),
+                                     .operation = wheres[i].operation,
+                                     .value = hdx_arena_copy(&query->arena, hdx_text_of(wheres[i].value))};
+    ok = list[i].column.data && list[i].value.data;
+  }
+  query->filter.conditions = list;
+  query->filter.condition_count = count;
+  return ok;
 }
 
-static bool known(const struct hdx_reader *reader, int year) {
-  const struct hdx_year *state = reader ? hdx_reader_year(reader, year) : NULL;
-  return state && state->state != HDX_YEAR_FAILED;
-}
-
-static bool all_known(const struct hdx_query *query) {
-  for (int year = query->years.first; year <= query->years.last; year++)
-    if (!known(query->reader, year))
-      return false;
-  return true;
-}
-
-static enum hdx_status set_path(struct hdx_query *query, struct hdx_text id, struct hdx_error *error) {
-  struct hdx_buffer path;
-  size_t size;
-  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_store_snapshot_path(&query->session->store, query->source.folder, id, &path);
-  hdx_buffer_append_byte(&path, 0);
-  enum hdx_status status = hdx_buffer_status(&path, "the path of the snapshot", error);
-  free(query->path);
-  query->path = hdx_buffer_take(&path, &size);
-  return status;
-}
-
-/* Opens the snapshot, if there is one, and takes what it says of the catalog. */
-static enum hdx_status open_reader(struct hdx_query *query, struct hdx_text id, struct hdx_error *error) {
-  hdx_reader_close(query->reader);
-  query->reader = NULL;
-  enum hdx_status status = hdx_dataset_open(query->path, &query->source, id, &query->reader, error);
-  if (status == HDX_NOT_FOUND)
-    return HDX_OK;
-  if (status != HDX_OK)
-    return status;
-  const struct hdx_subject *subject = hdx_reader_subject(query->reader);
-  query->catalog_start = subject->catalog_start;
-  query->catalog_stop = subject->catalog_stop;
-  query->multiyear = subject->multiyear;
+/* Takes what is asked over: the caller's strings may go. */
+static enum hdx_status take_options(struct hdx_query *query, const struct hdx_query_options *options,
+                                    struct hdx_error *error) {
+  struct hdx_filter *filter = &query->filter;
+  hdx_filter_init(filter);
+  query->options = *options;
+  filter->min_size = options->min_size < 0 ? -1 : options->min_size;
+  filter->max_size = options->max_size < 0 ? -1 : options->max_size;
+  if (!copy_patterns(query, options->keys, options->key_count, &filter->keys, &filter->key_count) ||
+      !copy_patterns(query, options->key_excludes, options->key_exclude_count, &filter->key_excludes,
+                     &filter->key_exclude_count) ||
+      !copy_conditions(query, options->wheres, options->where_count))
+    return hdx_error_set(error, HDX_LIMIT, "what is asked takes more than %d MiB", ARENA_BYTES_MAX >> 20);
+  query->options.keys = query->options.key_excludes = NULL;
+  query->options.wheres = NULL;
   return HDX_OK;
 }
 
-/* Whether the kept catalog is newer than the snapshot: it may name further years. */
-static bool catalog_is_newer(const struct hdx_query *query) {
-  struct hdx_buffer path;
-  struct stat catalog, snapshot;
-  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_store_path(&query->session->store, query->source.folder, hdx_text_of(query->session->config.catalog_name), &path);
-  bool newer = stat(hdx_buffer_string(&path), &catalog) == 0 && stat(query->path, &snapshot) == 0 &&
-               catalog.st_mtim.tv_sec > snapshot.st_mtim.tv_sec;
-  hdx_buffer_deinit(&path);
-  return newer;
+/* ---- what is known of the answer ---- */
+
+static int by_name(const void *a, const void *b) {
+  return hdx_text_compare(*(const struct hdx_text *)a, *(const struct hdx_text *)b);
 }
 
-static void on_item(void *user, const struct hdx_index_item *item) {
-  struct hdx_query *query = user;
-  struct year_failure *failure = item->status != HDX_OK ? hdx_arena_alloc(&query->arena, sizeof *failure) : NULL;
-  if (failure) {
-    *failure =
-        (struct year_failure){query->failures, item->year, hdx_arena_copy(&query->arena, hdx_text_of(item->message))};
-    query->failures = failure;
-  }
-  if (item->status == HDX_OK || hdx_status_graver(query->failure, item->status) != item->status)
-    return;
-  query->failure = item->status;
-  snprintf(query->failure_message, sizeof query->failure_message, "%s", item->message);
-}
-
-/* Fetches the wanted years that are not known (all of them, if the session refreshes). */
-static enum hdx_status fetch(struct hdx_query *query, const struct hdx_catalog *catalog,
-                             const struct hdx_dataset *dataset, struct hdx_error *error) {
-  struct hdx_index_options options;
-  struct hdx_index_summary summary = {0};
-  hdx_index_options_init(&options);
-  options.item = on_item;
-  options.user = query;
-  struct hdx_index_run run = {.session = query->session,
-                              .catalog = catalog,
-                              .datasets = &dataset,
-                              .dataset_count = 1,
-                              .options = &options,
-                              .query_years = &query->years,
-                              .unknown_only = !query->session->config.refresh,
-                              .summary = &summary};
-  struct hdx_error failed = {0};
-  enum hdx_status status = hdx_index_run(&run, &failed);
-  /* A year that failed is told by the years that are wanted; here it ends the query only if nothing can be said. */
-  if (status == HDX_INTERRUPTED || (status != HDX_OK && query->failure == HDX_OK)) {
-    if (error)
-      *error = failed;
-    return status;
-  }
-  return open_reader(query, dataset->id, error);
-}
-
-static enum hdx_status offline(struct hdx_query *query, const char *id, struct hdx_error *error) {
-  if (!query->reader)
-    return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: nothing is held of it, and offline", query->source.url.data, id);
-  int first = 0;
-  for (int year = query->years.last; year >= query->years.first; year--)
-    if (!known(query->reader, year))
-      first = year;
-  bool before = query->options.start != HDX_TIME_NONE && first < hdx_time_year(query->options.start);
-  return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the year %d is not held%s, and offline", query->source.url.data, id,
-                       first, before ? " (its last files may reach into the range)" : "");
-}
-
-/* Asks the catalog for the dataset, and the network for what is missing. */
-static enum hdx_status complete(struct hdx_query *query, const char *bucket, const char *id, struct hdx_error *error) {
-  struct hdx_catalog *catalog;
-  const struct hdx_dataset *dataset;
-  bool refresh = query->session->config.refresh;
-  enum hdx_status status = hdx_catalog_open(query->session, bucket, refresh, &catalog, error);
-  if (status != HDX_OK)
-    return status;
-  status = hdx_catalog_find(catalog, id, &dataset, error);
-  if (status == HDX_OK && !hdx_text_is(dataset->id, id)) {
-    status = set_path(query, dataset->id, error); /* it was asked for in another letter case */
-    if (status == HDX_OK)
-      status = open_reader(query, dataset->id, error);
-  }
-  if (status == HDX_OK) {
-    query->catalog_start = dataset->start;
-    query->catalog_stop = dataset->stop;
-    query->multiyear = dataset->multiyear;
-    want(query);
-    bool missing = refresh || !query->reader || !all_known(query);
-    if (missing && !query->session->config.offline)
-      status = fetch(query, catalog, dataset, error);
-    /* The snapshot may be of an older catalog: the newer one counts. */
-    query->catalog_start = dataset->start;
-    query->catalog_stop = dataset->stop;
-    query->multiyear = dataset->multiyear;
-    want(query);
-  }
-  hdx_catalog_close(catalog);
-  return status;
-}
-
-static const char *reason_of(const struct hdx_query *query, int year) {
-  for (const struct year_failure *failure = query->failures; failure; failure = failure->next)
-    if (failure->year == year && failure->message.data)
-      return failure->message.data;
-  return "the year is not held";
-}
-
-/* Years that were wanted and that nothing, or something old, is known of. */
-static enum hdx_status check_years(struct hdx_query *query, const char *id, struct hdx_error *error) {
-  for (int year = query->years.first; year <= query->years.last; year++) {
-    const struct hdx_year *state = query->reader ? hdx_reader_year(query->reader, year) : NULL;
-    bool readable = known(query->reader, year);
-    if (readable && state->state == HDX_YEAR_STALE)
-      hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are those of an earlier version: %s", id,
-                    year, state->reason);
-    if (!readable && query->options.allow_partial)
-      hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are missing: %s", id, year,
-                    state ? state->reason : reason_of(query, year));
-    if (readable || query->options.allow_partial)
-      continue;
-    if (query->failure != HDX_OK)
-      return hdx_error_set(error, query->failure, "%s", query->failure_message);
-    return offline(query, id, error);
+/* The names of all extra columns, each once. */
+static enum hdx_status unite_columns(struct hdx_query *query, struct hdx_error *error) {
+  size_t most = 0, count = 0;
+  for (size_t i = 0; i < query->part_count; i++)
+    most += query->parts[i].info.extra_count;
+  struct hdx_text *names = query->extra_names = calloc(most + 1, sizeof *names);
+  if (!names)
+    return hdx_error_memory(error, most * sizeof *names);
+  for (size_t i = 0, n = 0; i < query->part_count; i++)
+    for (size_t c = 0; c < query->parts[i].info.extra_count; c++)
+      names[n++] = query->parts[i].info.extra_names[c];
+  qsort(names, most, sizeof *names, by_name);
+  for (size_t i = 0; i < most; i++)
+    if (!count || !hdx_text_equal(names[count - 1], names[i]))
+      names[count++] = names[i];
+  if (count > COLUMNS_MAX)
+    return hdx_error_set(error, HDX_LIMIT, "the datasets have more than %d different extra columns: ask for fewer",
+                         COLUMNS_MAX);
+  query->info.extra_count = count;
+  query->info.extra_names = names;
+  for (size_t i = 0; i < query->part_count; i++) {
+    struct hdx_query_part *part = &query->parts[i];
+    part->columns = calloc(count + 1, sizeof *part->columns);
+    if (!part->columns)
+      return hdx_error_memory(error, count * sizeof *part->columns);
+    for (size_t c = 0; c < count; c++) {
+      part->columns[c] = SIZE_MAX;
+      for (size_t k = 0; k < part->info.extra_count; k++)
+        if (hdx_text_equal(part->info.extra_names[k], names[c]))
+          part->columns[c] = k;
+    }
   }
   return HDX_OK;
 }
 
-/* What the info says of the years that are wanted now. */
-static void fill_years(struct hdx_query *query) {
-  query->info.checked_at = HDX_TIME_MAX;
+/* The info of all datasets together, as far as the years that are wanted have to do with it. */
+static void unite_years(struct hdx_query *query) {
+  query->info.checked_at = query->parts[0].info.checked_at;
   query->info.incomplete_years = 0;
-  for (int year = query->years.first; year <= query->years.last; year++) {
-    const struct hdx_year *state = hdx_reader_year(query->reader, year);
-    int64_t at = state && state->checked_at > query->confirmed ? state->checked_at : query->confirmed;
-    query->info.checked_at = at < query->info.checked_at ? at : query->info.checked_at;
-    query->info.incomplete_years += !state || state->state == HDX_YEAR_FAILED || state->state == HDX_YEAR_STALE;
+  for (size_t i = 0; i < query->part_count; i++) {
+    const struct hdx_query_info *info = &query->parts[i].info;
+    query->info.checked_at = info->checked_at < query->info.checked_at ? info->checked_at : query->info.checked_at;
+    query->info.incomplete_years += info->incomplete_years;
   }
-  if (query->info.checked_at == HDX_TIME_MAX)
-    query->info.checked_at = query->confirmed;
 }
 
-static void fill_info(struct hdx_query *query) {
-  const struct hdx_snapshot_info *info = hdx_reader_info(query->reader);
-  query->info.id = hdx_reader_subject(query->reader)->id;
+static enum hdx_status unite(struct hdx_query *query, struct hdx_error *error) {
+  query->info.id = query->parts[0].id;
   query->info.source = query->source.url.data;
-  query->info.time_digits = info->time_digits;
-  query->info.stop_made_up = info->stop_made_up;
-  query->info.extra_count = info->extra_count;
-  query->info.extra_names = info->extra_names;
-  query->confirmed = hdx_dataset_confirmed(query->path);
-  fill_years(query);
-}
-
-static struct hdx_range range_of(const struct hdx_query *query) {
-  return (struct hdx_range){query->options.start, query->options.stop, query->options.match, query->years};
-}
-
-static enum hdx_status open_query(struct hdx_query *query, const char *bucket, const char *id,
-                                  struct hdx_error *error) {
-  struct hdx_session *session = query->session;
-  enum hdx_status status = hdx_session_source(session, bucket, &query->arena, &query->source, error);
-  bool proper = hdx_dataset_id(hdx_text_of(id));
-  if (status == HDX_OK && proper)
-    status = set_path(query, hdx_text_of(id), error);
-  if (status == HDX_OK && proper)
-    status = open_reader(query, hdx_text_of(id), error);
-  if (status != HDX_OK)
-    return status;
-  want(query);
-  bool held = query->reader && !session->config.refresh && all_known(query) && !catalog_is_newer(query);
-  if (!held) {
-    status = complete(query, bucket, id, error);
-    /* Offline, a snapshot without its catalog still answers for the years that it knows. */
-    if (status == HDX_NOT_FOUND && session->config.offline && query->reader)
-      status = HDX_OK;
+  query->info.dataset_count = query->part_count;
+  for (size_t i = 0; i < query->part_count; i++) {
+    struct hdx_query_info *info = &query->parts[i].info;
+    info->dataset_count = 1;
+    query->parts[i].query = query;
+    query->info.time_digits = info->time_digits > query->info.time_digits ? info->time_digits : query->info.time_digits;
+    query->info.stop_made_up |= info->stop_made_up;
   }
-  if (status == HDX_OK)
-    status = check_years(query, id, error);
-  if (status == HDX_OK && !query->reader)
-    status = query->failure != HDX_OK ? hdx_error_set(error, query->failure, "%s", query->failure_message)
-                                      : offline(query, id, error);
-  if (status != HDX_OK)
-    return status;
-  fill_info(query);
-  const struct hdx_range range = range_of(query);
-  return hdx_cursor_open(query->reader, &range, &query->cursor, error);
+  unite_years(query);
+  return unite_columns(query, error);
 }
 
-enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, const char *id,
-                               const struct hdx_query_options *options, struct hdx_query **result,
-                               struct hdx_error *error) {
-  struct hdx_query *query = calloc(1, sizeof *query);
-  if (!query)
-    return hdx_error_memory(error, sizeof *query);
-  query->session = session;
-  hdx_query_options_init(&query->options);
-  if (options)
-    query->options = *options;
-  query->catalog_start = query->catalog_stop = HDX_TIME_NONE;
-  hdx_arena_init(&query->arena, 1 << 20);
-  enum hdx_status status = open_query(query, bucket, id, error);
-  if (status == HDX_OK)
-    *result = query;
-  else
-    hdx_query_close(query);
-  return status;
+/* Conditions are on columns that there are. */
+static enum hdx_status check_conditions(const struct hdx_query *query, struct hdx_error *error) {
+  for (size_t n = 0; n < query->filter.condition_count; n++) {
+    struct hdx_text column = query->filter.conditions[n].column;
+    char list[HDX_ERROR_TEXT_MAX / 2] = "";
+    bool known = false;
+    for (size_t c = 0, size = 0; c < query->info.extra_count; c++) {
+      known |= hdx_text_equal(column, query->info.extra_names[c]);
+      if (size < sizeof list)
+        size += (size_t)snprintf(list + size, sizeof list - size, "%s%.*s", c ? ", " : "",
+                                 HDX_TEXT_ARG(query->info.extra_names[c]));
+    }
+    if (!known)
+      return hdx_error_set(error, HDX_USAGE, "there is no extra column %.*s; %s%s", HDX_TEXT_ARG(column),
+                           query->info.extra_count ? "there are: " : "there is none at all", list);
+  }
+  return HDX_OK;
 }
 
 const struct hdx_query_info *hdx_query_info(const struct hdx_query *query) {
   return &query->info;
 }
 
-enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error) {
-  enum hdx_status status = hdx_cursor_next(query->cursor, batch, error);
-  if (status != HDX_OK || !query->options.limit)
+const struct hdx_query_info *hdx_query_dataset(const struct hdx_query *query, size_t i) {
+  return &query->parts[i].info;
+}
+
+const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query, size_t i) {
+  return &query->failures[i];
+}
+
+/* ---- opening and closing ---- */
+
+static enum hdx_status open_query(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                  size_t id_count, const struct hdx_query_options *options, struct hdx_query **result,
+                                  struct hdx_error *error) {
+  struct hdx_query_options defaults;
+  struct hdx_query *query = calloc(1, sizeof *query);
+  if (!query)
+    return hdx_error_memory(error, sizeof *query);
+  hdx_query_options_init(&defaults);
+  query->session = session;
+  hdx_arena_init(&query->arena, ARENA_BYTES_MAX);
+  hdx_buffer_init(&query->location, HDX_URL_BYTES_MAX);
+  query->bucket = hdx_arena_copy(&query->arena, hdx_text_of(bucket)).data;
+  enum hdx_status status = query->bucket ? HDX_OK : hdx_error_memory(error, strlen(bucket));
+  if (status == HDX_OK)
+    status = take_options(query, options ? options : &defaults, error);
+  if (status == HDX_OK)
+    status = hdx_query_find(query, ids, id_count, error);
+  if (status == HDX_OK)
+    status = unite(query, error);
+  if (status == HDX_OK)
+    status = check_conditions(query, error);
+  if (status != HDX_OK) {
+    hdx_query_close(query);
     return status;
-  uint64_t left = query->options.limit - query->handed_out;
+  }
+  hdx_query_begin(query, HDX_COLUMN_ALL);
+  *result = query;
+  return HDX_OK;
+}
+
+enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, const char *id,
+                               const struct hdx_query_options *options, struct hdx_query **query,
+                               struct hdx_error *error) {
+  if (!hdx_index_literal(id))
+    return hdx_error_set(error, HDX_NOT_FOUND, "%s: no id has such letters", id);
+  return open_query(session, bucket, &id, 1, options, query, error);
+}
+
+enum hdx_status hdx_query_open_many(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                    size_t id_count, const struct hdx_query_options *options, struct hdx_query **query,
+                                    struct hdx_error *error) {
+  if (id_count == 0)
+    return hdx_error_set(error, HDX_USAGE, "no dataset is asked for");
+  return open_query(session, bucket, ids, id_count, options, query, error);
+}
+
+void hdx_query_close(struct hdx_query *query) {
+  if (!query)
+    return;
+  for (size_t i = 0; i < query->part_count; i++)
+    hdx_query_part_deinit(&query->parts[i]);
+  hdx_latest_free(query->latest);
+  hdx_kept_rows_deinit(&query->merged);
+  hdx_catalog_close(query->catalog);
+  hdx_buffer_deinit(&query->location);
+  hdx_arena_deinit(&query->arena);
+  free(query->parts);
+  free(query->failures);
+  free(query->extra_names);
+  free(query->heap);
+  free(query->merged_dataset);
+  free(query);
+}
+
+/* ---- rows ---- */
+
+enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error) {
+  uint64_t limit = query->options.limit, left = limit - query->handed_out;
+  if (limit && !left) {
+    *batch = (struct hdx_batch){.extra_count = query->info.extra_count};
+    return HDX_OK;
+  }
+  enum hdx_status status = hdx_query_rows(query, batch, error);
+  if (status != HDX_OK || !limit)
+    return status;
   if (batch->count > left)
     batch->count = (size_t)left;
   query->handed_out += batch->count;
   return HDX_OK;
 }
 
-static void rewind_query(struct hdx_query *query) {
-  const struct hdx_range range = range_of(query);
-  query->handed_out = 0;
-  hdx_cursor_range(query->cursor, &range);
-}
-
 enum hdx_status hdx_query_range(struct hdx_query *query, int64_t start, int64_t stop, struct hdx_error *error) {
   const struct hdx_query_options before = query->options;
-  const struct hdx_years years = query->years;
+  const struct hdx_query_part *lacking = NULL;
   query->options.start = start;
   query->options.stop = stop;
-  want(query);
-  if (!query->options.allow_partial && !all_known(query)) {
-    query->options = before;
-    query->years = years;
-    return hdx_error_set(error, HDX_NOT_FOUND, "%.*s: the range needs years that are not held",
-                         HDX_TEXT_ARG(query->info.id));
+  for (size_t i = 0; i < query->part_count; i++) {
+    hdx_query_want(&query->parts[i]);
+    if (!query->options.allow_partial && !hdx_query_all_known(&query->parts[i]))
+      lacking = &query->parts[i];
   }
-  fill_years(query);
-  rewind_query(query);
+  if (lacking) {
+    query->options = before;
+    for (size_t i = 0; i < query->part_count; i++)
+      hdx_query_want(&query->parts[i]);
+    return hdx_error_set(error, HDX_NOT_FOUND, "%.*s: the range needs years that are not held",
+                         HDX_TEXT_ARG(lacking->id));
+  }
+  for (size_t i = 0; i < query->part_count; i++)
+    hdx_query_fill_years(&query->parts[i]);
+  unite_years(query);
+  hdx_latest_free(query->latest);
+  query->latest = NULL;
+  hdx_query_begin(query, HDX_COLUMN_ALL);
   return HDX_OK;
 }
+
+enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *result,
+                                  struct hdx_error *error) {
+  struct hdx_summary sum = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
+  if (dataset != HDX_QUERY_ALL && dataset >= query->part_count)
+    return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
+                         dataset);
+  hdx_query_begin(query, HDX_COLUMN_ALL);
+  enum hdx_status status = query->options.latest_version && !query->latest ? hdx_latest_find(query, error) : HDX_OK;
+  for (size_t i = 0; status == HDX_OK && i < query->part_count; i++) {
+    struct hdx_summary one;
+    if (dataset != HDX_QUERY_ALL && i != dataset)
+      continue;
+    status = hdx_query_ask(&query->parts[i], HDX_COLUMN_SIZE, error);
+    if (status == HDX_OK)
+      status = hdx_cursor_summarize(query->parts[i].cursor, &one, error);
+    if (query->part_count > 1) { /* many datasets need not all have one */
+      hdx_cursor_close(query->parts[i].cursor);
+      query->parts[i].cursor = NULL;
+    }
+    if (status == HDX_OK)
+      hdx_summary_add(&sum, &one);
+  }
+  if (status == HDX_OK)
+    *result = sum;
+  return status;
+}
+
+/* ---- where files are ---- */
+
+/* The bucket of an index location: up to the slash behind its host, or the whole of a folder. */
+static struct hdx_text bucket_of(struct hdx_text index) {
+  size_t slashes = 0;
+  for (size_t i = 0; i < index.size; i++)
+    if (index.data[i] == '/' && ++slashes == 3)
+      return hdx_text_starts_with(index, HDX_TEXT("file://")) ? index : hdx_text_sub(index, 0, i + 1);
+  return index;
+}
+
+enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
+                                   struct hdx_text *location, struct hdx_error *error) {
+  struct hdx_buffer *out = &query->location;
+  const struct hdx_config *config = &query->session->config;
+  if (dataset >= query->part_count)
+    return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
+                         dataset);
+  struct hdx_text base = bucket_of(hdx_reader_subject(query->parts[dataset].reader)->index);
+  enum hdx_status status = HDX_OK;
+  hdx_buffer_clear(out);
+  if (kind == HDX_LOCATION_PUBLISHED) {
+    bool whole = hdx_url_like(key);
+    bool slash = base.size && base.data[base.size - 1] == '/';
+    if (!whole)
+      hdx_buffer_append_text(out, base);
+    hdx_buffer_append(out, "/", !whole && !slash);
+    hdx_buffer_append_text(out, key);
+    status = hdx_buffer_status(out, "location", error);
+  } else {
+    /* Which bucket is the catalog's own matters only where it is read from another place. */
+    bool elsewhere = query->source.scheme != HDX_SCHEME_S3 || config->endpoint_url || config->map_count;
+    if (elsewhere && !query->catalog)
+      status = hdx_catalog_open(query->session, query->bucket, false, &query->catalog, error);
+    const struct hdx_source *source = query->catalog ? &query->catalog->source : &query->source;
+    if (status == HDX_OK)
+      status = hdx_source_resolve(source, key, base, false, out, error);
+  }
+  if (status == HDX_OK)
+    *location = hdx_buffer_text(out);
+  return status;
+}
+
+/* ---- arrays ---- */
 
 enum hdx_status hdx_query_count(struct hdx_query *query, uint64_t *rows, uint64_t *key_bytes, struct hdx_error *error) {
   struct hdx_batch batch;
   enum hdx_status status;
   uint64_t count = 0, bytes = 0;
-  rewind_query(query);
+  hdx_query_begin(query, HDX_COLUMN_KEY);
   while ((status = hdx_query_next(query, &batch, error)) == HDX_OK && batch.count) {
     count += batch.count;
     for (size_t i = 0; i < batch.count; i++)
       bytes += batch.key[i].size;
   }
-  rewind_query(query);
+  hdx_query_begin(query, HDX_COLUMN_ALL);
   if (status == HDX_OK) {
     *rows = count;
     *key_bytes = bytes;
@@ -382,11 +388,12 @@ enum hdx_status hdx_query_fill(struct hdx_query *query, const struct hdx_arrays 
   enum hdx_status status;
   uint64_t key_bytes = 0;
   *rows = 0;
-  rewind_query(query);
+  hdx_query_begin(query, (arrays->size ? HDX_COLUMN_SIZE : 0u) | HDX_COLUMN_KEY);
   while ((status = hdx_query_next(query, &batch, error)) == HDX_OK && batch.count) {
     status = fill_batch(arrays, &batch, rows, &key_bytes, error);
     if (status != HDX_OK)
       break;
   }
+  hdx_query_begin(query, HDX_COLUMN_ALL);
   return status;
 }

@@ -272,6 +272,7 @@ enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, struct hdx_b
   enum hdx_status status = grow(encoder, to - from, error);
   if (status != HDX_OK)
     return status;
+  encoder->ints.thorough = !mixed; /* small datasets are one block or a few */
   survey(rows, from, to, zone);
   zone->year = mixed ? HDX_YEAR_MIXED : rows->year[from];
   zone->flags |= mixed ? HDX_BLOCK_MIXED : 0;

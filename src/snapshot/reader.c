@@ -10,6 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+  KEPT_BYTES = 32 << 20, /* of a mapped file, whatever is read of it */
+  AROUND_BYTES = 1 << 20
+};
+
 /* ---- opening ---- */
 
 static void fill_info(struct hdx_reader *reader) {
@@ -168,6 +173,21 @@ enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, str
   return status == HDX_OK ? status : name_block(reader, n, status, error);
 }
 
+void hdx_reader_forget(const struct hdx_reader *reader, size_t n) {
+  const struct hdx_zone *zone = &reader->footer.zones[n];
+  if (!reader->mapped || reader->size < KEPT_BYTES)
+    return;
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)reader->bytes;
+  /* The kernel maps pages around the one that is asked for: those before, which were let go, come with it. */
+  uint64_t begin = zone->offset > AROUND_BYTES ? zone->offset - AROUND_BYTES : 0;
+  uintptr_t from = (base + begin) / page * page, to = base + zone->offset + zone->length;
+  union {
+    uintptr_t number;
+    void *pointer;
+  } at = {from};
+  madvise(at.pointer, to - from, MADV_DONTNEED); /* best effort */
+}
+
 /* ---- verifying ---- */
 
 /* What the footer says of a block whose rows are all decoded, and their order. NULL: all is as it should be. */
@@ -224,6 +244,7 @@ enum hdx_status hdx_reader_verify(const struct hdx_reader *reader, struct hdx_er
       hdx_error_set(error, HDX_INTEGRITY, "%s", wrong);
       status = name_block(reader, n, HDX_INTEGRITY, error);
     }
+    hdx_reader_forget(reader, n);
   }
   free(all);
   hdx_zstd_free(zstd);

@@ -26,4 +26,8 @@ enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, str
                                   struct hdx_zstd *zstd, const uint32_t *rows, size_t count, unsigned wanted,
                                   struct hdx_error *error);
 
+/* Lets go of the pages of a block that was read, in a file so large that a walk through it would otherwise pile it up in
+ * memory. They come back by themselves when they are read again. */
+void hdx_reader_forget(const struct hdx_reader *reader, size_t n);
+
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* More durations than these, or rows too few for a table, are not worth a try. */
-enum { DURATIONS_WRITTEN = 64, ROWS_MIN = 256 };
+enum { DURATIONS_WRITTEN = 64, ROWS_MIN = 256, SIZES_SEEN = 101 };
 
 static inline int64_t less(int64_t a, int64_t b) {
   return (int64_t)((uint64_t)a - (uint64_t)b);
@@ -35,25 +35,43 @@ static size_t find(const struct table *table, int64_t duration, size_t last) {
 
 /* ---- writing ---- */
 
-/* Of each duration the first size: any that its rows have will do, as the codec finds the centre of what is left.
- * False: there are too many, or one alone. */
+/* The first sizes of a duration, sorted. */
+struct sizes {
+  uint8_t count;
+  int64_t sizes[SIZES_SEEN];
+};
+
+static void see(struct sizes *seen, int64_t size) {
+  if (seen->count == SIZES_SEEN)
+    return;
+  size_t at = seen->count++;
+  for (; at > 0 && seen->sizes[at - 1] > size; at--)
+    seen->sizes[at] = seen->sizes[at - 1];
+  seen->sizes[at] = size;
+}
+
+/* Of each duration the median of its first sizes. False: there are too many durations, or one alone. */
 static bool make_table(struct table *table, const int64_t *size, const int64_t *start, const int64_t *stop,
                        size_t count) {
+  struct sizes seen[DURATIONS_WRITTEN];
   size_t at = 0;
   table->count = 0;
   for (size_t i = 0; i < count; i++) {
     int64_t duration = less(stop[i], start[i]);
     at = find(table, duration, at);
-    if (at < table->count && table->durations[at] == duration)
-      continue;
-    if (table->count == DURATIONS_WRITTEN)
-      return false;
-    memmove(table->durations + at + 1, table->durations + at, (table->count - at) * sizeof *table->durations);
-    memmove(table->sizes + at + 1, table->sizes + at, (table->count - at) * sizeof *table->sizes);
-    table->durations[at] = duration;
-    table->sizes[at] = size[i];
-    table->count++;
+    if (at == table->count || table->durations[at] != duration) {
+      if (table->count == DURATIONS_WRITTEN)
+        return false;
+      memmove(table->durations + at + 1, table->durations + at, (table->count - at) * sizeof *table->durations);
+      memmove(seen + at + 1, seen + at, (table->count - at) * sizeof *seen);
+      table->durations[at] = duration;
+      seen[at].count = 0;
+      table->count++;
+    }
+    see(&seen[at], size[i]);
   }
+  for (size_t d = 0; d < table->count; d++)
+    table->sizes[d] = seen[d].sizes[seen[d].count / 2];
   return table->count > 1;
 }
 
@@ -121,7 +139,7 @@ enum hdx_status hdx_sizes_encode(struct hdx_ints_encoder *ints, struct hdx_sizes
   struct table table = {.count = 0};
   size_t at = out->size;
   bool tabled = stop && count >= ROWS_MIN && make_table(&table, size, start, stop, count);
-  bool known = habit->known && count <= 2 * (size_t)habit->rows;
+  bool known = habit->known && count <= habit->rows + (size_t)habit->rows / 4;
   bool first = tabled && known && habit->kind == HDX_SIZES_BY_DURATION;
   enum hdx_status status =
       first ? put_by_duration(ints, &habit->by_duration, &table, size, start, stop, count, scratch, out, error)
@@ -226,4 +244,22 @@ enum hdx_status hdx_sizes_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, c
   for (size_t i = 0; status == HDX_OK && i < selected; i++)
     out[i] = scratch[rows[i]] ? out[i] : -1;
   return status;
+}
+
+void hdx_sizes_describe(const void *data, size_t size, struct hdx_buffer *out) {
+  struct hdx_bytes in = hdx_bytes_of(data, size);
+  struct table table;
+  uint8_t kind = hdx_get_u8(&in);
+  if (kind == HDX_SIZES_NONE) {
+    hdx_buffer_append_text(out, HDX_TEXT("none stated"));
+    return;
+  }
+  if (kind == HDX_SIZES_SOME) {
+    hdx_buffer_append_text(out, HDX_TEXT("some stated, "));
+    hdx_get_bytes(&in, (size_t)hdx_get_varint(&in));
+  } else if (kind == HDX_SIZES_BY_DURATION) {
+    hdx_buffer_append_text(out, HDX_TEXT("by duration, "));
+    get_table(&table, &in, NULL);
+  }
+  hdx_buffer_append_format(out, "%s", hdx_ints_body_name(hdx_get_u8(&in)));
 }

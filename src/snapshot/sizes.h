@@ -10,7 +10,7 @@ struct hdx_sizes_habit {
   bool known;
   uint8_t kind;
   uint32_t cost; /* bytes for 1,024 rows, when it was found */
-  uint32_t rows; /* of that block: one twice as long is looked at anew */
+  uint32_t rows; /* of that block: one longer by a quarter is looked at anew */
   struct hdx_ints_habit plain, by_duration;
 };
 
@@ -26,5 +26,8 @@ enum hdx_status hdx_sizes_encode(struct hdx_ints_encoder *ints, struct hdx_sizes
 enum hdx_status hdx_sizes_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size,
                                  const int64_t *start, const int64_t *stop, size_t count, const uint32_t *rows,
                                  size_t selected, int64_t *out, int64_t *scratch, struct hdx_error *error);
+
+/* Appends how it is written, in words: "by duration, symbols". */
+void hdx_sizes_describe(const void *data, size_t size, struct hdx_buffer *out);
 
 #endif

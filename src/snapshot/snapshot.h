@@ -87,6 +87,10 @@ const struct hdx_year *hdx_reader_year(const struct hdx_reader *reader, int year
 /* Checks the hash of every block and decodes every row. INTEGRITY: which block, and what is wrong. */
 enum hdx_status hdx_reader_verify(const struct hdx_reader *reader, struct hdx_error *error);
 
+/* hdx_snapshot_columns. */
+enum hdx_status hdx_reader_columns(const struct hdx_reader *reader, struct hdx_column_info **columns, size_t *count,
+                                   struct hdx_error *error);
+
 /* ---- asking ---- */
 
 struct hdx_range {
@@ -103,6 +107,31 @@ enum hdx_status hdx_cursor_open(const struct hdx_reader *reader, const struct hd
 void hdx_cursor_close(struct hdx_cursor *cursor);
 /* Begins anew with another range, keeping the memory. */
 void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range);
+
+/* Begins anew with the same range, of which only rows are given that start in [first, last], both included. (Stops are
+ * made up as without this.) */
+void hdx_cursor_window(struct hdx_cursor *cursor, int64_t first, int64_t last);
+
+/* The latest start of a block that may have rows in the range which start at `last` or earlier: with its window to
+ * `last`, and so on backwards, an answer is walked in pieces from its end. False: there are no such rows. To be
+ * followed by hdx_cursor_window. */
+bool hdx_cursor_last_zone(struct hdx_cursor *cursor, int64_t last, int64_t *first);
+
+/* Columns of a batch besides the times, as a set of bits: those of HDX_WANT_… (block.h). */
+enum { HDX_COLUMN_SIZE = 1, HDX_COLUMN_KEY = 2, HDX_COLUMN_EXTRA = 4, HDX_COLUMN_ALL = 7 };
+
+struct hdx_filter;
+/* Begins anew with the same range, of which only rows are given that pass the filter (copied; what it points to is
+ * borrowed), and of these only start, stop and the `wanted` columns, a set of HDX_COLUMN_…: arrays of the others are
+ * NULL. A condition on a column that the dataset lacks sees empty values. Holds for later ranges too. MEMORY. */
+enum hdx_status hdx_cursor_filter(struct hdx_cursor *cursor, const struct hdx_filter *filter, unsigned wanted,
+                                  struct hdx_error *error);
+
+/* Sums up the whole answer, and begins anew. Blocks that lie wholly in the range are not looked at, unless there is a
+ * filter: the zone map answers for them. INTEGRITY as hdx_cursor_next. */
+enum hdx_status hdx_cursor_summarize(struct hdx_cursor *cursor, struct hdx_summary *summary, struct hdx_error *error);
+/* Adds another summary to one. */
+void hdx_summary_add(struct hdx_summary *summary, const struct hdx_summary *other);
 
 /* The next rows in the order start, stop, key: blocks whose ranges of start overlap are merged, others are handed out
  * block by block. A count of 0 is the end. Views live until the next call. Stops of an index without a stop column are

@@ -257,7 +257,8 @@ static enum hdx_status collect(int folder, struct hdx_buffer *path, int depth, s
   for (struct dirent *entry; status == HDX_OK && (entry = readdir(list));) {
     struct stat stat;
     size_t size = path->size;
-    if (is_dots(entry->d_name) || fstatat(folder, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
+    /* Names that begin with a dot are no folders of snapshots (which have %2E there), but of work under way. */
+    if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
       continue;
     hdx_buffer_append_format(path, "/%s", entry->d_name);
     if (S_ISREG(stat.st_mode) && is_snapshot(entry->d_name)) {

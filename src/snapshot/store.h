@@ -4,6 +4,7 @@
  *   STORE/<authority>/<bucket and prefix>/catalog.json      the catalog as fetched, and catalog.json.meta about it
  *   STORE/<authority>/<bucket and prefix>/.lock             held while a process indexes the bucket
  *   STORE/registry/<encoded URL>.json, .json.meta           registries as fetched
+ *   STORE/.scratch-XXXXXX/                                  a store of its own, for as long as a process needs it
  *
  * Names of files are the caller's, made harmless: a slash, a NUL and a dot in front become %2F, %00 and %2E, ids are
  * percent-encoded, and what is longer than a file name may be is cut and ends with "=" and a hash of the whole.
@@ -61,6 +62,18 @@ struct hdx_store_lock {
 enum hdx_status hdx_store_lock(const struct hdx_store *store, struct hdx_text folder, struct hdx_store_lock *lock,
                                struct hdx_error *error);
 void hdx_store_unlock(struct hdx_store_lock *lock);
+
+/* A store within the store, which nothing but its maker looks into. */
+struct hdx_scratch {
+  struct hdx_store store;
+  struct hdx_store_lock lock; /* tells that its maker lives */
+};
+
+/* Makes one, and removes those that dead processes left. IO. */
+enum hdx_status hdx_store_scratch_init(struct hdx_scratch *scratch, const struct hdx_store *store,
+                                       struct hdx_error *error);
+/* Removes it with all that is in it. */
+void hdx_store_scratch_deinit(struct hdx_scratch *scratch);
 
 /* Removes the temporary files that dead processes left in a folder; to be called with its lock held. Gives how many. */
 size_t hdx_store_sweep(const struct hdx_store *store, struct hdx_text folder);

@@ -176,7 +176,7 @@ enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_t
   enum { SLACK = 64 * 1024 };
   enum hdx_status status = grow(encoder, count, error);
   bool known =
-      habit->known && count <= 2 * (size_t)habit->rows &&
+      habit->known && count <= habit->rows + (size_t)habit->rows / 4 &&
       ((habit->kind & 3) != HDX_START_CHAIN || (count > 1 && !(flags & (HDX_BLOCK_NO_STOP | HDX_BLOCK_SOME_STOPS))));
   uint8_t kind = habit->kind;
   if (status == HDX_OK && known)
@@ -275,4 +275,32 @@ enum hdx_status hdx_times_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, c
   for (size_t i = 0; some && i < count; i++)
     stop[i] = scratch[i] ? stop[i] : HDX_TIME_NONE;
   return HDX_OK;
+}
+
+/* The name of the body of the sized stream that comes next, which is passed over. */
+static const char *next_body(struct hdx_bytes *in) {
+  uint64_t size = hdx_get_varint(in);
+  const uint8_t *data = size <= hdx_bytes_left(in) ? hdx_get_bytes(in, (size_t)size) : NULL;
+  return data && size ? hdx_ints_body_name(data[0]) : "unknown";
+}
+
+void hdx_times_describe(const void *data, size_t size, uint8_t flags, struct hdx_buffer *out) {
+  struct hdx_bytes in = hdx_bytes_of(data, size);
+  unsigned kind = hdx_get_u8(&in);
+  hdx_buffer_append_text(out, HDX_TEXT("starts "));
+  if ((kind & 3) == HDX_START_CHAIN) {
+    hdx_get_signed(&in);
+    hdx_buffer_append_format(out, "from the stop before %s", next_body(&in));
+  } else if ((kind & 3) == HDX_START_DAY) {
+    const char *days = next_body(&in);
+    hdx_buffer_append_format(out, "day %s, of day %s", days, next_body(&in));
+  } else {
+    hdx_buffer_append_format(out, "%s", next_body(&in));
+  }
+  if (flags & HDX_BLOCK_NO_STOP)
+    return;
+  if (flags & HDX_BLOCK_SOME_STOPS)
+    next_body(&in);
+  hdx_buffer_append_format(out, ", stops %s %s", kind >> 2 == HDX_STOP_OF_DAY ? "of day" : "duration",
+                           hdx_ints_body_name(hdx_get_u8(&in)));
 }

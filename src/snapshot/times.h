@@ -11,7 +11,7 @@ struct hdx_times_habit {
   bool known;
   uint8_t kind;
   uint32_t cost; /* bytes for 1,024 rows, when it was found */
-  uint32_t rows; /* of that block: one twice as long is looked at anew */
+  uint32_t rows; /* of that block: one longer by a quarter is looked at anew */
   struct hdx_ints_habit start, day, of_day, gap, stop, stop_of_day;
 };
 
@@ -36,5 +36,8 @@ enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_t
 enum hdx_status hdx_times_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, const void *data, size_t size,
                                  size_t count, uint8_t flags, int64_t *start, int64_t *stop, int64_t *scratch,
                                  struct hdx_error *error);
+
+/* Appends how it is written, in words: "starts delta sparse, stops duration constant". */
+void hdx_times_describe(const void *data, size_t size, uint8_t flags, struct hdx_buffer *out);
 
 #endif

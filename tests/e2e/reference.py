@@ -4,6 +4,7 @@
     dataset = bucket.dataset("aia_0094")
     dataset.answer(start_ns, stop_ns, "overlap")       # rows in the order start, stop, key
     dataset.csv(rows)                                  # as `heliodex query --format csv` prints them
+    ask([dataset, …], start_ns, stop_ns, key=["*.cdf"], reverse=True, …)    # pairs of dataset and row
 
 It is slow and plain on purpose: one line at a time, each rule of the archive's oddities where it applies. Times are
 integers, nanoseconds since 1970.
@@ -12,6 +13,8 @@ integers, nanoseconds since 1970.
 import csv
 import dataclasses
 import datetime
+import fnmatch
+import fractions
 import io
 import json
 import re
@@ -225,6 +228,109 @@ class Dataset:
             writer.writerow([time_text(row.start, digits), time_text(row.stop, digits), row.key,
                              "" if row.size is None else row.size, *(row.extras.get(name, "") for name in names)])
         return out.getvalue()
+
+
+# ---- what a query may ask besides
+
+
+def base_name(key):
+    return key[key.rfind("/") + 1:]
+
+
+def key_matches(key, glob):
+    return fnmatch.fnmatchcase(key if "/" in glob else base_name(key), glob)
+
+
+def compare(value, wanted):
+    """-1, 0 or 1: as decimal numbers if both are ones, otherwise bytewise."""
+    if NUMBER.fullmatch(value) and NUMBER.fullmatch(wanted):
+        a, b = fractions.Fraction(value), fractions.Fraction(wanted)
+    else:
+        a, b = (text.encode("utf-8", "surrogateescape") for text in (value, wanted))
+    return (a > b) - (a < b)
+
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.A)
+CONDITION = re.compile(r"([^=!<>]+)(!=|<=|>=|=|<|>)(.*)", re.S)
+
+
+def holds(row, condition):
+    name, operator, wanted = CONDITION.fullmatch(condition).groups()
+    value = row.extras.get(name, "")
+    if operator in ("<", "<=", ">", ">=") and value == "":
+        return False
+    order = compare(value, wanted)
+    return {"=": order == 0, "!=": order != 0, "<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[operator]
+
+
+def passes(row, key=(), key_exclude=(), min_size=None, max_size=None, where=()):
+    if key and not any(key_matches(row.key, glob) for glob in key):
+        return False
+    if any(key_matches(row.key, glob) for glob in key_exclude):
+        return False
+    if (min_size is not None or max_size is not None) and row.size is None:
+        return False
+    if (min_size is not None and row.size < min_size) or (max_size is not None and row.size > max_size):
+        return False
+    return all(holds(row, condition) for condition in where)
+
+
+VERSION = re.compile(r"(?<=[_\-./])[vV]([0-9]{1,18})(?=[_\-./]|\Z)((?:(?:\.[0-9]{1,3}|_[0-9]{1,2})(?=[_\-./]|\Z)){0,6})")
+
+
+def split_version(key):
+    """(the key without its version, seven numbers); the key alone where it has none."""
+    for place in range(len(key), -1, -1):
+        match = VERSION.match(key, place)
+        if match:
+            numbers = [int(match[1]), *map(int, re.findall("[0-9]+", match[2]))]
+            return (key[:match.start()], key[match.end():]), tuple(numbers + [0] * (7 - len(numbers)))
+    return key, None
+
+
+def latest(rows):
+    """Rows whose version is the greatest; `rows` are pairs of which the second is a Row."""
+    greatest = {}
+    for _, row in rows:
+        rest, version = split_version(row.key)
+        if version:
+            greatest[rest] = max(version, greatest.get(rest, version))
+    return [pair for pair in rows if split_version(pair[1].key)[1] == greatest.get(split_version(pair[1].key)[0])]
+
+
+def ask(datasets, start=None, stop=None, match="overlap", reverse=False, limit=None, latest_version=False, **filters):
+    """Pairs of dataset and row, for one dataset or several."""
+    rows = [(dataset, row) for dataset in datasets for row in dataset.answer(start, stop, match) if passes(row, **filters)]
+    rows.sort(key=lambda pair: (*pair[1].order(), pair[0].id.encode()))
+    if latest_version:
+        rows = latest(rows)
+    if reverse:
+        rows.reverse()
+    return rows if limit is None else rows[:limit]
+
+
+def merged_csv(datasets, rows):
+    """Several datasets as they are printed."""
+    names = sorted({name for dataset in datasets for name in dataset.extra_names}, key=str.encode)
+    digits = max(dataset.digits for dataset in datasets)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["id", "start", "stop", "datakey", "filesize", *names])
+    for dataset, row in rows:
+        writer.writerow([dataset.id, time_text(row.start, digits), time_text(row.stop, digits), row.key,
+                         "" if row.size is None else row.size, *(row.extras.get(name, "") for name in names)])
+    return out.getvalue()
+
+
+def summary_csv(datasets, rows):
+    digits = max(dataset.digits for dataset in datasets)
+    lines = ["id,rows,bytes,unsized,start,stop"]
+    for dataset in datasets:
+        own = [row for other, row in rows if other is dataset]
+        sizes = [row.size for row in own if row.size is not None]
+        times = [time_text(min(row.start for row in own), digits), time_text(max(row.stop for row in own), digits)] if own else ["", ""]
+        lines.append(",".join(map(str, [dataset.id, len(own), sum(sizes), len(own) - len(sizes), *times])))
+    return "\n".join(lines) + "\n"
 
 
 class Bucket:

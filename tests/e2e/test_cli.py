@@ -38,7 +38,7 @@ def one(tiny, client):
     ["index", "s3://b/", "--memory", "1"], ["query", "s3://b/", "x", "--match", "touch"],
     ["query", "s3://b/", "x", "--format", "xml"], ["index", "ftp://b/x/"], ["index", "s3://"],
     ["index", "s3://b/", "--endpoint-url", "nonsense"], ["index", "s3://b/", "--map", "x"],
-    ["query", "s3://b/", "x", "y"], ["completion", "tcsh"], ["store", "frob"],
+    ["info", "s3://b/", "x", "y"], ["completion", "tcsh"], ["store", "frob"],
 ])
 def test_usage_errors(heliodex, arguments):
     done = heliodex(*arguments)

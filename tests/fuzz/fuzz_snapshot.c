@@ -9,6 +9,7 @@
  *   3  a footer (raw); header, trailer and checksum are put around it, before it one byte for each of the first u16 */
 #include "codec/bytes.h"
 #include "codec/hash.h"
+#include "snapshot/filter.h"
 #include "snapshot/reader.h"
 
 #include <stdlib.h>
@@ -54,6 +55,26 @@ static void ask(const struct hdx_reader *reader, const struct hdx_range *range) 
   for (int i = 0; i < 100 && (status = hdx_cursor_next(cursor, &batch, &error)) == HDX_OK && batch.count; i++)
     use(look_at(&batch));
   require_clean(status);
+  struct hdx_summary summary;
+  require_clean(hdx_cursor_summarize(cursor, &summary, &error));
+  const struct hdx_text pattern = HDX_TEXT("*[0-4]*");
+  const struct hdx_condition condition = {HDX_TEXT("checksum"), HDX_GREATER, HDX_TEXT("5")};
+  struct hdx_filter filter = {.min_size = 1, .max_size = -1, .keys = &pattern, .key_count = 1};
+  filter.conditions = &condition;
+  filter.condition_count = 1;
+  require_clean(hdx_cursor_filter(cursor, &filter, HDX_COLUMN_ALL, &error));
+  require_clean(hdx_cursor_summarize(cursor, &summary, &error));
+  /* From the end to the beginning, in windows that must come to an end. */
+  for (int64_t first, last = INT64_MAX; hdx_cursor_last_zone(cursor, last, &first); last = first - 1) {
+    require(first <= last);
+    hdx_cursor_window(cursor, first, last);
+    status = hdx_cursor_next(cursor, &batch, &error);
+    require_clean(status);
+    if (status == HDX_OK)
+      use(look_at(&batch));
+    if (first == INT64_MIN)
+      break;
+  }
   hdx_cursor_close(cursor);
 }
 

@@ -260,7 +260,7 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
 }
 
 void hdx_query_options_init(struct hdx_query_options *options) {
-  *options = (struct hdx_query_options){.start = HDX_TIME_NONE, .stop = HDX_TIME_NONE};
+  *options = (struct hdx_query_options){.start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .min_size = -1, .max_size = -1};
 }
 
 enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, const char *id,
@@ -268,6 +268,15 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
                                struct hdx_error *error) {
   static const struct hdx_text names[] = {T("checksum"), T("say, what")};
   fake.query_options = *options;
+  fake.where[0] = 0;
+  for (size_t i = 0; i < options->where_count; i++)
+    snprintf(fake.where + strlen(fake.where), sizeof fake.where - strlen(fake.where), "%s %d %s; ",
+             options->wheres[i].column, (int)options->wheres[i].operation, options->wheres[i].value);
+  fake.keys[0] = 0;
+  for (size_t i = 0; i < options->key_count; i++)
+    snprintf(fake.keys + strlen(fake.keys), sizeof fake.keys - strlen(fake.keys), "%s ", options->keys[i]);
+  for (size_t i = 0; i < options->key_exclude_count; i++)
+    snprintf(fake.keys + strlen(fake.keys), sizeof fake.keys - strlen(fake.keys), "!%s ", options->key_excludes[i]);
   snprintf(fake.bucket, sizeof fake.bucket, "%s", bucket);
   snprintf(fake.id, sizeof fake.id, "%s", id);
   if (fake.query_status != HDX_OK)
@@ -281,7 +290,62 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
                                            .checked_at = FIRST_NS,
                                            .extra_count = fake.extra_count,
                                            .extra_names = names,
-                                           .incomplete_years = fake.incomplete_years};
+                                           .incomplete_years = fake.incomplete_years,
+                                           .dataset_count = 1};
+  return HDX_OK;
+}
+
+enum hdx_status hdx_query_open_many(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                    size_t id_count, const struct hdx_query_options *options, struct hdx_query **query,
+                                    struct hdx_error *error) {
+  enum hdx_status status = hdx_query_open(session, bucket, ids[0], options, query, error);
+  fake.globs[0] = 0;
+  for (size_t i = 0; i < id_count; i++)
+    snprintf(fake.globs + strlen(fake.globs), sizeof fake.globs - strlen(fake.globs), "%s ", ids[i]);
+  if (status == HDX_OK)
+    (*query)->info.failure_count = fake.failing_datasets;
+  return status;
+}
+
+const struct hdx_query_info *hdx_query_dataset(const struct hdx_query *query, size_t i) {
+  (void)i;
+  return &query->info;
+}
+
+const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query, size_t i) {
+  static const struct hdx_query_failure failure = {T("aia_0131"), HDX_TEMPORARY, "503 Slow Down"};
+  (void)query;
+  (void)i;
+  return &failure;
+}
+
+enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *summary,
+                                  struct hdx_error *error) {
+  (void)dataset;
+  if (fake.next_status != HDX_OK)
+    return fail(error, fake.next_status);
+  *summary = (struct hdx_summary){query->rows, 5000, 1, query->rows ? FIRST_NS : HDX_TIME_NONE,
+                                  query->rows ? FIRST_NS + STEP_NS : HDX_TIME_NONE};
+  return HDX_OK;
+}
+
+/* Published keys as they are; fetched, bucket and key behind a host, with blanks encoded. */
+enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
+                                   struct hdx_text *location, struct hdx_error *error) {
+  static char text[4096];
+  (void)query;
+  (void)dataset;
+  int n = 0;
+  if (fake.location_status != HDX_OK)
+    return fail(error, fake.location_status);
+  if (kind == HDX_LOCATION_PUBLISHED) {
+    *location = key;
+    return HDX_OK;
+  }
+  n = snprintf(text, sizeof text, "https://host/");
+  for (size_t i = strlen("s3://"); i < key.size; i++)
+    n += snprintf(text + n, sizeof text - (size_t)n, key.data[i] == ' ' ? "%%20" : "%c", key.data[i]);
+  *location = (struct hdx_text){text, (size_t)n};
   return HDX_OK;
 }
 
@@ -316,7 +380,7 @@ enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch,
     sums[count] = (struct hdx_text)T("abc");
     says[count] = query->next % 2 ? (struct hdx_text)T("") : (struct hdx_text)T("a,\"b\"");
   }
-  *batch = (struct hdx_batch){count, start, stop, size, key, fake.extra_count, extra};
+  *batch = (struct hdx_batch){count, start, stop, size, key, fake.extra_count, extra, NULL};
   return HDX_OK;
 }
 
@@ -373,6 +437,38 @@ hdx_store_visit(struct hdx_session *session, const char *bucket, const char *con
   return fake.visit_status == HDX_OK ? HDX_OK : fail(error, fake.visit_status);
 }
 
+enum hdx_status hdx_snapshot_columns(const struct hdx_snapshot_info *info, struct hdx_column_info **columns,
+                                     size_t *count, struct hdx_error *error) {
+  (void)info;
+  (void)error;
+  *columns = malloc(sizeof **columns);
+  **columns = (struct hdx_column_info){"datakey", 250, "s3://one/{start:%Y}.fits (1)"};
+  *count = 1;
+  return HDX_OK;
+}
+
+void hdx_column_info_free(struct hdx_column_info *columns) {
+  free(columns);
+}
+
+enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                  size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),
+                                  void *user, struct hdx_error *error) {
+  (void)session;
+  snprintf(fake.bucket, sizeof fake.bucket, "%s", bucket);
+  snprintf(fake.id, sizeof fake.id, "%s", id_count ? ids[0] : "(all)");
+  struct hdx_comparison comparison = {
+      .bucket = "s3://one/", .id = T("aia_0094"), .years = 2, .rows = 1000, .message = ""};
+  visit(user, &comparison);
+  if (fake.compare_status == HDX_OK)
+    return HDX_OK;
+  comparison.id = (struct hdx_text)T("aia_0131");
+  comparison.status = fake.compare_status;
+  comparison.message = "2019: row 7 differs in stop (s3://one/a.fits)";
+  visit(user, &comparison);
+  return fail(error, fake.compare_status);
+}
+
 enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket, const char *const *ids,
                                  size_t id_count, uint64_t *removed, struct hdx_error *error) {
   (void)session;
@@ -383,5 +479,5 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 }
 
 void hdx_version(struct hdx_version *version) {
-  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "0 (draft)"};
+  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "1.0"};
 }

@@ -6,11 +6,13 @@
 
 struct fake {
   /* answers */
-  enum hdx_status open_status, catalog_status, index_status, query_status, next_status, visit_status, remove_status;
+  enum hdx_status open_status, catalog_status, index_status, query_status, next_status, visit_status, remove_status,
+      location_status, compare_status;
   const char *message;     /* of any failure */
   uint64_t rows;           /* of a query */
   uint64_t failing_items;  /* of an index run, beside one that goes well */
   size_t incomplete_years; /* of a query */
+  size_t failing_datasets; /* of several that a query asks for */
   size_t extra_count;      /* 0 to 2 */
   bool waits;              /* index runs until it is cancelled */
   bool raises;             /* a TERM comes while the session is being opened */
@@ -21,7 +23,7 @@ struct fake {
   struct hdx_config config;
   struct hdx_query_options query_options;
   struct hdx_index_options index_options;
-  char bucket[256], id[256], globs[256];
+  char bucket[256], id[256], globs[256], where[256], keys[256];
   size_t index_calls;
 };
 

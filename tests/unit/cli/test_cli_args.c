@@ -58,9 +58,11 @@ static void operands(void **state) {
   assert_false(args.settings.strict);
   good("query - -");
   assert_string_equal(args.operands[0], "-");
-  bad("query", "'query' needs more operands: heliodex query BUCKET ID");
-  bad("query a b c", "too many operands, from 'c' on; expected: heliodex query BUCKET ID");
-  bad("query a ''", "operand 2 of 'query' is empty; expected: heliodex query BUCKET ID");
+  bad("query", "'query' needs more operands: heliodex query BUCKET ID...");
+  good("query a b c d*");
+  assert_int_equal(args.operand_count, 4);
+  bad("info a b c", "too many operands, from 'c' on; expected: heliodex info BUCKET ID");
+  bad("query a ''", "operand 2 of 'query' is empty; expected: heliodex query BUCKET ID...");
   bad("registry foo", "'registry' is followed by nothing or by a word of its own, found 'foo'");
 }
 
@@ -127,6 +129,36 @@ static void unknown_options(void **state) {
   assert_string_equal(args.verb->name, "registry"); /* so that the hint can name it */
 }
 
+/* Options that are given several times, and those that go together. */
+static void conditions(void **state) {
+  (void)state;
+  const struct cli_settings *s =
+      good("query b i --key *.cdf --key=a/* --key-exclude x --where a=b --where c!= --where d>=1=2");
+  assert_int_equal(s->keys.count, 2);
+  assert_string_equal(s->keys.items[0], "*.cdf");
+  assert_string_equal(s->keys.items[1], "a/*");
+  assert_int_equal(s->key_excludes.count, 1);
+  assert_int_equal(s->wheres.count, 3);
+  assert_string_equal(s->wheres.items[2], "d>=1=2");
+  assert_int_equal(good("query b i --min-size 1K --max-size 1K")->min_size, 1024);
+  assert_true(cli_args_given(&args, "min-size"));
+  good("query b i");
+  assert_false(cli_args_given(&args, "min-size"));
+  bad("query b i --key=", "--key: the value is empty");
+  bad("query b i --where a", "--where: expected COLUMN=VALUE (or with !=, <, <=, > or >=), found 'a'");
+  bad("query b i --where =a", "--where: expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '=a'");
+  bad("query b i --where !=", "--where: expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '!='");
+  bad("query b i --min-size 2 --max-size 1", "--max-size is less than --min-size: nothing can match");
+  bad("query b i --summary --limit 1",
+      "--summary has no rows: it goes with none of --limit, --reverse and the formats for other tools");
+  bad("query b i --summary --format s5cmd",
+      "--summary has no rows: it goes with none of --limit, --reverse and the formats for other tools");
+  bad("query b i --format s5cmd -0", "--null goes with --format keys or urls only");
+  bad("query b i --format aria2 --url-style s3", "--url-style goes with --format urls only");
+  bad("datasets b --format rclone", "--format rclone is a list of data files: it goes with 'query' only");
+  assert_int_equal(good("query b i --format urls -0 --url-style s3")->url_style, CLI_URL_S3);
+}
+
 static void values(void **state) {
   (void)state;
   const struct cli_settings *s = good("query b i --start 2020-032 --stop 2020-02-01T06:00Z --match contained");
@@ -140,10 +172,12 @@ static void values(void **state) {
   s = good("query b i --start 2020 --stop 2020");
   assert_int_equal(s->start, s->stop);
   bad("query b i --start 2021 --stop 2020", "--stop 2020-01-01T00:00:00Z lies before --start 2021-01-01T00:00:00Z");
-  bad("query b i --format xml", "--format: expected table, csv, tsv, ndjson, json or keys, found 'xml'");
-  bad("query b i --format CSV", "--format: expected table, csv, tsv, ndjson, json or keys, found 'CSV'");
+  bad("query b i --format xml",
+      "--format: expected table, csv, tsv, ndjson, json, keys, urls, s5cmd, aria2 or rclone, found 'xml'");
+  bad("query b i --format CSV",
+      "--format: expected table, csv, tsv, ndjson, json, keys, urls, s5cmd, aria2 or rclone, found 'CSV'");
   bad("query b i --memory 1M", "--memory: expected a size from 16M to 1T, found '1M'");
-  bad("query b i -0 --json", "--null goes with --format keys only");
+  bad("query b i -0 --json", "--null goes with --format keys or urls only");
   bad("query b i --offline --refresh", "--offline and --refresh exclude each other");
   cli_args_deinit(&args);
   assert_int_equal(parse("query b i --start yesterday"), HDX_USAGE);
@@ -270,11 +304,16 @@ static int release(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test_teardown(operands, release),     cmocka_unit_test_teardown(verbs, release),
-      cmocka_unit_test_teardown(option_forms, release), cmocka_unit_test_teardown(unknown_options, release),
-      cmocka_unit_test_teardown(values, release),       cmocka_unit_test_teardown(maps, release),
-      cmocka_unit_test_teardown(environment, release),  cmocka_unit_test_teardown(foreign_environment, release),
-      cmocka_unit_test_teardown(table, release),        cmocka_unit_test_teardown(defaults, release)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(operands, release),
+                                     cmocka_unit_test_teardown(verbs, release),
+                                     cmocka_unit_test_teardown(option_forms, release),
+                                     cmocka_unit_test_teardown(unknown_options, release),
+                                     cmocka_unit_test_teardown(conditions, release),
+                                     cmocka_unit_test_teardown(values, release),
+                                     cmocka_unit_test_teardown(maps, release),
+                                     cmocka_unit_test_teardown(environment, release),
+                                     cmocka_unit_test_teardown(foreign_environment, release),
+                                     cmocka_unit_test_teardown(table, release),
+                                     cmocka_unit_test_teardown(defaults, release)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,7 +141,7 @@ static void usage(void **state) {
   (void)state;
   assert_run("", 2, "", "heliodex: a verb is needed: heliodex VERB [OPTION...] [OPERAND...]\nTry 'heliodex help'.\n");
   assert_run("query b", 2, "",
-             "heliodex: 'query' needs more operands: heliodex query BUCKET ID\nTry 'heliodex help query'.\n");
+             "heliodex: 'query' needs more operands: heliodex query BUCKET ID...\nTry 'heliodex help query'.\n");
   assert_run("query b i\n\x1b[2J --bogus", 2, "", "heliodex: unknown option '--bogus'\nTry 'heliodex help query'.\n");
   assert_run("a\n\x1b[2J", 2, "", "heliodex: unknown verb 'a\\n\\x1b[2J'\nTry 'heliodex help'.\n");
   assert_run("help stroe", 2, "", "heliodex: unknown verb 'stroe': did you mean 'store'?\nTry 'heliodex help'.\n");
@@ -253,6 +253,103 @@ static void query_statuses(void **state) {
              "heliodex: it was arranged to fail\n--offline is set: the network was not asked.\n");
 }
 
+static void query_options(void **state) {
+  (void)state;
+  assert_run("query b i --key *.cdf --key-exclude x* --where a>=1 --where b!= --min-size 1K --reverse --latest-version",
+             0, NULL, "");
+  assert_string_equal(asked->keys, "*.cdf !x* ");
+  assert_string_equal(asked->where, "a 5 1; b 1 ; ");
+  assert_int_equal(asked->query_options.min_size, 1024);
+  assert_int_equal(asked->query_options.max_size, -1);
+  assert_true(asked->query_options.reverse && asked->query_options.latest_version);
+  assert_run("query b i --max-size 0", 0, NULL, "");
+  assert_int_equal(asked->query_options.max_size, 0);
+  assert_int_equal(asked->query_options.min_size, -1);
+}
+
+static void query_several(void **state) {
+  (void)state;
+  fake.key = (struct hdx_text){"k", 1};
+  fake.rows = 1;
+  assert_run("query b aia_* MMS1_FEEPS", 0,
+             "id,start,stop,datakey,filesize\naia_0094,2020-01-01T00:00:00.000Z,2020-01-01T00:00:02.500Z,k,1742991\n",
+             "");
+  assert_string_equal(asked->globs, "aia_* MMS1_FEEPS ");
+  assert_run("query b aia_* --format keys", 0, "k\n", "");
+  fake.failing_datasets = 1;
+  assert_run("query b aia_* --format keys -o ~/list", 1, "",
+             "heliodex: aia_0131: 503 Slow Down\nheliodex: 1 of 2 datasets could not be answered for; their rows are "
+             "missing\n");
+  assert_string_equal(file_content("list"), "k\n");
+  fake.rows = 0;
+  fake.failing_datasets = 0;
+  assert_run("query b aia_*", 0, NULL, "heliodex: warning: no row matches in 1 datasets\n");
+}
+
+static void query_summary(void **state) {
+  (void)state;
+  assert_run("query b i --summary", 0,
+             "id,rows,bytes,unsized,start,stop\naia_0094,3,5000,1,2020-01-01T00:00:00.000Z,2020-01-01T00:04:00.000Z\n",
+             "");
+  fake.rows = 0;
+  assert_run("query b i --summary --json", 0,
+             "{\"id\":\"aia_0094\",\"rows\":0,\"bytes\":5000,\"unsized\":1,\"start\":null,\"stop\":null}\n",
+             "heliodex: warning: aia_0094: no row in this range\n");
+}
+
+/* Keys are text that an archive chose: what a tool would do with them is not up to it. */
+static void manifests(void **state) {
+  (void)state;
+  static const struct {
+    const char *key, *format, *out; /* out: NULL where the key is refused */
+  } samples[] = {
+      {"s3://b/a/x.cdf", "s5cmd", "cp 's3://b/a/x.cdf' 'a/x.cdf'\n"},
+      {"s3://b/it's", "s5cmd", "cp 's3://b/it'\\''s' 'it'\\''s'\n"},
+      {"s3://b/a*", "s5cmd", "cp --raw 's3://b/a*' 'a*'\n"},
+      {"s3://b/-rf", "s5cmd", "cp 's3://b/-rf' './-rf'\n"},
+      {"s3://b/s3://c/x", "s5cmd", "cp 's3://b/s3://c/x' './s3://c/x'\n"},
+      {"s3://b/$(x);`y`", "s5cmd", "cp 's3://b/$(x);`y`' '$(x);`y`'\n"},
+      {"s3://b/a\nrm 's3://b/*'", "s5cmd", NULL},
+      {"s3://b/a/../../x", "s5cmd", NULL},
+      {"s3://b/..", "s5cmd", NULL},
+      {"s3://b/./x", "s5cmd", NULL},
+      {"s3://b/..\\x", "s5cmd", NULL},
+      {"s3://b//x", "s5cmd", NULL},
+      {"s3://b/x/", "s5cmd", NULL},
+      {"s3://b/", "s5cmd", NULL},
+      {"s3://b", "s5cmd", NULL},
+      {"https://h/x", "s5cmd", NULL},
+      {"s3://b/a/x.cdf", "rclone", "a/x.cdf\n"},
+      {"s3://b/..x/y..", "rclone", "..x/y..\n"},
+      {"s3://b/#x", "rclone", NULL},
+      {"s3://b/;x", "rclone", NULL},
+      {"s3://b/ x", "rclone", NULL},
+      {"s3://b/x\r", "rclone", NULL},
+      {"s3://b/a x", "aria2", "https://host/b/a%20x\n  out=a x\n"},
+      {"s3://b/x ", "aria2", NULL},
+      {"s3://b/x\n  dir=/", "aria2", NULL},
+      {"s3://b/a x", "urls", "https://host/b/a%20x\n"},
+      {"s3://b/a\nb", "urls", NULL},
+      {"s3://b/a\tb", "urls --url-style s3", NULL},
+      {"s3://b/a x", "urls --url-style s3", "s3://b/a x\n"},
+  };
+  for (size_t i = 0; i < COUNT(samples); i++) {
+    char line[128];
+    fake.rows = 1;
+    fake.key = (struct hdx_text){samples[i].key, strlen(samples[i].key)};
+    snprintf(line, sizeof line, "query b i --format %s", samples[i].format);
+    assert_run(line, samples[i].out ? 0 : 7, samples[i].out ? samples[i].out : "", samples[i].out ? "" : NULL);
+    if (!samples[i].out)
+      assert_non_null(strstr(err, "is left out: "));
+  }
+  fake.key = (struct hdx_text){"s3://b/a\nb", 10};
+  assert_run("query b i --format urls --url-style s3 -0 -o ~/urls", 0, "", "");
+  assert_memory_equal(file_content("urls"), "s3://b/a\nb\0", 11);
+  fake.location_status = HDX_TEMPORARY;
+  assert_run("query b i --format urls -o ~/none", 5, "", "heliodex: it was arranged to fail\n");
+  assert_null(file_content("none"));
+}
+
 /* A failure in mid-answer leaves what was there. */
 static void output_file(void **state) {
   (void)state;
@@ -332,9 +429,12 @@ static void info(void **state) {
   assert_non_null(strstr(out, "index file 2020,\"gap, checked "));
   assert_non_null(strstr(out, "held years,\"2019 to 2020: 1 present, 1 gap\"\n"));
   assert_non_null(strstr(out, "held as of,2020-01-01T00:00:00Z\n"));
+  assert_non_null(strstr(out, "held bytes,\"2.0 KiB, 2.048 a row\"\n"));
+  assert_non_null(strstr(out, "column,\"datakey: 250 B, 0.2500 bytes a row, s3://one/{start:%Y}.fits (1)\"\n"));
   assert_run("info b aia_0094 --json", 0, NULL, "");
   assert_non_null(strstr(out, "\"entry\":{\"id\":\"aia_0094\",\"say\":\"a \\\" b\"}"));
   assert_non_null(strstr(out, "{\"year\":2020,\"state\":\"gap\""));
+  assert_non_null(strstr(out, "\"columns\":[{\"name\":\"datakey\",\"bytes\":250,\"bytes_per_row\":0.250000,"));
   assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
   assert_run("info b aia_0131 --json", 0, NULL, "");
   assert_non_null(strstr(out, "\"snapshot\":null"));
@@ -448,6 +548,26 @@ static void verify(void **state) {
   assert_non_null(strstr(out, "\naia_0131,,,,,corrupt,/the/store/aws/one/aia_0131.hdx\n"));
   assert_string_equal(file_content("failed"), "aia_0131\n");
   assert_non_null(strstr(file_content("report"), "\"state\":\"corrupt\""));
+}
+
+static void verify_deep(void **state) {
+  (void)state;
+  assert_run("verify --deep", 2, NULL,
+             "heliodex: verify --deep: expected a BUCKET, whose index files are fetched anew\n"
+             "Try 'heliodex help verify'.\n");
+  assert_run("verify --deep b aia_0094", 0,
+             "id,source,years,rows,state,difference\naia_0094,s3://one/,2,1000,as its source,\n", "");
+  assert_string_equal(asked->bucket, "b");
+  assert_string_equal(asked->id, "aia_0094");
+  fake.compare_status = HDX_PARTIAL;
+  assert_run("verify --deep b --failed-out ~/failed", 1, NULL, NULL);
+  assert_non_null(
+      strstr(out, "\naia_0131,s3://one/,2,1000,source changed,2019: row 7 differs in stop (s3://one/a.fits)\n"));
+  assert_non_null(strstr(err, "1 of 2 datasets are not as their source is now"));
+  assert_string_equal(file_content("failed"), "aia_0131\n");
+  fake.compare_status = HDX_INTEGRITY;
+  assert_run("verify --deep b", 7, NULL, NULL);
+  assert_non_null(strstr(out, ",differs,"));
 }
 
 static void settings_reach_the_library(void **state) {
@@ -605,6 +725,10 @@ int main(void) {
                                      RUN(help_is_complete),
                                      RUN(query),
                                      RUN(query_statuses),
+                                     RUN(query_options),
+                                     RUN(query_several),
+                                     RUN(query_summary),
+                                     RUN(manifests),
                                      RUN(output_file),
                                      RUN(full_standard_output),
                                      RUN(keys),
@@ -616,6 +740,7 @@ int main(void) {
                                      RUN(index_all),
                                      RUN(store),
                                      RUN(verify),
+                                     RUN(verify_deep),
                                      RUN(settings_reach_the_library),
                                      RUN(closed_pipe),
                                      RUN(no_standard_output),

@@ -1,0 +1,65 @@
+"""One core: CSV to columns, columns to snapshots and back."""
+
+import json
+
+from .peers import duckdb
+from .report import Goal, Missing, agree, answer, median, output, report
+
+# What is encoded of each kind, and the goals (rows a second) of the kind that they are for.
+PATTERNS = {"aia": "aia_0094", "mms": "*", "daily": "*"}
+ENCODE = Goal(least=5e6), Goal(least=10e6)
+DECODE = {"times": (Goal(least=400e6), Goal(least=1000e6)),
+          "sizes": (Goal(least=180e6), Goal(least=400e6)),
+          "keys": (Goal(least=45e6), Goal(least=100e6))}
+WORDS = {"times": "decode times", "sizes": "decode times and sizes", "keys": "decode times, sizes and key text"}
+
+
+def scan(bench):
+    lines = [json.loads(line) for line in output([bench.program("scan")]).splitlines()]
+    for line in lines:
+        best = line is max(lines, key=lambda other: other["gb_per_s"])
+        report(f"scan, {line['kernel']}", line["gb_per_s"], "GB/s", "counting newlines", line["ceiling_gb_per_s"],
+               Goal(least=4.5) if best else None, rows_per_s=round(line["rows_per_s"]))
+
+
+def codec(bench):
+    for kind, pattern in PATTERNS.items():
+        peer = duckdb(bench)
+        ours, theirs = [], []
+        for _ in range(bench.rounds):
+            if not isinstance(peer, Missing):
+                theirs.append(as_parquet(bench, peer, kind, pattern))
+            ours.append(as_snapshots(bench, kind, pattern))
+        theirs = medians(theirs) if theirs else None
+        if theirs:
+            agree(f"rows encoded, {kind}", ours[0]["rows"], theirs["rows"])
+        report_kind(kind, medians(ours), peer, theirs)
+
+
+def as_snapshots(bench, kind, pattern):
+    """Rows a second; every row is compared before."""
+    tree, made = bench.tree(kind)
+    ours = answer([bench.program("encode"), "--rounds", 2, "--folder", bench.scratch, tree, pattern])
+    if pattern == "*":
+        agree(f"rows encoded, {kind}", ours["rows"], made["rows"])
+    return ours
+
+
+def as_parquet(bench, peer, kind, pattern):
+    """The same with Parquet, on one thread of DuckDB."""
+    return peer.run("codec", peer.database(kind), bench.scratch / "codec.parquet", 2, *([] if pattern == "*" else [pattern]))
+
+
+def medians(answers):
+    return {name: median(one[name] for one in answers) for name in answers[0]}
+
+
+def report_kind(kind, ours, peer, theirs):
+    def against(what):
+        return (f"{peer.name}, Parquet v2 zstd on one thread", theirs[what]) if theirs else (peer, None)
+
+    goals = (lambda pair: pair) if kind == "aia" else (lambda pair: (None, None))
+    report(f"encode {kind}, one core", ours["encode"], "rows/s", *against("encode"), *goals(ENCODE),
+           with_scanning=round(ours["scan_encode"]), rows=ours["rows"])
+    for depth, pair in DECODE.items():
+        report(f"{WORDS[depth]} {kind}, one core", ours[depth], "rows/s", *against(depth), *goals(pair))

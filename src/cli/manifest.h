@@ -1,0 +1,40 @@
+/* Lists of data files for other tools, one row of an answer after the other.
+ *
+ *   urls     a URL a line, or each behind it a NUL
+ *   s5cmd    for `s5cmd run`:             cp 's3://bucket/a/b.cdf' 'a/b.cdf'
+ *   aria2    for `aria2c -i`:             https://bucket.s3.amazonaws.com/a/b.cdf
+ *                                           out=a/b.cdf
+ *   rclone   for `rclone --files-from`:   a/b.cdf
+ *
+ * Destinations are keys within their bucket; so all but urls want the rows of one bucket. Keys come from an archive and
+ * may be anything: one that would write outside of the destination, break its line, or be read as something else by the
+ * tool is refused.
+ *
+ * Sources: s5cmd splits a line as a shell does (single quotes, a quote itself as '\''), and takes * ? [ as patterns but
+ * after --raw; aria2's manual, "Input File"; rclone's manual, "--files-from" (# and ; begin a comment, blanks at both
+ * ends are cut). */
+#ifndef HDX_CLI_MANIFEST_H
+#define HDX_CLI_MANIFEST_H
+
+#include "cli/options.h"
+#include "cli/writer.h"
+
+struct cli_manifest {
+  struct cli_writer *out;
+  unsigned format;
+  bool null;      /* urls end with a NUL */
+  bool published; /* urls are s3:// as published */
+  char *place;    /* scheme and bucket of the first row; owned */
+  char *text;     /* scratch */
+  size_t text_size;
+};
+
+void cli_manifest_init(struct cli_manifest *manifest, struct cli_writer *out, const struct cli_settings *settings);
+void cli_manifest_deinit(struct cli_manifest *manifest);
+
+/* Writes a row of the query's answer. INTEGRITY: the key cannot stand in such a list: nothing was written, the rows
+ * that follow may be; USAGE: the row is of a second bucket; others as hdx_query_location. */
+enum hdx_status cli_manifest_row(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
+                                 struct hdx_text key, struct hdx_error *error);
+
+#endif

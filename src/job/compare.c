@@ -1,0 +1,266 @@
+/* Comparing snapshots with the index files that they were made from: those are indexed anew into a store of their own,
+ * and the rows of each year are held side by side. */
+#include "job/index.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The datasets that are compared. */
+struct comparing {
+  struct hdx_session *session;
+  const struct hdx_catalog *catalog;
+  const struct hdx_store *fresh;
+  const struct hdx_dataset **datasets;
+  size_t count, capacity;
+  void (*visit)(void *user, const struct hdx_comparison *comparison);
+  void *user;
+  enum hdx_status status;
+  struct hdx_error first;
+};
+
+/* ---- rows ---- */
+
+/* The rows of one year, one after the other. */
+struct rows {
+  struct hdx_cursor *cursor;
+  struct hdx_batch batch;
+  size_t at;
+};
+
+static enum hdx_status next_row(struct rows *rows, bool *end, struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  if (++rows->at >= rows->batch.count) {
+    status = hdx_cursor_next(rows->cursor, &rows->batch, error);
+    rows->at = 0;
+  }
+  *end = status == HDX_OK && rows->batch.count == 0;
+  return status;
+}
+
+static struct hdx_text extra_of(const struct hdx_snapshot_info *info, const struct rows *rows, struct hdx_text name) {
+  for (size_t c = 0; c < info->extra_count; c++)
+    if (hdx_text_equal(info->extra_names[c], name))
+      return rows->batch.extra[c][rows->at];
+  return HDX_TEXT("");
+}
+
+/* The column in which two rows differ; NULL: in none. */
+static const char *difference(const struct hdx_snapshot_info *held, const struct rows *a,
+                              const struct hdx_snapshot_info *fresh, const struct rows *b) {
+  if (a->batch.start[a->at] != b->batch.start[b->at])
+    return "start";
+  if (a->batch.stop[a->at] != b->batch.stop[b->at])
+    return "stop";
+  if (!hdx_text_equal(a->batch.key[a->at], b->batch.key[b->at]))
+    return "datakey";
+  if (a->batch.size[a->at] != b->batch.size[b->at])
+    return "filesize";
+  for (const struct hdx_snapshot_info *info = held; info; info = info == held ? fresh : NULL)
+    for (size_t c = 0; c < info->extra_count; c++) {
+      struct hdx_text name = info->extra_names[c];
+      if (!hdx_text_equal(extra_of(held, a, name), extra_of(fresh, b, name)))
+        return name.data;
+    }
+  return NULL;
+}
+
+/* Compares the rows of one year. *what tells what differs, "" if nothing does. */
+static enum hdx_status compare_rows(const struct hdx_reader *held, const struct hdx_reader *fresh, int year,
+                                    uint64_t *count, char *what, size_t size, struct hdx_error *error) {
+  const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {year, year}};
+  struct rows a = {.cursor = NULL}, b = {.cursor = NULL};
+  what[0] = 0;
+  enum hdx_status status = hdx_cursor_open(held, &range, &a.cursor, error);
+  if (status == HDX_OK)
+    status = hdx_cursor_open(fresh, &range, &b.cursor, error);
+  for (uint64_t row = 1; status == HDX_OK && !what[0]; row++) {
+    bool a_end = false, b_end = false;
+    status = next_row(&a, &a_end, error);
+    if (status == HDX_OK)
+      status = next_row(&b, &b_end, error);
+    if (status != HDX_OK || (a_end && b_end))
+      break;
+    const char *column = a_end || b_end ? NULL : difference(hdx_reader_info(held), &a, hdx_reader_info(fresh), &b);
+    if (a_end != b_end)
+      snprintf(what, size, "%d: %s row %llu", year, a_end ? "nothing is held of" : "the index file ends before",
+               (unsigned long long)row);
+    else if (column)
+      snprintf(what, size, "%d: row %llu differs in %s (%.*s)", year, (unsigned long long)row, column,
+               (int)(b.batch.key[b.at].size < 200 ? b.batch.key[b.at].size : 200), b.batch.key[b.at].data);
+    else
+      ++*count;
+  }
+  hdx_cursor_close(a.cursor);
+  hdx_cursor_close(b.cursor);
+  return status;
+}
+
+/* ---- datasets ---- */
+
+/* Whether the server says that an index file is the one that was fetched before. */
+static bool same_file(const struct hdx_year *a, const struct hdx_year *b) {
+  if (a->etag[0] || b->etag[0])
+    return strcmp(a->etag, b->etag) == 0;
+  return a->last_modified[0] && strcmp(a->last_modified, b->last_modified) == 0 && a->bytes == b->bytes;
+}
+
+static bool has_rows(const struct hdx_year *year) {
+  return year && (year->state == HDX_YEAR_PRESENT || year->state == HDX_YEAR_STALE || year->state == HDX_YEAR_VANISHED);
+}
+
+/* What comparing a year comes to, in `comparison` and `message`. */
+static enum hdx_status compare_year(const struct hdx_reader *held, const struct hdx_reader *fresh,
+                                    const struct hdx_year *year, struct hdx_comparison *comparison, char *message,
+                                    size_t size, struct hdx_error *error) {
+  char what[HDX_ERROR_TEXT_MAX];
+  const struct hdx_year *now = hdx_reader_year(fresh, year->year);
+  if (now && now->state == HDX_YEAR_FAILED) {
+    snprintf(message, size, "%d: %s", year->year, now->reason);
+    comparison->status = HDX_TEMPORARY;
+    return HDX_OK;
+  }
+  if (!has_rows(year) && !has_rows(now))
+    return HDX_OK;
+  comparison->years++;
+  enum hdx_status status = compare_rows(held, fresh, year->year, &comparison->rows, what, sizeof what, error);
+  if (status != HDX_OK || !what[0])
+    return status;
+  if (now && year->state == HDX_YEAR_PRESENT && same_file(year, now)) {
+    snprintf(message, size, "%s", what);
+    comparison->status = HDX_INTEGRITY;
+    return HDX_OK;
+  }
+  if (comparison->years_changed++ == 0 && comparison->status == HDX_OK)
+    snprintf(message, size, "the index file changed since it was fetched: %s", what);
+  return HDX_OK;
+}
+
+static enum hdx_status open_both(struct comparing *comparing, const struct hdx_dataset *dataset,
+                                 struct hdx_reader **held, struct hdx_reader **fresh, struct hdx_error *error) {
+  const struct hdx_source *source = &comparing->catalog->source;
+  const struct hdx_store *stores[] = {&comparing->session->store, comparing->fresh};
+  struct hdx_reader **readers[] = {held, fresh};
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; status == HDX_OK && i < 2; i++) {
+    struct hdx_buffer path;
+    hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
+    hdx_store_snapshot_path(stores[i], source->folder, dataset->id, &path);
+    status = hdx_buffer_status(&path, "the path of the snapshot", error);
+    if (status == HDX_OK)
+      status = hdx_dataset_open(hdx_buffer_string(&path), source, dataset->id, readers[i], error);
+    hdx_buffer_deinit(&path);
+  }
+  return status;
+}
+
+static void compare_dataset(struct comparing *comparing, const struct hdx_dataset *dataset) {
+  struct hdx_reader *held = NULL, *fresh = NULL;
+  struct hdx_error error = {.message = ""};
+  struct hdx_comparison comparison = {.bucket = comparing->catalog->source.url.data, .id = dataset->id};
+  char message[HDX_ERROR_TEXT_MAX + 64] = "";
+  enum hdx_status status = open_both(comparing, dataset, &held, &fresh, &error);
+  const struct hdx_snapshot_info *info = status == HDX_OK ? hdx_reader_info(held) : NULL;
+  for (size_t i = 0; status == HDX_OK && i < info->year_count && comparison.status != HDX_INTEGRITY; i++)
+    status = compare_year(held, fresh, &info->years[i], &comparison, message, sizeof message, &error);
+  if (status != HDX_OK) {
+    comparison.status = status;
+    snprintf(message, sizeof message, "%s", error.message);
+  } else if (comparison.status == HDX_OK && comparison.years_changed) {
+    comparison.status = HDX_PARTIAL;
+  }
+  comparison.message = message;
+  comparing->visit(comparing->user, &comparison);
+  if (comparison.status != HDX_OK && comparing->status == HDX_OK)
+    hdx_error_set(&comparing->first, comparison.status, "%.*s: %s", HDX_TEXT_ARG(dataset->id), message);
+  comparing->status = hdx_status_graver(comparing->status, comparison.status);
+  hdx_reader_close(held);
+  hdx_reader_close(fresh);
+}
+
+/* ---- what is held ---- */
+
+static enum hdx_status add(struct comparing *comparing, const char *id, struct hdx_error *error) {
+  const struct hdx_dataset *dataset;
+  enum hdx_status status = hdx_catalog_find(comparing->catalog, id, &dataset, error);
+  if (status != HDX_OK)
+    return status;
+  if (comparing->count == comparing->capacity) {
+    size_t capacity = comparing->capacity ? 2 * comparing->capacity : 64;
+    const struct hdx_dataset **datasets = realloc(comparing->datasets, capacity * sizeof *datasets);
+    if (!datasets)
+      return hdx_error_memory(error, capacity * sizeof *datasets);
+    comparing->datasets = datasets;
+    comparing->capacity = capacity;
+  }
+  comparing->datasets[comparing->count++] = dataset;
+  return HDX_OK;
+}
+
+/* What `held` is of, if the catalog still has it: a snapshot that it no longer names has no source to compare with. */
+static void on_held(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error) {
+  struct comparing *comparing = user;
+  struct hdx_error reason = {.message = ""};
+  char *id = error ? NULL : hdx_text_dup(info->id);
+  enum hdx_status status = id ? add(comparing, id, &reason) : HDX_OK;
+  if (status != HDX_OK)
+    hdx_log_write(&comparing->session->log, HDX_LOG_WARNING, "%s: not compared: %s", id, reason.message);
+  free(id);
+}
+
+static enum hdx_status choose(struct comparing *comparing, const char *bucket, const char *const *ids, size_t id_count,
+                              struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; status == HDX_OK && i < id_count; i++)
+    status = add(comparing, ids[i], error);
+  if (status == HDX_OK && id_count == 0) {
+    hdx_store_visit(comparing->session, bucket, NULL, 0, false, on_held, comparing, NULL);
+    if (comparing->count == 0)
+      status = hdx_error_set(error, HDX_NOT_FOUND, "%s: nothing of it is held in %s", bucket,
+                             comparing->session->store.root);
+  }
+  return status;
+}
+
+/* Indexes the datasets anew. What fails is told year by year, when they are compared. */
+static enum hdx_status index_anew(struct comparing *comparing, struct hdx_error *error) {
+  struct hdx_index_options options;
+  struct hdx_index_summary summary = {0};
+  hdx_index_options_init(&options);
+  options.bad_rows_max = UINT64_MAX;
+  struct hdx_index_run run = {.session = comparing->session,
+                              .catalog = comparing->catalog,
+                              .datasets = comparing->datasets,
+                              .dataset_count = comparing->count,
+                              .options = &options,
+                              .summary = &summary,
+                              .store = comparing->fresh};
+  enum hdx_status status = hdx_index_run(&run, error);
+  return status == HDX_INTERRUPTED || status == HDX_IO || status == HDX_MEMORY ? status : HDX_OK;
+}
+
+enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
+                                  size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),
+                                  void *user, struct hdx_error *error) {
+  struct comparing comparing = {.session = session, .visit = visit, .user = user};
+  struct hdx_catalog *catalog;
+  struct hdx_scratch scratch;
+  enum hdx_status status = hdx_catalog_open(session, bucket, false, &catalog, error);
+  if (status != HDX_OK)
+    return status;
+  comparing.catalog = catalog;
+  status = choose(&comparing, bucket, ids, id_count, error);
+  if (status == HDX_OK)
+    status = hdx_store_scratch_init(&scratch, &session->store, error);
+  if (status == HDX_OK) {
+    comparing.fresh = &scratch.store;
+    status = index_anew(&comparing, error);
+    for (size_t i = 0; status == HDX_OK && i < comparing.count; i++)
+      compare_dataset(&comparing, comparing.datasets[i]);
+    hdx_store_scratch_deinit(&scratch);
+  }
+  free(comparing.datasets);
+  hdx_catalog_close(catalog);
+  if (status == HDX_OK && comparing.status != HDX_OK)
+    return hdx_error_set(error, comparing.status, "%s", comparing.first.message);
+  return status;
+}

@@ -1,0 +1,129 @@
+/* A query: datasets that are asked the same question.
+ *
+ *   query.c          the public functions: options, what is known of the answer, counting, filling arrays
+ *   query_open.c     which datasets; what is held of them, what has to be fetched, whether that suffices
+ *   query_rows.c     the rows of one dataset, forwards or backwards, and of several merged into one order
+ *   query_latest.c   which version of a key is the greatest
+ *
+ * All of it runs on the caller's thread, which also is the loop's while something is fetched. */
+#ifndef HDX_JOB_QUERY_H
+#define HDX_JOB_QUERY_H
+
+#include "job/index.h"
+#include "snapshot/filter.h"
+
+/* Why a year could not be read just now. */
+struct hdx_year_failure {
+  struct hdx_year_failure *next;
+  int year;
+  struct hdx_text message;
+};
+
+/* Rows that are kept together: those of a window that is to be turned around, or few enough to let a cursor go. */
+struct hdx_kept_rows {
+  size_t count, capacity, extra_count;
+  int64_t *start, *stop, *size;
+  struct hdx_text *key, **extra;
+  struct hdx_arena text;
+};
+
+/* One of the datasets. */
+struct hdx_query_part {
+  struct hdx_query *query;
+  struct hdx_text id;
+  char *path;
+  struct hdx_reader *reader;
+  struct hdx_years years;              /* wanted */
+  int64_t confirmed;                   /* when all years of the snapshot were */
+  int64_t catalog_start, catalog_stop; /* as known last */
+  bool multiyear, missing;             /* missing: more has to be known than is held */
+  const struct hdx_dataset *dataset;   /* in the query's catalog, if that was asked */
+  struct hdx_query_info info;
+  size_t *columns; /* place of each of the query's extra columns in the dataset's; SIZE_MAX: it has none */
+  /* of the run that fetched what was missing */
+  enum hdx_status run_status;
+  struct hdx_text run_message;
+  struct hdx_year_failure *failures;
+  /* what came of it */
+  enum hdx_status status;
+  const char *message;
+  /* rows */
+  struct hdx_cursor *cursor; /* NULL: all its rows are in `kept`, or it was not asked yet */
+  struct hdx_kept_rows kept;
+  int64_t before; /* backwards: rows that start later have been handed out */
+  int64_t after;  /* in portions: rows that start earlier have been handed out */
+  bool ended;
+  struct hdx_batch batch;
+  size_t at;
+};
+
+struct hdx_latest;
+
+struct hdx_query {
+  struct hdx_session *session;
+  struct hdx_arena arena; /* owns the texts of what is asked, and of failures */
+  const char *bucket;
+  struct hdx_source source;
+  struct hdx_catalog *catalog; /* NULL: it was not needed */
+  struct hdx_query_options options;
+  struct hdx_filter filter;
+  struct hdx_query_part *parts; /* by id */
+  size_t part_count;
+  struct hdx_query_failure *failures;
+  struct hdx_query_info info;
+  struct hdx_text *extra_names;
+  struct hdx_buffer location;
+  /* rows */
+  bool begun;
+  unsigned wanted; /* columns: HDX_COLUMN_… */
+  uint64_t handed_out;
+  struct hdx_latest *latest; /* NULL: not asked for, or not yet known */
+  size_t *heap;              /* parts by their next row */
+  size_t heap_count;
+  size_t drained; /* the part whose batch came to its end with the last row that was handed out; SIZE_MAX: none */
+  struct hdx_kept_rows merged;
+  uint32_t *merged_dataset;
+  const struct hdx_text **extra_out;
+};
+
+/* query_open.c */
+
+/* Finds the datasets, fetches what is missing and opens their snapshots; parts that fail become failures. Errors as
+ * hdx_query_open_many. */
+enum hdx_status hdx_query_find(struct hdx_query *query, const char *const *ids, size_t count, struct hdx_error *error);
+/* Which years a part wants now, by the query's range. */
+void hdx_query_want(struct hdx_query_part *part);
+bool hdx_query_all_known(const struct hdx_query_part *part);
+/* What its info says of the years that are wanted now. */
+void hdx_query_fill_years(struct hdx_query_part *part);
+void hdx_query_part_deinit(struct hdx_query_part *part);
+
+/* query_rows.c */
+
+/* Goes back to the beginning of the answer, of which only the `wanted` columns (HDX_COLUMN_…) are needed; nothing is
+ * decoded yet. */
+void hdx_query_begin(struct hdx_query *query, unsigned wanted);
+/* Prepares the part's cursor for the query's range. */
+enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error);
+/* The next rows, whatever the limit. */
+enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
+void hdx_kept_rows_deinit(struct hdx_kept_rows *rows);
+
+/* query_latest.c */
+
+/* Walks the whole answer and notes the greatest version of every key that has one. */
+enum hdx_status hdx_latest_find(struct hdx_query *query, struct hdx_error *error);
+/* hdx_filter.keep: whether the key has no version, or the greatest one. */
+bool hdx_latest_keep(void *latest, struct hdx_text key);
+void hdx_latest_free(struct hdx_latest *latest);
+
+#define HDX_VERSION_GROUPS_MAX 7
+
+/* The version of a key, as heliodex.h says: its place and its numbers, missing ones 0. */
+struct hdx_key_version {
+  size_t from, to; /* from the v to behind the last digit */
+  uint64_t groups[HDX_VERSION_GROUPS_MAX];
+};
+bool hdx_key_version(struct hdx_text key, struct hdx_key_version *version);
+
+#endif

@@ -1,0 +1,78 @@
+/* The inside of a cursor, shared by its parts:
+ *
+ *   cursor.c   which zones are opened when, merging, handing out
+ *   match.c    which zones and rows are asked for; decoding what a filter needs and no more
+ *   totals.c   sums from zone maps where these suffice */
+#ifndef HDX_SNAPSHOT_CURSOR_H
+#define HDX_SNAPSHOT_CURSOR_H
+
+#include "snapshot/filter.h"
+#include "snapshot/reader.h"
+
+/* An open block and how far its rows have been handed out. */
+struct hdx_slot {
+  struct hdx_block block;
+  size_t zone, at;
+  bool wanted;
+  bool used;
+  size_t columns[HDX_COLUMNS_MAX]; /* place of each of the dataset's extra columns in the block, SIZE_MAX: none */
+};
+
+struct hdx_cursor {
+  const struct hdx_reader *reader;
+  struct hdx_range range;
+  int64_t first_start, last_start; /* rows that start outside of this are left out; both included */
+  struct hdx_filter filter;
+  unsigned wanted;           /* columns that batches have: HDX_WANT_… */
+  size_t *condition_columns; /* the dataset's extra column that each condition is about; SIZE_MAX: it has none */
+  struct hdx_zstd *zstd;
+  bool all_years; /* the range wants every year of the snapshot */
+  bool made_up;
+  size_t first; /* wanted zone, where stops are made up */
+  size_t next;  /* zone to be opened */
+
+  struct hdx_slot **slots;
+  size_t slot_count;
+  size_t *heap; /* slots by their next row */
+  size_t heap_count;
+
+  uint32_t *rows; /* scratch: numbers of the rows of a block that match */
+  size_t rows_capacity;
+
+  int64_t *start, *stop, *size; /* a merged batch of BATCH_ROWS; NULL until there is one */
+  struct hdx_text *key, *extra; /* extra: one column behind the other */
+  const struct hdx_text **extra_out;
+  struct hdx_text *empty; /* a column that a block lacks */
+  size_t empty_count;
+};
+
+/* match.c */
+
+/* Whether the zone may have rows that match. */
+bool hdx_cursor_zone_wanted(const struct hdx_cursor *cursor, const struct hdx_zone *zone);
+/* Whether the zone map tells that all of the zone's rows are in the range; what the filter says is another matter. */
+bool hdx_cursor_zone_whole(const struct hdx_cursor *cursor, const struct hdx_zone *zone);
+/* Notes the rows of a block that the range asks for in cursor->rows (made large enough); *count of them. */
+enum hdx_status hdx_cursor_match(struct hdx_cursor *cursor, const struct hdx_block *block, size_t *count,
+                                 struct hdx_error *error);
+/* Makes room for the numbers of a block's rows. */
+enum hdx_status hdx_cursor_reserve(struct hdx_cursor *cursor, size_t count, struct hdx_error *error);
+/* Leaves those of cursor->rows that the filter lets pass, decodes their `wanted` columns and drops the times of all
+ * others; slot->block.selected of them stay. */
+enum hdx_status hdx_cursor_select(struct hdx_cursor *cursor, struct hdx_slot *slot, size_t count, unsigned wanted,
+                                  struct hdx_error *error);
+/* Whether a row that was not matched when its block was opened is asked for, with the stop that was made up for it. */
+bool hdx_cursor_row_wanted(const struct hdx_cursor *cursor, const struct hdx_slot *slot, size_t row, int64_t stop);
+/* The columns that the filter looks at. */
+unsigned hdx_cursor_filtered(const struct hdx_cursor *cursor);
+
+/* cursor.c */
+
+/* The next zone to be opened, from `n` on. */
+size_t hdx_cursor_next_zone(const struct hdx_cursor *cursor, size_t n);
+/* A slot that is not in use. */
+enum hdx_status hdx_cursor_take_slot(struct hdx_cursor *cursor, size_t *slot, struct hdx_error *error);
+/* Stops of rows that have none: the next row's start, which for the last row is `next` (NONE: its own). */
+void hdx_cursor_make_up_stops(struct hdx_block *block, int64_t next);
+
+#endif

@@ -1,0 +1,427 @@
+"""What a query may ask besides a range, against the naive reference: filters, versions, the opposite order, several
+datasets, sums, and lists of files for other tools.
+"""
+
+import concurrent.futures
+import csv
+import io
+import json
+import os
+import random
+import re
+import shlex
+import urllib.parse
+
+import pytest
+
+from conftest import SAMPLE, TINY, Client, Program, Tiny
+from reference import SECOND, ask, base_name, merged_csv, split_version, summary_csv, time_ns, time_text
+from test_index_query import difference, ranges_of
+
+WORKERS = max(2, os.cpu_count() or 2)
+SEED = 20240301
+COMBINATIONS = 420
+
+
+@pytest.fixture(scope="module")
+def indexed(build, sample, tmp_path_factory):
+    """The function that queries a store which holds the whole sample, read from its folder."""
+    program = Program(tmp_path_factory.mktemp("home"))
+    bucket = f"file://{sample}/{SAMPLE}/"
+    program("index", bucket).expect(0)
+
+    def query(identifiers, *arguments, **options):
+        return program("query", bucket, *identifiers, "--offline", *arguments, **options)
+
+    query.program, query.bucket = program, bucket
+    return query
+
+
+def arguments_of(question):
+    """A question of the reference as options."""
+    told = []
+    for name, value in question.items():
+        option = "--" + name.replace("_", "-")
+        if name in ("start", "stop"):
+            told += [] if value is None else [option, time_text(value, 9)]
+        elif isinstance(value, bool):
+            told += [option] if value else []
+        elif isinstance(value, (list, tuple)):
+            told += [f"{option}={item}" for item in value]
+        elif value is not None:
+            told += [option, value]
+    return told
+
+
+def glob_from(key, chance):
+    """A pattern that matches the key and some others."""
+    name = base_name(key)
+    kind = chance.randrange(5)
+    if kind == 0:
+        return "*" + name[-chance.randint(1, 12):]
+    if kind == 1:
+        return name[:chance.randint(1, len(name))] + "*"
+    if kind == 2:
+        return key[:key.rfind("/") + 1] + "*"
+    if kind == 3:
+        at = chance.randrange(len(name))
+        return name[:at] + "?" + name[at + 1:]
+    return f"*[{chance.choice(name)}{chance.choice('0123456789')}]*"
+
+
+def plain(text):
+    return not re.search(r"[][*?\\\x00-\x1f\x7f-\U0010ffff]", text)
+
+
+def question_for(datasets, chance):
+    rows = [row for dataset in datasets for row in dataset.rows]
+    start, stop, match = next(iter(ranges_of(chance.choice(datasets), 1, chance)))
+    question = {"start": start, "stop": stop, "match": match}
+    if chance.random() < 0.5:
+        question["start"] = question["stop"] = None
+    keys = [row.key for row in chance.sample(rows, min(len(rows), 3)) if plain(row.key) and base_name(row.key)]
+    if keys and chance.random() < 0.5:
+        question["key"] = [glob_from(key, chance) for key in keys[:chance.randint(1, 2)]]
+    if keys and chance.random() < 0.2:
+        question["key_exclude"] = [glob_from(keys[-1], chance)]
+    sizes = sorted(row.size for row in rows if row.size is not None)
+    if sizes and chance.random() < 0.4:
+        low, high = sorted((chance.choice(sizes), chance.choice(sizes)))
+        question |= chance.choice([{"min_size": low}, {"max_size": high}, {"min_size": low, "max_size": high}])
+    columns = sorted({name for dataset in datasets for name in dataset.extra_names})
+    if columns and chance.random() < 0.7:
+        name = chance.choice(columns)
+        value = chance.choice(rows).extras.get(name, "")
+        if plain(value) and plain(name) and not re.search("[=!<>]", name):
+            question["where"] = [f"{name}{chance.choice(['=', '!=', '<', '<=', '>', '>='])}{value}"]
+    question["reverse"] = chance.random() < 0.4
+    question["latest_version"] = chance.random() < 0.2
+    if chance.random() < 0.4:
+        question["limit"] = chance.choice([1, 2, 7, 100, 5000])
+    return question
+
+
+def check(query, datasets, question, several):
+    """(how many rows, what is wrong)"""
+    told = arguments_of(question)
+    names = [dataset.id for dataset in datasets]
+    rows = ask(datasets, **question)
+    wanted = merged_csv(datasets, rows) if several else datasets[0].csv([row for _, row in rows])
+    done = query(names, *told, "--format", "csv")
+    if done.code != 0:
+        return 0, f"{done}"
+    problem = difference(done.out, wanted)
+    return len(rows), problem and f"query {' '.join(names)} {' '.join(map(shlex.quote, map(str, told)))}: {problem}"
+
+
+def test_random_questions(indexed, reference):
+    chance = random.Random(SEED)
+    usable = [identifier for identifier in reference.ids if reference.dataset(identifier).rows]
+    extra = [identifier for identifier in usable if reference.dataset(identifier).extra_names]
+    odd = [identifier for identifier in usable if identifier.startswith("odd_")]
+    questions = []
+    for number in range(COMBINATIONS):
+        several = number % 3 == 0
+        pool = chance.choice([usable, extra or usable, odd])
+        names = chance.sample(pool, min(len(pool), chance.randint(2, 5))) if several else [chance.choice(pool)]
+        datasets = [reference.dataset(name) for name in sorted(names, key=str.encode)]
+        questions.append((datasets, question_for(datasets, chance), len(names) > 1))
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+        answers = list(workers.map(lambda q: check(indexed, *q), questions))
+    problems = [problem for _, problem in answers if problem]
+    assert not problems, "\n".join(problems[:5])
+    assert sum(count > 0 for count, _ in answers) > len(questions) / 3  # the questions are worth asking
+
+
+def test_random_sums(indexed, reference):
+    chance = random.Random(SEED + 1)
+    usable = [identifier for identifier in reference.ids if reference.dataset(identifier).rows]
+
+    def one(question):
+        datasets, asked = question
+        done = indexed([d.id for d in datasets], *arguments_of(asked), "--summary", "--format", "csv")
+        wanted = summary_csv(datasets, ask(datasets, **asked))
+        problem = f"{done}" if done.code else difference(done.out, wanted)
+        return problem and f"{[d.id for d in datasets]} {arguments_of(asked)}: {problem}"
+
+    questions = []
+    for _ in range(150):
+        datasets = [reference.dataset(name) for name in sorted(chance.sample(usable, chance.choice([1, 1, 3])), key=str.encode)]
+        asked = question_for(datasets, chance)
+        asked.pop("limit", None)
+        asked["reverse"] = False
+        if chance.random() < 0.7:
+            asked = {name: asked[name] for name in ("start", "stop", "match")}
+        questions.append((datasets, asked))
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+        problems = list(filter(None, workers.map(one, questions)))
+    assert not problems, "\n".join(problems[:5])
+
+
+def test_everything_backwards(indexed, reference):
+    def one(identifier):
+        dataset = reference.dataset(identifier)
+        forwards = [row for _, row in ask([dataset])]
+        done = indexed([identifier], "--reverse", "--format", "csv")
+        problem = f"{done}" if done.code else difference(done.out, dataset.csv(forwards[::-1]))
+        return problem and f"{identifier}: {problem}"
+
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+        assert not list(filter(None, workers.map(one, reference.ids)))
+
+
+def test_all_datasets_in_one_order(indexed, reference):
+    datasets = [reference.dataset(name) for name in sorted(reference.ids, key=str.encode)]
+    wanted = merged_csv(datasets, ask(datasets))
+    assert not difference(indexed(["*"], "--format", "csv").expect(0).out, wanted)
+    # With little memory not all datasets can be open at once: they are read in portions.
+    assert not difference(indexed(["*"], "--format", "csv", "--memory", "16M").expect(0).out, wanted)
+    some = {"key": ["*[13579].*"], "min_size": 1000, "latest_version": True}
+    wanted = merged_csv(datasets, ask(datasets, **some))
+    assert not difference(indexed(["*"], "--format", "csv", "--memory", "16M", *arguments_of(some)).expect(0).out, wanted)
+
+
+# ---- a bucket made by hand
+
+VERSIONED = """
+2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_v06.cdf,10,0094,x
+2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_v10.cdf,11,94.0,y
+2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_V9.cdf,,193,x
+2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://b/d/a_20190102_v7.1.1.cdf,12,-5,
+2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://b/d/a_20190102_v7.1.10.cdf,13,abc,z
+2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://b/d/a_20190102_v7.1.9.cdf,14,,z
+2019-01-03T00:00:00Z,2019-01-03T01:00:00Z,s3://b/d/a_v2_20190103.cdf,15,100,
+2019-01-03T00:00:00Z,2019-01-03T01:00:00Z,s3://b/d/a_v2_20190104.cdf,16,1e3,
+2019-01-04T00:00:00Z,2019-01-04T01:00:00Z,s3://b/v1/plain.cdf,17,00,
+2019-01-04T00:00:00Z,2019-01-04T01:00:00Z,s3://b/v2/plain.cdf,18,0,
+2019-01-05T00:00:00Z,2019-01-05T01:00:00Z,s3://b/d/a_20190105_v06.cdf,10,0094,x
+2019-01-06T00:00:00Z,2019-01-06T01:00:00Z,s3://b/d/a_20190105_v06.0.cdf,10,0094,x
+"""
+HEADER = "# start, stop, datakey, filesize, band, kind\n"
+
+
+@pytest.fixture
+def versions(client, tiny):
+    tiny.add("versions", {2019: HEADER + VERSIONED.strip() + "\n"})
+    client.index().expect(0)
+    return client
+
+
+def kept(done):
+    return [line.split(",")[2] for line in done.expect(0).lines[1:]]
+
+
+def test_latest_version(versions, tiny):
+    dataset = tiny.reference().dataset("versions")
+    got = kept(versions.query("versions", "--offline", "--latest-version"))
+    assert got == [row.key for _, row in ask([dataset], latest_version=True)]
+    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.10.cdf", "a_v2_20190103.cdf",
+                                               "a_v2_20190104.cdf", "plain.cdf", "a_20190105_v06.cdf", "a_20190105_v06.0.cdf"]
+    # After the other conditions: what they leave out is not the latest of anything.
+    got = kept(versions.query("versions", "--offline", "--latest-version", "--max-size", "12"))
+    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.1.cdf", "a_20190105_v06.cdf", "a_20190105_v06.0.cdf"]
+
+
+@pytest.mark.parametrize("condition", ["band=94", "band=0094", "band!=94", "band<94", "band<=94.00", "band>99", "band>=abc", "band=",
+                                       "band!=", "band>1e3", "band=-5.0", "kind=x", "kind>x", "band=0", "band<"])
+def test_conditions(versions, tiny, condition):
+    dataset = tiny.reference().dataset("versions")
+    got = kept(versions.query("versions", "--offline", "--where", condition))
+    assert got == [row.key for _, row in ask([dataset], where=[condition])]
+
+
+def test_unknown_column_and_bad_conditions(versions):
+    versions.query("versions", "--offline", "--where", "bands=94").expect(2, "bands", "band, kind")
+    versions.query("versions", "--offline", "--where", "band").expect(2, "COLUMN=VALUE")
+    versions.query("versions", "--offline", "--where", "=94").expect(2, "COLUMN=VALUE")
+    versions.query("versions", "--offline", "--min-size", "2K", "--max-size", "1K").expect(2, "--max-size")
+    versions.query("versions", "--offline", "--summary", "--limit", "1").expect(2, "--summary")
+
+
+def test_too_many_versions_for_the_memory(client, tiny):
+    line = "2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/{0}_v1.cdf,1\n"
+    tiny.add("many", {2019: "".join(line.format(i) for i in range(400_000))})
+    client.index().expect(0)
+    client.query("many", "--offline", "--latest-version", "--memory", "16M", "--limit", "1").expect(8, "--memory")
+    client.query("many", "--offline", "--latest-version", "--memory", "64M", "--limit", "1").expect(0)
+
+
+def test_one_instant_backwards(client, tiny):
+    """More rows of one instant than a window takes: they can only be turned around together."""
+    line = "2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/{0:07}.cdf,1\n"
+    tiny.add("one", {2019: "".join(line.format(i) for i in range(150_000))})
+    client.index().expect(0)
+    got = kept(client.query("one", "--offline", "--reverse"))
+    assert got == [f"s3://b/{i:07}.cdf" for i in range(149_999, -1, -1)]
+
+
+def test_more_rows_than_a_window_backwards(client, tiny):
+    """Twelve years' files that all have rows of the same year: many blocks that span nearly all of it."""
+    chance = random.Random(SEED)
+    years = {}
+    for year in range(2010, 2022):
+        times = sorted(time_ns("2010-01-01") + chance.randrange(300 * 86400) * SECOND for _ in range(9000))
+        years[year] = "".join(f"{time_text(t, 0)},{time_text(t + 60 * SECOND, 0)},s3://b/{year}/{i:05}.cdf,{i}\n" for i, t in enumerate(times))
+    tiny.add("late", years)
+    client.index().expect(0)
+    dataset = tiny.reference().dataset("late")
+    assert len(dataset.rows) == 108_000
+    assert not difference(client.query("late", "--offline", "--reverse").expect(0).out,
+                          dataset.csv([row for _, row in ask([dataset], reverse=True)]))
+
+
+# ---- several datasets
+
+
+def test_ids_and_patterns(client, tiny):
+    for name in ("a_one", "a_two", "b_one"):
+        tiny.add(name, {2019: 5})
+    client.index().expect(0)
+    datasets = [tiny.reference().dataset(name) for name in ("a_one", "a_two", "b_one")]
+
+    def ids(*operands, code=0):
+        done = client.program("query", client.bucket, *operands, *client.access, "--offline", "--format", "csv").expect(code)
+        assert done.lines[0].split(",")[0] == "id"
+        return {line.split(",")[0] for line in done.lines[1:]}
+
+    assert ids("a_*") == {"a_one", "a_two"}
+    assert ids("a_one", "b_one", "a_one") == {"a_one", "b_one"}
+    assert ids("B_ONE", "a_t*", "b_one") == {"a_two", "b_one"}
+    assert ids("a_o*") == {"a_one"}  # the columns follow from the question
+    everything = client.program("query", client.bucket, "*", *client.access, "--offline", "--format", "csv").expect(0)
+    assert everything.out == merged_csv(datasets, ask(datasets))
+    run = [client.program, "query", client.bucket]
+    client.program("query", client.bucket, "nothing*", *client.access).expect(0, "warning", "no dataset matches")
+    client.program("query", client.bucket, "nothing*", "--error-on-empty", *client.access).expect(9)
+    done = client.program("query", client.bucket, "a_one", "a_onf", *client.access).expect(3, "a_onf")
+    assert done.out == "" and run
+
+
+def test_what_is_missing_is_fetched_in_one_run(client, tiny):
+    for number in range(12):
+        tiny.add(f"set_{number:02}", {2018: 3, 2019: 3})
+    tiny.origin.delay = 0
+    done = client.program("query", client.bucket, "set_*", *client.access, "--format", "csv").expect(0)
+    datasets = [tiny.reference().dataset(f"set_{number:02}") for number in range(12)]
+    assert done.out == merged_csv(datasets, ask(datasets))
+    asked = len(tiny.origin.requests())
+    assert client.program("query", client.bucket, "set_*", *client.access, "--format", "csv").expect(0).out == done.out
+    assert len(tiny.origin.requests()) == asked
+
+
+def test_a_dataset_that_fails_is_told(client, tiny):
+    for name in ("good", "bad"):
+        tiny.add(name, {2019: 5})
+    client.index().expect(0)
+    snapshot, = client.program.store.rglob("bad.hdx")
+    content = bytearray(snapshot.read_bytes())
+    content[-60] ^= 0xff
+    snapshot.write_bytes(content)
+    done = client.program("query", client.bucket, "good", "bad", *client.access, "--offline", "--format", "csv")
+    done.expect(1, "bad", "1 of 2 datasets")
+    assert {line.split(",")[0] for line in done.lines[1:]} == {"good"}
+    client.program("query", client.bucket, "ba*", "bad", *client.access, "--offline").expect(7, "bad")
+
+
+def test_columns_of_all(client, tiny):
+    tiny.add("one", {2019: HEADER + "2019-01-01,2019-01-02,s3://b/1,1,7,x\n"})
+    tiny.add("two", {2019: "# start, stop, datakey, filesize, kind, age\n2019-01-01T12,2019-01-02,s3://b/2,2,y,8\n"})
+    tiny.add("bare", {2019: "2019-01-03T12:00:00.5Z,2019-01-04T00:00:00Z,s3://b/3,\n"})
+    client.index().expect(0)
+    done = client.program("query", client.bucket, "*", *client.access, "--offline", "--format", "csv").expect(0)
+    assert list(csv.DictReader(io.StringIO(done.out)))[2] == {
+        "id": "bare", "start": "2019-01-03T12:00:00.500Z", "stop": "2019-01-04T00:00:00.000Z", "datakey": "s3://b/3", "filesize": "",
+        "age": "", "band": "", "kind": ""}
+    done = client.program("query", client.bucket, "*", *client.access, "--offline", "--format", "json", "--where", "kind!=").expect(0)
+    assert [(row["id"], row["kind"], row["age"]) for row in json.loads(done.out)] == [("one", "x", None), ("two", "y", "8")]
+
+
+# ---- lists for other tools
+
+HOSTILE = ["../../etc/passwd", "a/../../b", "/etc/passwd", "a/./b", "a/..", "..", "a\\..\\..\\b", "folder/"]
+ODD_BUT_GOOD = ["it's here.cdf", "a b/c d.cdf", "100%.cdf", "-rf", "s3://other/x.cdf", "st*r?[1].cdf", "ä/ö.cdf", "#x.cdf", "a//b.cdf"]
+
+
+@pytest.fixture
+def odd_keys(client, tiny):
+    lines = [f'2019-01-01T00:{i:02}:00Z,2019-01-01T01:00:00Z,"s3://{TINY}/{key}",{i}\n' for i, key in enumerate(HOSTILE + ODD_BUT_GOOD)]
+    tiny.add("keys", {2019: "".join(lines)})
+    tiny.add("plain", {2019: 4})
+    tiny.add("second", {2019: "2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://other-bucket/k.cdf,1\n"})
+    client.index().expect(0)
+    return client
+
+
+def listed(client, identifier, form, *arguments):
+    return client.program("query", client.bucket, identifier, *client.access, "--offline", "--format", form, *arguments)
+
+
+def inside(path):
+    """A destination that stays below the folder that the tool is started in."""
+    return not path.startswith(("/", "-")) and ".." not in re.split(r"[/\\]", path) and "://" not in path.split("/")[0] and path
+
+
+def test_s5cmd(odd_keys):
+    done = listed(odd_keys, "keys", "s5cmd").expect(1, "left out", "etc/passwd")
+    commands = [shlex.split(line) for line in done.lines]
+    assert [command[-2] for command in commands] == [f"s3://{TINY}/{key}" for key in ODD_BUT_GOOD]
+    assert all(command[0] == "cp" and inside(command[-1]) for command in commands)
+    assert [os.path.normpath(command[-1]) for command in commands] == [os.path.normpath("./" + key) for key in ODD_BUT_GOOD]
+    assert ["--raw" in command for command in commands] == ["*" in key for key in ODD_BUT_GOOD]
+    plain = listed(odd_keys, "plain", "s5cmd").expect(0).lines
+    assert plain[0] == f"cp 's3://{TINY}/data/plain/2019/000000.cdf' 'data/plain/2019/000000.cdf'"
+
+
+def test_aria2(odd_keys):
+    done = listed(odd_keys, "keys", "aria2").expect(1, "left out")
+    urls, outs = done.lines[::2], done.lines[1::2]
+    assert [out.removeprefix("  out=") for out in outs] == ODD_BUT_GOOD
+    prefix = f"{odd_keys.tiny.origin.url}/{TINY}/"
+    assert [urllib.parse.unquote(url.removeprefix(prefix)) for url in urls] == ODD_BUT_GOOD
+    assert not any(set(" \t#?*") & set(url) for url in urls)
+
+
+def test_rclone(odd_keys):
+    done = listed(odd_keys, "keys", "rclone").expect(1, "left out", "comment")
+    assert done.lines == [key for key in ODD_BUT_GOOD if not key.startswith("#")]
+    done = odd_keys.program("query", odd_keys.bucket, "plain", "second", *odd_keys.access, "--offline", "--format", "rclone",
+                            "-o", odd_keys.program.home / "list")
+    done.expect(2, "other-bucket")
+    assert not (odd_keys.program.home / "list").exists()
+
+
+def test_urls(odd_keys):
+    done = listed(odd_keys, "keys", "urls").expect(1, "left out")
+    prefix = f"{odd_keys.tiny.origin.url}/{TINY}/"
+    assert [urllib.parse.unquote(url.removeprefix(prefix)) for url in done.lines][-len(ODD_BUT_GOOD):] == ODD_BUT_GOOD
+    done = listed(odd_keys, "keys", "urls", "--url-style", "s3").expect(0)
+    assert done.lines == [f"s3://{TINY}/{key}" for key in HOSTILE + ODD_BUT_GOOD]
+    done = listed(odd_keys, "keys", "urls", "--url-style", "s3", "-0").expect(0)
+    assert done.out.split("\0")[:-1] == [f"s3://{TINY}/{key}" for key in HOSTILE + ODD_BUT_GOOD]
+    listed(odd_keys, "plain", "s5cmd", "-0").expect(2, "--null")
+    listed(odd_keys, "plain", "aria2", "--url-style", "s3").expect(2, "--url-style")
+    odd_keys.program("datasets", odd_keys.bucket, *odd_keys.access, "--format", "urls").expect(2, "query")
+
+
+def test_urls_at_aws(indexed, reference, sample, heliodex):
+    """Virtual hosts, without asking anyone: the snapshot of a bucket that is held under its real name."""
+    url = f"s3://{SAMPLE}/"
+    heliodex("index", url, "aia_0094", "--map", f"{url}=file://{sample}/{SAMPLE}/").expect(0)
+    done = heliodex("query", url, "aia_0094", "--offline", "--limit", "1", "--format", "urls", "--region", "us-west-2").expect(0)
+    key = reference.dataset("aia_0094").rows[0].key
+    assert done.lines == [key.replace(url, f"https://{SAMPLE}.s3.us-west-2.amazonaws.com/")]
+
+
+def test_lines_cannot_be_injected(client, tiny):
+    """The scanner takes no newline into a key today; what it takes is not to break a line."""
+    key = "a\tb\x7fc\x1b.cdf"
+    tiny.add("keys", {2019: f"2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://{TINY}/{key},1\n"})
+    client.index().expect(0)
+    for form in ("s5cmd", "aria2", "rclone"):
+        assert listed(client, "keys", form).expect(7, "control characters").out == ""
+
+
+def test_output_of_a_list_is_atomic(odd_keys):
+    path = odd_keys.program.home / "list"
+    listed(odd_keys, "plain", "s5cmd", "-o", path).expect(0)
+    assert len(path.read_text().splitlines()) == 4

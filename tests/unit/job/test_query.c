@@ -1,0 +1,217 @@
+/* Queries through the public functions, for what the program does not do: other ranges of an open query, arrays, sums
+ * of one dataset and of all, strings that go away, places of files. */
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/hdx-test-XXXXXX";
+static char bucket[160];
+static char store[160];
+static struct hdx_session *session;
+
+static void write_file(const char *name, const char *content) {
+  char path[160];
+  snprintf(path, sizeof path, "%s/b/%s", folder, name);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(content, file);
+  assert_int_equal(fclose(file), 0);
+}
+
+#define DATASET(id)                                                                                                    \
+  "{\"id\":\"" id                                                                                                      \
+  "\",\"index\":\"s3://b/i/\",\"title\":\"T\",\"start\":\"2019-01-01T00:00:00Z\",\"stop\":\"2019-12-31T00:00:00Z\"}"
+
+static int setup(void **state) {
+  struct hdx_config config;
+  struct hdx_error error;
+  char path[160];
+  (void)state;
+  if (!mkdtemp(folder))
+    return -1;
+  snprintf(path, sizeof path, "%s/b", folder);
+  mkdir(path, 0755);
+  snprintf(path, sizeof path, "%s/b/i", folder);
+  mkdir(path, 0755);
+  write_file("catalog.json", "{\"Cloudy\":\"1.0\",\"endpoint\":\"s3://b/"
+                             "\",\"name\":\"B\",\"status\":{\"code\":1200,\"message\":\"OK\"},\"catalog\":[" DATASET(
+                                 "one") "," DATASET("two") "," DATASET("lost") "]}");
+  write_file("i/one_2019.csv", "2019-01-01,2019-01-02,s3://b/a_v1.cdf,1\n2019-01-03,2019-01-04,s3://b/a_v2.cdf,2\n"
+                               "2019-01-05,2019-01-06,s3://b/c d.cdf,4\n");
+  write_file("i/two_2019.csv", "2019-01-02,2019-01-03,plain.cdf,\n2019-01-05,2019-01-06,s3://b/a_v1.cdf,8\n");
+  snprintf(bucket, sizeof bucket, "file://%s/b/", folder);
+  snprintf(store, sizeof store, "%s/store", folder);
+  hdx_config_init(&config);
+  config.store = store;
+  return hdx_session_open(&config, &session, &error) == HDX_OK ? 0 : -1;
+}
+
+static int teardown(void **state) {
+  char command[200];
+  (void)state;
+  hdx_session_close(session);
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  return system(command);
+}
+
+/* The keys of the answer from here on, each with its dataset. */
+static void assert_answer(struct hdx_query *query, const char *expected) {
+  char found[512] = "";
+  struct hdx_batch batch;
+  struct hdx_error error;
+  for (size_t size = 0;;) {
+    if (hdx_query_next(query, &batch, &error) != HDX_OK)
+      fail_msg("%s", error.message);
+    if (batch.count == 0)
+      break;
+    for (size_t i = 0; i < batch.count; i++)
+      size += (size_t)snprintf(found + size, sizeof found - size, "%u:%.*s ", batch.dataset ? batch.dataset[i] : 9,
+                               HDX_TEXT_ARG(batch.key[i]));
+  }
+  assert_string_equal(found, expected);
+}
+
+static int64_t time_of(const char *text) {
+  int64_t time;
+  assert_int_equal(hdx_time_parse(hdx_text_of(text), &time, NULL), HDX_OK);
+  return time;
+}
+
+static struct hdx_query *open_both(const struct hdx_query_options *options) {
+  struct hdx_query *query;
+  struct hdx_error error;
+  static const char *const ids[] = {"two", "o*"};
+  if (hdx_query_open_many(session, bucket, ids, 2, options, &query, &error) != HDX_OK)
+    fail_msg("%s", error.message);
+  return query;
+}
+
+static void ranges(void **state) {
+  (void)state;
+  struct hdx_query_options options;
+  struct hdx_error error;
+  hdx_query_options_init(&options);
+  options.latest_version = true;
+  char *pattern = strdup("[ap]*");
+  const char *const keys[] = {pattern};
+  options.keys = keys;
+  options.key_count = 1;
+  struct hdx_query *query = open_both(&options);
+  free(pattern);
+  assert_answer(query, "1:plain.cdf 0:s3://b/a_v2.cdf ");
+  assert_answer(query, "");
+  /* The latest version is that of the range. */
+  assert_int_equal(hdx_query_range(query, time_of("2019-01-01"), time_of("2019-01-02"), &error), HDX_OK);
+  assert_answer(query, "0:s3://b/a_v1.cdf ");
+  assert_int_equal(hdx_query_range(query, time_of("2019-01-04T12"), HDX_TIME_NONE, &error), HDX_OK);
+  assert_answer(query, "1:s3://b/a_v1.cdf ");
+  assert_int_equal(hdx_query_range(query, HDX_TIME_NONE, HDX_TIME_NONE, &error), HDX_OK);
+  assert_answer(query, "1:plain.cdf 0:s3://b/a_v2.cdf ");
+  hdx_query_close(query);
+}
+
+static void sums(void **state) {
+  (void)state;
+  struct hdx_query_options options;
+  struct hdx_summary sum;
+  struct hdx_error error;
+  hdx_query_options_init(&options);
+  options.reverse = true;
+  options.limit = 2;
+  struct hdx_query *query = open_both(&options);
+  assert_int_equal(hdx_query_info(query)->dataset_count, 2);
+  assert_true(hdx_text_is(hdx_query_dataset(query, 1)->id, "two"));
+  assert_answer(query, "0:s3://b/c d.cdf 1:s3://b/a_v1.cdf ");
+  assert_int_equal(hdx_query_summary(query, HDX_QUERY_ALL, &sum, &error), HDX_OK);
+  assert_true(sum.rows == 5 && sum.bytes == 15 && sum.size_missing == 1);
+  assert_true(sum.first == time_of("2019-01-01") && sum.last == time_of("2019-01-06"));
+  assert_int_equal(hdx_query_summary(query, 1, &sum, &error), HDX_OK);
+  assert_true(sum.rows == 2 && sum.bytes == 8 && sum.size_missing == 1 && sum.first == time_of("2019-01-02"));
+  assert_int_equal(hdx_query_summary(query, 2, &sum, &error), HDX_USAGE);
+  assert_answer(query, "0:s3://b/c d.cdf 1:s3://b/a_v1.cdf "); /* it was left at its beginning */
+  hdx_query_close(query);
+}
+
+static void arrays(void **state) {
+  (void)state;
+  struct hdx_query *query = open_both(NULL);
+  struct hdx_error error;
+  uint64_t rows, bytes, ends[5];
+  int64_t sizes[5];
+  char keys[128];
+  assert_int_equal(hdx_query_count(query, &rows, &bytes, &error), HDX_OK);
+  assert_int_equal(rows, 5);
+  struct hdx_arrays out = {
+      .size = sizes, .key_end = ends, .keys = keys, .capacity = 5, .key_bytes_capacity = sizeof keys};
+  assert_int_equal(hdx_query_fill(query, &out, &rows, &error), HDX_OK);
+  assert_true(rows == 5 && ends[4] == bytes && sizes[1] == -1 && sizes[3] == 8);
+  assert_memory_equal(keys, "s3://b/a_v1.cdfplain.cdfs3://b/a_v2.cdfs3://b/a_v1.cdfs3://b/c d.cdf", bytes);
+  out.capacity = 3;
+  assert_int_equal(hdx_query_fill(query, &out, &rows, &error), HDX_LIMIT);
+  assert_int_equal(rows, 3);
+  assert_answer(query, "0:s3://b/a_v1.cdf 1:plain.cdf 0:s3://b/a_v2.cdf 1:s3://b/a_v1.cdf 0:s3://b/c d.cdf ");
+  hdx_query_close(query);
+}
+
+static void assert_location(struct hdx_query *query, const char *key, enum hdx_location kind, const char *expected) {
+  struct hdx_text location;
+  struct hdx_error error;
+  if (hdx_query_location(query, 0, hdx_text_of(key), kind, &location, &error) != HDX_OK)
+    fail_msg("%s", error.message);
+  assert_int_equal(location.size, strlen(expected));
+  assert_memory_equal(location.data, expected, location.size);
+}
+
+static void locations(void **state) {
+  (void)state;
+  struct hdx_query *query = open_both(NULL);
+  struct hdx_text location;
+  struct hdx_error error;
+  char expected[200];
+  assert_location(query, "s3://b/c d.cdf", HDX_LOCATION_PUBLISHED, "s3://b/c d.cdf");
+  assert_location(query, "x/y.cdf", HDX_LOCATION_PUBLISHED, "s3://b/x/y.cdf");
+  assert_location(query, "https://host/x", HDX_LOCATION_PUBLISHED, "https://host/x");
+  snprintf(expected, sizeof expected, "%sc%%20d.cdf", bucket);
+  assert_location(query, "s3://b/c d.cdf", HDX_LOCATION_FETCHED, expected);
+  assert_location(query, "c d.cdf", HDX_LOCATION_FETCHED, expected);
+  assert_location(query, "s3://other/x", HDX_LOCATION_FETCHED, "https://other.s3.amazonaws.com/x");
+  assert_int_equal(hdx_query_location(query, 0, HDX_TEXT("s3://b/../x"), HDX_LOCATION_FETCHED, &location, &error),
+                   HDX_DENIED);
+  assert_int_equal(hdx_query_location(query, 2, HDX_TEXT("x"), HDX_LOCATION_PUBLISHED, &location, &error), HDX_USAGE);
+  hdx_query_close(query);
+}
+
+static void refusals(void **state) {
+  (void)state;
+  static const char *const some[] = {"one", "nothing"}, *const none[] = {"z*"};
+  struct hdx_query *query = NULL;
+  struct hdx_query_options options;
+  struct hdx_error error;
+  hdx_query_options_init(&options);
+  assert_int_equal(hdx_query_open_many(session, bucket, some, 0, NULL, &query, &error), HDX_USAGE);
+  assert_int_equal(hdx_query_open_many(session, bucket, some, 2, NULL, &query, &error), HDX_NOT_FOUND);
+  assert_int_equal(hdx_query_open_many(session, bucket, none, 1, NULL, &query, &error), HDX_EMPTY);
+  assert_int_equal(hdx_query_open(session, bucket, "o*", NULL, &query, &error), HDX_NOT_FOUND);
+  const struct hdx_where where = {"unknown", HDX_EQUAL, "1"};
+  options.wheres = &where;
+  options.where_count = 1;
+  assert_int_equal(hdx_query_open(session, bucket, "one", &options, &query, &error), HDX_USAGE);
+  assert_non_null(strstr(error.message, "unknown"));
+  assert_null(query);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(ranges),    cmocka_unit_test(sums),     cmocka_unit_test(arrays),
+      cmocka_unit_test(locations), cmocka_unit_test(refusals),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
