@@ -4,7 +4,8 @@
  * The first byte picks what the rest is, as checksums would keep a fuzzer out:
  *   0  a whole file as it is
  *   1  a whole file; the checksums of its blocks and of the whole are made to fit
- *   2  rows - 1 as u16, flags as u8, then one block; its checksum and times are made to fit
+ *   2  rows - 1 as u16, flags as u8, number of templates as u8, for each: size u8 and bytes; then one block; its
+ *      checksum and times are made to fit
  *   3  a footer (raw); header, trailer and checksum are put around it, before it one byte for each of the first u16 */
 #include "codec/bytes.h"
 #include "codec/hash.h"
@@ -150,36 +151,60 @@ static void fuzz_mended_file(const uint8_t *data, size_t size, struct hdx_zstd *
   free(bytes);
 }
 
+/* The templates before a block; gives where it begins. */
+static const uint8_t *take_book(struct hdx_book *book, const uint8_t *data, const uint8_t *end) {
+  struct hdx_error error;
+  size_t count = *data++;
+  for (size_t t = 0; t < count && end - data > 1 && end - data > *data; t++) {
+    struct hdx_text bytes = {(const char *)data + 1, *data};
+    if (hdx_book_append(book, bytes, &error) != HDX_OK)
+      require(hdx_book_append(book, (struct hdx_text){"\x00\x00", 2}, &error) == HDX_OK); /* the numbers stay */
+    data += 1 + bytes.size;
+  }
+  return data;
+}
+
+static void select_rows(struct hdx_block *block, struct hdx_zstd *zstd) {
+  struct hdx_error error;
+  uint32_t *rows = malloc(block->count * sizeof *rows);
+  for (uint32_t step = 1; step < 400; step += 130) {
+    size_t count = 0;
+    for (uint32_t i = step - 1; i < block->count; i += step)
+      rows[count++] = i;
+    enum hdx_status status = hdx_block_select(block, zstd, rows, count, HDX_WANT_ALL, &error);
+    require_clean(status);
+    for (size_t i = 0; status == HDX_OK && i < count; i++)
+      use((uint64_t)block->size[i] +
+          (block->key[i].size ? (unsigned char)block->key[i].data[block->key[i].size - 1] : 0));
+  }
+  free(rows);
+}
+
 static void fuzz_block(const uint8_t *data, size_t size, struct hdx_zstd *zstd) {
-  if (size < 3)
+  if (size < 4)
     return;
   struct hdx_error error;
   struct hdx_block block;
+  struct hdx_book book;
+  hdx_book_init(&book);
+  const uint8_t *bytes = take_book(&book, data + 3, data + size);
   struct hdx_zone zone = {.rows = (uint32_t)(data[0] | data[1] << 8) + 1,
                           .flags = data[2] % (HDX_BLOCK_FLAGS + 1),
-                          .length = (uint32_t)(size - 3),
-                          .hash = hdx_hash(data + 3, size - 3)};
+                          .length = (uint32_t)(data + size - bytes),
+                          .hash = hdx_hash(bytes, (size_t)(data + size - bytes))};
   zone.year = zone.flags & HDX_BLOCK_MIXED ? HDX_YEAR_MIXED : 2000;
   hdx_block_init(&block);
-  enum hdx_status status = hdx_block_open(&block, data + 3, &zone, &error);
+  enum hdx_status status = hdx_block_open(&block, &book, zstd, bytes, &zone, &error);
   if (status == HDX_INTEGRITY && block.count == zone.rows) {
     zone.min_start = block.start[0];
     zone.max_start = block.start[block.count - 1];
-    status = hdx_block_open(&block, data + 3, &zone, &error);
+    status = hdx_block_open(&block, &book, zstd, bytes, &zone, &error);
   }
   require_clean(status);
-  uint32_t *rows = malloc(zone.rows * sizeof *rows);
-  for (uint32_t step = 1; status == HDX_OK && step < 400; step += 130) {
-    size_t count = 0;
-    for (uint32_t i = step - 1; i < zone.rows; i += step)
-      rows[count++] = i;
-    enum hdx_status selected = hdx_block_select(&block, zstd, rows, count, HDX_WANT_ALL, &error);
-    require_clean(selected);
-    for (size_t i = 0; selected == HDX_OK && i < count; i++)
-      use((uint64_t)block.size[i] + (block.key[i].size ? (unsigned char)block.key[i].data[block.key[i].size - 1] : 0));
-  }
-  free(rows);
+  if (status == HDX_OK)
+    select_rows(&block, zstd);
   hdx_block_deinit(&block);
+  hdx_book_deinit(&book);
 }
 
 static void fuzz_footer(const uint8_t *data, size_t size) {

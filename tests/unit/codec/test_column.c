@@ -343,6 +343,7 @@ static void malformed_columns_are_refused(void **state) {
   assert_int_equal(OPEN("\x00\x05\x02\x01\x00\x01\x02\x18\x00\x0a", two, 2, 3), HDX_INTEGRITY);   /* kind of 2 */
   assert_int_equal(OPEN("\x00\x02\x02\x00\x01\x00\x0a", two, 2, 3), HDX_INTEGRITY);               /* kind of -1 */
   assert_int_equal(OPEN("\x00\x02\x02\x00\x00\x00\x0a", two, 2, 3), HDX_INTEGRITY);               /* the 2nd unused */
+  assert_int_equal(OPEN("\x00\x02\x00\x00", one, 2, 3), HDX_INTEGRITY);                           /* the same */
   assert_int_equal(OPEN("\x00\x7f\x02\x01\x00\x01\x01\x02\x00\x0a", two, 2, 3), HDX_INTEGRITY);   /* kinds too long */
   assert_int_equal(OPEN("\x00\x05\x03\x01\x00\x01\x01\x02\x00\x0a", two, 2, 3), HDX_INTEGRITY);   /* stream too long */
   assert_int_equal(OPEN("\x00\x05", two, 2, 3), HDX_INTEGRITY);                                   /* no sizes */

@@ -233,6 +233,8 @@ static void parts_equal_the_whole(void **state) {
     check_ranges(values, 40, 1);
     check_ranges(values, 300, 11);
     check_ranges(values, 1300, 43);
+    fill(values, 8192, (enum kind)kind); /* where symbols have bits behind them */
+    check_ranges(values, 8192, 911);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "codec/bytes.h"
 #include "codec/hash.h"
 #include "model.h"
+#include "small.h"
 #include "snapshot/format.h"
 #include "snapshot/reader.h"
 
@@ -109,6 +110,82 @@ static void every_byte_counts(void **state) {
   model_deinit(&model);
 }
 
+/* What a snapshot with one damaged byte does: the whole is refused, or the block that the byte lies in and no other. */
+static void check_damaged(const struct small *small, const char *bytes, size_t at) {
+  struct hdx_error error = {0};
+  struct hdx_reader *reader;
+  struct hdx_block block;
+  static uint32_t rows[HDX_BLOCK_ROWS];
+  bool in_footer = at < HDX_HEADER_BYTES || at >= small->blocks.size;
+  enum hdx_status status = hdx_reader_open_bytes(bytes, small->file.size, "damaged.hdx", HDX_TEXT(""), &reader, &error);
+  assert_int_equal(status, in_footer ? HDX_INTEGRITY : HDX_OK);
+  if (in_footer) {
+    assert_int_equal(error.status, HDX_INTEGRITY);
+    assert_non_null(strstr(error.message, "damaged.hdx: "));
+    return;
+  }
+  struct hdx_zstd *zstd = hdx_zstd_create();
+  hdx_block_init(&block);
+  for (size_t n = 0, from = 0; n < small->footer.zone_count; from += small->zones[n++].rows) {
+    const struct hdx_zone *zone = &small->zones[n];
+    char name[80];
+    snprintf(name, sizeof name, "damaged.hdx: block %zu (rows %zu to %zu): ", n, from + 1, from + zone->rows);
+    status = hdx_reader_block(reader, n, &block, zstd, &error);
+    if (at >= zone->offset && at < zone->offset + zone->length) {
+      assert_int_equal(status, HDX_INTEGRITY);
+      assert_non_null(strstr(error.message, name));
+      continue;
+    }
+    assert_int_equal(status, HDX_OK);
+    for (uint32_t i = 0; i < zone->rows; i++)
+      rows[i] = i;
+    assert_int_equal(hdx_reader_select(reader, n, &block, zstd, rows, zone->rows, HDX_WANT_ALL, &error), HDX_OK);
+    for (size_t i = 0; i < zone->rows; i++) {
+      const struct model_row *row = &small->model.rows[from + i];
+      assert_true(block.start[i] == row->start && block.stop[i] == row->stop && block.size[i] == row->size);
+      assert_true(hdx_text_equal(block.key[i], row->key));
+    }
+  }
+  assert_int_equal(hdx_reader_verify(reader, &error), HDX_INTEGRITY);
+  hdx_block_deinit(&block);
+  hdx_zstd_free(zstd);
+  hdx_reader_close(reader);
+}
+
+/* The rows of each block in their order, as hdx_reader_block gives them. */
+static void sort_blocks(struct small *small) {
+  for (size_t n = 0, from = 0; n < small->footer.zone_count; from += small->zones[n++].rows)
+    qsort(small->model.rows + from, small->zones[n].rows, sizeof *small->model.rows, model_total_order);
+}
+
+static void every_byte_counts_in_every_kind(void **state) {
+  (void)state;
+  for (int kind = 0; kind < SMALL_KINDS; kind++)
+    for (size_t blocks = 1; blocks <= 3; blocks += 2) {
+      struct small small;
+      struct hdx_error error;
+      struct hdx_reader *reader;
+      small_make(&small, (enum small_kind)kind, 25, blocks, (uint64_t)kind);
+      sort_blocks(&small);
+      assert_int_equal(read_all(small.file.data, small.file.size, NULL, &error), HDX_OK);
+      char *bytes = malloc(small.file.size);
+      memcpy(bytes, small.file.data, small.file.size);
+      for (size_t i = 0; i < small.file.size; i++) {
+        bytes[i] = (char)(bytes[i] ^ 1 << i % 8);
+        check_damaged(&small, bytes, i);
+        bytes[i] = small.file.data[i];
+      }
+      free(bytes);
+      for (size_t size = 0; size < small.file.size; size++) {
+        char *cut = malloc(size ? size : 1);
+        memcpy(cut, small.file.data, size);
+        assert_int_equal(hdx_reader_open_bytes(cut, size, "cut.hdx", HDX_TEXT(""), &reader, &error), HDX_INTEGRITY);
+        free(cut);
+      }
+      small_free(&small);
+    }
+}
+
 /* Rows of the blocks before a corrupt one come; of it, none; and it is named. */
 static void a_corrupt_block_is_named(void **state) {
   (void)state;
@@ -197,9 +274,8 @@ static void other_files_are_told_apart(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_byte_counts),
-      cmocka_unit_test(a_corrupt_block_is_named),
-      cmocka_unit_test(fitting_checksums_do_not_suffice),
+      cmocka_unit_test(every_byte_counts),          cmocka_unit_test(every_byte_counts_in_every_kind),
+      cmocka_unit_test(a_corrupt_block_is_named),   cmocka_unit_test(fitting_checksums_do_not_suffice),
       cmocka_unit_test(other_files_are_told_apart),
   };
   snprintf(path, sizeof path, "/tmp/hdx-damage-%ld.hdx", (long)getpid());

@@ -5,6 +5,7 @@
  * HDX_MUTANTS: how many are read (100,000). HDX_MUTANTS_SEED: others than these. */
 #include "codec/hash.h"
 #include "small.h"
+#include "snapshot/filter.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -80,6 +81,33 @@ static void read_some(const struct hdx_reader *reader, struct hdx_block *block, 
   }
 }
 
+/* Sums, filters, and windows from the end to the beginning, which have to come to an end. */
+static void ask_more(struct hdx_cursor *cursor) {
+  struct hdx_error error = {0};
+  struct hdx_summary summary;
+  struct hdx_batch batch;
+  const struct hdx_text pattern = HDX_TEXT("*[0-6]*");
+  const struct hdx_condition condition = {HDX_TEXT("alpha"), HDX_GREATER, HDX_TEXT("5")};
+  struct hdx_filter filter = {.min_size = model_below(&seed, 2) ? 1 : -1, .max_size = -1, .keys = &pattern};
+  filter.key_count = model_below(&seed, 2);
+  filter.conditions = &condition;
+  filter.condition_count = model_below(&seed, 2);
+  enum hdx_status status = hdx_cursor_summarize(cursor, &summary, &error);
+  check_status(status, &error);
+  status = hdx_cursor_filter(cursor, &filter, (unsigned)model_below(&seed, 8) | HDX_COLUMN_SIZE, &error);
+  check_status(status, &error);
+  for (int64_t first, last = INT64_MAX; hdx_cursor_last_zone(cursor, last, &first); last = first - 1) {
+    assert_true(first <= last);
+    hdx_cursor_window(cursor, first, last);
+    status = hdx_cursor_next(cursor, &batch, &error);
+    check_status(status, &error);
+    for (size_t i = 0; status == HDX_OK && i < batch.count; i++)
+      use((uint64_t)batch.start[i] + (uint64_t)batch.stop[i] + (uint64_t)batch.size[i]);
+    if (first == INT64_MIN)
+      break;
+  }
+}
+
 static void ask(const struct hdx_reader *reader) {
   struct hdx_error error = {0};
   struct hdx_cursor *cursor;
@@ -94,6 +122,7 @@ static void ask(const struct hdx_reader *reader) {
   while ((status = hdx_cursor_next(cursor, &batch, &error)) == HDX_OK && batch.count)
     look_at(&batch);
   check_status(status, &error);
+  ask_more(cursor);
   hdx_cursor_close(cursor);
 }
 

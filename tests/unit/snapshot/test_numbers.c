@@ -178,6 +178,17 @@ static enum hdx_status decode_times(const char *bytes, size_t count, size_t rows
   return status;
 }
 
+/* By hand: a day before 1970, from which both starts and stops are counted. */
+static void days_are_rounded_down(void **state) {
+  (void)state;
+  struct hdx_error error;
+  int64_t got[3][2];
+  static const char bytes[] = "\x06\x02\x00\x01\x02\x00\x0a\x00\x0e";
+  assert_int_equal(hdx_times_decode(&ints, zstd, bytes, sizeof bytes - 1, 2, 0, got[0], got[1], got[2], &error),
+                   HDX_OK);
+  assert_true(got[0][1] == 5 - DAY && got[1][1] == 7 - DAY);
+}
+
 static void malformed_times_are_refused(void **state) {
   (void)state;
 #define TIMES_OF(bytes, rows, flags) decode_times(bytes, sizeof bytes - 1, rows, flags)
@@ -328,6 +339,7 @@ int main(void) {
       cmocka_unit_test(times_come_back),
       cmocka_unit_test(times_come_back_whatever_was_before),
       cmocka_unit_test(times_take_few_bytes),
+      cmocka_unit_test(days_are_rounded_down),
       cmocka_unit_test(malformed_times_are_refused),
       cmocka_unit_test(sizes_come_back),
       cmocka_unit_test(sizes_follow_from_durations),
