@@ -122,13 +122,13 @@ def test_columns_are_described(tiny, client):
 # ---- the order of rows
 
 
-@pytest.mark.parametrize("others", [3, 40000])
+@pytest.mark.parametrize("others", [0, 40000])
 def test_equal_rows_stand_by_the_years_of_their_files(tiny, client, others):
     """Whatever was refreshed when: the same row in two years' files, told apart by its size."""
     row = "2018-06-01T00:00:00Z,2018-06-02T00:00:00Z,s3://b/d/a.cdf,{}\n"
 
     def write(year, times):
-        more = "".join(f"{year}-01-01T{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}Z,{year}-01-02T00:00:00Z,s3://b/{year}/{i},{i}\n"
+        more = "".join(f"{year}-07-01T{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}Z,{year}-07-02T00:00:00Z,s3://b/{year}/{i},{i}\n"
                        for i in range(others))
         tiny.write(tiny.path("x", year), more + row.format(year) + "\n" * times)
 
