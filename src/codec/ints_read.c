@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "codec/bytes.h"
+#include "codec/ints_unit.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -33,14 +34,6 @@ static enum hdx_status broken(struct hdx_error *error, const char *what) {
   return hdx_error_set(error, HDX_INTEGRITY, "numbers: %s", what);
 }
 
-static size_t group_bytes(size_t count, unsigned width) {
-  return (count * width + 7) / 8;
-}
-
-static size_t group_count(size_t count) {
-  return (count + HDX_INTS_GROUP - 1) / HDX_INTS_GROUP;
-}
-
 /* ---- opening ---- */
 
 static enum hdx_status make_room(struct hdx_ints *ints, size_t size, struct hdx_error *error) {
@@ -55,7 +48,7 @@ static enum hdx_status make_room(struct hdx_ints *ints, size_t size, struct hdx_
 }
 
 static enum hdx_status open_packed(struct hdx_ints *ints, struct hdx_bytes *in, struct hdx_error *error) {
-  size_t count = ints->residuals, groups = group_count(count), size = 0;
+  size_t count = ints->residuals, groups = hdx_ints_group_count(count), size = 0;
   ints->base = hdx_get_signed(in);
   ints->unit = hdx_get_varint(in);
   ints->width = hdx_get_u8(in);
@@ -68,7 +61,7 @@ static enum hdx_status open_packed(struct hdx_ints *ints, struct hdx_bytes *in, 
     if (width > 64)
       return broken(error, "a width of more than 64 bits");
     size_t from = g * HDX_INTS_GROUP;
-    size += group_bytes(count - from < HDX_INTS_GROUP ? count - from : HDX_INTS_GROUP, width);
+    size += hdx_ints_group_bytes(count - from < HDX_INTS_GROUP ? count - from : HDX_INTS_GROUP, width);
   }
   ints->bits_size = hdx_bytes_left(in);
   ints->bits = hdx_get_bytes(in, ints->bits_size);
@@ -333,7 +326,7 @@ static void read_packed(const struct hdx_ints *ints, size_t from, size_t to, int
       if (!whole)
         memcpy(out, group + skip, (stop - skip) * sizeof *out);
     }
-    at += group_bytes(size, width);
+    at += hdx_ints_group_bytes(size, width);
   }
 }
 

@@ -22,6 +22,7 @@
 #define HDX_CODEC_TEMPLATE_H
 
 #include "base/buffer.h"
+#include "codec/clock.h"
 
 enum {
   HDX_TEMPLATE_PARTS_MAX = 64,
@@ -46,19 +47,6 @@ enum hdx_part_kind {
   HDX_PART_MARKED,
   HDX_PART_REPEAT
 };
-
-/* The digits of a time, each letter's at its own place, and what they are of. */
-struct hdx_clock {
-  int64_t second_at, day_at; /* first instants of the second and the day */
-  uint16_t day_of_month, day_of_year;
-  uint32_t nanosecond;
-  bool known;
-  char digits[40];
-};
-
-void hdx_clock_set(struct hdx_clock *clock, int64_t time_ns);
-/* Where the digits of a letter are: place and number; false: no letter. */
-bool hdx_clock_letter(char letter, uint8_t *place, uint8_t *size);
 
 struct hdx_piece { /* of a clock's digits */
   uint8_t place, size;

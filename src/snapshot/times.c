@@ -14,12 +14,14 @@ void hdx_times_encoder_init(struct hdx_times_encoder *encoder, struct hdx_ints_e
   hdx_buffer_init(&encoder->starts, HDX_BLOCK_BYTES_MAX);
   hdx_buffer_init(&encoder->stops, HDX_BLOCK_BYTES_MAX);
   hdx_buffer_init(&encoder->trial, HDX_BLOCK_BYTES_MAX);
+  hdx_buffer_init(&encoder->stream, HDX_BLOCK_BYTES_MAX);
 }
 
 void hdx_times_encoder_deinit(struct hdx_times_encoder *encoder) {
   hdx_buffer_deinit(&encoder->starts);
   hdx_buffer_deinit(&encoder->stops);
   hdx_buffer_deinit(&encoder->trial);
+  hdx_buffer_deinit(&encoder->stream);
   free(encoder->numbers);
 }
 
@@ -56,12 +58,11 @@ static enum hdx_status grow(struct hdx_times_encoder *encoder, size_t count, str
 /* Appends the size of a stream, and the stream. */
 static enum hdx_status put_sized(struct hdx_times_encoder *encoder, const int64_t *values, size_t count,
                                  struct hdx_ints_habit *habit, struct hdx_buffer *out, struct hdx_error *error) {
-  struct hdx_buffer stream;
-  hdx_buffer_init(&stream, HDX_BLOCK_BYTES_MAX);
-  enum hdx_status status = hdx_ints_encode(encoder->ints, values, count, habit, &stream, error);
-  hdx_put_varint(out, stream.size);
-  hdx_buffer_append_text(out, hdx_buffer_text(&stream));
-  hdx_buffer_deinit(&stream);
+  struct hdx_buffer *stream = &encoder->stream;
+  hdx_buffer_clear(stream);
+  enum hdx_status status = hdx_ints_encode(encoder->ints, values, count, habit, stream, error);
+  hdx_put_varint(out, stream->size);
+  hdx_buffer_append_text(out, hdx_buffer_text(stream));
   return status;
 }
 

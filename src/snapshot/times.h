@@ -20,7 +20,7 @@ struct hdx_times_encoder {
   int64_t *numbers;              /* two runs of capacity */
   size_t capacity;
   struct hdx_buffer starts, stops; /* the cheapest found so far */
-  struct hdx_buffer trial;
+  struct hdx_buffer trial, stream; /* scratch */
 };
 
 void hdx_times_encoder_init(struct hdx_times_encoder *encoder, struct hdx_ints_encoder *ints);
