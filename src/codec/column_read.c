@@ -32,7 +32,7 @@ static enum hdx_status broken(struct hdx_error *error, const char *what) {
 /* Room for what does not depend on the kinds. */
 static enum hdx_status grow_rows(struct hdx_column *column, struct hdx_error *error) {
   if (!column->states)
-    column->states = malloc(HDX_COLUMN_TEMPLATES_MAX * sizeof *column->states);
+    column->states = calloc(HDX_COLUMN_TEMPLATES_MAX, sizeof *column->states);
   if (!column->group)
     column->group = malloc(HDX_TEXTS_GROUP * sizeof *column->group);
   if (column->count > column->capacity) {
