@@ -10,7 +10,7 @@
  *       0 LITERAL  size varint | bytes
  *       1 TIME     instant u8 | size u8 (1 to 12) | letters: Y year in four digits, y its last two, m month, d day, j
  *                  day of the year (three digits), H hour, M minute, S second, L milliseconds (3), U microseconds (6),
- *                  N nanoseconds (9 digits, of the second)
+ *                  N nanoseconds (9 digits, of the second). All parts together: at most 255 letters
  *       2 FIXED    width u8 (1 to 18): a number of so many digits, zeros in front
  *       3 PLAIN    a number without zeros in front
  *       4 MARKED   a number of which a leading 1 is cut off: digits of any length, zeros in front

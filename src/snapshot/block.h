@@ -105,9 +105,9 @@ enum hdx_status hdx_block_open(struct hdx_block *block, struct hdx_book *book, s
 enum { HDX_WANT_SIZE = 1, HDX_WANT_KEY = 2, HDX_WANT_EXTRA = 4, HDX_WANT_ALL = 7 };
 
 /* Decodes the wanted columns of the rows whose numbers are given, ascending, to the first places of their arrays. May
- * be called again for other rows or columns; the arrays of a column are of the rows of the last call that wanted it, and
- * its texts live until the next one that does. start and stop have to be as they were opened, but for stops that were
- * missing. */
+ * be called again for other rows or columns; the arrays of a column are of the rows of the last call that wanted it,
+ * and its texts live until the next one that does. start and stop have to be as they were opened, but for stops that
+ * were missing. */
 enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
                                  unsigned wanted, struct hdx_error *error);
 

@@ -74,8 +74,8 @@
  * Rows and blocks. A row that an index file has twice is there twice. A dataset of fewer than 65,536 rows is one run of
  * blocks sorted as a whole, with years mixed in them; in a larger one a block holds rows of one index file alone, so
  * that a new version of one year leaves the others' blocks as they are. There the rows of different years overlap in
- * time where an index file has rows of another year: readers merge blocks by start, stop, key, year, then by the blocks'
- * order in the footer.
+ * time where an index file has rows of another year: readers merge blocks by start, stop, key, year, then by the
+ * blocks' order in the footer.
  *
  * Limits: 65,536 rows, 512 MiB and 256 MiB of decoded text a block, 250 extra columns, 64 templates a column, 65,536
  * templates a file, 4,096 bytes a template, 1 MiB a text, 64 MiB of footer.
