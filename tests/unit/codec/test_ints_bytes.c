@@ -76,6 +76,13 @@ static const struct example examples[] = {
     {BYTES("\x04\x12\x02\x05\x01\x00\x02\x01\x02\x01\x01\x02\x01\x01"), 6, {1, 9, 9, -1, 9, 9}},
     /* A clock that misses: 0, steps of 2, the second one of 5. One place and one value, both constant. */
     {BYTES("\x14\x00\x04\x01\x02\x00\x02\x00\x0a"), 5, {0, 2, 7, 9, 11}},
+    /* SPLIT by 10: quotients are all 3, remainders 0, 1, 2. And by 2: twice -1, and 1, is -1. */
+    {BYTES("\x05\x0a\x02\x00\x06\x01\x00\x01\x02\x24"), 3, {30, 31, 32}},
+    {BYTES("\x05\x02\x02\x00\x01\x00\x02"), 2, {-1, -1}},
+    {BYTES("\x15\x00\x02\x02\x00\x06\x00\x02"), 3, {0, 7, 14}},
+    /* A split's parts may have a predictor; and exceptions may be split. */
+    {BYTES("\x05\x0a\x03\x10\x02\x02\x00\x00"), 3, {10, 20, 30}},
+    {BYTES("\x04\x12\x01\x02\x00\x02\x05\x0a\x02\x00\x02\x00\x02"), 4, {9, 11, 9, 9}},
 };
 
 static void bytes_by_the_book_are_read(void **state) {
@@ -133,7 +140,7 @@ static const struct {
   const char *wrong;
 } broken[] = {
     {BYTES(""), 1, "no tag"},
-    {BYTES("\x05\x00"), 1, "no such body"},
+    {BYTES("\x06\x00"), 1, "no such body"},
     {BYTES("\x20\x00"), 1, "an unknown bit of the tag"},
     {BYTES("\x00\x00"), 0, "no rows"},
     {BYTES("\x00\x00"), HDX_INTS_MAX + 1, "too many rows"},
@@ -169,7 +176,15 @@ static const struct {
     {BYTES("\x04\x00\x01\x7f\x00\x00\x00\x02"), 6, "places longer than the stream"},
     {BYTES("\x04\x00\x01\x02\x00\x00"), 6, "no values"},
     {BYTES("\x04\x00\x02\x08\x04\x00\x01\x02\x00\x00\x00\x02\x00\x02"), 6, "exceptions of exceptions"},
-    {BYTES("\x04\x00\x01\x02\x00\x00\x05\x02"), 6, "values of no body"},
+    {BYTES("\x04\x00\x01\x02\x00\x00\x06\x02"), 6, "values of no body"},
+    {BYTES("\x05\x01\x02\x00\x06\x00\x02"), 3, "a split by 1"},
+    {BYTES("\x05\x00\x02\x00\x06\x00\x02"), 3, "a split by 0"},
+    {BYTES("\x05\x0a"), 3, "a split of nothing"},
+    {BYTES("\x05\x0a\x7f\x00\x06\x00\x02"), 3, "quotients longer than the stream"},
+    {BYTES("\x05\x0a\x02\x00\x06"), 3, "no remainders"},
+    {BYTES("\x05\x0a\x07\x05\x0a\x02\x00\x06\x00\x02\x00\x02"), 3, "a split of splits"},
+    {BYTES("\x05\x0a\x08\x04\x00\x01\x02\x00\x02\x00\x06\x00\x02"), 6, "exceptions of a split"},
+    {BYTES("\x05\x0a\x08\x02\x00\x01\x47\x02\x00\x08\x00\x00\x02"), 1, "levels of a split"},
 };
 
 static void bytes_that_are_none_are_refused(void **state) {
