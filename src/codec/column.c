@@ -69,6 +69,13 @@ enum hdx_status hdx_book_add(struct hdx_book *book, struct hdx_text bytes, uint3
   return status;
 }
 
+size_t hdx_book_count(struct hdx_book *book) {
+  pthread_mutex_lock(&book->lock);
+  size_t count = book->count;
+  pthread_mutex_unlock(&book->lock);
+  return count;
+}
+
 const struct hdx_template *hdx_book_at(struct hdx_book *book, uint32_t id) {
   pthread_mutex_lock(&book->lock);
   const struct hdx_template *template = id < book->count ? book->templates[id] : NULL;
@@ -202,18 +209,6 @@ static bool match_new(struct making *making) {
   return true;
 }
 
-/* Takes back what the newest template was given: the rows are left again. */
-static void unmatch_new(struct making *making) {
-  size_t t = --making->template_count;
-  uint8_t *kinds = making->encoder->kinds;
-  making->left = 0;
-  for (size_t i = 0; i < making->count; i++) {
-    kinds[i] = kinds[i] == t ? UNFIT : kinds[i];
-    if (kinds[i] == UNFIT)
-      making->encoder->left[making->left++] = (uint32_t)i;
-  }
-}
-
 /* Looks for templates of the rows left, until some examples in a row gave none. */
 static enum hdx_status find_new(struct making *making, struct hdx_book *book, struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
@@ -235,13 +230,7 @@ static enum hdx_status find_new(struct making *making, struct hdx_book *book, st
     if (match_new(making)) {
       status = hdx_book_add(book, template->bytes, &making->ids[t], error);
       making->templates[t] = status == HDX_OK ? hdx_book_at(book, making->ids[t]) : NULL;
-      vain = SIZE_MAX;           /* 0 after the loop's step */
-      if (status == HDX_LIMIT) { /* the book is full: what has no template yet goes without */
-        unmatch_new(making);
-        hdx_template_free(template);
-        status = HDX_OK;
-        break;
-      }
+      vain = SIZE_MAX; /* 0 after the loop's step */
     } else {
       making->template_count--;
     }
@@ -279,7 +268,8 @@ static enum hdx_status find_templates(struct making *making, struct hdx_book *bo
   }
   match_known(making);
   enum hdx_status status = HDX_OK;
-  if (making->left && (habit->in_vain < VAIN_BLOCKS || habit->in_vain % VAIN_BLOCKS == 0))
+  bool room = hdx_book_count(book) < HDX_BOOK_WRITTEN;
+  if (making->left && room && (habit->in_vain < VAIN_BLOCKS || habit->in_vain % VAIN_BLOCKS == 0))
     status = find_new(making, book, error);
   drop_unused(making);
   habit->in_vain = making->template_count ? 0 : habit->in_vain + 1;

@@ -17,7 +17,11 @@
 
 #include <pthread.h>
 
-enum { HDX_COLUMN_TEMPLATES_MAX = 64, HDX_BOOK_MAX = 65536 };
+enum {
+  HDX_COLUMN_TEMPLATES_MAX = 64,
+  HDX_BOOK_MAX = 65536,
+  HDX_BOOK_WRITTEN = 4096 /* beyond that, a dataset's texts have no pattern: no more are looked for */
+};
 
 /* ---- the templates of a dataset ---- */
 
@@ -34,6 +38,7 @@ void hdx_book_deinit(struct hdx_book *book);
 enum hdx_status hdx_book_add(struct hdx_book *book, struct hdx_text bytes, uint32_t *id, struct hdx_error *error);
 /* Appends one, whether it is known or not: its number is how many there were. */
 enum hdx_status hdx_book_append(struct hdx_book *book, struct hdx_text bytes, struct hdx_error *error);
+size_t hdx_book_count(struct hdx_book *book);
 /* NULL: there is none with this number. */
 const struct hdx_template *hdx_book_at(struct hdx_book *book, uint32_t id);
 

@@ -52,7 +52,7 @@ static const char *open_time(struct hdx_template *template, struct hdx_part *par
       *at++ = piece;
   }
   *pieces = (size_t)(at - template->pieces);
-  if (*pieces > UINT8_MAX)
+  if (*pieces > HDX_TEMPLATE_PIECES_MAX)
     return "too many times";
   part->piece_end = (uint8_t)*pieces;
   template->size += part->width;
@@ -105,17 +105,16 @@ static const char *open_part(struct hdx_template *template, size_t p, size_t *pi
   return NULL;
 }
 
-static const char *open_template(struct hdx_template *template) {
+static const char *open_template(struct hdx_template *template, size_t *pieces) {
   struct hdx_bytes in = hdx_bytes_of(template->bytes.data, template->bytes.size);
   const char *wrong = open_instants(template, &in);
-  size_t pieces = 0;
   if (wrong)
     return wrong;
   template->part_count = hdx_get_u8(&in);
   if (template->part_count > HDX_TEMPLATE_PARTS_MAX)
     return "too many parts";
   for (size_t p = 0; !wrong && p < template->part_count; p++)
-    wrong = open_part(template, p, &pieces, &in);
+    wrong = open_part(template, p, pieces, &in);
   if (wrong)
     return wrong;
   return in.bad || hdx_bytes_left(&in) ? "its parts are not as long as it is" : NULL;
@@ -147,19 +146,41 @@ static void plan_image(struct hdx_template *template) {
   }
 }
 
+/* Lists of the size that they came to, in one piece of memory, in place of the largest there can be. */
+static bool keep_lists(struct hdx_template *template, size_t pieces) {
+  size_t parts_bytes = template->part_count * sizeof *template->parts, pieces_bytes = pieces * sizeof *template->pieces;
+  char *lists = malloc(parts_bytes + pieces * sizeof *template->patches + pieces_bytes + 1);
+  if (!lists)
+    return false;
+  struct hdx_part *parts = (struct hdx_part *)lists;
+  struct hdx_patch *patches = (struct hdx_patch *)(lists + parts_bytes);
+  struct hdx_piece *kept = (struct hdx_piece *)(patches + pieces);
+  memcpy(parts, template->parts, parts_bytes);
+  memcpy(kept, template->pieces, pieces_bytes);
+  template->parts = parts;
+  template->pieces = kept;
+  template->patches = patches;
+  return true;
+}
+
 enum hdx_status hdx_template_create(struct hdx_text bytes, struct hdx_template **result, struct hdx_error *error) {
+  struct hdx_part parts[HDX_TEMPLATE_PARTS_MAX] = {{0}};
+  struct hdx_piece pieces[HDX_TEMPLATE_PIECES_MAX + HDX_TEMPLATE_LETTERS_MAX];
+  size_t piece_count = 0;
   if (bytes.size > HDX_TEMPLATE_BYTES_MAX)
     return broken(error, "more bytes than one may have");
   struct hdx_template *template = calloc(1, sizeof *template + bytes.size + LITERAL_SLACK);
   if (!template)
     return hdx_error_memory(error, sizeof *template + bytes.size);
   template->bytes = (struct hdx_text){(char *)(template + 1), bytes.size};
+  template->parts = parts;
+  template->pieces = pieces;
   if (bytes.size)
     memcpy(template + 1, bytes.data, bytes.size);
-  const char *wrong = open_template(template);
-  if (wrong) {
+  const char *wrong = open_template(template, &piece_count);
+  if (wrong || !keep_lists(template, piece_count)) {
     free(template);
-    return broken(error, wrong);
+    return wrong ? broken(error, wrong) : hdx_error_memory(error, sizeof parts);
   }
   plan_image(template);
   *result = template;
@@ -167,6 +188,8 @@ enum hdx_status hdx_template_create(struct hdx_text bytes, struct hdx_template *
 }
 
 void hdx_template_free(struct hdx_template *template) {
+  if (template)
+    free(template->parts);
   free(template);
 }
 

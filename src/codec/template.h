@@ -30,7 +30,8 @@ enum {
   HDX_TEMPLATE_STREAMS_MAX = HDX_TEMPLATE_PARTS_MAX + HDX_TEMPLATE_INSTANTS_MAX,
   HDX_TEMPLATE_BYTES_MAX = 4096,
   HDX_TEMPLATE_DIGITS_MAX = 18,
-  HDX_TEMPLATE_LETTERS_MAX = 12,
+  HDX_TEMPLATE_LETTERS_MAX = 12, /* of one time; of all of them: */
+  HDX_TEMPLATE_PIECES_MAX = 255,
   /* The most that a template's text takes: its literals, and digits of every other part. */
   HDX_TEMPLATE_TEXT_MAX = HDX_TEMPLATE_BYTES_MAX + HDX_TEMPLATE_PARTS_MAX * 9 * HDX_TEMPLATE_LETTERS_MAX,
   /* Bytes that rendering may write behind a text. */
@@ -75,15 +76,15 @@ struct hdx_patch {
 struct hdx_template {
   struct hdx_text bytes; /* as in the file; owned by the template */
   size_t part_count, instant_count, stream_count;
-  struct hdx_part parts[HDX_TEMPLATE_PARTS_MAX];
-  struct hdx_piece pieces[HDX_TEMPLATE_PARTS_MAX * HDX_TEMPLATE_LETTERS_MAX];
+  struct hdx_part *parts;
+  struct hdx_piece *pieces;
   struct hdx_instant instants[HDX_TEMPLATE_INSTANTS_MAX];
   bool needs_stop;
   size_t size;                    /* of every text, or the least */
   bool varies;                    /* in size */
   bool imaged;                    /* it is rendered from an image: literals and dates, of the day before */
   size_t date_count, patch_count; /* patches that change with the day come first */
-  struct hdx_patch patches[HDX_TEMPLATE_PARTS_MAX * HDX_TEMPLATE_LETTERS_MAX];
+  struct hdx_patch *patches;
 };
 
 /* Takes the bytes of a template apart; copies them. INTEGRITY: what is wrong; MEMORY. */
