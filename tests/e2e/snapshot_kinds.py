@@ -118,9 +118,9 @@ def datasets():
     # the first day of the range of times begins before that range does: modulo 2^64, that is a day in 2262
     yield "first_day", {1677: "".join(row(t, t + SECOND, f"d/{name(t, 'x%Y%m%d_%H%M')}_22620411.cdf")
                                       for t in range(time_ns("1677-09-21T00:20"), time_ns("1677-09-22"), 3600 * SECOND))}
-    # so many rows that years are not mixed; some of 2018 are filed under 2019
+    # so many rows that years are not mixed, and levels are looked for; some of 2018 are filed under 2019
     times = every(480 * SECOND, 66000, 2018)
-    lines = [row(t, t + 470 * SECOND, f"d/{name(t)}.cdf", int(bell(10**6, 999))) for t in times]
+    lines = [row(t, t + 470 * SECOND, f"d/{name(t)}.cdf", int(bell(levels[i // 128 % 64], 999))) for i, t in enumerate(times)]
     yield "large", {2018: "".join(lines[:65000]), 2019: "".join(lines[65000:] + lines[100:110])}
 
     # texts

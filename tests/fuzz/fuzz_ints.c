@@ -76,6 +76,7 @@ static void fuzz_numbers(unsigned form, const uint8_t *data, size_t size) {
     values[i] = (int64_t)last;
   }
   hdx_ints_encoder_init(&encoder, zstd);
+  encoder.thorough = form & 32;
   size_t half = count * times / 2;
   if (half)
     roundtrip(&encoder, values, half, &habit);

@@ -351,6 +351,7 @@ static int setup(void **state) {
   (void)state;
   zstd = hdx_zstd_create();
   hdx_ints_encoder_init(&encoder, zstd);
+  encoder.thorough = true; /* levels and all */
   return zstd ? 0 : 1;
 }
 

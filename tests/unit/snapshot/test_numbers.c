@@ -320,6 +320,7 @@ static int setup(void **state) {
   (void)state;
   zstd = hdx_zstd_create();
   hdx_ints_encoder_init(&ints_encoder, zstd);
+  ints_encoder.thorough = true;
   hdx_times_encoder_init(&encoder, &ints_encoder);
   hdx_ints_init(&ints);
   return zstd ? 0 : 1;
