@@ -145,7 +145,7 @@ static void kept_years_are_renamed(void **state) {
     struct hdx_reader *after = open_reader();
     expect(&model, after);
     for (int y = 0; y < YEARS; y++) {
-      bool any, same = kept >> y & 1 ? same_block(before, after, years[y], &any) : false;
+      bool any = false, same = kept >> y & 1 ? same_block(before, after, years[y], &any) : false;
       copied += same;
       renamed += kept >> y & 1 && !same && any;
     }
