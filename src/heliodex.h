@@ -559,7 +559,8 @@ struct hdx_column_info {
 };
 
 /* Looks at every block of a described snapshot (their heads, not their rows; checks their hashes). The list is the
- * caller's, to be freed by hdx_column_info_free. INTEGRITY: a block is corrupt; IO: the file is gone. */
+ * caller's, to be freed by hdx_column_info_free. INTEGRITY: a block is corrupt, or the snapshot could not be described;
+ * MEMORY. */
 HDX_API
 enum hdx_status hdx_snapshot_columns(const struct hdx_snapshot_info *info, struct hdx_column_info **columns,
                                      size_t *count, struct hdx_error *error);
@@ -591,7 +592,7 @@ struct hdx_comparison {
 /* Fetches and parses the index files of a bucket's snapshots (of `ids`, or of all that are held where none) anew, and
  * compares them with what is held, row by row, calling `visit` for each dataset. Needs as much room in the store as
  * these snapshots take, for as long as it runs; changes nothing. Returns the gravest status. NOT_FOUND: nothing of the
- * kind is held. */
+ * kind is held; USAGE: the session is offline. */
 HDX_API
 enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
                                   size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),

@@ -138,6 +138,7 @@ struct making {
   uint32_t ids[HDX_COLUMN_TEMPLATES_MAX];
   size_t rows_of[HDX_COLUMN_TEMPLATES_MAX];
   size_t template_count;
+  uint8_t next[HDX_COLUMN_TEMPLATES_MAX]; /* the one that followed each the last time */
   struct hdx_template_state states[HDX_COLUMN_TEMPLATES_MAX];
 };
 
@@ -164,15 +165,23 @@ static bool take_template(struct making *making, const struct hdx_template *temp
 }
 
 static size_t find(struct making *making, size_t row, size_t last) {
-  if (last < making->template_count && fits(making, last, row))
+  if (last >= making->template_count)
+    return UNFIT;
+  if (fits(making, last, row))
     return last;
+  size_t next = making->next[last];
+  if (next != last && fits(making, next, row))
+    return next;
   for (size_t t = 0; t < making->template_count; t++)
-    if (t != last && fits(making, t, row))
+    if (t != last && t != next && hdx_template_alike(making->templates[t], making->texts[row]) &&
+        fits(making, t, row)) {
+      making->next[last] = (uint8_t)t;
       return t;
+    }
   return UNFIT;
 }
 
-/* Gives rows to the templates there are, the last one that fitted first. */
+/* Gives rows to the templates there are: the last one that fitted first, then the one that followed it before. */
 static void match_known(struct making *making) {
   size_t last = 0;
   for (size_t i = 0; i < making->count; i++) {
@@ -224,7 +233,9 @@ static enum hdx_status find_new(struct making *making, struct hdx_book *book, st
     status = hdx_template_create(hdx_buffer_text(&bytes), &template, error);
     if (status != HDX_OK || !take_template(making, template, 0)) {
       hdx_template_free(template);
-      break;
+      if (making->template_count == TEMPLATES_WRITTEN)
+        break;
+      continue; /* a text with more numbers than are written */
     }
     size_t t = making->template_count - 1;
     if (match_new(making)) {
@@ -313,7 +324,18 @@ static enum hdx_status put_kinds(struct making *making, struct hdx_column_habit 
   return put_stream(making->encoder, wide, making->count, &habit->kinds, out, error);
 }
 
-static enum hdx_status put_streams(struct making *making, struct hdx_buffer *out, struct hdx_error *error) {
+/* What is known of a template's stream; the oldest makes room for a new one. */
+static struct hdx_ints_habit *habit_of(struct hdx_column_habit *habit, uint32_t id, size_t stream) {
+  for (size_t i = 0; i < HDX_COLUMN_STREAM_HABITS; i++)
+    if (habit->streams[i].used && habit->streams[i].id == id && habit->streams[i].stream == stream)
+      return &habit->streams[i].habit;
+  size_t i = habit->stream_next++ % HDX_COLUMN_STREAM_HABITS;
+  habit->streams[i] = (struct hdx_stream_habit){.id = id, .stream = (uint8_t)stream, .used = true};
+  return &habit->streams[i].habit;
+}
+
+static enum hdx_status put_streams(struct making *making, struct hdx_column_habit *habit, struct hdx_buffer *out,
+                                   struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
   int64_t *wide = making->encoder->wide;
   for (size_t t = 0; t < making->template_count; t++)
@@ -322,7 +344,7 @@ static enum hdx_status put_streams(struct making *making, struct hdx_buffer *out
       for (size_t i = 0; i < making->count; i++)
         if (making->encoder->kinds[i] == t)
           wide[n++] = numbers_of(making, i)[s];
-      status = put_stream(making->encoder, wide, n, NULL, out, error);
+      status = put_stream(making->encoder, wide, n, habit_of(habit, making->ids[t], s), out, error);
     }
   return status;
 }
@@ -369,7 +391,7 @@ enum hdx_status hdx_column_encode(struct hdx_column_encoder *encoder, struct hdx
   hdx_buffer_append_byte(out, making.left > 0);
   status = put_kinds(&making, habit, out, error);
   if (status == HDX_OK)
-    status = put_streams(&making, out, error);
+    status = put_streams(&making, habit, out, error);
   if (status != HDX_OK)
     return status;
   hdx_buffer_append_text(out, hdx_buffer_text(&encoder->parts));

@@ -44,12 +44,23 @@ const struct hdx_template *hdx_book_at(struct hdx_book *book, uint32_t id);
 
 /* ---- writing ---- */
 
+enum { HDX_COLUMN_STREAM_HABITS = 16 };
+
+struct hdx_stream_habit {
+  uint32_t id; /* of the template */
+  uint8_t stream;
+  bool used;
+  struct hdx_ints_habit habit;
+};
+
 /* What worked for the last block's column is tried first. Zeroed: nothing is known. */
 struct hdx_column_habit {
   uint32_t templates[HDX_COLUMN_TEMPLATES_MAX];
   size_t count;
   size_t in_vain; /* blocks in a row for which no template was found */
   struct hdx_ints_habit kinds;
+  struct hdx_stream_habit streams[HDX_COLUMN_STREAM_HABITS];
+  size_t stream_next;
 };
 
 struct hdx_column_encoder {

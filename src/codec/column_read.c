@@ -218,7 +218,9 @@ static size_t rendered_size(const struct hdx_column *column, const uint32_t *row
 
 enum hdx_status hdx_column_size(const struct hdx_column *column, const uint32_t *rows, size_t count, size_t *bytes,
                                 struct hdx_error *error) {
-  enum { BOUND_MAX = 1 << 20 }; /* all columns of a block together stay below its limit */
+  /* The columns of a block may take so much each beyond the text that they really have: what a writer puts into one
+   * (64 MiB) stays below the limit of decoded text all the same, however many columns there are. */
+  enum { BOUND_MAX = 1 << 19 };
   size_t slack = HDX_TEMPLATE_SLACK + HDX_TEXTS_SLACK, first = SIZE_MAX, last = 0;
   if (!column->kinds && !column->has_heap && !column->templates[0]->varies) {
     *bytes = slack + count * column->templates[0]->size;

@@ -306,8 +306,10 @@ enum hdx_status hdx_ints_encode(struct hdx_ints_encoder *encoder, const int64_t 
                                        .values = (uint32_t)count};
       return HDX_OK;
     }
-    if (cost <= habit->cost + habit->cost / 4 + SLACK / count)
+    if (cost <= habit->cost + habit->cost / 4 + SLACK / count) {
+      habit->level = (uint8_t)encoder->level; /* it may not have been known yet */
       return HDX_OK;
+    }
     known = false; /* what worked before pays no more: anew, without prejudice */
     out->size = at;
   }

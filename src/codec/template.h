@@ -107,6 +107,9 @@ struct hdx_template_state {
 bool hdx_template_match(const struct hdx_template *template, struct hdx_template_state *state, struct hdx_text text,
                         int64_t start, int64_t stop, int64_t *streams);
 
+/* Whether a text has the template's literals where they belong: what most others fail, before any time is looked at. */
+bool hdx_template_alike(const struct hdx_template *template, struct hdx_text text);
+
 /* Writes the text of a row to `out`, which has room for HDX_TEMPLATE_SLACK more than it takes, and gives its size.
  * streams[i][row] is the row's number in stream i. Any numbers will do: what a number cannot be is written all the
  * same, in HDX_TEMPLATE_DIGITS_MAX + 2 bytes at the most (FIXED: in its width). */

@@ -40,6 +40,7 @@ struct finder {
   size_t part_count;
   struct hdx_text literal;                     /* not put yet: the next run may go on with it */
   uint8_t instants[HDX_TEMPLATE_INSTANTS_MAX]; /* unit, bit 7: of the stop */
+  uint8_t uses[HDX_TEMPLATE_INSTANTS_MAX];     /* parts that are of it */
   size_t instant_count, number_count;
   size_t number_runs[RUNS_MAX]; /* runs that became numbers, in order */
   char last_letter;             /* of the time that the run before was; 0: it was none */
@@ -203,6 +204,7 @@ static void put_time(struct finder *finder, uint8_t at_instant, const char *lett
   size_t size = strlen(letters);
   put_part(finder, HDX_PART_TIME);
   finder->date_part = finder->parts.size;
+  finder->uses[at_instant]++;
   hdx_buffer_append_byte(&finder->parts, (char)at_instant);
   hdx_buffer_append_byte(&finder->parts, (char)size);
   hdx_buffer_append(&finder->parts, letters, size);
@@ -269,6 +271,24 @@ static bool is_near(const struct finder *finder, size_t r, size_t before, const 
   return near;
 }
 
+/* The instant of the date before and of the time of day behind it, which are moved together. A moved instant that the
+ * date had for itself alone becomes it. */
+static uint8_t instant_of_both(struct finder *finder, uint8_t unit) {
+  if (finder->parts.status != HDX_OK)
+    return UINT8_MAX;
+  uint8_t old = (uint8_t)finder->parts.data[finder->date_part], at = old;
+  if (finder->instants[old] & 0x7f && finder->uses[old] == 1)
+    finder->instants[old] = unit;
+  else
+    at = instant(finder, unit, true);
+  if (at == UINT8_MAX)
+    return at;
+  finder->uses[old]--;
+  finder->uses[at]++;
+  finder->parts.data[finder->date_part] = (char)at;
+  return at;
+}
+
 /* A date near the row's start, or a time of day that with the date before it is. */
 static bool put_near(struct finder *finder, size_t r) {
   size_t width = finder->sample[0].runs[r].size;
@@ -290,10 +310,9 @@ static bool put_near(struct finder *finder, size_t r) {
     bool behind = *letters == 'H' && width >= 4 && date && adjoins(finder, r) &&
                   (finder->last_letter == 'd' || finder->last_letter == 'j');
     if (behind && is_near(finder, r, r - 1, date, letters, unit)) {
-      uint8_t at = instant(finder, unit, true);
+      uint8_t at = instant_of_both(finder, unit);
       if (at == UINT8_MAX)
         return false;
-      finder->parts.data[finder->date_part] = (char)at;
       put_time(finder, at, letters);
       return true;
     }

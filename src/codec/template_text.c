@@ -245,12 +245,14 @@ static bool match_time(const struct hdx_template *template, const struct hdx_par
 /* Sets the clock of an instant that is moved to what the text's digits say, and notes by how much. */
 static bool match_instant(const struct hdx_template *template, size_t n, struct hdx_clock *clock, int64_t base,
                           const char *const *places, int64_t *shift) {
+  bool said_of = false;
   uint64_t said[128] = {
       ['Y'] = UINT64_MAX, ['y'] = UINT64_MAX, ['m'] = UINT64_MAX, ['d'] = UINT64_MAX, ['j'] = UINT64_MAX};
   for (size_t p = 0; p < template->part_count; p++) {
     const struct hdx_part *part = &template->parts[p];
     if (part->kind != HDX_PART_TIME || part->index != n)
       continue;
+    said_of = true;
     const char *at = places[p];
     for (size_t i = 0; i < part->text.size; i++) {
       uint8_t place = 0, size = 0;
@@ -259,6 +261,10 @@ static bool match_instant(const struct hdx_template *template, size_t n, struct 
         return false;
       at += size;
     }
+  }
+  if (!said_of) { /* no part is of it: any number will do */
+    *shift = 0;
+    return true;
   }
   if (said['Y'] == UINT64_MAX && said['y'] != UINT64_MAX)
     said['Y'] = said['y'] + (said['y'] < 57 ? 2000 : 1900);
@@ -287,6 +293,24 @@ static bool match_image(const struct hdx_template *template, struct hdx_template
   set_clocks(template, state, start, stop, NULL, 0);
   render_image(template, state, NULL, 0, expected);
   return text.size == 0 || memcmp(expected, text.data, text.size) == 0;
+}
+
+bool hdx_template_alike(const struct hdx_template *template, struct hdx_text text) {
+  const char *at = text.data;
+  if (template->varies)
+    return text.size >= template->size;
+  if (text.size != template->size)
+    return false;
+  for (size_t p = 0; p < template->part_count; p++) {
+    const struct hdx_part *part = &template->parts[p];
+    size_t size = part->kind == HDX_PART_LITERAL  ? part->text.size
+                  : part->kind == HDX_PART_REPEAT ? template->parts[part->index].width
+                                                  : part->width;
+    if (part->kind == HDX_PART_LITERAL && memcmp(at, part->text.data, size) != 0)
+      return false;
+    at += size;
+  }
+  return true;
 }
 
 bool hdx_template_match(const struct hdx_template *template, struct hdx_template_state *state, struct hdx_text text,

@@ -8,6 +8,9 @@
 /* The datasets that are compared. */
 struct comparing {
   struct hdx_session *session;
+  struct hdx_arena arena;
+  struct failure *failures;  /* of indexing anew */
+  int first_year, last_year; /* that are held of any */
   const struct hdx_catalog *catalog;
   const struct hdx_store *fresh;
   const struct hdx_dataset **datasets;
@@ -17,6 +20,25 @@ struct comparing {
   enum hdx_status status;
   struct hdx_error first;
 };
+
+/* An index file, or with year 0 a dataset, that could not be read. */
+struct failure {
+  struct failure *next;
+  struct hdx_text id, message;
+  int year;
+  enum hdx_status status;
+};
+
+static const struct failure *failure_of(const struct comparing *comparing, struct hdx_text id, int year) {
+  const struct failure *any = NULL;
+  for (const struct failure *f = comparing->failures; f; f = f->next)
+    if (hdx_text_equal(f->id, id)) {
+      if (f->year == year)
+        return f;
+      any = f;
+    }
+  return any;
+}
 
 /* ---- rows ---- */
 
@@ -64,7 +86,7 @@ static const char *difference(const struct hdx_snapshot_info *held, const struct
   return NULL;
 }
 
-/* Compares the rows of one year. *what tells what differs, "" if nothing does. */
+/* Compares the rows of one year, as its index file has them. *what tells what differs, "" if nothing does. */
 static enum hdx_status compare_rows(const struct hdx_reader *held, const struct hdx_reader *fresh, int year,
                                     uint64_t *count, char *what, size_t size, struct hdx_error *error) {
   const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {year, year}};
@@ -73,6 +95,10 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
   enum hdx_status status = hdx_cursor_open(held, &range, &a.cursor, error);
   if (status == HDX_OK)
     status = hdx_cursor_open(fresh, &range, &b.cursor, error);
+  if (status == HDX_OK) {
+    hdx_cursor_as_filed(a.cursor);
+    hdx_cursor_as_filed(b.cursor);
+  }
   for (uint64_t row = 1; status == HDX_OK && !what[0]; row++) {
     bool a_end = false, b_end = false;
     status = next_row(&a, &a_end, error);
@@ -109,14 +135,17 @@ static bool has_rows(const struct hdx_year *year) {
 }
 
 /* What comparing a year comes to, in `comparison` and `message`. */
-static enum hdx_status compare_year(const struct hdx_reader *held, const struct hdx_reader *fresh,
-                                    const struct hdx_year *year, struct hdx_comparison *comparison, char *message,
-                                    size_t size, struct hdx_error *error) {
+static enum hdx_status compare_year(const struct comparing *comparing, const struct hdx_reader *held,
+                                    const struct hdx_reader *fresh, const struct hdx_year *year,
+                                    struct hdx_comparison *comparison, char *message, size_t size,
+                                    struct hdx_error *error) {
   char what[HDX_ERROR_TEXT_MAX];
   const struct hdx_year *now = hdx_reader_year(fresh, year->year);
   if (now && now->state == HDX_YEAR_FAILED) {
+    const struct failure *failure = failure_of(comparing, comparison->id, year->year);
     snprintf(message, size, "%d: %s", year->year, now->reason);
-    comparison->status = HDX_TEMPORARY;
+    comparison->status =
+        hdx_status_graver(comparison->status, failure && failure->year == year->year ? failure->status : HDX_TEMPORARY);
     return HDX_OK;
   }
   if (!has_rows(year) && !has_rows(now))
@@ -158,10 +187,13 @@ static void compare_dataset(struct comparing *comparing, const struct hdx_datase
   struct hdx_error error = {.message = ""};
   struct hdx_comparison comparison = {.bucket = comparing->catalog->source.url.data, .id = dataset->id};
   char message[HDX_ERROR_TEXT_MAX + 64] = "";
+  const struct failure *failure = failure_of(comparing, dataset->id, 0);
   enum hdx_status status = open_both(comparing, dataset, &held, &fresh, &error);
+  if (status == HDX_NOT_FOUND && held && failure) /* nothing could be read: why is told where it was tried */
+    status = hdx_error_set(&error, failure->status, "%.*s", HDX_TEXT_ARG(failure->message));
   const struct hdx_snapshot_info *info = status == HDX_OK ? hdx_reader_info(held) : NULL;
   for (size_t i = 0; status == HDX_OK && i < info->year_count && comparison.status != HDX_INTEGRITY; i++)
-    status = compare_year(held, fresh, &info->years[i], &comparison, message, sizeof message, &error);
+    status = compare_year(comparing, held, fresh, &info->years[i], &comparison, message, sizeof message, &error);
   if (status != HDX_OK) {
     comparison.status = status;
     snprintf(message, sizeof message, "%s", error.message);
@@ -184,6 +216,9 @@ static enum hdx_status add(struct comparing *comparing, const char *id, struct h
   enum hdx_status status = hdx_catalog_find(comparing->catalog, id, &dataset, error);
   if (status != HDX_OK)
     return status;
+  for (size_t i = 0; i < comparing->count; i++)
+    if (comparing->datasets[i] == dataset)
+      return HDX_OK;
   if (comparing->count == comparing->capacity) {
     size_t capacity = comparing->capacity ? 2 * comparing->capacity : 64;
     const struct hdx_dataset **datasets = realloc(comparing->datasets, capacity * sizeof *datasets);
@@ -207,6 +242,29 @@ static void on_held(void *user, const struct hdx_snapshot_info *info, const stru
   free(id);
 }
 
+/* Notes which years are held, so that no others are fetched. */
+static void note_years(struct comparing *comparing) {
+  comparing->first_year = INT16_MAX;
+  comparing->last_year = INT16_MIN;
+  for (size_t i = 0; i < comparing->count; i++) {
+    struct hdx_buffer path;
+    struct hdx_reader *reader;
+    hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
+    hdx_store_snapshot_path(&comparing->session->store, comparing->catalog->source.folder, comparing->datasets[i]->id,
+                            &path);
+    if (hdx_reader_open(hdx_buffer_string(&path), HDX_TEXT(""), &reader, NULL) == HDX_OK) {
+      const struct hdx_snapshot_info *info = hdx_reader_info(reader);
+      for (size_t y = 0; y < info->year_count; y++) {
+        comparing->first_year =
+            info->years[y].year < comparing->first_year ? info->years[y].year : comparing->first_year;
+        comparing->last_year = info->years[y].year > comparing->last_year ? info->years[y].year : comparing->last_year;
+      }
+      hdx_reader_close(reader);
+    }
+    hdx_buffer_deinit(&path);
+  }
+}
+
 static enum hdx_status choose(struct comparing *comparing, const char *bucket, const char *const *ids, size_t id_count,
                               struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
@@ -221,12 +279,28 @@ static enum hdx_status choose(struct comparing *comparing, const char *bucket, c
   return status;
 }
 
+static void on_item(void *user, const struct hdx_index_item *item) {
+  struct comparing *comparing = user;
+  struct failure *failure = item->status != HDX_OK ? hdx_arena_alloc(&comparing->arena, sizeof *failure) : NULL;
+  if (!failure)
+    return;
+  *failure = (struct failure){comparing->failures, hdx_arena_copy(&comparing->arena, item->id),
+                              hdx_arena_copy(&comparing->arena, hdx_text_of(item->message)), item->year, item->status};
+  comparing->failures = failure;
+}
+
 /* Indexes the datasets anew. What fails is told year by year, when they are compared. */
 static enum hdx_status index_anew(struct comparing *comparing, struct hdx_error *error) {
   struct hdx_index_options options;
   struct hdx_index_summary summary = {0};
   hdx_index_options_init(&options);
   options.bad_rows_max = UINT64_MAX;
+  options.item = on_item;
+  options.user = comparing;
+  if (comparing->first_year > 0 && comparing->first_year <= comparing->last_year) {
+    options.start = hdx_time_of_year(comparing->first_year);
+    options.stop = hdx_time_of_year(comparing->last_year + 1);
+  }
   struct hdx_index_run run = {.session = comparing->session,
                               .catalog = comparing->catalog,
                               .datasets = comparing->datasets,
@@ -244,11 +318,15 @@ enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucke
   struct comparing comparing = {.session = session, .visit = visit, .user = user};
   struct hdx_catalog *catalog;
   struct hdx_scratch scratch;
+  if (session->config.offline)
+    return hdx_error_set(error, HDX_USAGE, "index files cannot be fetched anew: the session is offline");
   enum hdx_status status = hdx_catalog_open(session, bucket, false, &catalog, error);
   if (status != HDX_OK)
     return status;
   comparing.catalog = catalog;
+  hdx_arena_init(&comparing.arena, SIZE_MAX);
   status = choose(&comparing, bucket, ids, id_count, error);
+  note_years(&comparing);
   if (status == HDX_OK)
     status = hdx_store_scratch_init(&scratch, &session->store, error);
   if (status == HDX_OK) {
@@ -259,6 +337,7 @@ enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucke
     hdx_store_scratch_deinit(&scratch);
   }
   free(comparing.datasets);
+  hdx_arena_deinit(&comparing.arena);
   hdx_catalog_close(catalog);
   if (status == HDX_OK && comparing.status != HDX_OK)
     return hdx_error_set(error, comparing.status, "%s", comparing.first.message);

@@ -64,7 +64,10 @@ void hdx_snapshot_info_free(struct hdx_snapshot_info *info) {
 
 enum hdx_status hdx_snapshot_columns(const struct hdx_snapshot_info *info, struct hdx_column_info **columns,
                                      size_t *count, struct hdx_error *error) {
-  return hdx_reader_columns(((const struct held *)info)->reader, columns, count, error);
+  const struct hdx_reader *reader = ((const struct held *)info)->reader;
+  if (!reader)
+    return hdx_error_set(error, HDX_INTEGRITY, "%s: it cannot be read", info->path);
+  return hdx_reader_columns(reader, columns, count, error);
 }
 
 static enum hdx_status path_of(struct hdx_session *session, const struct hdx_source *source, struct hdx_text id,
@@ -110,8 +113,8 @@ static void on_path(void *user, const char *path) {
   enum hdx_status status = describe(path, NULL, HDX_TEXT(""), &held, &error);
   if (status == HDX_OK && visitor->deep)
     status = hdx_reader_verify(held->reader, &error);
-  const struct hdx_snapshot_info bare = {.path = path};
-  visitor->visit(visitor->user, held ? &held->info : &bare, status == HDX_OK ? NULL : &error);
+  const struct held bare = {.info = {.path = path}};
+  visitor->visit(visitor->user, held ? &held->info : &bare.info, status == HDX_OK ? NULL : &error);
   if (status != HDX_OK && visitor->status == HDX_OK)
     visitor->first = error;
   visitor->status = hdx_status_graver(visitor->status, status);

@@ -25,8 +25,25 @@ static bool known(const struct hdx_reader *reader, int year) {
   return state && state->state != HDX_YEAR_FAILED;
 }
 
+/* The last year that has to be known. Where stops are made up it may lie behind those that are wanted: the stop of the
+ * last row is the start of the next one, in whatever year's file that is. */
+static int last_needed(const struct hdx_query_part *part) {
+  int last = part->years.last;
+  if (!part->reader || !hdx_reader_info(part->reader)->stop_made_up || part->years.first > last)
+    return last;
+  struct hdx_years all =
+      hdx_dataset_years(part->catalog_start, part->catalog_stop, hdx_time_now(), HDX_TIME_NONE, HDX_TIME_NONE);
+  for (int year = last + 1; year <= all.last; year++) {
+    last = year;
+    if (!known(part->reader, year) || hdx_reader_year(part->reader, year)->rows)
+      break;
+  }
+  return last;
+}
+
 bool hdx_query_all_known(const struct hdx_query_part *part) {
-  for (int year = part->years.first; year <= part->years.last; year++)
+  int last = last_needed(part);
+  for (int year = part->years.first; year <= last; year++)
     if (!known(part->reader, year))
       return false;
   return true;
@@ -207,15 +224,15 @@ static void on_item(void *user, const struct hdx_index_item *item) {
   part->run_message = message;
 }
 
-/* Fetches the wanted years that are not known (all of them, if the session refreshes) of the datasets in the list. */
+/* Fetches the years that a range wants and that are not known (all of them, if `anew`) of the datasets in the list. */
 static enum hdx_status fetch(struct hdx_query *query, const struct hdx_dataset *const *datasets, size_t count,
-                             struct hdx_error *error) {
+                             int64_t start, int64_t stop, bool anew, struct hdx_error *error) {
   struct hdx_index_options options;
   struct hdx_index_summary summary = {0};
   struct hdx_error failed = {0};
   hdx_index_options_init(&options);
-  options.start = query->options.start;
-  options.stop = query->options.stop;
+  options.start = start;
+  options.stop = stop;
   options.item = on_item;
   options.user = query;
   struct hdx_index_run run = {.session = query->session,
@@ -224,7 +241,7 @@ static enum hdx_status fetch(struct hdx_query *query, const struct hdx_dataset *
                               .dataset_count = count,
                               .options = &options,
                               .for_query = true,
-                              .unknown_only = !query->session->config.refresh,
+                              .unknown_only = !anew,
                               .summary = &summary};
   enum hdx_status status = hdx_index_run(&run, &failed);
   bool told = false;
@@ -235,6 +252,32 @@ static enum hdx_status fetch(struct hdx_query *query, const struct hdx_dataset *
     return HDX_OK;
   if (error)
     *error = failed;
+  return status;
+}
+
+/* Opens what a run has made of a dataset. */
+static void reopen(struct hdx_query_part *part) {
+  struct hdx_error error = {0};
+  enum hdx_status status = open_reader(part, &error);
+  if (status == HDX_OK)
+    adopt(part);
+  else
+    settle(part, status, &error);
+}
+
+/* Goes on year by year to the one whose first row ends the last row of those that are wanted, where stops are made up:
+ * that they are is known only now. */
+static enum hdx_status fetch_followers(struct hdx_query_part *part, struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  for (int last; status == HDX_OK && part->status == HDX_OK && (last = last_needed(part)) > part->years.last;) {
+    if (known(part->reader, last))
+      break;
+    status = fetch(part->query, &part->dataset, 1, hdx_time_of_year(last), hdx_time_of_year(last + 1), false, error);
+    if (status == HDX_OK)
+      reopen(part);
+    if (part->status == HDX_OK && !known(part->reader, last))
+      break;
+  }
   return status;
 }
 
@@ -253,16 +296,17 @@ static enum hdx_status fetch_missing(struct hdx_query *query, struct hdx_error *
     if (part->missing && !twice)
       datasets[count++] = part->dataset;
   }
-  enum hdx_status status = count && !query->session->config.offline ? fetch(query, datasets, count, error) : HDX_OK;
+  enum hdx_status status = count && !query->session->config.offline
+                               ? fetch(query, datasets, count, query->options.start, query->options.stop,
+                                       query->session->config.refresh, error)
+                               : HDX_OK;
   free(datasets);
   for (size_t i = 0; status == HDX_OK && count && !query->session->config.offline && i < query->part_count; i++) {
     struct hdx_query_part *part = &query->parts[i];
-    struct hdx_error inner = {0};
-    enum hdx_status opened = part->missing ? open_reader(part, &inner) : HDX_OK;
-    if (opened != HDX_OK)
-      settle(part, opened, &inner);
-    else if (part->missing)
-      adopt(part);
+    if (!part->missing)
+      continue;
+    reopen(part);
+    status = fetch_followers(part, error);
   }
   return status;
 }
@@ -298,14 +342,16 @@ static enum hdx_status offline(struct hdx_query_part *part, struct hdx_error *er
   if (!part->reader)
     return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: nothing is held of it, and offline", part->query->source.url.data,
                          part->id.data);
-  int first = 0;
-  for (int year = part->years.last; year >= part->years.first; year--)
+  int first = 0, last = last_needed(part);
+  for (int year = last; year >= part->years.first; year--)
     if (!known(part->reader, year))
       first = year;
   bool before = part->query->options.start != HDX_TIME_NONE && first < hdx_time_year(part->query->options.start);
   return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the year %d is not held%s, and offline",
                        part->query->source.url.data, part->id.data, first,
-                       before ? " (its last files may reach into the range)" : "");
+                       before                     ? " (its last files may reach into the range)"
+                       : first > part->years.last ? " (its first file tells when the last one of the range ends)"
+                                                  : "");
 }
 
 static const char *reason_of(const struct hdx_query_part *part, int year) {
@@ -317,7 +363,8 @@ static const char *reason_of(const struct hdx_query_part *part, int year) {
 
 /* Years that were wanted and that nothing, or something old, is known of. */
 static enum hdx_status check_years(struct hdx_query_part *part, struct hdx_error *error) {
-  for (int year = part->years.first; year <= part->years.last; year++) {
+  int last = last_needed(part);
+  for (int year = part->years.first; year <= last; year++) {
     const struct hdx_year *state = part->reader ? hdx_reader_year(part->reader, year) : NULL;
     bool readable = known(part->reader, year);
     if (readable && state->state == HDX_YEAR_STALE)

@@ -18,7 +18,11 @@ static_assert((int)HDX_COLUMN_SIZE == HDX_WANT_SIZE && (int)HDX_COLUMN_KEY == HD
                   (int)HDX_COLUMN_EXTRA == HDX_WANT_EXTRA,
               "columns of batches are those of blocks");
 
-enum { BATCH_ROWS = HDX_BLOCK_ROWS, SLOTS_MAX = 8192 };
+enum {
+  BATCH_ROWS = HDX_BLOCK_ROWS,
+  SLOTS_MAX = 8192,
+  OPEN_ROWS_MAX = 4 << 20 /* of all blocks that are open at once: some 200 bytes each */
+};
 
 /* ---- which zones ---- */
 
@@ -126,6 +130,11 @@ enum hdx_status hdx_cursor_open(const struct hdx_reader *reader, const struct hd
   return HDX_OK;
 }
 
+void hdx_cursor_as_filed(struct hdx_cursor *cursor) {
+  cursor->made_up = false;
+  begin(cursor);
+}
+
 void hdx_cursor_close(struct hdx_cursor *cursor) {
   if (!cursor)
     return;
@@ -198,6 +207,12 @@ static enum hdx_status select_all(struct hdx_cursor *cursor, struct hdx_slot *sl
 static enum hdx_status open_zone(struct hdx_cursor *cursor, size_t *slot_out, bool *alone, struct hdx_error *error) {
   const struct hdx_footer *footer = &cursor->reader->footer;
   const struct hdx_zone *zone = &footer->zones[cursor->next];
+  size_t open_rows = zone->rows;
+  for (size_t s = 0; s < cursor->slot_count; s++)
+    open_rows += cursor->slots[s]->used ? cursor->slots[s]->block.count : 0;
+  if (open_rows > OPEN_ROWS_MAX)
+    return hdx_error_set(error, HDX_LIMIT, "%s: blocks of more than %d rows overlap in time", cursor->reader->path,
+                         OPEN_ROWS_MAX);
   size_t after = hdx_cursor_next_zone(cursor, cursor->next + 1);
   enum hdx_status status = hdx_cursor_take_slot(cursor, slot_out, error);
   if (status != HDX_OK)

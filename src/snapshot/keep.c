@@ -122,7 +122,8 @@ static enum hdx_status copy_block(struct hdx_writer *writer, const struct hdx_re
   if (!(written.zone.flags & HDX_BLOCK_SOME_STOPS)) {
     if (written.zone.flags & HDX_BLOCK_NO_STOP)
       written.zone.max_stop = HDX_TIME_NONE;
-    return copy_bytes(writer, reader, block, ids, &written, error);
+    status = copy_bytes(writer, reader, block, ids, &written, error);
+    return status == HDX_INTEGRITY ? hdx_error_context(error, status, "%s: block %zu", reader->path, n) : status;
   }
   struct hdx_rows rows;
   hdx_rows_init(&rows, SIZE_MAX);

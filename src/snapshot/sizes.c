@@ -138,9 +138,9 @@ enum hdx_status hdx_sizes_encode(struct hdx_ints_encoder *ints, struct hdx_sizes
     return put_some(ints, &habit->plain, size, count, scratch, trial, out, error);
   struct table table = {.count = 0};
   size_t at = out->size;
-  bool tabled = stop && count >= ROWS_MIN && make_table(&table, size, start, stop, count);
   bool known = habit->known && count <= habit->rows + (size_t)habit->rows / 4;
-  bool first = tabled && known && habit->kind == HDX_SIZES_BY_DURATION;
+  bool possible = stop && count >= ROWS_MIN, wanted = known && habit->kind == HDX_SIZES_BY_DURATION;
+  bool first = possible && wanted && make_table(&table, size, start, stop, count);
   enum hdx_status status =
       first ? put_by_duration(ints, &habit->by_duration, &table, size, start, stop, count, scratch, out, error)
             : put_all(ints, &habit->plain, size, count, out, error);
@@ -151,7 +151,7 @@ enum hdx_status hdx_sizes_encode(struct hdx_ints_encoder *ints, struct hdx_sizes
   hdx_buffer_clear(trial);
   if (first)
     status = put_all(ints, &habit->plain, size, count, trial, error);
-  else if (tabled)
+  else if (possible && !wanted && make_table(&table, size, start, stop, count))
     status = put_by_duration(ints, &habit->by_duration, &table, size, start, stop, count, scratch, trial, error);
   if (status == HDX_OK && trial->size && trial->size < out->size - at) {
     out->size = at;

@@ -105,6 +105,8 @@ struct hdx_cursor;
 enum hdx_status hdx_cursor_open(const struct hdx_reader *reader, const struct hdx_range *range,
                                 struct hdx_cursor **cursor, struct hdx_error *error);
 void hdx_cursor_close(struct hdx_cursor *cursor);
+/* Begins anew with a range without ends, in which missing stops are not made up but HDX_TIME_NONE. */
+void hdx_cursor_as_filed(struct hdx_cursor *cursor);
 /* Begins anew with another range, keeping the memory. */
 void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range);
 
