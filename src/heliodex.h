@@ -582,9 +582,10 @@ struct hdx_comparison {
   struct hdx_text id;
   size_t years, years_changed; /* index files compared; with other rows than are held, as they are newer */
   uint64_t rows;               /* compared */
+  bool differs;                /* rows differ although the index file is the same one */
   /* OK: every row is as its index file has it. PARTIAL: so are all but those of index files that changed since they
-   * were fetched, which an index run would take over. INTEGRITY: rows differ although the index file is the same one.
-   * Others: an index file could not be read, as hdx_index has it. */
+   * were fetched, which an index run would take over. INTEGRITY: rows differ.
+   * Others (and INTEGRITY without `differs`): an index file could not be read, as hdx_index has it. */
   enum hdx_status status;
   const char *message; /* what differs, where, and how; "" if nothing does */
 };

@@ -71,13 +71,10 @@ static void on_snapshot(void *user, const struct hdx_snapshot_info *info, const 
 /* A dataset beside its index files. */
 static void on_comparison(void *user, const struct hdx_comparison *comparison) {
   struct run *run = user;
-  static const struct {
-    enum hdx_status status;
-    const char *state;
-  } states[] = {{HDX_OK, "as its source"}, {HDX_PARTIAL, "source changed"}, {HDX_INTEGRITY, "differs"}};
-  const char *state = "not comparable";
-  for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-    state = states[i].status == comparison->status ? states[i].state : state;
+  const char *state = comparison->status == HDX_OK        ? "as its source"
+                      : comparison->differs               ? "differs"
+                      : comparison->status == HDX_PARTIAL ? "source changed"
+                                                          : "not comparable";
   const struct cli_cell cells[DEEP_COUNT] = {
       [DEEP_ID] = cli_cell_text(comparison->id),
       [DEEP_SOURCE] = cli_cell_string(comparison->bucket),
@@ -109,6 +106,9 @@ static enum hdx_status compare(struct cli *cli, struct run *run, struct hdx_erro
   if (status == HDX_PARTIAL)
     return cli_fail(error, status, "%zu of %zu datasets are not as their source is now; 'heliodex index' takes it over",
                     run->failed, run->seen);
+  if (status != HDX_OK && run->failed > 0)
+    return cli_fail(error, status, "%zu of %zu datasets differ from their source, or could not be compared",
+                    run->failed, run->seen);
   return status;
 }
 
@@ -118,8 +118,7 @@ static enum hdx_status visit(struct cli *cli, struct run *run, struct hdx_error 
   enum hdx_status status = hdx_store_visit(cli->session, bucket, (const char *const *)cli->args.operands + 1, id_count,
                                            true, on_snapshot, run, error);
   if (run->failed > 0 && status != HDX_OK && status != HDX_INTERRUPTED)
-    return cli_fail(error, status,
-                    "%zu of %zu snapshots are not sound; 'heliodex store remove' and 'heliodex index' replace them",
+    return cli_fail(error, status, "%zu of %zu snapshots are not sound; 'heliodex index BUCKET ID' fetches them anew",
                     run->failed, run->seen);
   if (status == HDX_OK && run->seen == 0)
     return bucket ? cli_fail(error, HDX_NOT_FOUND, "%s: nothing of it is held in %s", bucket,

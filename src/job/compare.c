@@ -157,6 +157,7 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
   if (now && year->state == HDX_YEAR_PRESENT && same_file(year, now)) {
     snprintf(message, size, "%s", what);
     comparison->status = HDX_INTEGRITY;
+    comparison->differs = true;
     return HDX_OK;
   }
   if (comparison->years_changed++ == 0 && comparison->status == HDX_OK)
@@ -192,7 +193,7 @@ static void compare_dataset(struct comparing *comparing, const struct hdx_datase
   if (status == HDX_NOT_FOUND && held && failure) /* nothing could be read: why is told where it was tried */
     status = hdx_error_set(&error, failure->status, "%.*s", HDX_TEXT_ARG(failure->message));
   const struct hdx_snapshot_info *info = status == HDX_OK ? hdx_reader_info(held) : NULL;
-  for (size_t i = 0; status == HDX_OK && i < info->year_count && comparison.status != HDX_INTEGRITY; i++)
+  for (size_t i = 0; status == HDX_OK && i < info->year_count && !comparison.differs; i++)
     status = compare_year(comparing, held, fresh, &info->years[i], &comparison, message, sizeof message, &error);
   if (status != HDX_OK) {
     comparison.status = status;

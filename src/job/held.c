@@ -98,6 +98,20 @@ enum hdx_status hdx_snapshot_info(struct hdx_session *session, const char *bucke
   return status;
 }
 
+/* A snapshot that was put in the place of another: queries refuse it. */
+static enum hdx_status check_name(const struct held *held, struct hdx_error *error) {
+  struct hdx_buffer name;
+  hdx_buffer_init(&name, HDX_URL_BYTES_MAX);
+  hdx_store_snapshot_path(&(struct hdx_store){(char *)""}, HDX_TEXT(""), held->info.id, &name);
+  const char *expected = strrchr(hdx_buffer_string(&name), '/'), *found = strrchr(held->path, '/');
+  enum hdx_status status = hdx_buffer_status(&name, "the name of the snapshot", error);
+  if (status == HDX_OK && strcmp(expected, found ? found : held->path) != 0)
+    status =
+        hdx_error_set(error, HDX_INTEGRITY, "%s: it is the snapshot of %.*s", held->path, HDX_TEXT_ARG(held->info.id));
+  hdx_buffer_deinit(&name);
+  return status;
+}
+
 struct visitor {
   void (*visit)(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error);
   void *user;
@@ -111,6 +125,8 @@ static void on_path(void *user, const char *path) {
   struct hdx_error error;
   struct held *held = NULL;
   enum hdx_status status = describe(path, NULL, HDX_TEXT(""), &held, &error);
+  if (status == HDX_OK)
+    status = check_name(held, &error);
   if (status == HDX_OK && visitor->deep)
     status = hdx_reader_verify(held->reader, &error);
   const struct held bare = {.info = {.path = path}};

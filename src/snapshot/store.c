@@ -261,7 +261,8 @@ static enum hdx_status collect(int folder, struct hdx_buffer *path, int depth, s
     if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
       continue;
     hdx_buffer_append_format(path, "/%s", entry->d_name);
-    if (S_ISREG(stat.st_mode) && is_snapshot(entry->d_name)) {
+    /* A folder in a snapshot's place is told as a snapshot that cannot be read. */
+    if ((S_ISREG(stat.st_mode) || S_ISDIR(stat.st_mode)) && is_snapshot(entry->d_name)) {
       hdx_buffer_append(paths, hdx_buffer_string(path), path->size + 1);
       ++*count;
     } else if (S_ISDIR(stat.st_mode) && depth < DEPTH_MAX) {

@@ -464,6 +464,7 @@ enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucke
     return HDX_OK;
   comparison.id = (struct hdx_text)T("aia_0131");
   comparison.status = fake.compare_status;
+  comparison.differs = fake.compare_status == HDX_INTEGRITY;
   comparison.message = "2019: row 7 differs in stop (s3://one/a.fits)";
   visit(user, &comparison);
   return fail(error, fake.compare_status);

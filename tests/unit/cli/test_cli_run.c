@@ -544,7 +544,7 @@ static void verify(void **state) {
   fake.corrupt = true;
   assert_run("verify --failed-out ~/failed --report ~/report", 7, NULL,
              "heliodex: aia_0131: /the/store/aws/one/aia_0131.hdx: block 7: wrong checksum\n"
-             "heliodex: 1 of 3 snapshots are not sound; 'heliodex store remove' and 'heliodex index' replace them\n");
+             "heliodex: 1 of 3 snapshots are not sound; 'heliodex index BUCKET ID' fetches them anew\n");
   assert_non_null(strstr(out, "\naia_0131,,,,,corrupt,/the/store/aws/one/aia_0131.hdx\n"));
   assert_string_equal(file_content("failed"), "aia_0131\n");
   assert_non_null(strstr(file_content("report"), "\"state\":\"corrupt\""));
