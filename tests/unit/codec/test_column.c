@@ -303,6 +303,33 @@ static void a_full_book_is_no_failure(void **state) {
   hdx_book_deinit(&book);
 }
 
+/* More numbers than are written keep no other text from its template. */
+static void wide_texts_do_not_stop_the_search(void **state) {
+  (void)state;
+  enum { COUNT = 800 };
+  struct hdx_book book;
+  struct hdx_column_habit habit = {.count = 0};
+  struct hdx_column column;
+  static char made[COUNT][128];
+  hdx_book_init(&book);
+  hdx_column_init(&column);
+  fill(COUNT, FAMILIES);
+  for (size_t i = 0; i < COUNT; i++) {
+    size_t size = 0;
+    for (int n = 0; i % 16 == 0 && n < 18; n++)
+      size += (size_t)snprintf(made[i] + size, sizeof made[i] - size, "%zu-", (i * 7919 + (size_t)n * 104729) % 99991);
+    if (i % 16)
+      size = (size_t)snprintf(made[i], sizeof made[i], "plain/%zu.cdf", i * 31 % 1009);
+    texts[i] = (struct hdx_text){made[i], size};
+  }
+  struct written written = encode(&book, &habit, COUNT, true);
+  assert_int_equal(written.id_count, 1);
+  expect(&column, &book, &written, COUNT);
+  free(written.bytes);
+  hdx_column_deinit(&column);
+  hdx_book_deinit(&book);
+}
+
 /* ---- no columns ---- */
 
 static enum hdx_status open_bytes(struct hdx_book *book, const char *bytes, size_t size, const uint32_t *ids,
@@ -413,10 +440,10 @@ static int teardown(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_kind_comes_back),       cmocka_unit_test(books_are_shared),
-      cmocka_unit_test(the_longest_texts_come_back), cmocka_unit_test(templated_names_are_tiny),
-      cmocka_unit_test(a_full_book_is_no_failure),   cmocka_unit_test(malformed_columns_are_refused),
-      cmocka_unit_test(damage_is_bounded),
+      cmocka_unit_test(every_kind_comes_back),         cmocka_unit_test(books_are_shared),
+      cmocka_unit_test(the_longest_texts_come_back),   cmocka_unit_test(templated_names_are_tiny),
+      cmocka_unit_test(a_full_book_is_no_failure),     cmocka_unit_test(wide_texts_do_not_stop_the_search),
+      cmocka_unit_test(malformed_columns_are_refused), cmocka_unit_test(damage_is_bounded),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

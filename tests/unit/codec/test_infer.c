@@ -158,6 +158,14 @@ static void names_are_near_their_row(void **state) {
     for (size_t i = 0; i < ROWS; i++)
       name(i, start[i] - 5 * SECOND, "eit_[YmdHMS].fits");
     found("seconds off in one run", 1);
+    /* Within the hour behind the start: the date alone is moved at midnight, before it is seen that the clock is too.
+     */
+    rows(origins[o] / (3600 * SECOND) * (3600 * SECOND), 3600 * SECOND, 0);
+    for (size_t i = 0; i < ROWS; i++) {
+      start[i] += 30 * MINUTE;
+      name(i, start[i] + MINUTE * (int64_t)below(50), "x_[Ymd]_[HM].fits");
+    }
+    found("minutes off, over midnight", 1);
   }
 }
 

@@ -3,7 +3,7 @@
 #include "model.h"
 #include "snapshot/block.h"
 
-enum { ROWS = HDX_BLOCK_ROWS_MAX, COLUMNS_MAX = 40 };
+enum { ROWS = HDX_BLOCK_ROWS_MAX, COLUMNS_MAX = HDX_COLUMNS_MAX };
 
 #define SECOND INT64_C(1000000000)
 
@@ -172,6 +172,35 @@ static void short_numbers_take_no_room(void **state) {
   hdx_book_deinit(&book);
 }
 
+/* Each column by itself may be taken for more than it is; beside long texts, and with as many columns as there may be,
+ * all that is written has to be read all the same. */
+static void many_columns_beside_long_texts(void **state) {
+  (void)state;
+  enum { COUNT = 8192, KEY_BYTES = 2000 };
+  struct hdx_book book;
+  struct hdx_block_habit habit = {.next = NULL};
+  struct hdx_block block;
+  hdx_book_init(&book);
+  hdx_block_init(&block);
+  fill(COUNT, false);
+  for (size_t i = 0; i < COUNT; i++) {
+    char *letters = hdx_arena_alloc(&arena, KEY_BYTES);
+    assert_non_null(letters);
+    for (size_t k = 0; k < KEY_BYTES; k++)
+      letters[k] = (char)('a' + model_below(&seed, 26));
+    key[i] = (struct hdx_text){letters, KEY_BYTES};
+    short_texts[i] = text("%zu.%zu.%zu.%zu.%zu.%zu", i % 11, i % 7, i % 12, i % 13, i % 10, i % 17);
+    start[i] = (int64_t)i * SECOND;
+  }
+  for (uint32_t c = 0; c < COLUMNS_MAX; c++)
+    add_column(short_texts, c);
+  assert_int_equal(hdx_block_fit(&rows, 0, rows.count), COUNT);
+  roundtrip(&block, &book, &habit, 0, COUNT, false);
+  hdx_block_deinit(&block);
+  hdx_block_habit_deinit(&habit);
+  hdx_book_deinit(&book);
+}
+
 static int setup(void **state) {
   (void)state;
   zstd = hdx_zstd_create();
@@ -193,6 +222,7 @@ int main(void) {
       cmocka_unit_test(the_largest_blocks_come_back),
       cmocka_unit_test(blocks_follow_on_one_another),
       cmocka_unit_test(short_numbers_take_no_room),
+      cmocka_unit_test(many_columns_beside_long_texts),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
