@@ -189,7 +189,7 @@ static void many_columns_beside_long_texts(void **state) {
     for (size_t k = 0; k < KEY_BYTES; k++)
       letters[k] = (char)('a' + model_below(&seed, 26));
     key[i] = (struct hdx_text){letters, KEY_BYTES};
-    short_texts[i] = text("%zu.%zu.%zu.%zu.%zu.%zu", i % 11, i % 7, i % 12, i % 13, i % 10, i % 17);
+    short_texts[i] = text("%zu.%zu.%zu.%zu.%zu.%zu", i % 11, i % 19, i % 12, i % 13, i % 23, i % 17);
     start[i] = (int64_t)i * SECOND;
   }
   for (uint32_t c = 0; c < COLUMNS_MAX; c++)
