@@ -202,7 +202,7 @@ static bool match_new(struct making *making) {
   uint32_t *rows = making->encoder->left;
   uint8_t *kinds = making->encoder->kinds;
   for (size_t i = 0; i < making->left; i++) {
-    bool fit = fits(making, t, rows[i]);
+    bool fit = hdx_template_alike(making->templates[t], making->texts[rows[i]]) && fits(making, t, rows[i]);
     kinds[rows[i]] = fit ? (uint8_t)t : UNFIT;
     making->rows_of[t] += fit;
   }

@@ -224,15 +224,15 @@ static enum hdx_status write_split(struct hdx_ints_encoder *encoder, const struc
 static enum hdx_status write_levels(struct hdx_ints_encoder *encoder, const struct hdx_ints_plan *plan,
                                     struct hdx_buffer *out, struct hdx_error *error) {
   struct hdx_ints_plan steps = {.count = (plan->count - 1) / HDX_INTS_LEVEL_GROUP};
-  int64_t residuals[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
+  int64_t residuals[HDX_INTS_LEVELS_MAX];
   for (size_t i = 0; i < steps.count; i++)
-    residuals[i] = (int64_t)((uint64_t)plan->levels[i + 1] - (uint64_t)plan->levels[i]);
+    residuals[i] = (int64_t)((uint64_t)encoder->levels[i + 1] - (uint64_t)encoder->levels[i]);
   steps.residuals = residuals;
   hdx_ints_plan_packed(&steps);
   struct hdx_buffer stream;
   hdx_buffer_init(&stream, SIZE_MAX / 2);
   hdx_buffer_append_byte(&stream, (char)(steps.body | HDX_INTS_DELTA));
-  hdx_put_signed(&stream, plan->levels[0]);
+  hdx_put_signed(&stream, encoder->levels[0]);
   enum hdx_status status = write_body(encoder, &steps, &stream, error);
   hdx_put_varint(out, stream.size);
   hdx_buffer_append_text(out, hdx_buffer_text(&stream));
@@ -255,9 +255,9 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
     break;
   case HDX_INTS_NAMED:
     hdx_buffer_append_byte(out, (char)(plan->name_count - 1));
-    hdx_put_signed(out, plan->names[0]);
+    hdx_put_signed(out, encoder->names[0]);
     for (size_t n = 1; n < plan->name_count; n++)
-      hdx_put_varint(out, (uint64_t)plan->names[n] - (uint64_t)plan->names[n - 1]);
+      hdx_put_varint(out, (uint64_t)encoder->names[n] - (uint64_t)encoder->names[n - 1]);
     status = write_bytes(encoder, encoder->symbols + encoder->capacity, plan->count, out, error);
     break;
   case HDX_INTS_SPARSE:

@@ -70,11 +70,14 @@ struct hdx_ints_habit {
   uint32_t values; /* of the column that it was found for: one longer by a quarter is looked at anew */
 };
 
+enum { HDX_INTS_NAMES_MAX = 256, HDX_INTS_LEVELS_MAX = HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP };
+
 /* Scratch of one thread, kept from column to column. */
 struct hdx_ints_encoder {
   struct hdx_zstd *zstd; /* the caller's */
   int64_t *numbers;      /* residuals, places, values, what symbols stand for, quotients, remainders: capacity each */
   uint8_t *symbols;      /* two runs of capacity */
+  int64_t names[HDX_INTS_NAMES_MAX], levels[HDX_INTS_LEVELS_MAX]; /* of the last plan that has them */
   size_t capacity;
   int level;     /* of zstd for the stream in the making; 0: not known yet */
   bool thorough; /* the caller's: what is found will serve for more blocks, so that trying may take long */
@@ -101,7 +104,7 @@ struct hdx_ints {
   const uint8_t *symbols; /* one for each residual */
   const uint8_t *bits;
   size_t bits_size;
-  int64_t levels[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
+  int64_t levels[HDX_INTS_LEVELS_MAX];
   int64_t names[256];
   size_t exceptions;
   int64_t *places, *values; /* of exceptions: the residual's number, what it is; of SPLIT: quotients, remainders */

@@ -90,24 +90,38 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The median of a sample, which stands for the centre, the most frequent value in it, and how many there are. */
-static int64_t sample(const struct hdx_ints_plan *plan, int64_t some[SAMPLES], size_t *sampled, int64_t *mode,
-                      size_t *distinct) {
-  size_t n = plan->count < SAMPLES ? plan->count : SAMPLES, best = 0, run = 0;
-  *distinct = 0;
-  for (size_t i = 0; i < n; i++)
-    some[i] = plan->residuals[i * plan->count / n];
-  *sampled = n;
-  qsort(some, n, sizeof *some, by_value);
+/* A sorted sample; gives how many values it has. */
+static size_t take_sample(const struct hdx_ints_plan *plan, int64_t some[SAMPLES]) {
+  size_t n = plan->count < SAMPLES ? plan->count : SAMPLES;
+  for (size_t i = 0; i < n; i++) {
+    int64_t value = plan->residuals[i * plan->count / n];
+    size_t at = i;
+    for (; at > 0 && some[at - 1] > value; at--)
+      some[at] = some[at - 1];
+    some[at] = value;
+  }
+  return n;
+}
+
+/* Finds what a sample tells, unless that is known. */
+static void sample(struct hdx_ints_plan *plan) {
+  int64_t some[SAMPLES];
+  size_t best = 0, run = 0;
+  if (plan->sampled)
+    return;
+  size_t n = take_sample(plan, some);
+  plan->distinct = 0;
   for (size_t i = 0; i < n; i++) {
     run = i && some[i] == some[i - 1] ? run + 1 : 1;
-    *distinct += run == 1;
+    plan->distinct += run == 1;
     if (run > best) {
       best = run;
-      *mode = some[i];
+      plan->mode = some[i];
     }
   }
-  return some[n / 2];
+  plan->mode_in_sample = best;
+  plan->centre = some[n / 2];
+  plan->sampled = true;
 }
 
 /* Bytes that an entropy coder takes for symbols so often, tables included. */
@@ -159,7 +173,8 @@ static int64_t median(int64_t *values, size_t count) {
 }
 
 /* Levels pay where numbers lie closer to their group's median than to the centre: counts the bits that they have. */
-static void find_levels(struct hdx_ints_plan *plan, const int64_t *numbers, size_t *plain, size_t *levelled) {
+static void find_levels(struct hdx_ints_encoder *encoder, const struct hdx_ints_plan *plan, const int64_t *numbers,
+                        size_t *plain, size_t *levelled) {
   int64_t group[HDX_INTS_LEVEL_GROUP], before = 0;
   *plain = 0;
   *levelled = plan->count / 64;
@@ -167,7 +182,7 @@ static void find_levels(struct hdx_ints_plan *plan, const int64_t *numbers, size
     size_t size = plan->count - from < HDX_INTS_LEVEL_GROUP ? plan->count - from : HDX_INTS_LEVEL_GROUP;
     memcpy(group, numbers + from, size * sizeof *group);
     int64_t level = median(group, size);
-    plan->levels[from / HDX_INTS_LEVEL_GROUP] = level;
+    encoder->levels[from / HDX_INTS_LEVEL_GROUP] = level;
     *levelled += 2 + hdx_bit_width(hdx_fold(level - before));
     before = level;
     for (size_t i = from; i < from + size; i++) {
@@ -179,8 +194,8 @@ static void find_levels(struct hdx_ints_plan *plan, const int64_t *numbers, size
 
 /* Fills the symbols and what they stand for, and says what they would take. `from` has the extremes and the unit.
  * `fold`: numbers are told from the centre, not from the least; `levels`: they may be tried. */
-static void plan_symbols(struct hdx_ints_encoder *encoder, const struct hdx_ints_plan *from, int64_t centre, bool fold,
-                         bool levels, struct hdx_ints_plan *plan) {
+static void plan_symbols(struct hdx_ints_encoder *encoder, const struct hdx_ints_plan *from, bool fold, bool levels,
+                         struct hdx_ints_plan *plan) {
   uint32_t counts[4][256] = {{0}};
   struct hdx_divisor d = hdx_divisor_of(from->unit);
   uint64_t span = (uint64_t)from->most - (uint64_t)from->least, all = 0;
@@ -190,17 +205,17 @@ static void plan_symbols(struct hdx_ints_encoder *encoder, const struct hdx_ints
   bool folded = fold && (levels || (span / from->unit > 255 && span <= INT64_MAX));
   plan->body = HDX_INTS_SYMBOLS;
   plan->unit = from->unit;
-  plan->base = folded ? centre : from->least;
+  plan->base = folded ? from->centre : from->least;
   for (size_t i = 0; i < plan->count; i++) {
     uint64_t away = (uint64_t)plan->residuals[i] - (uint64_t)plan->base;
     numbers[i] = folded ? hdx_signed_quotient((int64_t)away, d) : (int64_t)hdx_quotient(away, d);
   }
   size_t plain = 0, levelled = 0;
   if (levels)
-    find_levels(plan, numbers, &plain, &levelled);
+    find_levels(encoder, plan, numbers, &plain, &levelled);
   levels = levelled < plain;
   for (size_t i = 0; i < plan->count; i++) {
-    int64_t level = levels ? plan->levels[i / HDX_INTS_LEVEL_GROUP] : 0;
+    int64_t level = levels ? encoder->levels[i / HDX_INTS_LEVEL_GROUP] : 0;
     u[i] = folded ? hdx_fold(numbers[i] - level) : u[i];
     all |= u[i];
   }
@@ -240,33 +255,36 @@ static bool plan_named(struct hdx_ints_encoder *encoder, struct hdx_ints_plan *p
         return false;
       keys[slot] = value;
       slots[slot] = (int16_t)plan->name_count;
-      plan->names[plan->name_count++] = value;
+      encoder->names[plan->name_count++] = value;
     }
     symbols[i] = (uint8_t)slots[slot];
     counts[symbols[i]]++;
   }
   plan->bytes = 4 + coded_bytes(counts, plan->count);
   int64_t sorted[HDX_INTS_NAMES_MAX];
-  memcpy(sorted, plan->names, plan->name_count * sizeof *sorted);
+  memcpy(sorted, encoder->names, plan->name_count * sizeof *sorted);
   qsort(sorted, plan->name_count, sizeof *sorted, by_value);
   for (size_t n = 0; n < plan->name_count; n++) {
-    const int64_t *at = bsearch(&plan->names[n], sorted, plan->name_count, sizeof *sorted, by_value);
+    const int64_t *at = bsearch(&encoder->names[n], sorted, plan->name_count, sizeof *sorted, by_value);
     rank[n] = (uint8_t)(at - sorted);
     plan->bytes += n ? 1 + hdx_bit_width((uint64_t)sorted[n] - (uint64_t)sorted[n - 1]) / 7 : 5;
   }
-  memcpy(plan->names, sorted, plan->name_count * sizeof *sorted);
+  memcpy(encoder->names, sorted, plan->name_count * sizeof *sorted);
   for (size_t i = 0; i < plan->count; i++)
     symbols[i] = rank[symbols[i]];
   return true;
 }
 
-/* Whether most residuals are `mode`, all but one of `share`. */
-static bool plan_sparse(struct hdx_ints_plan *plan, int64_t mode, size_t share) {
+/* Whether most residuals are the same, all but one of `share`. */
+static bool plan_sparse(struct hdx_ints_plan *plan, size_t share) {
   size_t same = 0;
+  sample(plan);
+  if (plan->mode_in_sample * 2 < (plan->count < SAMPLES ? plan->count : SAMPLES)) /* far from it */
+    return false;
   for (size_t i = 0; i < plan->count; i++)
-    same += plan->residuals[i] == mode;
+    same += plan->residuals[i] == plan->mode;
   plan->body = HDX_INTS_SPARSE;
-  plan->base = mode;
+  plan->base = plan->mode;
   plan->exceptions = plan->count - same;
   plan->bytes = 16;
   return plan->exceptions > 0 && plan->exceptions * share <= plan->count;
@@ -307,12 +325,13 @@ static size_t keepers(const int64_t *some, size_t n, int64_t unit) {
 
 /* A unit larger than that of all which most values of a sample keep; 0: there is none. Two of three values that keep it
  * are enough to tell it: it divides what lies between them. */
-static int64_t common_unit(const struct hdx_ints_plan *plan, const int64_t *some, size_t n) {
-  int64_t best = 0;
+static int64_t common_unit(const struct hdx_ints_plan *plan) {
+  int64_t some[SAMPLES], best = 0;
   double gain = 1;
   uint64_t span = (uint64_t)plan->most - (uint64_t)plan->least;
-  if (n < SAMPLES || span > INT64_MAX / 2 || span / plan->unit < 1024)
+  if (plan->count < SAMPLES || span > INT64_MAX / 2 || span / plan->unit < 1024)
     return 0;
+  size_t n = take_sample(plan, some);
   for (size_t i = 0; i + 2 < n; i += 4) {
     uint64_t g = gcd_of((uint64_t)some[i + 1] - (uint64_t)some[i], (uint64_t)some[i + 2] - (uint64_t)some[i + 1]);
     if (g < 4 * plan->unit || g > span / 4 || (int64_t)g == best)
@@ -370,45 +389,46 @@ static bool levels_possible(const struct hdx_ints_encoder *encoder, const struct
          (uint64_t)plan->most - (uint64_t)plan->least <= INT64_MAX / 4;
 }
 
-/* Goes on from the extremes: finds the cheapest body, or goes by the habit. Symbols of it are in the encoder. */
+/* Symbols as the habit has them; or else of a bell, or of numbers that are the rarer the larger they are. */
+static void plan_any_symbols(struct hdx_ints_encoder *encoder, const struct hdx_ints_plan *packed, bool whole,
+                             const struct hdx_ints_habit *habit, struct hdx_ints_plan *plan) {
+  bool known = habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_SYMBOLS;
+  bool levels = whole && levels_possible(encoder, packed) && (!known || habit->form & HDX_INTS_LEVELS);
+  bool fold = !known || habit->form & HDX_INTS_FOLDED;
+  uint64_t below = (uint64_t)packed->centre - (uint64_t)packed->least;
+  bool skew = ((uint64_t)packed->most - (uint64_t)packed->centre) / 4 > below;
+  plan_symbols(encoder, packed, fold, levels, plan);
+  if (known || !skew || few_numbers(packed))
+    return;
+  struct hdx_ints_plan bell = *plan;
+  plan_symbols(encoder, packed, false, false, plan);
+  if (bell.bytes <= plan->bytes)
+    plan_symbols(encoder, packed, true, levels, plan);
+}
+
 void hdx_ints_plan_body(struct hdx_ints_encoder *encoder, enum hdx_ints_depth depth, const struct hdx_ints_habit *habit,
                         struct hdx_ints_plan *best) {
-  struct hdx_ints_plan plan = {.residuals = best->residuals, .count = best->count};
-  int64_t mode = 0;
   if (best->body == HDX_INTS_CONSTANT || best->count < 4)
     return;
-  size_t distinct, sampled;
-  int64_t some[SAMPLES], centre = sample(best, some, &sampled, &mode, &distinct);
+  sample(best);
   bool whole = depth == HDX_INTS_WHOLE;
-  struct hdx_ints_plan sparse = plan, divided = plan;
-  if (whole && plan_sparse(&sparse, mode, RARE)) {
+  struct hdx_ints_plan packed = *best, plan = *best, sparse = *best, divided = *best;
+  if (whole && plan_sparse(&sparse, RARE)) {
     *best = sparse;
     return;
   }
-  bool often = whole && plan_sparse(&sparse, mode, OFTEN);
+  bool often = whole && plan_sparse(&sparse, OFTEN);
   if (often)
     cost_sparse(encoder, &sparse);
-  int64_t unit = depth == HDX_INTS_PART ? 0 : habit ? (int64_t)habit->unit : common_unit(best, some, sampled);
+  int64_t unit = depth == HDX_INTS_PART ? 0 : habit ? (int64_t)habit->unit : common_unit(best);
   if (unit)
     cost_split(encoder, unit, &divided);
   if (habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_PACKED)
     return;
-  struct hdx_ints_plan packed = *best;
-  bool levels = whole && levels_possible(encoder, &packed) &&
-                (!habit || (habit->tag & HDX_INTS_BODY) != HDX_INTS_SYMBOLS || habit->form & HDX_INTS_LEVELS);
-  bool far = !few_numbers(&packed);
-  bool symbols = habit && (habit->tag & HDX_INTS_BODY) == HDX_INTS_SYMBOLS;
-  bool fold = !symbols || habit->form & HDX_INTS_FOLDED;
-  plan_symbols(encoder, &packed, centre, fold, levels, &plan);
-  if (far && !symbols) { /* a bell, or what is the rarer the larger it is */
-    struct hdx_ints_plan bell = plan;
-    plan_symbols(encoder, &packed, centre, false, false, &plan);
-    if (bell.bytes <= plan.bytes)
-      plan_symbols(encoder, &packed, centre, true, levels, &plan);
-  }
+  plan_any_symbols(encoder, &packed, whole, habit, &plan);
   if (plan.bytes < best->bytes)
     *best = plan;
-  if (far && distinct <= VARIED && plan_named(encoder, &plan) && plan.bytes < best->bytes)
+  if (!few_numbers(&packed) && packed.distinct <= VARIED && plan_named(encoder, &plan) && plan.bytes < best->bytes)
     *best = plan;
   if (often && sparse.bytes < best->bytes)
     *best = sparse;
@@ -416,7 +436,6 @@ void hdx_ints_plan_body(struct hdx_ints_encoder *encoder, enum hdx_ints_depth de
     *best = divided;
 }
 
-/* A part of a stream, without a predictor. */
 void hdx_ints_plan_part(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count,
                         enum hdx_ints_depth depth, struct hdx_ints_plan *plan) {
   *plan = (struct hdx_ints_plan){.residuals = values, .count = count};
@@ -427,16 +446,12 @@ void hdx_ints_plan_part(struct hdx_ints_encoder *encoder, const int64_t *values,
 /* ---- choosing ---- */
 
 /* Whether most of a sample's values are the same. */
-static bool steady(const struct hdx_ints_plan *plan) {
-  int64_t mode = 0;
+static bool steady(struct hdx_ints_plan *plan) {
+  sample(plan);
   struct hdx_ints_plan trial = *plan;
-  int64_t some[SAMPLES];
-  size_t distinct, sampled;
-  sample(plan, some, &sampled, &mode, &distinct);
-  return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, mode, RARE);
+  return plan->body == HDX_INTS_CONSTANT || plan_sparse(&trial, RARE);
 }
 
-/* Plans by one predictor. */
 void hdx_ints_plan_with(struct hdx_ints_encoder *encoder, const int64_t *values, size_t count, bool delta,
                         struct hdx_ints_plan *plan) {
   int64_t *residuals = encoder->numbers;
@@ -449,20 +464,20 @@ void hdx_ints_plan_with(struct hdx_ints_encoder *encoder, const int64_t *values,
 /* What residuals would take: by their counts where these are few numbers; else the bits that they have when they are
  * told from their centre, all together, a measure that few outliers do not spoil. */
 static size_t spread(struct hdx_ints_encoder *encoder, const struct hdx_ints_plan *plan, bool few) {
-  struct hdx_ints_plan symbols = {.residuals = plan->residuals, .count = plan->count};
   if (few) {
-    plan_symbols(encoder, plan, plan->least, false, false, &symbols);
+    struct hdx_ints_plan symbols = *plan;
+    plan_symbols(encoder, plan, false, false, &symbols);
     return (size_t)(symbols.bytes * 8);
   }
-  int64_t some[SAMPLES], mode = 0, *away = encoder->numbers + 3 * encoder->capacity;
-  size_t distinct, sampled, bits = 0, levelled = SIZE_MAX;
-  uint64_t centre = (uint64_t)sample(plan, some, &sampled, &mode, &distinct);
+  int64_t *away = encoder->numbers + 3 * encoder->capacity;
+  size_t bits = 0, levelled = SIZE_MAX;
+  uint64_t centre = (uint64_t)plan->centre;
   for (size_t i = 0; i < plan->count; i++) {
     away[i] = (int64_t)((uint64_t)plan->residuals[i] - centre);
     bits += hdx_bit_width(hdx_fold(away[i]));
   }
   if (levels_possible(encoder, plan))
-    find_levels(&symbols, away, &bits, &levelled);
+    find_levels(encoder, plan, away, &bits, &levelled);
   return bits < levelled ? bits : levelled;
 }
 

@@ -4,8 +4,6 @@
 
 #include "codec/ints_unit.h"
 
-enum { HDX_INTS_NAMES_MAX = 256 };
-
 /* A whole stream, one of the two that SPARSE has, or one of those that SPLIT has. */
 enum hdx_ints_depth { HDX_INTS_WHOLE, HDX_INTS_OF_STREAM, HDX_INTS_PART };
 
@@ -18,9 +16,13 @@ struct hdx_ints_plan {
   uint64_t unit;
   uint8_t form;
   uint8_t widths[HDX_INTS_GROUPS_MAX];
-  int64_t names[HDX_INTS_NAMES_MAX];
   size_t name_count, exceptions;
-  int64_t levels[HDX_INTS_MAX / HDX_INTS_LEVEL_GROUP];
+  /* of a sample, once it was taken: the median, which stands for the centre, the most frequent value, how many there
+   * are
+   */
+  bool sampled;
+  int64_t centre, mode;
+  size_t distinct, mode_in_sample;
 };
 
 /* Finds the extremes of the plan's residuals, and plans to pack them (or a constant). */

@@ -7,7 +7,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ROWS_A_DAY_MAX = 4 /* above, days are not worth a try */ };
+enum {
+  ROWS_A_DAY_MAX = 4, /* above, days are not worth a try */
+  PART_ROWS = 512     /* that stand for a block */
+};
 
 void hdx_times_encoder_init(struct hdx_times_encoder *encoder, struct hdx_ints_encoder *ints) {
   *encoder = (struct hdx_times_encoder){.ints = ints};
@@ -171,6 +174,17 @@ static enum hdx_status put_known(struct hdx_times_encoder *encoder, struct hdx_t
   return status;
 }
 
+/* Chooses by a part of the rows, for a block whose like will not come again, and writes all of them so. */
+static enum hdx_status choose_by_part(struct hdx_times_encoder *encoder, struct hdx_times_habit *habit,
+                                      const int64_t *start, const int64_t *stop, size_t count, uint8_t flags,
+                                      uint8_t *kind, struct hdx_error *error) {
+  struct hdx_times_habit trial = {.known = false};
+  size_t from = count / 2 - PART_ROWS / 2;
+  enum hdx_status status = choose(encoder, &trial, start + from, stop + from, PART_ROWS, flags, &habit->kind, error);
+  *kind = habit->kind;
+  return status == HDX_OK ? put_known(encoder, habit, start, stop, count, flags, error) : status;
+}
+
 enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_times_habit *habit, const int64_t *start,
                                  const int64_t *stop, size_t count, uint8_t flags, struct hdx_buffer *out,
                                  struct hdx_error *error) {
@@ -184,7 +198,9 @@ enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_t
     status = put_known(encoder, habit, start, stop, count, flags, error);
   uint32_t cost = (uint32_t)((encoder->starts.size + encoder->stops.size) * 1024 / count);
   if (status == HDX_OK && (!known || cost > habit->cost + habit->cost / 4 + SLACK / count)) {
-    status = choose(encoder, habit, start, stop, count, flags, &kind, error);
+    bool by_part = !encoder->ints->thorough && count >= 4 * PART_ROWS;
+    status = by_part ? choose_by_part(encoder, habit, start, stop, count, flags, &kind, error)
+                     : choose(encoder, habit, start, stop, count, flags, &kind, error);
     cost = (uint32_t)((encoder->starts.size + encoder->stops.size) * 1024 / count);
     habit->known = true;
     habit->kind = kind;
