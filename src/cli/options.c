@@ -80,9 +80,11 @@ static const struct cli_option options[] = {
          "empty VALUE and is neither less nor greater than anything. May be given several times: all must hold."},
     {"latest-version", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(latest_version), .verbs = CLI_VERB_QUERY,
      .help =
-         "Of rows whose keys differ in their version alone only those with the greatest, compared number by number: "
-         "a v behind one of _ - . / with groups of digits, as _v06. or _v7.1.1. or -V2 (the last one in the key). "
-         "Keys without a version stay. Rows are compared after all other conditions and before --limit."},
+         "Of rows of a dataset that start at the same instant and whose keys differ in their version alone only those "
+         "with the greatest, compared number by number: a v behind one of _ - . / with digits, then further digits "
+         "behind dots, as _v06. or _v7.1.1. or -V2 (the last one in the key). What follows behind an underscore or as "
+         ".001 numbers parts and is no version. Versions that start at another instant stay, as do keys without a "
+         "version. Rows are compared after all other conditions and before --limit; -v says how many were left out."},
     {"collection", 0, "GLOB", CLI_TEXT, CLI_GROUP_SELECT, AT(collection), .verbs = CLI_VERB_DATASETS,
      .help = "Only datasets of a collection that matches GLOB."},
     {"region-prefix", 0, "PREFIX", CLI_TEXT, CLI_GROUP_SELECT, AT(region_prefix), .verbs = CLI_VERB_REGISTRY_ENDPOINT,

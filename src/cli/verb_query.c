@@ -35,7 +35,7 @@ struct answer {
   struct cli_column *columns;
   struct cli_cell *cells;
   size_t count;
-  uint64_t rows, refused;
+  uint64_t rows, refused, older;
 };
 
 /* ---- rows ---- */
@@ -156,6 +156,7 @@ static enum hdx_status put_summary(struct answer *answer, struct hdx_error *erro
     };
     cli_render_row(&render, cells);
     answer->rows += sum.rows;
+    answer->older += info->older_versions;
   }
   return cli_rows_close(cli, &render, status, error);
 }
@@ -174,6 +175,13 @@ static void tell_sources(const struct answer *answer) {
       cli_message(messages, CLI_INFO, "%.*s: the index has no stop column; stops are the next row's start",
                   CLI_TEXT_ARG(info->id));
   }
+}
+
+static void tell_older(const struct answer *answer) {
+  uint64_t older = answer->older + (cli_settings(answer->cli)->summary ? 0 : hdx_query_info(answer->query)->older_versions);
+  if (cli_settings(answer->cli)->latest_version)
+    cli_message(&answer->cli->messages, CLI_INFO, "%llu older version%s left out", (unsigned long long)older,
+                older == 1 ? "" : "s");
 }
 
 static void tell_failures(const struct answer *answer) {
@@ -299,8 +307,10 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
     status = put_manifest(&answer, error);
   else
     status = put_rows(&answer, error);
-  if (status == HDX_OK)
+  if (status == HDX_OK) {
+    tell_older(&answer);
     status = judge(&answer, error);
+  }
   free(answer.columns);
   free(answer.cells);
   hdx_query_close(answer.query);

@@ -176,6 +176,8 @@ def test_all_datasets_in_one_order(indexed, reference):
     assert not difference(indexed(["*"], "--format", "csv").expect(0).out, wanted)
     # With little memory not all datasets can be open at once: they are read in portions.
     assert not difference(indexed(["*"], "--format", "csv", "--memory", "16M").expect(0).out, wanted)
+    backwards = merged_csv(datasets, ask(datasets, reverse=True))
+    assert not difference(indexed(["*"], "--format", "csv", "--reverse", "--memory", "16M").expect(0).out, backwards)
     some = {"key": ["*[13579].*"], "min_size": 1000, "latest_version": True}
     wanted = merged_csv(datasets, ask(datasets, **some))
     assert not difference(indexed(["*"], "--format", "csv", "--memory", "16M", *arguments_of(some)).expect(0).out, wanted)
@@ -185,7 +187,7 @@ def test_all_datasets_in_one_order(indexed, reference):
 
 VERSIONED = """
 2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_v06.cdf,10,0094,x
-2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_v10.cdf,11,94.0,y
+2019-01-01T00:00:00Z,2019-01-01T00:30:00Z,s3://b/d/a_20190101_v10.cdf,11,94.0,y
 2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_V9.cdf,,193,x
 2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://b/d/a_20190102_v7.1.1.cdf,12,-5,
 2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://b/d/a_20190102_v7.1.10.cdf,13,abc,z
@@ -195,7 +197,13 @@ VERSIONED = """
 2019-01-04T00:00:00Z,2019-01-04T01:00:00Z,s3://b/v1/plain.cdf,17,00,
 2019-01-04T00:00:00Z,2019-01-04T01:00:00Z,s3://b/v2/plain.cdf,18,0,
 2019-01-05T00:00:00Z,2019-01-05T01:00:00Z,s3://b/d/a_20190105_v06.cdf,10,0094,x
-2019-01-06T00:00:00Z,2019-01-06T01:00:00Z,s3://b/d/a_20190105_v06.0.cdf,10,0094,x
+2019-01-05T00:00:00Z,2019-01-05T01:00:00Z,s3://b/d/a_20190105_v06.0.cdf,10,0094,x
+2019-01-06T00:00:00Z,2019-01-06T01:00:00Z,s3://b/d/c_v1.cdf,30,1,x
+2019-01-06T00:00:00.001Z,2019-01-06T01:00:00Z,s3://b/d/c_v2.cdf,31,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/q_v1.001.fits,32,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/q_v1.002.fits,33,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/r_v01_12.cdf,34,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/r_v01_13.cdf,35,1,x
 """
 HEADER = "# start, stop, datakey, filesize, band, kind\n"
 
@@ -213,13 +221,35 @@ def kept(done):
 
 def test_latest_version(versions, tiny):
     dataset = tiny.reference().dataset("versions")
-    got = kept(versions.query("versions", "--offline", "--latest-version"))
+    done = versions.query("versions", "--offline", "--latest-version", "-v").expect(0, "5 older versions")
+    got = kept(done)
     assert got == [row.key for _, row in ask([dataset], latest_version=True)]
-    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.10.cdf", "a_v2_20190103.cdf",
-                                               "a_v2_20190104.cdf", "plain.cdf", "a_20190105_v06.cdf", "a_20190105_v06.0.cdf"]
+    # What starts later is another file, and what follows a version numbers the parts of a file.
+    assert [base_name(key) for key in got] == [
+        "a_20190101_v10.cdf", "a_20190102_v7.1.10.cdf", "a_v2_20190103.cdf", "a_v2_20190104.cdf", "plain.cdf", "a_20190105_v06.0.cdf",
+        "a_20190105_v06.cdf", "c_v1.cdf", "c_v2.cdf", "q_v1.001.fits", "q_v1.002.fits", "r_v01_12.cdf", "r_v01_13.cdf"]
+    assert kept(versions.query("versions", "--offline", "--latest-version", "--reverse")) == got[::-1]
     # After the other conditions: what they leave out is not the latest of anything.
     got = kept(versions.query("versions", "--offline", "--latest-version", "--max-size", "12"))
-    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.1.cdf", "a_20190105_v06.cdf", "a_20190105_v06.0.cdf"]
+    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.1.cdf", "a_20190105_v06.0.cdf", "a_20190105_v06.cdf"]
+
+
+def test_versions_are_those_of_a_dataset(client, tiny):
+    """Of rows of several datasets too, and wherever a batch ends."""
+    chance = random.Random(SEED)
+    for name in ("one", "two", "three"):
+        tiny.add(name, {2019: "".join(
+            f"2019-01-{1 + i // 3000:02}T{i // 120 % 24:02}:{i // 2 % 60:02}:00Z,2019-02-01,s3://b/{chance.randrange(2)}_v{chance.randrange(12)}.cdf,{i}\n"
+            for i in range(9000))})
+    client.index().expect(0)
+    datasets = [tiny.reference().dataset(name) for name in ("one", "three", "two")]
+    asked = {"latest_version": True}
+    for asked in ({"latest_version": True}, {"latest_version": True, "reverse": True}):
+        for some in (datasets[:1], datasets):
+            rows = ask(some, **asked)
+            done = client.program("query", client.bucket, *[d.id for d in some], *client.access, "--offline", "--format", "csv", *arguments_of(asked))
+            assert not difference(done.expect(0).out, merged_csv(some, rows) if len(some) > 1 else some[0].csv([row for _, row in rows]))
+            assert len(rows) < sum(len(d.rows) for d in some) / 2
 
 
 @pytest.mark.parametrize("condition", ["band=94", "band=0094", "band!=94", "band<94", "band<=94.00", "band>99", "band>=abc", "band=",
@@ -239,11 +269,16 @@ def test_unknown_column_and_bad_conditions(versions):
 
 
 def test_too_many_versions_for_the_memory(client, tiny):
+    """Rows of one instant; of others as many as there are."""
     line = "2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/{0}_v1.cdf,1\n"
     tiny.add("many", {2019: "".join(line.format(i) for i in range(400_000))})
     client.index().expect(0)
     client.query("many", "--offline", "--latest-version", "--memory", "16M", "--limit", "1").expect(8, "--memory")
-    client.query("many", "--offline", "--latest-version", "--memory", "64M", "--limit", "1").expect(0)
+    client.query("many", "--offline", "--latest-version", "--memory", "128M", "--limit", "1").expect(0)
+    tiny.add("later", {2019: "".join(line.format(i).replace("01-01T00:00:00Z", time_text(time_ns("2019-01-01") + i * SECOND, 0)[5:], 1)
+                                     for i in range(400_000))})
+    client.index().expect(0)
+    client.query("later", "--offline", "--latest-version", "--memory", "16M", "--limit", "1").expect(0)
 
 
 def test_one_instant_backwards(client, tiny):
