@@ -93,7 +93,7 @@ static void put_entry(struct cli_writer *out, const char *label, const char *tex
 }
 
 static void put_option(struct cli_writer *out, const struct cli_option *option) {
-  char label[96], text[1024];
+  char label[96], text[4096];
   const char *fallback = option->fallback_text ? option->fallback_text : option->fallback;
   if (option->letter)
     snprintf(label, sizeof label, "-%c, --%s%s%s", option->letter, option->name, option->argument ? " " : "",

@@ -345,11 +345,11 @@ enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, stru
   hdx_buffer_clear(out);
   if (kind == HDX_LOCATION_PUBLISHED) {
     bool whole = hdx_url_like(key);
-    bool slash = base.size && base.data[base.size - 1] == '/';
+    bool slash = base.size && base.data[base.size - 1] == '/', again = key.size && key.data[0] == '/';
     if (!whole)
       hdx_buffer_append_text(out, base);
-    hdx_buffer_append(out, "/", !whole && !slash);
-    hdx_buffer_append_text(out, key);
+    hdx_buffer_append(out, "/", !whole && !slash && !again);
+    hdx_buffer_append_text(out, hdx_text_sub(key, !whole && slash && again, key.size)); /* as it is fetched */
     status = hdx_buffer_status(out, "location", error);
   } else {
     /* Which bucket is the catalog's own matters only where it is read from another place. */

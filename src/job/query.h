@@ -55,7 +55,7 @@ struct hdx_query_part {
   int64_t before; /* backwards: rows that start later have been handed out */
   int64_t *cuts;  /* backwards: starts of windows that are still to come, ascending; those before are not cut yet */
   size_t cut_count, cut_capacity;
-  int64_t after;  /* in portions: rows that start earlier have been handed out */
+  int64_t after; /* in portions: rows that start earlier have been handed out */
   bool ended;
   struct hdx_batch batch;
   size_t at;

@@ -38,8 +38,7 @@ enum hdx_status hdx_kept_rows_reserve(struct hdx_kept_rows *rows, size_t count, 
   }
   bool ok = rows->extra && resize(&rows->start, capacity, sizeof *rows->start) &&
             resize(&rows->stop, capacity, sizeof *rows->stop) && resize(&rows->size, capacity, sizeof *rows->size) &&
-            resize(&rows->key, capacity, sizeof *rows->key) &&
-            resize(&rows->dataset, capacity, sizeof *rows->dataset);
+            resize(&rows->key, capacity, sizeof *rows->key) && resize(&rows->dataset, capacity, sizeof *rows->dataset);
   for (size_t c = 0; ok && c < extra_count; c++)
     ok = resize(&rows->extra[c], capacity, sizeof **rows->extra);
   if (!ok)

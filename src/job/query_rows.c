@@ -22,8 +22,8 @@ enum {
   PORTION_ROW_BYTES = 256, /* of a row that is copied, about */
   PORTION_ROWS_MIN = 64,
   SHARE_BYTES_MIN = 256 << 10, /* that the kept rows of a dataset may take, however many there are */
-  KEPT_ROWS = 1024,  /* of a dataset that are copied when there are several */
-  MERGED_ROWS = 4096 /* of a batch of several datasets */
+  KEPT_ROWS = 1024,            /* of a dataset that are copied when there are several */
+  MERGED_ROWS = 4096           /* of a batch of several datasets */
 };
 
 /* ---- one dataset ---- */

@@ -140,7 +140,7 @@ static void versions(void **state) {
   hdx_query_close(query);
   options.reverse = true;
   assert_int_equal(hdx_query_open_many(session, bucket, ids, 2, &options, &query, &error), HDX_OK);
-  assert_answer(query, "0:s3://b/a_v1.cdf 1:plain.cdf 1:a_v10.cdf 1:p_v1.002.cdf 1:p_v1.001.cdf 0:plain.cdf 1:a_v3.cdf "
+  assert_answer(query, "0:s3://b/a_v1.cdf 1:plain.cdf 1:a_v10.cdf 0:plain.cdf 1:p_v1.002.cdf 1:p_v1.001.cdf 1:a_v3.cdf "
                        "1:b_v1.cdf 1:a_v2.cdf ");
   assert_int_equal(hdx_query_summary(query, HDX_QUERY_ALL, &sum, &error), HDX_OK);
   assert_true(sum.rows == 9 && sum.bytes == 390 && sum.size_missing == 1);
@@ -207,6 +207,7 @@ static void locations(void **state) {
   char expected[200];
   assert_location(query, "s3://b/c d.cdf", HDX_LOCATION_PUBLISHED, "s3://b/c d.cdf");
   assert_location(query, "x/y.cdf", HDX_LOCATION_PUBLISHED, "s3://b/x/y.cdf");
+  assert_location(query, "/x/y.cdf", HDX_LOCATION_PUBLISHED, "s3://b/x/y.cdf");
   assert_location(query, "https://host/x", HDX_LOCATION_PUBLISHED, "https://host/x");
   snprintf(expected, sizeof expected, "%sc%%20d.cdf", bucket);
   assert_location(query, "s3://b/c d.cdf", HDX_LOCATION_FETCHED, expected);
@@ -239,8 +240,8 @@ static void refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ranges),    cmocka_unit_test(versions), cmocka_unit_test(sums),     cmocka_unit_test(arrays),
-      cmocka_unit_test(locations), cmocka_unit_test(refusals),
+      cmocka_unit_test(ranges), cmocka_unit_test(versions),  cmocka_unit_test(sums),
+      cmocka_unit_test(arrays), cmocka_unit_test(locations), cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
