@@ -369,19 +369,20 @@ struct hdx_where {
  * that they are passed to.
  *
  * latest_version: a key's version is the last part of it that is a v or V behind one of _ - . and /, then a group of 1
- * to 18 digits, then up to six groups more, each a dot and one to three digits (three that begin with 0, as .001, number
- * parts of a file and are none), each group followed by one of _ - . and / or the key's end: _v06. _v7.1.1. -v2 /v3/.
- * Of rows of one dataset that start at the same instant and whose keys are equal but for this part, those with the
- * greatest version are kept, compared number by number (a group that is missing counts as 0; rows with equal versions
- * are all kept). All others are kept: keys without a version, and versions that start at another instant, however
- * little later, as names alone do not tell them from parts. Rows are compared after all other conditions and before
- * `limit`. */
+ * to 18 digits, then up to six groups more, each a dot and one to three digits (three that begin with 0, as .001,
+ * number parts of a file and are none), each group followed by one of _ - . and / or the key's end: _v06. _v7.1.1. -v2
+ * /v3/. Of rows of one dataset that start at the same instant and whose keys are equal but for this part, those with
+ * the greatest version are kept, compared number by number (a group that is missing counts as 0; rows with equal
+ * versions are all kept). All others are kept: keys without a version, and versions that start at another instant,
+ * however little later, as names alone do not tell them from parts. Rows are compared after all other conditions and
+ * before `limit`. */
 struct hdx_query_options {
   int64_t start, stop; /* HDX_TIME_NONE: from the first row, to the last */
   enum hdx_match match;
   bool allow_partial; /* answer although a wanted year cannot be read */
 
-  /* Shell patterns. With a slash they are matched with the whole key, without with what follows its last slash. */
+  /* Shell patterns, of characters of UTF-8 (a byte that is none counts as one). With a slash they are matched with the
+   * whole key, without with what follows its last slash. */
   const char *const *keys; /* any of them must match; a count of 0: any key */
   size_t key_count;
   const char *const *key_excludes; /* none of them may match */

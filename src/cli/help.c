@@ -32,7 +32,7 @@ const struct cli_note cli_help_notes[CLI_HELP_NOTE_COUNT] = {
 
 const struct cli_exit_row cli_help_exits[CLI_HELP_EXIT_COUNT] = {
     {0, "all done"},
-    {1, "finished, but some items failed"},
+    {1, "finished, but some items failed or were left out"},
     {2, "an argument, option or setting is wrong"},
     {3, "the dataset, bucket or snapshot was not found"},
     {4, "authentication or permission failed"},
@@ -40,7 +40,7 @@ const struct cli_exit_row cli_help_exits[CLI_HELP_EXIT_COUNT] = {
     {6, "local input or output failed (disk full, read-only)"},
     {7, "malformed, changed or corrupt data"},
     {8, "a limit was reached, or memory ran out"},
-    {9, "nothing matched, with --error-on-empty"},
+    {9, "nothing matched, or one of several patterns matched nothing, with --error-on-empty"},
     {70, "an internal error"},
     {130, "interrupted (129 by HUP, 143 by TERM)"},
     {141, "the reader of standard output went away"},

@@ -54,7 +54,9 @@ static const struct cli_option options[] = {
      .help = "What --format urls writes: https: the URL that a file is fetched from, percent-encoded, at AWS or below "
              "--endpoint-url; s3: s3://bucket/key as published."},
     {"error-on-empty", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(error_on_empty), .verbs = LISTING | CLI_VERB_INDEX,
-     .help = "End with exit status 9 where nothing matches; without it that is no error."},
+     .help =
+         "End with exit status 9 where nothing matches (query: also where one of several patterns matches no dataset); "
+         "without it that is a warning."},
 
     {"start", 0, "TIME", CLI_TIME, CLI_GROUP_SELECT, AT(start), .verbs = RANGED,
      .help = "From this time on: ISO 8601 in UTC, in any truncation (2020, 2020-02-01T06), or with the day of the year "

@@ -193,8 +193,8 @@ enum hdx_status cli_value_where(const char *text, size_t *column, enum hdx_opera
     return HDX_OK;
   }
   if (name > 0 && size > 0)
-    return cli_fail(error, HDX_USAGE, "there is no operator %.*s, but =, !=, <, <=, > and >=; found '%s'", (int)size,
-                    text + at, text);
+    return cli_fail(error, HDX_USAGE, "there is no operator %.*s: there are =, !=, <, <=, > and >=; found '%s'",
+                    (int)size, text + at, text);
   return cli_fail(error, HDX_USAGE, "expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '%s'", text);
 }
 

@@ -292,6 +292,26 @@ def test_one_instant_backwards(client, tiny):
     assert got == [f"s3://b/{i:07}.cdf" for i in range(149_999, -1, -1)]
 
 
+def test_windows_are_cut_by_the_memory(client, tiny):
+    """Long keys: fewer rows than are turned around at once take more than there is."""
+    chance = random.Random(SEED)
+    for name in ("one", "two"):
+        tiny.add(name, {2019: "".join(
+            f"{time_text(time_ns('2019-01-01') + i // 3 * SECOND, 0)},2019-02-01,s3://b/{chance.randbytes(800).hex()},{i}\n" for i in range(12_000))})
+    line = "2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/" + "x" * 900 + "{0:07}.cdf,1\n"
+    tiny.add("same", {2019: "".join(line.format(i) for i in range(20_000))})
+    client.index().expect(0)
+    datasets = [tiny.reference().dataset(name) for name in ("one", "two")]
+    for memory in ("16M", "256M"):
+        for some in (datasets[:1], datasets):
+            rows = ask(some, reverse=True)
+            done = client.program("query", client.bucket, *[d.id for d in some], *client.access, "--offline", "--format", "csv", "--reverse",
+                                  "--memory", memory)
+            assert not difference(done.expect(0).out, merged_csv(some, rows) if len(some) > 1 else some[0].csv([row for _, row in rows]))
+    client.query("same", "--offline", "--reverse", "--memory", "16M").expect(8, "same instant", "--memory")
+    client.query("same", "--offline", "--reverse", "--memory", "64M").expect(0)
+
+
 def test_more_rows_than_a_window_backwards(client, tiny):
     """Twelve years' files that all have rows of the same year: many blocks that span nearly all of it."""
     chance = random.Random(SEED)
