@@ -40,7 +40,7 @@ const struct cli_exit_row cli_help_exits[CLI_HELP_EXIT_COUNT] = {
     {6, "local input or output failed (disk full, read-only)"},
     {7, "malformed, changed or corrupt data"},
     {8, "a limit was reached, or memory ran out"},
-    {9, "nothing matched, or one of several patterns matched nothing, with --error-on-empty"},
+    {9, "nothing matched, or a pattern did not, with --error-on-empty"},
     {70, "an internal error"},
     {130, "interrupted (129 by HUP, 143 by TERM)"},
     {141, "the reader of standard output went away"},
