@@ -369,17 +369,20 @@ struct hdx_where {
  * that they are passed to.
  *
  * latest_version: a key's version is the last part of it that is a v or V behind one of _ - . and /, then a group of 1
- * to 18 digits, then up to six groups more (behind a dot one to three digits, behind an underscore one or two), each
- * followed by one of _ - . and / or the key's end: _v06. _v7.1.1. -v2 _V03_1. Of rows whose keys are equal but for this
- * part, those with the greatest version are kept, compared number by number (a group that is missing counts as 0; rows
- * with equal versions are all kept). Keys without a version are kept. Rows are compared over the whole answer, that is
- * after all other conditions and over all datasets, and before `limit`. */
+ * to 18 digits, then up to six groups more, each a dot and one to three digits (three that begin with 0, as .001,
+ * number parts of a file and are none), each group followed by one of _ - . and / or the key's end: _v06. _v7.1.1. -v2
+ * /v3/. Of rows of one dataset that start at the same instant and whose keys are equal but for this part, those with
+ * the greatest version are kept, compared number by number (a group that is missing counts as 0; rows with equal
+ * versions are all kept). All others are kept: keys without a version, and versions that start at another instant,
+ * however little later, as names alone do not tell them from parts. Rows are compared after all other conditions and
+ * before `limit`. */
 struct hdx_query_options {
   int64_t start, stop; /* HDX_TIME_NONE: from the first row, to the last */
   enum hdx_match match;
   bool allow_partial; /* answer although a wanted year cannot be read */
 
-  /* Shell patterns. With a slash they are matched with the whole key, without with what follows its last slash. */
+  /* Shell patterns, of characters of UTF-8 (a byte that is none counts as one). With a slash they are matched with the
+   * whole key, without with what follows its last slash. */
   const char *const *keys; /* any of them must match; a count of 0: any key */
   size_t key_count;
   const char *const *key_excludes; /* none of them may match */
@@ -420,6 +423,7 @@ struct hdx_query_info {
   const struct hdx_text *extra_names; /* of several: of all, each name once; sorted */
   size_t incomplete_years;            /* wanted years that are stale or, with allow_partial, cannot be read */
   size_t dataset_count, failure_count;
+  uint64_t older_versions; /* of the query: rows that latest_version left out so far, or of the last sum */
 };
 
 /* A dataset that is asked for and cannot be answered for. */
@@ -464,8 +468,8 @@ HDX_API
 const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query, size_t i);
 
 /* The next rows; a count of 0 is the end. INTEGRITY: a block is corrupt (named); no row of it is handed out. LIMIT:
- * latest_version, or rows of one instant that are to be turned around, need more than the session's memory_bytes.
- * INTERRUPTED: the session was cancelled while the whole answer had to be walked first. */
+ * rows of one instant that are to be turned around, or whose versions are to be compared, need more than the session's
+ * memory_bytes. INTERRUPTED: the session was cancelled while rows to be turned around were looked for. */
 HDX_API
 enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
 /* Begins anew with another range of the same datasets, as long as their years are held (else NOT_FOUND): the cheap way

@@ -51,22 +51,36 @@ char *hdx_text_dup(struct hdx_text text) {
   return copy;
 }
 
+/* The character at *at, which moves behind it: UTF-8, or a byte that is none, which equals no character. */
+static uint32_t next_character(struct hdx_text text, size_t *at) {
+  enum { NO_CHARACTER = 0x110000 };
+  unsigned char lead = (unsigned char)text.data[*at];
+  size_t size = lead >= 0xf0 && lead < 0xf5 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 1;
+  uint32_t character = size == 1 ? lead : lead & (0x7fu >> size);
+  bool whole = size <= text.size - *at && (lead < 0x80 || size > 1);
+  for (size_t i = 1; whole && i < size; i++) {
+    whole = ((unsigned char)text.data[*at + i] & 0xc0) == 0x80;
+    character = character << 6 | ((unsigned char)text.data[*at + i] & 0x3fu);
+  }
+  *at += whole ? size : 1;
+  return whole ? character : (uint32_t)NO_CHARACTER + lead;
+}
+
 /* Matches one character class at pattern[*p] == '['; moves *p behind it. A class without its ] is a literal [. */
-static bool glob_class(struct hdx_text pattern, size_t *p, unsigned char c) {
+static bool glob_class(struct hdx_text pattern, size_t *p, uint32_t c) {
   size_t i = *p + 1;
   bool negate = i < pattern.size && (pattern.data[i] == '!' || pattern.data[i] == '^');
   bool match = false;
   i += negate;
-  for (size_t first = i; i < pattern.size; i++) {
-    unsigned char low = (unsigned char)pattern.data[i];
-    if (low == ']' && i > first) {
+  for (size_t first = i; i < pattern.size;) {
+    if (pattern.data[i] == ']' && i > first) {
       *p = i + 1;
       return match != negate;
     }
-    unsigned char high = low;
-    if (i + 2 < pattern.size && pattern.data[i + 1] == '-' && pattern.data[i + 2] != ']') {
-      high = (unsigned char)pattern.data[i + 2];
-      i += 2;
+    uint32_t low = next_character(pattern, &i), high = low;
+    if (i + 1 < pattern.size && pattern.data[i] == '-' && pattern.data[i + 1] != ']') {
+      i++;
+      high = next_character(pattern, &i);
     }
     match |= low <= c && c <= high;
   }
@@ -74,18 +88,20 @@ static bool glob_class(struct hdx_text pattern, size_t *p, unsigned char c) {
   return c == '[';
 }
 
-static bool glob_one(struct hdx_text pattern, size_t *p, char c) {
+static bool glob_one(struct hdx_text pattern, size_t *p, struct hdx_text text, size_t *t) {
   char want = pattern.data[*p];
   if (want == '?') {
     *p += 1;
+    next_character(text, t);
     return true;
   }
   if (want == '[')
-    return glob_class(pattern, p, (unsigned char)c);
+    return glob_class(pattern, p, next_character(text, t));
   if (want == '\\' && *p + 1 < pattern.size)
     want = pattern.data[++*p];
   *p += 1;
-  return want == c;
+  *t += 1;
+  return want == text.data[*t - 1];
 }
 
 bool hdx_text_glob(struct hdx_text pattern, struct hdx_text text) {
@@ -97,10 +113,10 @@ bool hdx_text_glob(struct hdx_text pattern, struct hdx_text text) {
       star_text = t;
       continue;
     }
-    size_t next = p;
-    if (p < pattern.size && glob_one(pattern, &next, text.data[t])) {
+    size_t next = p, behind = t;
+    if (p < pattern.size && glob_one(pattern, &next, text, &behind)) {
       p = next;
-      t++;
+      t = behind;
     } else if (star != SIZE_MAX) {
       p = star;
       t = ++star_text;

@@ -55,8 +55,9 @@ bool hdx_text_to_u64(struct hdx_text text, uint64_t max, uint64_t *value);
 /* A copy with a NUL at the end; the caller frees it. NULL if out of memory. */
 char *hdx_text_dup(struct hdx_text text);
 
-/* Shell pattern (* ? [a-z] [!a-z] and backslash) over the whole text, case matters; linear time but for one level of
- * backtracking per *, so no pattern takes long. */
+/* Shell pattern (* ? [a-z] [!a-z] and backslash) over the whole text, case matters; ? and [] are of characters of
+ * UTF-8, of which a byte that is none counts as one. Linear time but for one level of backtracking per *, so no pattern
+ * takes long. */
 bool hdx_text_glob(struct hdx_text pattern, struct hdx_text text);
 
 /* Edits (insert, delete, change, swap neighbours) that make b of a, without regard to case; texts beyond 64 bytes count

@@ -32,7 +32,7 @@ const struct cli_note cli_help_notes[CLI_HELP_NOTE_COUNT] = {
 
 const struct cli_exit_row cli_help_exits[CLI_HELP_EXIT_COUNT] = {
     {0, "all done"},
-    {1, "finished, but some items failed"},
+    {1, "finished, but some items failed or were left out"},
     {2, "an argument, option or setting is wrong"},
     {3, "the dataset, bucket or snapshot was not found"},
     {4, "authentication or permission failed"},
@@ -40,7 +40,7 @@ const struct cli_exit_row cli_help_exits[CLI_HELP_EXIT_COUNT] = {
     {6, "local input or output failed (disk full, read-only)"},
     {7, "malformed, changed or corrupt data"},
     {8, "a limit was reached, or memory ran out"},
-    {9, "nothing matched, with --error-on-empty"},
+    {9, "nothing matched, or a pattern did not, with --error-on-empty"},
     {70, "an internal error"},
     {130, "interrupted (129 by HUP, 143 by TERM)"},
     {141, "the reader of standard output went away"},
@@ -93,7 +93,7 @@ static void put_entry(struct cli_writer *out, const char *label, const char *tex
 }
 
 static void put_option(struct cli_writer *out, const struct cli_option *option) {
-  char label[96], text[1024];
+  char label[96], text[4096];
   const char *fallback = option->fallback_text ? option->fallback_text : option->fallback;
   if (option->letter)
     snprintf(label, sizeof label, "-%c, --%s%s%s", option->letter, option->name, option->argument ? " " : "",

@@ -2,6 +2,7 @@
 
 #include "cli/values.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void cli_manifest_init(struct cli_manifest *manifest, struct cli_writer *out, const struct cli_settings *settings) {
@@ -12,6 +13,7 @@ void cli_manifest_init(struct cli_manifest *manifest, struct cli_writer *out, co
 void cli_manifest_deinit(struct cli_manifest *manifest) {
   free(manifest->place);
   free(manifest->text);
+  free(manifest->last);
 }
 
 static enum hdx_status refuse(struct hdx_text key, const char *why, struct hdx_error *error) {
@@ -28,11 +30,11 @@ static bool has_control(struct hdx_text text) {
   return false;
 }
 
-/* Whether a component is . or .., with / or (as some systems have it) \ between components. */
-static bool climbs(struct hdx_text path) {
+/* Whether a component is . or .., with any of the `slashes` between components. */
+static bool climbs(struct hdx_text path, const char *slashes) {
   for (size_t from = 0, to; from <= path.size; from = to + 1) {
     to = from;
-    while (to < path.size && path.data[to] != '/' && path.data[to] != '\\')
+    while (to < path.size && !(path.data[to] && strchr(slashes, path.data[to])))
       to++;
     if ((to - from == 1 && path.data[from] == '.') ||
         (to - from == 2 && path.data[from] == '.' && path.data[from + 1] == '.'))
@@ -55,7 +57,7 @@ static const char *wrong_path(struct hdx_text path, unsigned format) {
     return "it begins with a slash and would lead outside of the destination";
   if (path.data[path.size - 1] == '/')
     return "it ends with a slash: that is a folder";
-  if (climbs(path))
+  if (climbs(path, "/\\")) /* \ is a slash on some systems */
     return "a component . or .. could lead outside of the destination";
   if (format != CLI_FORMAT_S5CMD && (blank(path.data[0]) || blank(path.data[path.size - 1])))
     return "the tool cuts blanks at the ends of a name";
@@ -78,30 +80,18 @@ static bool divide(struct hdx_text location, struct hdx_text *place, struct hdx_
   return false;
 }
 
-static enum hdx_status check_place(struct cli_manifest *manifest, struct hdx_text place, struct hdx_error *error) {
-  if (!manifest->place) {
-    manifest->place = strndup(place.data, place.size);
-    return manifest->place ? HDX_OK : cli_fail(error, HDX_MEMORY, "out of memory");
-  }
-  if (cli_text_is(place, manifest->place))
-    return HDX_OK;
-  return cli_fail(error, HDX_USAGE,
-                  "the files are of two buckets, %s and %.*s: this format has room for one (--key '%s/*' takes one)",
-                  manifest->place, CLI_TEXT_ARG(place), manifest->place);
-}
-
 /* A view does not outlive the next question to the query. */
-static bool copy(struct cli_manifest *manifest, struct hdx_text *text) {
-  if (text->size > manifest->text_size || !manifest->text) {
-    char *grown = realloc(manifest->text, text->size + 1);
+static bool copy(char **to, size_t *capacity, struct hdx_text *text) {
+  if (text->size > *capacity || !*to) {
+    char *grown = realloc(*to, text->size + 1);
     if (!grown)
       return false;
-    manifest->text = grown;
-    manifest->text_size = text->size;
+    *to = grown;
+    *capacity = text->size;
   }
   if (text->size)
-    memcpy(manifest->text, text->data, text->size);
-  text->data = manifest->text;
+    memcpy(*to, text->data, text->size);
+  text->data = *to;
   return true;
 }
 
@@ -154,10 +144,10 @@ static enum hdx_status locate(struct hdx_query *query, size_t dataset, struct hd
 }
 
 static enum hdx_status row_urls(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
-                                struct hdx_text key, struct hdx_error *error) {
-  struct hdx_text url;
-  enum hdx_location kind = manifest->published ? HDX_LOCATION_PUBLISHED : HDX_LOCATION_FETCHED;
-  enum hdx_status status = locate(query, dataset, key, kind, &url, error);
+                                struct hdx_text key, struct hdx_text published, struct hdx_error *error) {
+  struct hdx_text url = published;
+  enum hdx_status status =
+      manifest->published ? HDX_OK : locate(query, dataset, key, HDX_LOCATION_FETCHED, &url, error);
   if (status != HDX_OK)
     return status;
   if (!manifest->null && has_control(url))
@@ -184,34 +174,64 @@ static enum hdx_status row_aria2(struct cli_manifest *manifest, struct hdx_query
   return HDX_OK;
 }
 
-enum hdx_status cli_manifest_row(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
-                                 struct hdx_text key, struct hdx_error *error) {
-  struct hdx_text location, place, path;
-  if (manifest->format == CLI_FORMAT_URLS)
-    return row_urls(manifest, query, dataset, key, error);
-  enum hdx_status status = locate(query, dataset, key, HDX_LOCATION_PUBLISHED, &location, error);
-  if (status != HDX_OK)
-    return status;
-  if (!copy(manifest, &location))
-    return cli_fail(error, HDX_MEMORY, "out of memory");
+/* A row of a list whose destinations are below one folder. */
+static enum hdx_status row_file(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
+                                struct hdx_text key, struct hdx_text location, struct hdx_error *error) {
+  struct hdx_text place, path;
   bool s3 = location.size > 5 && memcmp(location.data, "s3://", 5) == 0;
   if (!divide(location, &place, &path))
     return refuse(key, "it names no file", error);
   if (!s3 && manifest->format != CLI_FORMAT_ARIA2)
     return refuse(key, "the tool is told of s3:// locations only", error);
+  for (size_t i = 0; !s3 && i < path.size; i++) /* what is behind the name of a file in a URL is none of it */
+    if (path.data[i] == '?' || path.data[i] == '#')
+      path.size = i;
   const char *wrong = wrong_path(path, manifest->format);
   if (wrong || has_control(place))
     return refuse(key, wrong ? wrong : "its bucket has control characters", error);
-  status = check_place(manifest, place, error);
+  if (manifest->place && !cli_text_is(place, manifest->place)) {
+    char why[512];
+    snprintf(why, sizeof why, "the list is of %.200s and has room for one bucket (--key '%.200s/*' takes one)",
+             manifest->place, manifest->place);
+    return refuse(key, why, error);
+  }
+  enum hdx_status status = HDX_OK;
+  if (manifest->format == CLI_FORMAT_ARIA2)
+    status = row_aria2(manifest, query, dataset, key, path, error);
   if (status != HDX_OK)
     return status;
-  if (manifest->format == CLI_FORMAT_ARIA2)
-    return row_aria2(manifest, query, dataset, key, path, error);
   if (manifest->format == CLI_FORMAT_S5CMD) {
     put_s5cmd(manifest->out, location, path);
-  } else {
+  } else if (manifest->format == CLI_FORMAT_RCLONE) {
     cli_writer_put(manifest->out, path);
     cli_writer_byte(manifest->out, '\n');
   }
-  return HDX_OK;
+  if (!manifest->place)
+    manifest->place = strndup(place.data, place.size);
+  return manifest->place ? HDX_OK : cli_fail(error, HDX_MEMORY, "out of memory");
+}
+
+enum hdx_status cli_manifest_row(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
+                                 struct hdx_text key, struct hdx_error *error) {
+  struct hdx_text location, place, path;
+  enum hdx_status status = locate(query, dataset, key, HDX_LOCATION_PUBLISHED, &location, error);
+  if (status != HDX_OK)
+    return status;
+  if (manifest->any && location.size == manifest->last_size &&
+      memcmp(location.data, manifest->last, location.size) == 0)
+    return HDX_OK;
+  if (!copy(&manifest->text, &manifest->text_size, &location))
+    return cli_fail(error, HDX_MEMORY, "out of memory");
+  if (!divide(location, &place, &path) || path.size == 0)
+    return refuse(key, "it names no file", error);
+  if (climbs(path, "/"))
+    return refuse(key, "a component . or .. could lead outside of what was named", error);
+  status = manifest->format == CLI_FORMAT_URLS ? row_urls(manifest, query, dataset, key, location, error)
+                                               : row_file(manifest, query, dataset, key, location, error);
+  if (status != HDX_OK)
+    return status;
+  manifest->any = true;
+  manifest->last_size = location.size;
+  return copy(&manifest->last, &manifest->last_capacity, &location) ? HDX_OK
+                                                                    : cli_fail(error, HDX_MEMORY, "out of memory");
 }

@@ -6,9 +6,12 @@
  *                                           out=a/b.cdf
  *   rclone   for `rclone --files-from`:   a/b.cdf
  *
- * Destinations are keys within their bucket; so all but urls want the rows of one bucket. Keys come from an archive and
- * may be anything: one that would write outside of the destination, break its line, or be read as something else by the
- * tool is refused.
+ * Destinations are keys within their bucket; so all but urls take rows of one bucket, which is that of the first row
+ * that is written. Keys come from an archive and may be anything: one that names no file, has a component . or ..,
+ * would write outside of the destination, break its line, or be read as something else by the tool is refused, and so
+ * is one of another bucket. A row of the same file as the one that was written last is not written again (rows that
+ * follow one another in the answer's order have the same start, stop and key; a file that comes again elsewhere is
+ * written again: the list is written as rows come, and remembers but one).
  *
  * Sources: s5cmd splits a line as a shell does (single quotes, a quote itself as '\''), and takes * ? [ as patterns but
  * after --raw; aria2's manual, "Input File"; rclone's manual, "--files-from" (# and ; begin a comment, blanks at both
@@ -27,13 +30,16 @@ struct cli_manifest {
   char *place;    /* scheme and bucket of the first row; owned */
   char *text;     /* scratch */
   size_t text_size;
+  bool any;   /* a row was written: */
+  char *last; /* its location */
+  size_t last_size, last_capacity;
 };
 
 void cli_manifest_init(struct cli_manifest *manifest, struct cli_writer *out, const struct cli_settings *settings);
 void cli_manifest_deinit(struct cli_manifest *manifest);
 
-/* Writes a row of the query's answer. INTEGRITY: the key cannot stand in such a list: nothing was written, the rows
- * that follow may be; USAGE: the row is of a second bucket; others as hdx_query_location. */
+/* Writes a row of the query's answer, unless it is the file of the row before. INTEGRITY: the key cannot stand in such
+ * a list: nothing was written, the rows that follow may be; others as hdx_query_location. */
 enum hdx_status cli_manifest_row(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
                                  struct hdx_text key, struct hdx_error *error);
 

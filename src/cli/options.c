@@ -25,12 +25,16 @@ static const struct cli_option options[] = {
     {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
      .fallback_text = "table on a terminal, otherwise csv", .verbs = CLI_VERBS_ROWS,
      .help =
-         "How rows are written. csv is RFC 4180 with a header, but with plain newlines; tsv escapes tab, newline, "
-         "carriage return and backslash with a backslash; ndjson is one object a line, json one array of them; "
-         "keys is the naming column alone, one a line. Query also has lists of data files for other tools: urls, one "
-         "a line; s5cmd: commands for s5cmd run; aria2: for aria2c -i; rclone: keys within the bucket, for "
-         "--files-from. A row whose key would write outside of the destination or break its line is left out, told, "
-         "and ends with exit status 1."},
+         "How rows are written. table, csv, tsv, ndjson, json and keys are for every verb that writes rows; urls, "
+         "s5cmd, "
+         "aria2 and rclone for query alone. csv is RFC 4180 with a header, but with plain newlines; tsv escapes tab, "
+         "newline, carriage return and backslash with a backslash; ndjson is one object a line, json one array of "
+         "them; keys is the naming column alone, one a line. Lists of data files for other tools: urls, one a line; "
+         "s5cmd: commands for s5cmd run; aria2: for aria2c -i; rclone: keys within the bucket, for --files-from. All "
+         "but urls take the files of one bucket, that of the first row. A row whose key is of another bucket, names no "
+         "file, has a component . or .., would write outside of the destination or break its line is left out: the "
+         "first ten are told, all are counted, and the exit status is 1, or 7 if no row is left. A file that stands in "
+         "rows one right behind the other is listed once."},
     {"json", 0, NULL, CLI_PRESET, CLI_GROUP_OUTPUT, AT(format), .min = CLI_FORMAT_NDJSON, .verbs = CLI_VERBS_ROWS,
      .help = "The same as --format ndjson."},
     {"null", '0', NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(null), .verbs = CLI_VERBS_ROWS,
@@ -38,7 +42,7 @@ static const struct cli_option options[] = {
     {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output), .verbs = CLI_VERBS_ROWS,
      .help = "Write rows to FILE, which appears (or is replaced) only when all are written; - is standard output."},
     {"limit", 0, "N", CLI_NUMBER, CLI_GROUP_OUTPUT, AT(limit), .min = 1, .max = INT64_MAX,
-     .verbs = CLI_VERB_DATASETS | CLI_VERB_QUERY, .help = "Write at most N rows."},
+     .verbs = CLI_VERB_DATASETS | CLI_VERB_QUERY, .help = "Write at most N rows; 1 or more."},
     {"reverse", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(reverse), .verbs = CLI_VERB_QUERY,
      .help = "Write rows in exactly the opposite order; with --limit N the last N rows."},
     {"summary", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(summary), .verbs = CLI_VERB_QUERY,
@@ -50,7 +54,9 @@ static const struct cli_option options[] = {
      .help = "What --format urls writes: https: the URL that a file is fetched from, percent-encoded, at AWS or below "
              "--endpoint-url; s3: s3://bucket/key as published."},
     {"error-on-empty", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(error_on_empty), .verbs = LISTING | CLI_VERB_INDEX,
-     .help = "End with exit status 9 where nothing matches; without it that is no error."},
+     .help =
+         "End with exit status 9 where nothing matches (query: also where one of several patterns matches no dataset); "
+         "without it that is a warning."},
 
     {"start", 0, "TIME", CLI_TIME, CLI_GROUP_SELECT, AT(start), .verbs = RANGED,
      .help = "From this time on: ISO 8601 in UTC, in any truncation (2020, 2020-02-01T06), or with the day of the year "
@@ -76,13 +82,17 @@ static const struct cli_option options[] = {
     {"where", 0, "COLUMN=VALUE", CLI_WHERE, CLI_GROUP_SELECT, AT(wheres), .verbs = CLI_VERB_QUERY,
      .help =
          "Only rows with VALUE in an extra column of the index; or with !=, <, <=, > or >= in place of =. Compared as "
-         "numbers if both are decimal numbers (0094 = 94), otherwise bytewise as text. What is not stated equals the "
+         "numbers if both are decimal numbers (0094 = 94), otherwise bytewise as text; blanks around the operator do "
+         "not "
+         "count. What is not stated equals the "
          "empty VALUE and is neither less nor greater than anything. May be given several times: all must hold."},
     {"latest-version", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(latest_version), .verbs = CLI_VERB_QUERY,
      .help =
-         "Of rows whose keys differ in their version alone only those with the greatest, compared number by number: "
-         "a v behind one of _ - . / with groups of digits, as _v06. or _v7.1.1. or -V2 (the last one in the key). "
-         "Keys without a version stay. Rows are compared after all other conditions and before --limit."},
+         "Of rows of a dataset that start at the same instant and whose keys differ in their version alone only those "
+         "with the greatest, compared number by number: a v behind one of _ - . / with digits, then further digits "
+         "behind dots, as _v06. or _v7.1.1. or -V2 (the last one in the key). What follows behind an underscore or as "
+         ".001 numbers parts and is no version. Versions that start at another instant stay, as do keys without a "
+         "version. Rows are compared after all other conditions and before --limit; -v says how many were left out."},
     {"collection", 0, "GLOB", CLI_TEXT, CLI_GROUP_SELECT, AT(collection), .verbs = CLI_VERB_DATASETS,
      .help = "Only datasets of a collection that matches GLOB."},
     {"region-prefix", 0, "PREFIX", CLI_TEXT, CLI_GROUP_SELECT, AT(region_prefix), .verbs = CLI_VERB_REGISTRY_ENDPOINT,

@@ -164,6 +164,10 @@ enum hdx_status cli_value_duration(const char *text, uint64_t min_ms, uint64_t m
   return HDX_OK;
 }
 
+static bool blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
 enum hdx_status cli_value_where(const char *text, size_t *column, enum hdx_operator *operation, const char **value,
                                 struct hdx_error *error) {
   static const struct {
@@ -171,14 +175,26 @@ enum hdx_status cli_value_where(const char *text, size_t *column, enum hdx_opera
     enum hdx_operator operation;
   } operators[] = {{"!=", HDX_NOT_EQUAL}, {"<=", HDX_LESS_OR_EQUAL}, {">=", HDX_GREATER_OR_EQUAL},
                    {"=", HDX_EQUAL},      {"<", HDX_LESS},           {">", HDX_GREATER}};
-  size_t at = strcspn(text, "=!<>");
-  for (size_t i = 0; at > 0 && i < COUNT(operators); i++)
-    if (strncmp(text + at, operators[i].text, strlen(operators[i].text)) == 0) {
-      *column = at;
-      *operation = operators[i].operation;
-      *value = text + at + strlen(operators[i].text);
-      return HDX_OK;
-    }
+  size_t at = strcspn(text, "=!<>"), size = strspn(text + at, "=!<>"), name = at;
+  const char *right = text + at;
+  while (name > 0 && blank(text[name - 1]))
+    name--;
+  for (size_t i = 0; name > 0 && i < COUNT(operators); i++) {
+    size_t length = strlen(operators[i].text);
+    if (strncmp(right, operators[i].text, length) != 0)
+      continue;
+    if (size > length)
+      break;
+    for (right += length; blank(*right);)
+      right++;
+    *column = name;
+    *operation = operators[i].operation;
+    *value = right;
+    return HDX_OK;
+  }
+  if (name > 0 && size > 0)
+    return cli_fail(error, HDX_USAGE, "there is no operator %.*s: there are =, !=, <, <=, > and >=; found '%s'",
+                    (int)size, text + at, text);
   return cli_fail(error, HDX_USAGE, "expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '%s'", text);
 }
 

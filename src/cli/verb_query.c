@@ -4,6 +4,7 @@
 #include "cli/values.h"
 #include "cli/verbs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ID, START, STOP, KEY, SIZE, FIXED_COUNT };
@@ -35,22 +36,61 @@ struct answer {
   struct cli_column *columns;
   struct cli_cell *cells;
   size_t count;
-  uint64_t rows, refused;
+  char **names; /* of extra columns that are called like another one */
+  size_t name_count;
+  uint64_t rows, refused, older;
 };
 
 /* ---- rows ---- */
+
+static bool same(struct hdx_text a, struct hdx_text b) {
+  return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+}
+
+static bool is_fixed(struct hdx_text name) {
+  for (size_t i = 0; i < FIXED_COUNT; i++)
+    if (same(fixed[i].name, name))
+      return true;
+  return false;
+}
+
+/* An extra column that is called like one that every row has would make an object with the same member twice: it is
+ * shown as NAME_2, or the next number that makes a name of its own. */
+static enum hdx_status name_column(struct answer *answer, struct hdx_text name, struct hdx_text *shown,
+                                   struct hdx_error *error) {
+  const struct hdx_query_info *info = hdx_query_info(answer->query);
+  *shown = name;
+  for (unsigned number = 2; is_fixed(name); number++) {
+    char text[32];
+    bool taken = false;
+    int size = snprintf(text, sizeof text, "%.*s_%u", CLI_TEXT_ARG(name), number);
+    for (size_t i = 0; i < info->extra_count; i++)
+      taken |= same(info->extra_names[i], cli_text(text));
+    if (taken)
+      continue;
+    char *copy = answer->names[answer->name_count] = strdup(text);
+    if (!copy)
+      return cli_fail(error, HDX_MEMORY, "out of memory");
+    answer->name_count++;
+    *shown = (struct hdx_text){copy, (size_t)size};
+    break;
+  }
+  return HDX_OK;
+}
 
 static enum hdx_status make_columns(struct answer *answer, struct hdx_error *error) {
   const struct hdx_query_info *info = hdx_query_info(answer->query);
   answer->count = FIXED_COUNT + info->extra_count;
   answer->columns = calloc(answer->count, sizeof *answer->columns);
   answer->cells = calloc(answer->count, sizeof *answer->cells);
-  if (!answer->columns || !answer->cells)
+  answer->names = calloc(info->extra_count + 1, sizeof *answer->names);
+  if (!answer->columns || !answer->cells || !answer->names)
     return cli_fail(error, HDX_MEMORY, "out of memory");
   memcpy(answer->columns, fixed, sizeof fixed);
-  for (size_t i = 0; i < info->extra_count; i++)
-    answer->columns[FIXED_COUNT + i] = (struct cli_column){.name = info->extra_names[i]};
-  return HDX_OK;
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; status == HDX_OK && i < info->extra_count; i++)
+    status = name_column(answer, info->extra_names[i], &answer->columns[FIXED_COUNT + i].name, error);
+  return status;
 }
 
 /* The first column is left out where one dataset was asked for. */
@@ -156,11 +196,49 @@ static enum hdx_status put_summary(struct answer *answer, struct hdx_error *erro
     };
     cli_render_row(&render, cells);
     answer->rows += sum.rows;
+    answer->older += info->older_versions;
   }
   return cli_rows_close(cli, &render, status, error);
 }
 
+/* What an answer without rows looks like where no dataset matches: programs that read it need not know of that. */
+static enum hdx_status put_nothing(struct cli *cli, struct hdx_error *error) {
+  struct cli_render render;
+  bool summary = cli_settings(cli)->summary;
+  if (cli_format_is_manifest(cli_settings(cli)->format))
+    return HDX_OK;
+  enum hdx_status status = summary ? cli_rows_open(cli, &render, sums, SUM_COUNT, SUM_ID, 0, error)
+                                   : cli_rows_open(cli, &render, fixed, FIXED_COUNT, KEY, 0, error);
+  return cli_rows_close(cli, &render, status, error);
+}
+
 /* ---- what is said besides ---- */
+
+static bool matches_any(const struct answer *answer, const char *pattern) {
+  const struct hdx_query_info *info = hdx_query_info(answer->query);
+  for (size_t i = 0; i < info->dataset_count; i++)
+    if (cli_glob(pattern, hdx_query_dataset(answer->query, i)->id))
+      return true;
+  for (size_t i = 0; i < info->failure_count; i++)
+    if (cli_glob(pattern, hdx_query_failure(answer->query, i)->id))
+      return true;
+  return false;
+}
+
+/* Patterns that match no dataset beside operands that do. */
+static enum hdx_status judge_patterns(const struct answer *answer, struct hdx_error *error) {
+  struct cli *cli = answer->cli;
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 1; i < cli->args.operand_count; i++) {
+    const char *operand = cli->args.operands[i];
+    if (!cli_is_pattern(operand) || matches_any(answer, operand))
+      continue;
+    if (status != HDX_OK) /* the last one is what the run ends with */
+      cli_message(&cli->messages, cli_settings(cli)->error_on_empty ? CLI_ERROR : CLI_WARNING, "%s", error->message);
+    status = cli_fail(error, HDX_EMPTY, "no dataset matches %s", operand);
+  }
+  return status;
+}
 
 static void tell_sources(const struct answer *answer) {
   struct cli_messages *messages = &answer->cli->messages;
@@ -174,6 +252,14 @@ static void tell_sources(const struct answer *answer) {
       cli_message(messages, CLI_INFO, "%.*s: the index has no stop column; stops are the next row's start",
                   CLI_TEXT_ARG(info->id));
   }
+}
+
+static void tell_older(const struct answer *answer) {
+  uint64_t older =
+      answer->older + (cli_settings(answer->cli)->summary ? 0 : hdx_query_info(answer->query)->older_versions);
+  if (cli_settings(answer->cli)->latest_version)
+    cli_message(&answer->cli->messages, CLI_INFO, "%llu older version%s left out", (unsigned long long)older,
+                older == 1 ? "" : "s");
 }
 
 static void tell_failures(const struct answer *answer) {
@@ -200,6 +286,13 @@ static enum hdx_status judge_dataset(struct cli *cli, const struct hdx_query_inf
   return HDX_OK;
 }
 
+/* Whether more than the range is asked for. */
+static bool filtered(const struct cli *cli) {
+  const struct cli_settings *settings = cli_settings(cli);
+  return settings->keys.count || settings->key_excludes.count || settings->wheres.count ||
+         cli_args_given(&cli->args, "min-size") || cli_args_given(&cli->args, "max-size");
+}
+
 static enum hdx_status judge(const struct answer *answer, struct hdx_error *error) {
   struct cli *cli = answer->cli;
   const struct hdx_query_info *info = hdx_query_info(answer->query);
@@ -215,14 +308,15 @@ static enum hdx_status judge(const struct answer *answer, struct hdx_error *erro
                     info->failure_count, info->failure_count + info->dataset_count);
   if (answer->refused > 0)
     return cli_fail(error, answer->refused < answer->rows ? HDX_PARTIAL : HDX_INTEGRITY,
-                    "keys that cannot stand in such a list: %llu of %llu", (unsigned long long)answer->refused,
-                    (unsigned long long)answer->rows);
+                    "%llu of %llu rows are left out: their keys cannot stand in such a list",
+                    (unsigned long long)answer->refused, (unsigned long long)answer->rows);
   if (status == HDX_OK && answer->rows == 0 && answer->several)
-    return cli_fail(error, HDX_EMPTY, "no row matches in %zu datasets", info->dataset_count);
+    return cli_fail(error, HDX_EMPTY, "no row %s in %zu dataset%s", filtered(cli) ? "matches" : "in this range",
+                    info->dataset_count, info->dataset_count == 1 ? "" : "s");
   if (status == HDX_OK && answer->rows == 0)
     return cli_fail(error, HDX_EMPTY, "%.*s: no row %s", CLI_TEXT_ARG(info->id),
-                    cli_settings(cli)->keys.count || cli_settings(cli)->wheres.count ? "matches" : "in this range");
-  return status;
+                    filtered(cli) ? "matches" : "in this range");
+  return status != HDX_OK ? status : judge_patterns(answer, error);
 }
 
 /* ---- the question ---- */
@@ -288,6 +382,12 @@ static enum hdx_status open_query(struct answer *answer, struct hdx_error *error
 static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   struct answer answer = {.cli = cli};
   enum hdx_status status = open_query(&answer, error);
+  if (status == HDX_EMPTY) {
+    struct hdx_error failed = {.status = HDX_OK, .message = ""};
+    enum hdx_status put = put_nothing(cli, &failed);
+    *error = put == HDX_OK ? *error : failed;
+    return put == HDX_OK ? status : put;
+  }
   if (status != HDX_OK)
     return status;
   cli_messages_live(&cli->messages, NULL);
@@ -299,8 +399,13 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
     status = put_manifest(&answer, error);
   else
     status = put_rows(&answer, error);
-  if (status == HDX_OK)
+  if (status == HDX_OK) {
+    tell_older(&answer);
     status = judge(&answer, error);
+  }
+  while (answer.name_count > 0)
+    free(answer.names[--answer.name_count]);
+  free(answer.names);
   free(answer.columns);
   free(answer.cells);
   hdx_query_close(answer.query);
@@ -334,11 +439,15 @@ const struct cli_verb cli_verb_query = {
         "\n\n"
         "An ID may be a shell pattern. Where several IDs or a pattern are given, rows of all datasets are merged into "
         "one order, the first column is the id of their dataset, and extra columns are those of all. A dataset that "
-        "cannot be read has no rows: an error tells it, and the exit status is 1 if others could be.\n\n"
+        "cannot be read has no rows: an error tells it, and the exit status is 1 if others could be. A pattern that "
+        "matches no dataset is warned of. An extra column that is called id, start, stop, datakey or filesize is shown "
+        "as id_2, start_2 and so on (or with the next number that is free); --where knows it by its own name.\n\n"
+        "Patterns match characters of UTF-8, not bytes.\n\n"
         "A row is printed if it satisfies everything that is given: the range, --key, --key-exclude, --min-size, "
         "--max-size and every --where. A size that the index does not state is empty in CSV and TSV and null in JSON. "
         "If a wanted year cannot be read, no row is printed and the exit status says why, unless --allow-partial is "
-        "given.",
+        "given. Where no row matches, csv and tsv have their header, json is [], and the exit status is 0 with a "
+        "warning, or 9 with --error-on-empty.",
     .examples = examples,
     .run = run,
 };

@@ -221,7 +221,6 @@ void hdx_query_close(struct hdx_query *query) {
   free(query->failures);
   free(query->extra_names);
   free(query->heap);
-  free(query->merged_dataset);
   free(query);
 }
 
@@ -262,27 +261,54 @@ enum hdx_status hdx_query_range(struct hdx_query *query, int64_t start, int64_t 
   for (size_t i = 0; i < query->part_count; i++)
     hdx_query_fill_years(&query->parts[i]);
   unite_years(query);
-  hdx_latest_free(query->latest);
-  query->latest = NULL;
   hdx_query_begin(query, HDX_COLUMN_ALL);
   return HDX_OK;
+}
+
+static enum hdx_status next_of_part(void *user, struct hdx_batch *batch, struct hdx_error *error) {
+  struct hdx_query_part *part = user;
+  if (atomic_load(&part->query->session->cancelled))
+    return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+  return hdx_cursor_next(part->cursor, batch, error);
+}
+
+/* Sums up a dataset's rows without their older versions, which no zone map knows of. */
+static enum hdx_status sum_latest(struct hdx_query_part *part, struct hdx_summary *sum, struct hdx_error *error) {
+  struct hdx_batch batch;
+  uint64_t older = part->query->info.older_versions;
+  enum hdx_status status = hdx_latest_begin(part->query, error);
+  part->query->info.older_versions = older;
+  while (status == HDX_OK) {
+    status = hdx_latest_next(part->query, next_of_part, part, &batch, error);
+    if (status != HDX_OK || batch.count == 0)
+      break;
+    for (size_t i = 0; i < batch.count; i++) {
+      bool sized = batch.size[i] >= 0;
+      const struct hdx_summary row = {1, sized ? (uint64_t)batch.size[i] : 0, !sized, batch.start[i], batch.stop[i]};
+      hdx_summary_add(sum, &row);
+    }
+  }
+  return status;
 }
 
 enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *result,
                                   struct hdx_error *error) {
   struct hdx_summary sum = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
+  bool latest = query->options.latest_version;
   if (dataset != HDX_QUERY_ALL && dataset >= query->part_count)
     return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
                          dataset);
-  hdx_query_begin(query, HDX_COLUMN_ALL);
-  enum hdx_status status = query->options.latest_version && !query->latest ? hdx_latest_find(query, error) : HDX_OK;
+  hdx_query_begin(query, HDX_COLUMN_SIZE);
+  query->info.older_versions = 0;
+  enum hdx_status status = HDX_OK;
   for (size_t i = 0; status == HDX_OK && i < query->part_count; i++) {
-    struct hdx_summary one;
+    struct hdx_summary one = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
     if (dataset != HDX_QUERY_ALL && i != dataset)
       continue;
-    status = hdx_query_ask(&query->parts[i], HDX_COLUMN_SIZE, error);
+    status = hdx_query_ask(&query->parts[i], query->wanted, error);
     if (status == HDX_OK)
-      status = hdx_cursor_summarize(query->parts[i].cursor, &one, error);
+      status = latest ? sum_latest(&query->parts[i], &one, error)
+                      : hdx_cursor_summarize(query->parts[i].cursor, &one, error);
     if (query->part_count > 1) { /* many datasets need not all have one */
       hdx_cursor_close(query->parts[i].cursor);
       query->parts[i].cursor = NULL;
@@ -290,6 +316,7 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
     if (status == HDX_OK)
       hdx_summary_add(&sum, &one);
   }
+  hdx_query_begin(query, HDX_COLUMN_ALL);
   if (status == HDX_OK)
     *result = sum;
   return status;
@@ -318,11 +345,11 @@ enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, stru
   hdx_buffer_clear(out);
   if (kind == HDX_LOCATION_PUBLISHED) {
     bool whole = hdx_url_like(key);
-    bool slash = base.size && base.data[base.size - 1] == '/';
+    bool slash = base.size && base.data[base.size - 1] == '/', again = key.size && key.data[0] == '/';
     if (!whole)
       hdx_buffer_append_text(out, base);
-    hdx_buffer_append(out, "/", !whole && !slash);
-    hdx_buffer_append_text(out, key);
+    hdx_buffer_append(out, "/", !whole && !slash && !again);
+    hdx_buffer_append_text(out, hdx_text_sub(key, !whole && slash && again, key.size)); /* as it is fetched */
     status = hdx_buffer_status(out, "location", error);
   } else {
     /* Which bucket is the catalog's own matters only where it is read from another place. */

@@ -3,7 +3,8 @@
  *   query.c          the public functions: options, what is known of the answer, counting, filling arrays
  *   query_open.c     which datasets; what is held of them, what has to be fetched, whether that suffices
  *   query_rows.c     the rows of one dataset, forwards or backwards, and of several merged into one order
- *   query_latest.c   which version of a key is the greatest
+ *   query_kept.c     rows that are copied
+ *   query_latest.c   leaving out older versions of files
  *
  * All of it runs on the caller's thread, which also is the loop's while something is fetched. */
 #ifndef HDX_JOB_QUERY_H
@@ -24,6 +25,7 @@ struct hdx_kept_rows {
   size_t count, capacity, extra_count;
   int64_t *start, *stop, *size;
   struct hdx_text *key, **extra;
+  uint32_t *dataset;
   struct hdx_arena text;
 };
 
@@ -51,7 +53,9 @@ struct hdx_query_part {
   struct hdx_cursor *cursor; /* NULL: all its rows are in `kept`, or it was not asked yet */
   struct hdx_kept_rows kept;
   int64_t before; /* backwards: rows that start later have been handed out */
-  int64_t after;  /* in portions: rows that start earlier have been handed out */
+  int64_t *cuts;  /* backwards: starts of windows that are still to come, ascending; those before are not cut yet */
+  size_t cut_count, cut_capacity;
+  int64_t after; /* in portions: rows that start earlier have been handed out */
   bool ended;
   struct hdx_batch batch;
   size_t at;
@@ -77,13 +81,11 @@ struct hdx_query {
   bool begun;
   unsigned wanted; /* columns: HDX_COLUMN_… */
   uint64_t handed_out;
-  struct hdx_latest *latest; /* NULL: not asked for, or not yet known */
+  struct hdx_latest *latest; /* NULL: not asked for, or not yet begun */
   size_t *heap;              /* parts by their next row */
   size_t heap_count;
   size_t drained; /* the part whose batch came to its end with the last row that was handed out; SIZE_MAX: none */
-  struct hdx_kept_rows merged;
-  uint32_t *merged_dataset;
-  const struct hdx_text **extra_out;
+  struct hdx_kept_rows merged; /* its texts are views into batches */
 };
 
 /* query_open.c */
@@ -107,14 +109,32 @@ void hdx_query_begin(struct hdx_query *query, unsigned wanted);
 enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error);
 /* The next rows, whatever the limit. */
 enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
+
+/* query_kept.c */
+
+/* Room for so many rows in all with so many extra columns, which must be the same each time. MEMORY. */
+enum hdx_status hdx_kept_rows_reserve(struct hdx_kept_rows *rows, size_t count, size_t extra_count,
+                                      struct hdx_error *error);
+/* Copies rows [from, to) of a batch behind those that are there. MEMORY. */
+enum hdx_status hdx_kept_rows_add(struct hdx_kept_rows *rows, const struct hdx_batch *batch, size_t from, size_t to,
+                                  size_t extra_count, struct hdx_error *error);
+void hdx_kept_rows_clear(struct hdx_kept_rows *rows);
 void hdx_kept_rows_deinit(struct hdx_kept_rows *rows);
+size_t hdx_kept_rows_bytes(const struct hdx_kept_rows *rows);
+/* A view of the rows, without their datasets. */
+struct hdx_batch hdx_kept_rows_batch(const struct hdx_kept_rows *rows, unsigned wanted);
 
 /* query_latest.c */
 
-/* Walks the whole answer and notes the greatest version of every key that has one. */
-enum hdx_status hdx_latest_find(struct hdx_query *query, struct hdx_error *error);
-/* hdx_filter.keep: whether the key has no version, or the greatest one. */
-bool hdx_latest_keep(void *latest, struct hdx_text key);
+typedef enum hdx_status hdx_rows_source(void *user, struct hdx_batch *batch, struct hdx_error *error);
+
+/* Forgets what came before, and counts older versions from 0 on. MEMORY. */
+enum hdx_status hdx_latest_begin(struct hdx_query *query, struct hdx_error *error);
+/* The next rows of a source without those that are older versions of others, as heliodex.h says. The source's rows
+ * that start at the same instant come one after the other and have keys. LIMIT: these are more than the memory has room
+ * for. */
+enum hdx_status hdx_latest_next(struct hdx_query *query, hdx_rows_source *source, void *user, struct hdx_batch *batch,
+                                struct hdx_error *error);
 void hdx_latest_free(struct hdx_latest *latest);
 
 #define HDX_VERSION_GROUPS_MAX 7

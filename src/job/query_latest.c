@@ -1,26 +1,42 @@
-/* The greatest version of every key that has one: a table from the key without its version to that version.
+/* Leaves out older versions of files.
  *
- * The rest of a key is known by 128 bits of hash, two XXH3 of 64 with a different beginning: texts would take several
- * times the memory, and two keys of one archive that agree in 128 bits by accident are not to be expected in the age of
- * the universe (an archive that makes them agree on purpose hides but its own files). */
+ * Which part of a key is its version is a guess, as names follow no standard: what looks like one may number the parts
+ * of a day or an orbit (_v1.001, _v01_12). So a row is the older version of another one only if they start at the same
+ * instant: parts start one after the other. The price is small: a file whose newer version starts at another instant
+ * stays, which a user sees, whereas a file that is left out is never missed. Stops need not be equal: a file that was
+ * made before its day was over ends earlier than the next version of it, and where an index has no stops those of all
+ * but one are made up.
+ *
+ * Rows come in an order of starts, so that all that are compared with one another stand together; no more rows are kept
+ * than a batch has and start at one instant. Those with a version are sorted by dataset, rest of the key and version:
+ *
+ *     a_v1.cdf  a_v2.cdf  b.cdf  c_v3.cdf        ->  a_|.cdf: 1, 2   c_|.cdf: 3
+ *
+ * The rest of a key is known by 128 bits of hash, two XXH3 of 64 with a different beginning: two keys of one archive
+ * that agree in 128 bits by accident are not to be expected in the age of the universe (an archive that makes them
+ * agree on purpose hides but its own files). */
 #include "job/query.h"
 
 #include "codec/hash.h"
 
 #include <stdlib.h>
 
-/* The first group is a number of its own, the others are less than 1000 each: ten bits. */
+/* A row whose key has a version. The first group is a number of its own, the others are less than 1000 each: ten
+ * bits. */
 struct entry {
-  uint64_t hash[2]; /* both 0: free */
+  uint64_t hash[2]; /* of the rest of the key */
   uint64_t first, rest;
+  uint32_t dataset, row;
 };
 
 struct hdx_latest {
+  struct hdx_kept_rows now, next; /* handed out or about to be; those behind it that start with the last of them */
+  bool merged, ended;             /* rows say their dataset; the source has no more */
   struct entry *entries;
-  size_t capacity, count; /* capacity: a power of two */
+  size_t entry_capacity;
 };
 
-enum { GROUP_BITS = 10, FIRST_DIGITS_MAX = 18, DOT_DIGITS_MAX = 3, UNDERSCORE_DIGITS_MAX = 2 };
+enum { GROUP_BITS = 10, FIRST_DIGITS_MAX = 18, DOT_DIGITS_MAX = 3 };
 
 /* ---- versions ---- */
 
@@ -53,10 +69,14 @@ bool hdx_key_version(struct hdx_text key, struct hdx_key_version *version) {
     if (!read_group(key, v + 1, FIRST_DIGITS_MAX, &version->to, &version->groups[0]))
       continue;
     for (size_t n = 1; n < HDX_VERSION_GROUPS_MAX && version->to < key.size; n++) {
-      char joint = key.data[version->to];
-      size_t most = joint == '.' ? DOT_DIGITS_MAX : joint == '_' ? UNDERSCORE_DIGITS_MAX : 0;
-      if (!read_group(key, version->to + 1, most, &version->to, &version->groups[n]))
+      size_t at = version->to + 1;
+      if (key.data[version->to] != '.' || !read_group(key, at, DOT_DIGITS_MAX, &version->to, &version->groups[n]))
         break;
+      if (version->to - at == DOT_DIGITS_MAX && key.data[at] == '0') { /* .001: a number of a part */
+        version->to = at - 1;
+        version->groups[n] = 0;
+        break;
+      }
     }
     return true;
   }
@@ -91,110 +111,171 @@ static struct entry entry_of(struct hdx_text key, const struct hdx_key_version *
   for (size_t n = 1; n < HDX_VERSION_GROUPS_MAX; n++)
     entry.rest = entry.rest << GROUP_BITS | version->groups[n];
   hash_rest(key, version, entry.hash);
-  entry.hash[1] |= !(entry.hash[0] | entry.hash[1]);
   return entry;
 }
 
-static int compare(const struct entry *a, const struct entry *b) {
-  if (a->first != b->first)
-    return a->first < b->first ? -1 : 1;
-  return (a->rest > b->rest) - (a->rest < b->rest);
+/* ---- rows of one instant ---- */
+
+static int compare_files(const struct entry *x, const struct entry *y) {
+  if (x->dataset != y->dataset)
+    return x->dataset < y->dataset ? -1 : 1;
+  if (x->hash[0] != y->hash[0])
+    return x->hash[0] < y->hash[0] ? -1 : 1;
+  return (x->hash[1] > y->hash[1]) - (x->hash[1] < y->hash[1]);
 }
 
-/* ---- the table ---- */
+static int compare_versions(const struct entry *x, const struct entry *y) {
+  if (x->first != y->first)
+    return x->first < y->first ? -1 : 1;
+  return (x->rest > y->rest) - (x->rest < y->rest);
+}
 
-static struct entry *place_of(const struct hdx_latest *latest, const struct entry *wanted) {
-  size_t mask = latest->capacity - 1;
-  for (size_t at = (size_t)wanted->hash[0] & mask;; at = (at + 1) & mask) {
-    struct entry *entry = &latest->entries[at];
-    if ((entry->hash[0] == wanted->hash[0] && entry->hash[1] == wanted->hash[1]) || !(entry->hash[0] | entry->hash[1]))
-      return entry;
+/* The greatest version of a file comes first. */
+static int by_file(const void *a, const void *b) {
+  int order = compare_files(a, b);
+  return order ? order : compare_versions(b, a);
+}
+
+/* Marks rows of [from, to), which start at one instant, that are older versions: their keys lose their data. */
+static enum hdx_status mark(struct hdx_latest *latest, size_t from, size_t to, struct hdx_error *error) {
+  struct hdx_kept_rows *rows = &latest->now;
+  size_t count = 0;
+  if (to - from > latest->entry_capacity) {
+    struct entry *entries = realloc(latest->entries, (to - from) * sizeof *entries);
+    if (!entries)
+      return hdx_error_memory(error, (to - from) * sizeof *entries);
+    latest->entries = entries;
+    latest->entry_capacity = to - from;
   }
-}
-
-static enum hdx_status grow(struct hdx_latest *latest, uint64_t bytes_max, struct hdx_error *error) {
-  enum { FIRST_CAPACITY = 1024 };
-  struct hdx_latest grown = {.capacity = latest->capacity ? 2 * latest->capacity : FIRST_CAPACITY};
-  if ((latest->capacity + grown.capacity) * sizeof *grown.entries > bytes_max)
-    return hdx_error_set(error, HDX_LIMIT,
-                         "finding the latest versions of more than %zu files takes more memory than the %llu MiB of "
-                         "--memory",
-                         latest->count, (unsigned long long)(bytes_max >> 20));
-  grown.entries = calloc(grown.capacity, sizeof *grown.entries);
-  if (!grown.entries)
-    return hdx_error_memory(error, grown.capacity * sizeof *grown.entries);
-  for (size_t i = 0; i < latest->capacity; i++)
-    if (latest->entries[i].hash[0] | latest->entries[i].hash[1])
-      *place_of(&grown, &latest->entries[i]) = latest->entries[i];
-  grown.count = latest->count;
-  free(latest->entries);
-  *latest = grown;
+  for (size_t i = from; i < to; i++) {
+    struct hdx_key_version version;
+    if (!hdx_key_version(rows->key[i], &version))
+      continue;
+    struct entry entry = entry_of(rows->key[i], &version);
+    entry.dataset = rows->dataset[i];
+    entry.row = (uint32_t)(i - from);
+    latest->entries[count++] = entry;
+  }
+  if (count)
+    qsort(latest->entries, count, sizeof *latest->entries, by_file);
+  for (size_t i = 1, best = 0; i < count; i++) {
+    const struct entry *entry = &latest->entries[i];
+    if (compare_files(entry, &latest->entries[best]) != 0)
+      best = i;
+    else if (compare_versions(entry, &latest->entries[best]) < 0)
+      rows->key[from + entry->row].data = NULL;
+  }
   return HDX_OK;
 }
 
-static enum hdx_status add(struct hdx_latest *latest, struct hdx_text key, uint64_t bytes_max,
-                           struct hdx_error *error) {
-  struct hdx_key_version version;
-  if (!hdx_key_version(key, &version))
-    return HDX_OK;
+static void move_row(struct hdx_kept_rows *rows, size_t from, size_t to) {
+  rows->start[to] = rows->start[from];
+  rows->stop[to] = rows->stop[from];
+  rows->size[to] = rows->size[from];
+  rows->key[to] = rows->key[from];
+  rows->dataset[to] = rows->dataset[from];
+  for (size_t c = 0; c < rows->extra_count; c++)
+    rows->extra[c][to] = rows->extra[c][from];
+}
+
+/* Leaves out older versions of what is there, all of it whole instants; gives how many. */
+static enum hdx_status sift(struct hdx_latest *latest, uint64_t *older, struct hdx_error *error) {
+  struct hdx_kept_rows *rows = &latest->now;
   enum hdx_status status = HDX_OK;
-  if (latest->count >= latest->capacity / 4 * 3)
-    status = grow(latest, bytes_max, error);
+  size_t left = 0;
+  for (size_t from = 0, to; status == HDX_OK && from < rows->count; from = to) {
+    for (to = from + 1; to < rows->count && rows->start[to] == rows->start[from];)
+      to++;
+    if (to - from > 1)
+      status = mark(latest, from, to, error);
+    for (size_t i = from; i < to; i++) {
+      if (!rows->key[i].data)
+        continue;
+      if (left < i)
+        move_row(rows, i, left);
+      left++;
+    }
+  }
+  *older += rows->count - left;
+  rows->count = left;
+  return status;
+}
+
+/* ---- handing out ---- */
+
+/* How many rows there are before those that start with the last one. */
+static size_t whole_instants(const struct hdx_kept_rows *rows) {
+  size_t n = rows->count;
+  if (n == 0 || rows->start[0] == rows->start[n - 1])
+    return 0;
+  while (rows->start[n - 1] == rows->start[rows->count - 1])
+    n--;
+  return n;
+}
+
+/* Takes rows until some are whole instants: *whole of them. */
+static enum hdx_status gather(struct hdx_query *query, hdx_rows_source *source, void *user, size_t *whole,
+                              struct hdx_error *error) {
+  struct hdx_latest *latest = query->latest;
+  uint64_t bytes_max = query->session->config.memory_bytes;
+  struct hdx_batch batch;
+  for (*whole = whole_instants(&latest->now); *whole == 0 && !latest->ended; *whole = whole_instants(&latest->now)) {
+    enum hdx_status status = source(user, &batch, error);
+    latest->ended = status == HDX_OK && batch.count == 0;
+    latest->merged = batch.dataset != NULL;
+    if (status == HDX_OK)
+      status = hdx_kept_rows_add(&latest->now, &batch, 0, batch.count, query->info.extra_count, error);
+    if (status != HDX_OK)
+      return status;
+    if (hdx_kept_rows_bytes(&latest->now) > bytes_max && whole_instants(&latest->now) == 0)
+      return hdx_error_set(error, HDX_LIMIT,
+                           "more rows start at the same instant than their versions can be compared in the %llu MiB of "
+                           "--memory",
+                           (unsigned long long)(bytes_max >> 20));
+  }
+  if (latest->ended)
+    *whole = latest->now.count;
+  return HDX_OK;
+}
+
+enum hdx_status hdx_latest_begin(struct hdx_query *query, struct hdx_error *error) {
+  query->latest = query->latest ? query->latest : calloc(1, sizeof *query->latest);
+  if (!query->latest)
+    return hdx_error_memory(error, sizeof *query->latest);
+  hdx_kept_rows_clear(&query->latest->now);
+  hdx_kept_rows_clear(&query->latest->next);
+  query->latest->ended = false;
+  query->info.older_versions = 0;
+  return HDX_OK;
+}
+
+enum hdx_status hdx_latest_next(struct hdx_query *query, hdx_rows_source *source, void *user, struct hdx_batch *batch,
+                                struct hdx_error *error) {
+  struct hdx_latest *latest = query->latest;
+  struct hdx_kept_rows given = latest->now;
+  size_t whole;
+  latest->now = latest->next;
+  latest->next = given;
+  hdx_kept_rows_clear(&latest->next);
+  enum hdx_status status = gather(query, source, user, &whole, error);
   if (status != HDX_OK)
     return status;
-  struct entry entry = entry_of(key, &version), *place = place_of(latest, &entry);
-  if (!(place->hash[0] | place->hash[1]))
-    latest->count++;
-  else if (compare(&entry, place) <= 0)
-    return HDX_OK;
-  *place = entry;
-  return HDX_OK;
-}
-
-static enum hdx_status add_part(struct hdx_latest *latest, struct hdx_query_part *part, struct hdx_error *error) {
-  struct hdx_session *session = part->query->session;
-  struct hdx_batch batch;
-  enum hdx_status status = hdx_query_ask(part, HDX_COLUMN_KEY, error);
-  while (status == HDX_OK) {
-    status = atomic_load(&session->cancelled) ? hdx_error_set(error, HDX_INTERRUPTED, "interrupted")
-                                              : hdx_cursor_next(part->cursor, &batch, error);
-    if (status != HDX_OK || batch.count == 0)
-      break;
-    for (size_t i = 0; status == HDX_OK && i < batch.count; i++)
-      status = add(latest, batch.key[i], session->config.memory_bytes, error);
-  }
-  hdx_cursor_close(part->cursor); /* many datasets need not all have one */
-  part->cursor = NULL;
-  return status;
-}
-
-enum hdx_status hdx_latest_find(struct hdx_query *query, struct hdx_error *error) {
-  struct hdx_latest *latest = calloc(1, sizeof *latest);
-  if (!latest)
-    return hdx_error_memory(error, sizeof *latest);
-  enum hdx_status status = HDX_OK;
-  for (size_t i = 0; status == HDX_OK && i < query->part_count; i++)
-    status = add_part(latest, &query->parts[i], error);
+  struct hdx_batch rest = hdx_kept_rows_batch(&latest->now, query->wanted);
+  rest.dataset = latest->now.dataset;
+  status = hdx_kept_rows_add(&latest->next, &rest, whole, latest->now.count, query->info.extra_count, error);
+  latest->now.count = whole;
   if (status == HDX_OK)
-    query->latest = latest;
-  else
-    hdx_latest_free(latest);
+    status = sift(latest, &query->info.older_versions, error);
+  *batch = hdx_kept_rows_batch(&latest->now, query->wanted);
+  batch->dataset = latest->merged ? latest->now.dataset : NULL;
   return status;
-}
-
-bool hdx_latest_keep(void *user, struct hdx_text key) {
-  const struct hdx_latest *latest = user;
-  struct hdx_key_version version;
-  if (!latest->capacity || !hdx_key_version(key, &version))
-    return true;
-  struct entry entry = entry_of(key, &version);
-  const struct entry *place = place_of(latest, &entry);
-  return !(place->hash[0] | place->hash[1]) || compare(&entry, place) >= 0;
 }
 
 void hdx_latest_free(struct hdx_latest *latest) {
   if (!latest)
     return;
+  hdx_kept_rows_deinit(&latest->now);
+  hdx_kept_rows_deinit(&latest->next);
   free(latest->entries);
   free(latest);
 }

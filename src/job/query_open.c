@@ -11,6 +11,7 @@ void hdx_query_part_deinit(struct hdx_query_part *part) {
   hdx_reader_close(part->reader);
   free(part->path);
   free(part->columns);
+  free(part->cuts);
 }
 
 /* ---- what is held ---- */

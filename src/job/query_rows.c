@@ -1,16 +1,17 @@
 /* The rows of a query.
  *
- * Forwards, a dataset's rows come from its cursor as they are. Backwards, time is cut into windows at the starts of
- * blocks, which are walked from the last to the first; the rows of a window are collected by the same cursor and turned
- * around. A window with more rows than WINDOW_ROWS is cut where so many have been seen, and its later part comes first.
+ * Forwards, a dataset's rows come from its cursor as they are. Backwards, time is cut into windows, which are walked
+ * from the last to the first; the rows of a window are collected by the same cursor and turned around. Where the cuts
+ * are follows from a first look at nothing but the times of what the last block that is left spans: so few rows are in
+ * a window as may be kept of a dataset, but those of one instant stay together.
  *
- *     blocks   |--a--|  |---b---|              windows, in this order
- *                         |--c--|  |--d--|     [d …)  [c, d)  [b, c)  [a, b)
+ *     blocks   |--a--|  |---b---|              looked at, in this order
+ *                         |--c--|  |--d--|     [d ...)  [c, d)  [b, c)  [a, b), each cut into windows
  *
  * Several datasets are merged by a heap of their next rows. A batch ends where the rows that it points to would go. A
  * dataset with few rows in the range is copied and its cursor closed, so that many datasets do not need as many blocks
- * in memory; where even so the session's memory has no room for a block of each, all are copied in portions, and their
- * cursors opened anew for each portion. */
+ * in memory; where even so the session's memory has no room for a block of each, and always backwards, all are copied
+ * in portions, and their cursors opened anew for each portion. */
 #include "job/query.h"
 
 #include <stdlib.h>
@@ -20,94 +21,39 @@ enum {
   OPEN_BYTES = 512 << 10,  /* of an open cursor, about */
   PORTION_ROW_BYTES = 256, /* of a row that is copied, about */
   PORTION_ROWS_MIN = 64,
-  KEPT_ROWS = 1024,       /* of a dataset that are copied when there are several */
-  MERGED_ROWS = 4096,     /* of a batch of several datasets */
-  WINDOW_BYTES = 64 << 20 /* of text in a window */
+  SHARE_BYTES_MIN = 256 << 10, /* that the kept rows of a dataset may take, however many there are */
+  KEPT_ROWS = 1024,            /* of a dataset that are copied when there are several */
+  MERGED_ROWS = 4096           /* of a batch of several datasets */
 };
 
-/* ---- rows that are kept ---- */
+/* ---- one dataset ---- */
 
-void hdx_kept_rows_deinit(struct hdx_kept_rows *rows) {
-  free(rows->start);
-  free(rows->stop);
-  free(rows->size);
-  free(rows->key);
-  for (size_t c = 0; rows->extra && c < rows->extra_count; c++)
-    free(rows->extra[c]);
-  free(rows->extra);
-  hdx_arena_deinit(&rows->text);
-  *rows = (struct hdx_kept_rows){0};
-}
-
-static bool resize(void *array, size_t count, size_t width) {
-  void **at = array;
-  void *grown = realloc(*at, count * width);
-  *at = grown ? grown : *at;
-  return grown != NULL;
-}
-
-/* Room for rows with so many extra columns, which must be the same each time. */
-static enum hdx_status reserve(struct hdx_kept_rows *rows, size_t count, size_t extra_count, struct hdx_error *error) {
-  if (count <= rows->capacity)
-    return HDX_OK;
-  size_t capacity = count < 2 * rows->capacity ? 2 * rows->capacity : count;
-  if (!rows->extra) {
-    rows->extra = calloc(extra_count + 1, sizeof *rows->extra);
-    rows->extra_count = rows->extra ? extra_count : 0;
-  }
-  bool ok = rows->extra && resize(&rows->start, capacity, sizeof *rows->start) &&
-            resize(&rows->stop, capacity, sizeof *rows->stop) && resize(&rows->size, capacity, sizeof *rows->size) &&
-            resize(&rows->key, capacity, sizeof *rows->key);
-  for (size_t c = 0; ok && c < rows->extra_count; c++)
-    ok = resize(&rows->extra[c], capacity, sizeof *rows->extra[c]);
-  if (!ok)
-    return hdx_error_memory(error, capacity * (3 * sizeof(int64_t) + (1 + extra_count) * sizeof(struct hdx_text)));
-  rows->capacity = capacity;
-  return HDX_OK;
-}
-
-static void clear(struct hdx_kept_rows *rows) {
-  rows->count = 0;
-  hdx_arena_clear(&rows->text);
-  rows->text.max = SIZE_MAX;
-}
-
-static bool keep_text(struct hdx_kept_rows *rows, struct hdx_text text, struct hdx_text *out) {
-  char *copy = text.size ? hdx_arena_bytes(&rows->text, text.size) : NULL;
-  if (text.size && !copy)
-    return false;
-  if (text.size)
-    memcpy(copy, text.data, text.size);
-  *out = text.size ? (struct hdx_text){copy, text.size} : HDX_TEXT("");
-  return true;
-}
-
-/* Copies a batch. */
-static enum hdx_status keep(struct hdx_query_part *part, const struct hdx_batch *batch, struct hdx_error *error) {
-  struct hdx_kept_rows *rows = &part->kept;
-  enum hdx_status status = reserve(rows, rows->count + batch->count, part->info.extra_count, error);
-  if (status != HDX_OK || batch->count == 0)
+enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+  const struct hdx_query *query = part->query;
+  const struct hdx_range range = {query->options.start, query->options.stop, query->options.match, part->years};
+  enum hdx_status status = part->cursor ? HDX_OK : hdx_cursor_open(part->reader, &range, &part->cursor, error);
+  if (status != HDX_OK)
     return status;
-  size_t at = rows->count, bytes = batch->count * sizeof(int64_t);
-  memcpy(rows->start + at, batch->start, bytes);
-  memcpy(rows->stop + at, batch->stop, bytes);
-  if (batch->size)
-    memcpy(rows->size + at, batch->size, bytes);
-  bool ok = true;
-  for (size_t i = 0; ok && batch->key && i < batch->count; i++)
-    ok = keep_text(rows, batch->key[i], &rows->key[at + i]);
-  for (size_t c = 0; c < batch->extra_count; c++)
-    for (size_t i = 0; ok && i < batch->count; i++)
-      ok = keep_text(rows, batch->extra[c][i], &rows->extra[c][at + i]);
-  if (!ok)
-    return hdx_error_memory(error, rows->text.total);
-  rows->count += batch->count;
-  return HDX_OK;
+  hdx_cursor_range(part->cursor, &range);
+  return hdx_cursor_filter(part->cursor, &query->filter, wanted, error);
 }
 
-static size_t kept_bytes(const struct hdx_kept_rows *rows) {
-  return rows->text.total + rows->capacity * (3 * sizeof(int64_t) + (1 + rows->extra_count) * sizeof(struct hdx_text));
+/* A snapshot that was tampered with must not keep a walk from its end. */
+static enum hdx_status out_of_order(const struct hdx_query_part *part, struct hdx_error *error) {
+  return hdx_error_set(error, HDX_INTEGRITY, "%s: its rows are out of order", part->path);
 }
+
+static void close_cursor(struct hdx_query_part *part) {
+  hdx_cursor_close(part->cursor);
+  part->cursor = NULL;
+}
+
+static enum hdx_status keep(struct hdx_query_part *part, const struct hdx_batch *batch, size_t count,
+                            struct hdx_error *error) {
+  return hdx_kept_rows_add(&part->kept, batch, 0, count, part->info.extra_count, error);
+}
+
+/* ---- backwards ---- */
 
 static void turn_numbers(int64_t *values, size_t count) {
   for (size_t i = 0, k = count - 1; i < k; i++, k--) {
@@ -138,89 +84,137 @@ static void turn_around(struct hdx_kept_rows *rows, unsigned wanted) {
     turn_texts(rows->extra[c], rows->count);
 }
 
-static struct hdx_batch batch_of(const struct hdx_kept_rows *rows, unsigned wanted) {
-  return (struct hdx_batch){.count = rows->count,
-                            .start = rows->start,
-                            .stop = rows->stop,
-                            .size = wanted & HDX_COLUMN_SIZE ? rows->size : NULL,
-                            .key = wanted & HDX_COLUMN_KEY ? rows->key : NULL,
-                            .extra_count = wanted & HDX_COLUMN_EXTRA ? rows->extra_count : 0,
-                            .extra = (const struct hdx_text *const *)rows->extra};
+/* How many rows of a dataset may be kept to be turned around. */
+static size_t window_rows(const struct hdx_query *query) {
+  uint64_t rows = query->session->config.memory_bytes / query->part_count / PORTION_ROW_BYTES;
+  uint64_t limit = query->options.limit;
+  rows = query->part_count == 1 || rows > WINDOW_ROWS ? WINDOW_ROWS : rows;
+  rows = limit && limit < rows ? limit : rows;
+  return rows > PORTION_ROWS_MIN ? (size_t)rows : PORTION_ROWS_MIN;
 }
 
-/* ---- one dataset ---- */
-
-enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
-  const struct hdx_query *query = part->query;
-  const struct hdx_range range = {query->options.start, query->options.stop, query->options.match, part->years};
-  struct hdx_filter filter = query->filter;
-  if (query->latest) {
-    filter.keep = hdx_latest_keep;
-    filter.user = query->latest;
+static enum hdx_status add_cut(struct hdx_query_part *part, int64_t start, struct hdx_error *error) {
+  if (part->cut_count == part->cut_capacity) {
+    size_t capacity = part->cut_capacity ? 2 * part->cut_capacity : 8;
+    int64_t *cuts = realloc(part->cuts, capacity * sizeof *cuts);
+    if (!cuts)
+      return hdx_error_memory(error, capacity * sizeof *cuts);
+    part->cuts = cuts;
+    part->cut_capacity = capacity;
   }
-  enum hdx_status status = part->cursor ? HDX_OK : hdx_cursor_open(part->reader, &range, &part->cursor, error);
-  if (status != HDX_OK)
-    return status;
-  hdx_cursor_range(part->cursor, &range);
-  return hdx_cursor_filter(part->cursor, &filter, wanted, error);
+  part->cuts[part->cut_count++] = start;
+  return HDX_OK;
 }
 
-/* A snapshot that was tampered with must not keep a walk from its end. */
-static enum hdx_status out_of_order(const struct hdx_query_part *part, struct hdx_error *error) {
-  return hdx_error_set(error, HDX_INTEGRITY, "%s: its rows are out of order", part->path);
-}
-
-/* Collects the rows that start in [first, last]; *first is set later if these are too many. */
-static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, int64_t last, struct hdx_error *error) {
-  struct hdx_kept_rows *rows = &part->kept;
-  uint64_t bytes_max = part->query->session->config.memory_bytes;
+/* Cuts [first, before] into windows: the starts of these, ascending. No cut: there are no rows. */
+static enum hdx_status cut(struct hdx_query_part *part, int64_t first, struct hdx_error *error) {
+  size_t full = window_rows(part->query), count = 0;
+  int64_t last = first;
   struct hdx_batch batch;
   enum hdx_status status;
-  clear(rows);
-  hdx_cursor_window(part->cursor, *first, last);
+  hdx_cursor_window(part->cursor, first, part->before);
   while ((status = hdx_cursor_next(part->cursor, &batch, error)) == HDX_OK && batch.count) {
     if (atomic_load(&part->query->session->cancelled))
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-    status = keep(part, &batch, error);
+    for (size_t i = 0; status == HDX_OK && i < batch.count; i++, count++) {
+      if (batch.start[i] < last || batch.start[i] > part->before)
+        return out_of_order(part, error);
+      if (part->cut_count == 0)
+        status = add_cut(part, first, error);
+      else if (count >= full && batch.start[i] > last) {
+        status = add_cut(part, batch.start[i], error);
+        count = 0;
+      }
+      last = batch.start[i];
+    }
     if (status != HDX_OK)
       return status;
-    if (rows->count < WINDOW_ROWS && rows->text.total < WINDOW_BYTES)
-      continue;
-    int64_t reached = rows->start[rows->count - 1];
-    if (reached > last)
-      return out_of_order(part, error);
-    if (reached > *first) {
-      *first = reached;
-      clear(rows);
-      hdx_cursor_window(part->cursor, *first, last);
-    } else if (kept_bytes(rows) > bytes_max) {
-      return hdx_error_set(error, HDX_LIMIT,
-                           "%.*s: more rows start at the same instant than can be turned around in the %llu MiB of "
-                           "--memory",
-                           HDX_TEXT_ARG(part->id), (unsigned long long)(bytes_max >> 20));
-    }
   }
   return status;
 }
 
-static enum hdx_status next_window(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
-  part->kept.count = 0;
-  while (!part->ended && part->kept.count == 0) {
-    int64_t first, last = part->before;
-    if (!hdx_cursor_last_zone(part->cursor, last, &first)) {
-      part->ended = true;
-      break;
+/* Cuts a window whose rows take too much memory in two, of which the later one stays: *first. False: all that were seen
+ * of it start at the same instant. */
+static bool halve(struct hdx_query_part *part, int64_t *first, enum hdx_status *status, struct hdx_error *error) {
+  const struct hdx_kept_rows *rows = &part->kept;
+  int64_t middle = rows->start[rows->count / 2], last = rows->start[rows->count - 1];
+  middle = middle > *first ? middle : last;
+  if (middle <= *first)
+    return false;
+  *status = add_cut(part, *first, error);
+  *first = middle;
+  return true;
+}
+
+/* Collects the rows that start in [*first, before]; *first is set later if these are too many. */
+static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, unsigned wanted, struct hdx_error *error) {
+  const struct hdx_query *query = part->query;
+  uint64_t bytes_max = query->session->config.memory_bytes, share = bytes_max / query->part_count;
+  share = share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
+  struct hdx_batch batch;
+  enum hdx_status status = hdx_query_ask(part, wanted, error);
+  if (status != HDX_OK)
+    return status;
+  if (hdx_kept_rows_bytes(&part->kept) > share) /* of a window before */
+    hdx_kept_rows_deinit(&part->kept);
+  hdx_kept_rows_clear(&part->kept);
+  hdx_cursor_window(part->cursor, *first, part->before);
+  while ((status = hdx_cursor_next(part->cursor, &batch, error)) == HDX_OK && batch.count) {
+    if (atomic_load(&query->session->cancelled))
+      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+    status = keep(part, &batch, batch.count, error);
+    uint64_t bytes = status == HDX_OK ? hdx_kept_rows_bytes(&part->kept) : 0;
+    if (bytes > share && halve(part, first, &status, error)) {
+      hdx_kept_rows_deinit(&part->kept);
+      hdx_kept_rows_clear(&part->kept);
+      hdx_cursor_window(part->cursor, *first, part->before);
+    } else if (bytes > bytes_max) {
+      status = hdx_error_set(error, HDX_LIMIT,
+                             "%.*s: more rows start at the same instant than can be turned around in the %llu MiB of "
+                             "--memory",
+                             HDX_TEXT_ARG(part->id), (unsigned long long)(bytes_max >> 20));
     }
-    enum hdx_status status = collect(part, &first, last, error);
     if (status != HDX_OK)
       return status;
+  }
+  return status;
+}
+
+static enum hdx_status find_cuts(struct hdx_query_part *part, struct hdx_error *error) {
+  while (!part->ended && part->cut_count == 0) {
+    int64_t first;
+    enum hdx_status status = hdx_query_ask(part, 0, error);
+    if (status == HDX_OK && !hdx_cursor_last_zone(part->cursor, part->before, &first))
+      part->ended = true;
+    else if (status == HDX_OK)
+      status = cut(part, first, error);
+    if (status != HDX_OK)
+      return status;
+    if (part->ended || part->cut_count)
+      break;
     part->ended = first == INT64_MIN;
     part->before = part->ended ? first : first - 1;
   }
-  turn_around(&part->kept, wanted);
-  part->batch = batch_of(&part->kept, wanted);
   return HDX_OK;
 }
+
+static enum hdx_status next_window(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+  hdx_kept_rows_clear(&part->kept);
+  enum hdx_status status = find_cuts(part, error);
+  if (status == HDX_OK && !part->ended) {
+    int64_t first = part->cuts[--part->cut_count];
+    status = collect(part, &first, wanted, error);
+    part->ended = first == INT64_MIN;
+    part->before = part->ended ? first : first - 1;
+    turn_around(&part->kept, wanted);
+  }
+  if (part->query->part_count > 1)
+    close_cursor(part);
+  part->batch = hdx_kept_rows_batch(&part->kept, wanted);
+  return status;
+}
+
+/* ---- forwards ---- */
 
 /* The next batch of a dataset; of several, what is small is copied. */
 static enum hdx_status next_forward(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
@@ -231,23 +225,21 @@ static enum hdx_status next_forward(struct hdx_query_part *part, unsigned wanted
   status = hdx_cursor_next(part->cursor, &part->batch, error);
   if (status != HDX_OK || part->query->part_count == 1 || part->batch.count >= KEPT_ROWS)
     return status;
-  clear(&part->kept);
+  hdx_kept_rows_clear(&part->kept);
   while (status == HDX_OK && part->batch.count && part->kept.count < KEPT_ROWS) {
-    status = keep(part, &part->batch, error);
+    status = keep(part, &part->batch, part->batch.count, error);
     if (status == HDX_OK)
       status = hdx_cursor_next(part->cursor, &part->batch, error);
   }
   if (status != HDX_OK)
     return status;
   if (part->batch.count)
-    status = keep(part, &part->batch, error);
+    status = keep(part, &part->batch, part->batch.count, error);
   else
     part->ended = true;
-  if (part->ended) {
-    hdx_cursor_close(part->cursor);
-    part->cursor = NULL;
-  }
-  part->batch = batch_of(&part->kept, wanted);
+  if (part->ended)
+    close_cursor(part);
+  part->batch = hdx_kept_rows_batch(&part->kept, wanted);
   return status;
 }
 
@@ -277,7 +269,7 @@ static enum hdx_status next_portion(struct hdx_query_part *part, unsigned wanted
   struct hdx_kept_rows *rows = &part->kept;
   struct hdx_batch batch;
   part->batch.count = 0;
-  clear(rows);
+  hdx_kept_rows_clear(rows);
   if (part->ended)
     return HDX_OK;
   enum hdx_status status = hdx_query_ask(part, wanted, error);
@@ -296,12 +288,10 @@ static enum hdx_status next_portion(struct hdx_query_part *part, unsigned wanted
       part->after = batch.start[count];
     if (status != HDX_OK)
       break;
-    batch.count = count;
-    status = keep(part, &batch, error);
+    status = keep(part, &batch, count, error);
   }
-  hdx_cursor_close(part->cursor);
-  part->cursor = NULL;
-  part->batch = batch_of(rows, wanted);
+  close_cursor(part);
+  part->batch = hdx_kept_rows_batch(rows, wanted);
   return status;
 }
 
@@ -351,11 +341,10 @@ static enum hdx_status refill(struct hdx_query *query, size_t part, struct hdx_e
 
 static enum hdx_status begin_merging(struct hdx_query *query, struct hdx_error *error) {
   size_t extra_count = query->info.extra_count;
-  enum hdx_status status = reserve(&query->merged, MERGED_ROWS, extra_count, error);
+  enum hdx_status status = hdx_kept_rows_reserve(&query->merged, MERGED_ROWS, extra_count, error);
   if (status == HDX_OK && !query->heap) {
     query->heap = calloc(query->part_count, sizeof *query->heap);
-    query->merged_dataset = calloc(MERGED_ROWS, sizeof *query->merged_dataset);
-    if (!query->heap || !query->merged_dataset)
+    if (!query->heap)
       status = hdx_error_memory(error, query->part_count * sizeof *query->heap);
   }
   query->heap_count = 0;
@@ -374,7 +363,7 @@ static void copy_row(struct hdx_query *query, const struct hdx_query_part *part,
   if (query->wanted & HDX_COLUMN_SIZE)
     merged->size[i] = batch->size[row];
   merged->key[i] = batch->key[row];
-  query->merged_dataset[i] = (uint32_t)(part - query->parts);
+  merged->dataset[i] = (uint32_t)(part - query->parts);
   for (size_t c = 0; query->wanted & HDX_COLUMN_EXTRA && c < merged->extra_count; c++)
     merged->extra[c][i] = part->columns[c] == SIZE_MAX ? HDX_TEXT("") : batch->extra[part->columns[c]][row];
 }
@@ -398,15 +387,15 @@ static enum hdx_status next_merged(struct hdx_query *query, struct hdx_batch *ba
       sift_down(query, 0);
   }
   query->merged.count = count;
-  *batch = batch_of(&query->merged, query->wanted);
-  batch->dataset = query->merged_dataset;
+  *batch = hdx_kept_rows_batch(&query->merged, query->wanted);
+  batch->dataset = query->merged.dataset;
   return HDX_OK;
 }
 
 /* ---- all of it ---- */
 
 void hdx_query_begin(struct hdx_query *query, unsigned wanted) {
-  query->wanted = wanted;
+  query->wanted = wanted | (query->options.latest_version ? HDX_COLUMN_KEY : 0u);
   query->handed_out = 0;
   query->begun = false;
 }
@@ -414,16 +403,17 @@ void hdx_query_begin(struct hdx_query *query, unsigned wanted) {
 static enum hdx_status begin(struct hdx_query *query, struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
   bool several = query->part_count > 1;
-  if (query->options.latest_version && !query->latest)
-    status = hdx_latest_find(query, error);
+  if (query->options.latest_version)
+    status = hdx_latest_begin(query, error);
   for (size_t i = 0; status == HDX_OK && i < query->part_count; i++) {
     struct hdx_query_part *part = &query->parts[i];
     part->ended = false;
     part->before = INT64_MAX;
     part->after = INT64_MIN;
+    part->cut_count = 0;
     part->batch = (struct hdx_batch){0};
     part->at = 0;
-    if (query->options.reverse || !portion_rows(query))
+    if (!query->options.reverse && !portion_rows(query))
       status = hdx_query_ask(part, query->wanted | (several ? HDX_COLUMN_KEY : 0u), error);
   }
   if (status == HDX_OK && several)
@@ -432,14 +422,20 @@ static enum hdx_status begin(struct hdx_query *query, struct hdx_error *error) {
   return status;
 }
 
+/* The next rows with all their versions. */
+static enum hdx_status next_rows(void *user, struct hdx_batch *batch, struct hdx_error *error) {
+  struct hdx_query *query = user;
+  if (query->part_count > 1)
+    return next_merged(query, batch, error);
+  enum hdx_status status = next_of(&query->parts[0], query->wanted, error);
+  if (status == HDX_OK)
+    *batch = query->parts[0].batch;
+  return status;
+}
+
 enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error) {
   enum hdx_status status = query->begun ? HDX_OK : begin(query, error);
   if (status != HDX_OK)
     return status;
-  if (query->part_count > 1)
-    return next_merged(query, batch, error);
-  status = next_of(&query->parts[0], query->wanted, error);
-  if (status == HDX_OK)
-    *batch = query->parts[0].batch;
-  return status;
+  return query->latest ? hdx_latest_next(query, next_rows, query, batch, error) : next_rows(query, batch, error);
 }

@@ -275,7 +275,7 @@ def passes(row, key=(), key_exclude=(), min_size=None, max_size=None, where=()):
     return all(holds(row, condition) for condition in where)
 
 
-VERSION = re.compile(r"(?<=[_\-./])[vV]([0-9]{1,18})(?=[_\-./]|\Z)((?:(?:\.[0-9]{1,3}|_[0-9]{1,2})(?=[_\-./]|\Z)){0,6})")
+VERSION = re.compile(r"(?<=[_\-./])[vV]([0-9]{1,18})(?=[_\-./]|\Z)((?:\.(?!0[0-9]{2})[0-9]{1,3}(?=[_\-./]|\Z)){0,6})")
 
 
 def split_version(key):
@@ -289,13 +289,17 @@ def split_version(key):
 
 
 def latest(rows):
-    """Rows whose version is the greatest; `rows` are pairs of which the second is a Row."""
+    """Pairs of dataset and row, without older versions of files that start at the same instant."""
     greatest = {}
-    for _, row in rows:
-        rest, version = split_version(row.key)
+
+    def file_of(pair):
+        return pair[0].id, pair[1].start, split_version(pair[1].key)[0]
+
+    for pair in rows:
+        version = split_version(pair[1].key)[1]
         if version:
-            greatest[rest] = max(version, greatest.get(rest, version))
-    return [pair for pair in rows if split_version(pair[1].key)[1] == greatest.get(split_version(pair[1].key)[0])]
+            greatest[file_of(pair)] = max(version, greatest.get(file_of(pair), version))
+    return [pair for pair in rows if split_version(pair[1].key)[1] in (None, greatest.get(file_of(pair)))]
 
 
 def ask(datasets, start=None, stop=None, match="overlap", reverse=False, limit=None, latest_version=False, **filters):

@@ -92,7 +92,7 @@ def question_for(datasets, chance):
     if columns and chance.random() < 0.7:
         name = chance.choice(columns)
         value = chance.choice(rows).extras.get(name, "")
-        if plain(value) and plain(name) and not re.search("[=!<>]", name):
+        if plain(value) and plain(name) and not re.search("[=!<>]|^ | $", name) and not re.match("[=!<> ]", value):
             question["where"] = [f"{name}{chance.choice(['=', '!=', '<', '<=', '>', '>='])}{value}"]
     question["reverse"] = chance.random() < 0.4
     question["latest_version"] = chance.random() < 0.2
@@ -176,6 +176,8 @@ def test_all_datasets_in_one_order(indexed, reference):
     assert not difference(indexed(["*"], "--format", "csv").expect(0).out, wanted)
     # With little memory not all datasets can be open at once: they are read in portions.
     assert not difference(indexed(["*"], "--format", "csv", "--memory", "16M").expect(0).out, wanted)
+    backwards = merged_csv(datasets, ask(datasets, reverse=True))
+    assert not difference(indexed(["*"], "--format", "csv", "--reverse", "--memory", "16M").expect(0).out, backwards)
     some = {"key": ["*[13579].*"], "min_size": 1000, "latest_version": True}
     wanted = merged_csv(datasets, ask(datasets, **some))
     assert not difference(indexed(["*"], "--format", "csv", "--memory", "16M", *arguments_of(some)).expect(0).out, wanted)
@@ -185,7 +187,7 @@ def test_all_datasets_in_one_order(indexed, reference):
 
 VERSIONED = """
 2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_v06.cdf,10,0094,x
-2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_v10.cdf,11,94.0,y
+2019-01-01T00:00:00Z,2019-01-01T00:30:00Z,s3://b/d/a_20190101_v10.cdf,11,94.0,y
 2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/d/a_20190101_V9.cdf,,193,x
 2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://b/d/a_20190102_v7.1.1.cdf,12,-5,
 2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://b/d/a_20190102_v7.1.10.cdf,13,abc,z
@@ -195,7 +197,13 @@ VERSIONED = """
 2019-01-04T00:00:00Z,2019-01-04T01:00:00Z,s3://b/v1/plain.cdf,17,00,
 2019-01-04T00:00:00Z,2019-01-04T01:00:00Z,s3://b/v2/plain.cdf,18,0,
 2019-01-05T00:00:00Z,2019-01-05T01:00:00Z,s3://b/d/a_20190105_v06.cdf,10,0094,x
-2019-01-06T00:00:00Z,2019-01-06T01:00:00Z,s3://b/d/a_20190105_v06.0.cdf,10,0094,x
+2019-01-05T00:00:00Z,2019-01-05T01:00:00Z,s3://b/d/a_20190105_v06.0.cdf,10,0094,x
+2019-01-06T00:00:00Z,2019-01-06T01:00:00Z,s3://b/d/c_v1.cdf,30,1,x
+2019-01-06T00:00:00.001Z,2019-01-06T01:00:00Z,s3://b/d/c_v2.cdf,31,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/q_v1.001.fits,32,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/q_v1.002.fits,33,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/r_v01_12.cdf,34,1,x
+2019-01-07T00:00:00Z,2019-01-08T00:00:00Z,s3://b/d/r_v01_13.cdf,35,1,x
 """
 HEADER = "# start, stop, datakey, filesize, band, kind\n"
 
@@ -213,13 +221,34 @@ def kept(done):
 
 def test_latest_version(versions, tiny):
     dataset = tiny.reference().dataset("versions")
-    got = kept(versions.query("versions", "--offline", "--latest-version"))
+    done = versions.query("versions", "--offline", "--latest-version", "-v").expect(0, "5 older versions")
+    got = kept(done)
     assert got == [row.key for _, row in ask([dataset], latest_version=True)]
-    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.10.cdf", "a_v2_20190103.cdf",
-                                               "a_v2_20190104.cdf", "plain.cdf", "a_20190105_v06.cdf", "a_20190105_v06.0.cdf"]
+    # What starts later is another file, and what follows a version numbers the parts of a file.
+    assert [base_name(key) for key in got] == [
+        "a_20190101_v10.cdf", "a_20190102_v7.1.10.cdf", "a_v2_20190103.cdf", "a_v2_20190104.cdf", "plain.cdf", "a_20190105_v06.0.cdf",
+        "a_20190105_v06.cdf", "c_v1.cdf", "c_v2.cdf", "q_v1.001.fits", "q_v1.002.fits", "r_v01_12.cdf", "r_v01_13.cdf"]
+    assert kept(versions.query("versions", "--offline", "--latest-version", "--reverse")) == got[::-1]
     # After the other conditions: what they leave out is not the latest of anything.
     got = kept(versions.query("versions", "--offline", "--latest-version", "--max-size", "12"))
-    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.1.cdf", "a_20190105_v06.cdf", "a_20190105_v06.0.cdf"]
+    assert [base_name(key) for key in got] == ["a_20190101_v10.cdf", "a_20190102_v7.1.1.cdf", "a_20190105_v06.0.cdf", "a_20190105_v06.cdf"]
+
+
+def test_versions_are_those_of_a_dataset(client, tiny):
+    """Of rows of several datasets too, and wherever a batch ends."""
+    chance = random.Random(SEED)
+    for name in ("one", "two", "three"):
+        tiny.add(name, {2019: "".join(
+            f"{time_text(time_ns('2019-01-01') + i // 4 * SECOND, 0)},2019-02-01,s3://b/{chance.randrange(2)}_v{i * 5 % 12}.cdf,{i}\n"
+            for i in range(9000))})
+    client.index().expect(0)
+    datasets = [tiny.reference().dataset(name) for name in ("one", "three", "two")]
+    for asked in ({"latest_version": True}, {"latest_version": True, "reverse": True}):
+        for some in (datasets[:1], datasets):
+            rows = ask(some, **asked)
+            done = client.program("query", client.bucket, *[d.id for d in some], *client.access, "--offline", "--format", "csv", *arguments_of(asked))
+            assert not difference(done.expect(0).out, merged_csv(some, rows) if len(some) > 1 else some[0].csv([row for _, row in rows]))
+            assert len(rows) < sum(len(d.rows) for d in some) * 0.6
 
 
 @pytest.mark.parametrize("condition", ["band=94", "band=0094", "band!=94", "band<94", "band<=94.00", "band>99", "band>=abc", "band=",
@@ -234,16 +263,24 @@ def test_unknown_column_and_bad_conditions(versions):
     versions.query("versions", "--offline", "--where", "bands=94").expect(2, "bands", "band, kind")
     versions.query("versions", "--offline", "--where", "band").expect(2, "COLUMN=VALUE")
     versions.query("versions", "--offline", "--where", "=94").expect(2, "COLUMN=VALUE")
+    for condition in ("band<>94", "band==94", "band=<94", "band=>94"):
+        versions.query("versions", "--offline", "--where", condition).expect(2, "no operator")
+    assert kept(versions.query("versions", "--offline", "--where", "band = 94")) == kept(versions.query("versions", "--offline", "--where", "band=94"))
     versions.query("versions", "--offline", "--min-size", "2K", "--max-size", "1K").expect(2, "--max-size")
     versions.query("versions", "--offline", "--summary", "--limit", "1").expect(2, "--summary")
 
 
 def test_too_many_versions_for_the_memory(client, tiny):
+    """Rows of one instant; of others as many as there are."""
     line = "2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/{0}_v1.cdf,1\n"
     tiny.add("many", {2019: "".join(line.format(i) for i in range(400_000))})
     client.index().expect(0)
     client.query("many", "--offline", "--latest-version", "--memory", "16M", "--limit", "1").expect(8, "--memory")
-    client.query("many", "--offline", "--latest-version", "--memory", "64M", "--limit", "1").expect(0)
+    client.query("many", "--offline", "--latest-version", "--memory", "128M", "--limit", "1").expect(0)
+    tiny.add("later", {2019: "".join(line.format(i).replace("01-01T00:00:00Z", time_text(time_ns("2019-01-01") + i * SECOND, 0)[5:], 1)
+                                     for i in range(400_000))})
+    client.index().expect(0)
+    client.query("later", "--offline", "--latest-version", "--memory", "16M", "--limit", "1").expect(0)
 
 
 def test_one_instant_backwards(client, tiny):
@@ -253,6 +290,26 @@ def test_one_instant_backwards(client, tiny):
     client.index().expect(0)
     got = kept(client.query("one", "--offline", "--reverse"))
     assert got == [f"s3://b/{i:07}.cdf" for i in range(149_999, -1, -1)]
+
+
+def test_windows_are_cut_by_the_memory(client, tiny):
+    """Long keys: fewer rows than are turned around at once take more than there is."""
+    chance = random.Random(SEED)
+    for name in ("one", "two"):
+        tiny.add(name, {2019: "".join(
+            f"{time_text(time_ns('2019-01-01') + i // 3 * SECOND, 0)},2019-02-01,s3://b/{chance.randbytes(800).hex()},{i}\n" for i in range(12_000))})
+    line = "2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://b/" + "x" * 900 + "{0:07}.cdf,1\n"
+    tiny.add("same", {2019: "".join(line.format(i) for i in range(20_000))})
+    client.index().expect(0)
+    datasets = [tiny.reference().dataset(name) for name in ("one", "two")]
+    for memory in ("16M", "256M"):
+        for some in (datasets[:1], datasets):
+            rows = ask(some, reverse=True)
+            done = client.program("query", client.bucket, *[d.id for d in some], *client.access, "--offline", "--format", "csv", "--reverse",
+                                  "--memory", memory)
+            assert not difference(done.expect(0).out, merged_csv(some, rows) if len(some) > 1 else some[0].csv([row for _, row in rows]))
+    client.query("same", "--offline", "--reverse", "--memory", "16M").expect(8, "same instant", "--memory")
+    client.query("same", "--offline", "--reverse", "--memory", "64M").expect(0)
 
 
 def test_more_rows_than_a_window_backwards(client, tiny):
@@ -293,6 +350,10 @@ def test_ids_and_patterns(client, tiny):
     run = [client.program, "query", client.bucket]
     client.program("query", client.bucket, "nothing*", *client.access).expect(0, "warning", "no dataset matches")
     client.program("query", client.bucket, "nothing*", "--error-on-empty", *client.access).expect(9)
+    assert json.loads(client.program("query", client.bucket, "nothing*", "--format", "json", *client.access).expect(0).out) == []
+    done = client.program("query", client.bucket, "a_*", "nothing*", "--format", "csv", *client.access).expect(0, "no dataset matches nothing*")
+    assert len(done.lines) == 11
+    client.program("query", client.bucket, "a_*", "nothing*", "--error-on-empty", *client.access).expect(9)
     done = client.program("query", client.bucket, "a_one", "a_onf", *client.access).expect(3, "a_onf")
     assert done.out == "" and run
 
@@ -386,18 +447,20 @@ def test_rclone(odd_keys):
     assert done.lines == [key for key in ODD_BUT_GOOD if not key.startswith("#")]
     done = odd_keys.program("query", odd_keys.bucket, "plain", "second", *odd_keys.access, "--offline", "--format", "rclone",
                             "-o", odd_keys.program.home / "list")
-    done.expect(2, "other-bucket")
-    assert not (odd_keys.program.home / "list").exists()
+    done.expect(1, "other-bucket", "1 of 5 rows are left out")
+    lines = (odd_keys.program.home / "list").read_text().splitlines()
+    assert len(lines) == 4 and all(line.startswith("data/plain/") for line in lines)
 
 
 def test_urls(odd_keys):
     done = listed(odd_keys, "keys", "urls").expect(1, "left out")
     prefix = f"{odd_keys.tiny.origin.url}/{TINY}/"
-    assert [urllib.parse.unquote(url.removeprefix(prefix)) for url in done.lines][-len(ODD_BUT_GOOD):] == ODD_BUT_GOOD
-    done = listed(odd_keys, "keys", "urls", "--url-style", "s3").expect(0)
-    assert done.lines == [f"s3://{TINY}/{key}" for key in HOSTILE + ODD_BUT_GOOD]
-    done = listed(odd_keys, "keys", "urls", "--url-style", "s3", "-0").expect(0)
-    assert done.out.split("\0")[:-1] == [f"s3://{TINY}/{key}" for key in HOSTILE + ODD_BUT_GOOD]
+    good = [key for key in HOSTILE if not {".", ".."} & set(key.split("/"))] + ODD_BUT_GOOD
+    assert [urllib.parse.unquote(url.removeprefix(prefix)) for url in done.lines] == good
+    done = listed(odd_keys, "keys", "urls", "--url-style", "s3").expect(1, "left out")
+    assert done.lines == [f"s3://{TINY}/{key}" for key in good]  # the same rows
+    done = listed(odd_keys, "keys", "urls", "--url-style", "s3", "-0").expect(1)
+    assert done.out.split("\0")[:-1] == [f"s3://{TINY}/{key}" for key in good]
     listed(odd_keys, "plain", "s5cmd", "-0").expect(2, "--null")
     listed(odd_keys, "plain", "aria2", "--url-style", "s3").expect(2, "--url-style")
     odd_keys.program("datasets", odd_keys.bucket, *odd_keys.access, "--format", "urls").expect(2, "query")
@@ -419,6 +482,16 @@ def test_lines_cannot_be_injected(client, tiny):
     client.index().expect(0)
     for form in ("s5cmd", "aria2", "rclone"):
         assert listed(client, "keys", form).expect(7, "control characters").out == ""
+
+
+def test_lists_name_a_file_once_where_it_follows_itself(client, tiny):
+    line = f"2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://{TINY}/x.cdf,1\n"
+    later = f"2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://{TINY}/x.cdf,1\n"
+    tiny.add("one", {2019: line + line + line.replace("x.", "y.") + later})
+    tiny.add("two", {2019: line})
+    client.index().expect(0)
+    assert listed(client, "*", "rclone").expect(0).lines == ["x.cdf", "y.cdf", "x.cdf"]
+    assert len(listed(client, "*", "keys").expect(0).lines) == 5
 
 
 def test_output_of_a_list_is_atomic(odd_keys):

@@ -128,6 +128,22 @@ static void test_globs(void **state) {
       {"**a", "ba", true},
       {"[b-d]", "e", false},
       {"[a-]", "-", true},
+      {"?.cdf", "\xc3\xa4.cdf", true}, /* characters, not bytes */
+      {"??.cdf", "\xc3\xa4.cdf", false},
+      {"?", "\xe2\x82\xac", true},
+      {"?", "\xf0\x9f\x8c\x9e", true},
+      {"[\xc3\xa4\xc3\xb6]x", "\xc3\xb6x", true},
+      {"[!\xc3\xa4]x", "\xc3\xb6x", true},
+      {"[!\xc3\xa4]x", "\xc3\xa4x", false},
+      {"[\xce\xb1-\xcf\x89]", "\xce\xb2", true},
+      {"[a-z]", "\xc3\xa4", false},
+      {"*?", "\xc3\xa4", true},
+      {"\\\xc3\xa4", "\xc3\xa4", true},
+      {"?", "\xc3", true}, /* no UTF-8: a byte */
+      {"??", "\xa4\xff", true},
+      {"[\xc3]", "\xc3", true},
+      {"[\xc3]", "\xc3\xa4", false},
+      {"?", "\xc3(", false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     if (hdx_text_glob(T(cases[i].pattern), T(cases[i].text)) != cases[i].match)

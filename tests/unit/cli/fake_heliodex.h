@@ -13,7 +13,7 @@ struct fake {
   uint64_t failing_items;  /* of an index run, beside one that goes well */
   size_t incomplete_years; /* of a query */
   size_t failing_datasets; /* of several that a query asks for */
-  size_t extra_count;      /* 0 to 2 */
+  size_t extra_count;      /* 0 to 5 */
   bool waits;              /* index runs until it is cancelled */
   bool raises;             /* a TERM comes while the session is being opened */
   bool corrupt;            /* the second of three snapshots is */

@@ -148,6 +148,13 @@ static void conditions(void **state) {
   bad("query b i --where a", "--where: expected COLUMN=VALUE (or with !=, <, <=, > or >=), found 'a'");
   bad("query b i --where =a", "--where: expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '=a'");
   bad("query b i --where !=", "--where: expected COLUMN=VALUE (or with !=, <, <=, > or >=), found '!='");
+  bad("query b i --where n<>94", "--where: there is no operator <>: there are =, !=, <, <=, > and >=; found 'n<>94'");
+  bad("query b i --where n==94", "--where: there is no operator ==: there are =, !=, <, <=, > and >=; found 'n==94'");
+  bad("query b i --where n=<94", "--where: there is no operator =<: there are =, !=, <, <=, > and >=; found 'n=<94'");
+  bad("query b i --where n=>94", "--where: there is no operator =>: there are =, !=, <, <=, > and >=; found 'n=>94'");
+  bad("query b i --where n!94", "--where: there is no operator !: there are =, !=, <, <=, > and >=; found 'n!94'");
+  bad("query b i --where n!==94",
+      "--where: there is no operator !==: there are =, !=, <, <=, > and >=; found 'n!==94'");
   bad("query b i --min-size 2 --max-size 1", "--max-size is less than --min-size: nothing can match");
   bad("query b i --summary --limit 1",
       "--summary has no rows: it goes with none of --limit, --reverse and the formats for other tools");

@@ -223,6 +223,15 @@ static void query(void **state) {
   assert_true(asked->query_options.allow_partial);
   assert_int_equal(asked->query_options.stop, HDX_TIME_NONE);
   assert_ptr_equal(strstr(out, "{\"start\":\"2020-01-01T00:00:00.000Z\",\"stop\":"), out);
+  /* An index may call its columns as it likes. */
+  fake.extra_count = 5;
+  assert_run(
+      "query b i --limit 1", 0,
+      "start,stop,datakey,filesize,checksum,\"say, what\",id_3,id_2,start_2\n2020-01-01T00:00:00.000Z,2020-01-01T00:"
+      "00:02.500Z,\"s3://b/a,b.cdf\",1742991,abc,\"a,\"\"b\"\"\",abc,\"a,\"\"b\"\"\",abc\n",
+      "");
+  assert_run("query b aia_* --limit 1 --json", 0, NULL, "");
+  assert_non_null(strstr(out, "\"id_3\":\"abc\",\"id_2\":\"a,\\\"b\\\"\",\"start_2\":\"abc\"}"));
 }
 
 static void query_statuses(void **state) {
@@ -230,6 +239,14 @@ static void query_statuses(void **state) {
   fake.rows = 0;
   assert_run("query b i", 0, "start,stop,datakey,filesize\n", "heliodex: warning: aia_0094: no row in this range\n");
   assert_run("query b i --error-on-empty", 9, NULL, "heliodex: aia_0094: no row in this range\n");
+  assert_run("query b i --min-size 1 --format json", 0, "[]\n", "heliodex: warning: aia_0094: no row matches\n");
+  assert_run("query b i --limit 0", 2, "", NULL);
+  fake_reset();
+  fake.query_status = HDX_EMPTY;
+  assert_run("query b x* --format json", 0, "[]\n", "heliodex: warning: it was arranged to fail\n");
+  assert_run("query b x* --format csv", 0, "id,start,stop,datakey,filesize\n", NULL);
+  assert_run("query b x* --summary --error-on-empty", 9, "id,rows,bytes,unsized,start,stop\n", NULL);
+  assert_run("query b x* --format s5cmd", 0, "", NULL);
   fake_reset();
   fake.incomplete_years = 2;
   assert_run("query b i", 0, NULL, NULL);
@@ -283,7 +300,12 @@ static void query_several(void **state) {
   assert_string_equal(file_content("list"), "k\n");
   fake.rows = 0;
   fake.failing_datasets = 0;
-  assert_run("query b aia_*", 0, NULL, "heliodex: warning: no row matches in 1 datasets\n");
+  assert_run("query b aia_*", 0, NULL, "heliodex: warning: no row in this range in 1 dataset\n");
+  assert_run("query b aia_* --where a=1", 0, NULL, "heliodex: warning: no row matches in 1 dataset\n");
+  fake.rows = 1;
+  assert_run("query b aia_* x* y*", 0, NULL,
+             "heliodex: warning: no dataset matches x*\nheliodex: warning: no dataset matches y*\n");
+  assert_run("query b aia_* x* --error-on-empty -q", 9, NULL, "heliodex: no dataset matches x*\n");
 }
 
 static void query_summary(void **state) {
@@ -332,6 +354,16 @@ static void manifests(void **state) {
       {"s3://b/a\nb", "urls", NULL},
       {"s3://b/a\tb", "urls --url-style s3", NULL},
       {"s3://b/a x", "urls --url-style s3", "s3://b/a x\n"},
+      {"https://h/d/x.cdf?version=2#a", "aria2", "https://h/d/x.cdf?version=2#a\n  out=d/x.cdf\n"},
+      {"https://h/?x", "aria2", NULL},
+      {"s3://b/x?y", "rclone", "x?y\n"},
+      {"s3://b", "urls", NULL},
+      {"s3://b/", "urls", NULL},
+      {"s3://b/a/../x", "urls", NULL},
+      {"s3://b", "urls --url-style s3", NULL},
+      {"s3://b/", "urls --url-style s3", NULL},
+      {"s3://b/a/../x", "urls --url-style s3", NULL},
+      {"s3://b/a/./x", "urls --url-style s3", NULL},
   };
   for (size_t i = 0; i < COUNT(samples); i++) {
     char line[128];
@@ -342,6 +374,11 @@ static void manifests(void **state) {
     if (!samples[i].out)
       assert_non_null(strstr(err, "is left out: "));
   }
+  fake.rows = 3; /* of one file */
+  fake.key = (struct hdx_text){"s3://b/x", 8};
+  assert_run("query b i --format aria2", 0, "https://host/b/x\n  out=x\n", "");
+  assert_run("query b i --format urls", 0, "https://host/b/x\n", "");
+  fake.rows = 1;
   fake.key = (struct hdx_text){"s3://b/a\nb", 10};
   assert_run("query b i --format urls --url-style s3 -0 -o ~/urls", 0, "", "");
   assert_memory_equal(file_content("urls"), "s3://b/a\nb\0", 11);

@@ -135,8 +135,33 @@ static void bools(void **state) {
   }
 }
 
+static void wheres(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    size_t column;
+    enum hdx_operator operation;
+    const char *value;
+  } samples[] = {
+      {"n=94", 1, HDX_EQUAL, "94"},        {"n = 94", 1, HDX_EQUAL, "94"}, {"n  >=\t-1", 1, HDX_GREATER_OR_EQUAL, "-1"},
+      {"a b < c d ", 3, HDX_LESS, "c d "}, {"n= =x", 1, HDX_EQUAL, "=x"},  {"n!= ", 1, HDX_NOT_EQUAL, ""},
+      {"n=a>b", 1, HDX_EQUAL, "a>b"},
+  };
+  for (size_t i = 0; i < COUNT(samples); i++) {
+    size_t column;
+    enum hdx_operator operation;
+    const char *value;
+    assert_int_equal(cli_value_where(samples[i].text, &column, &operation, &value, NULL), HDX_OK);
+    assert_int_equal(column, samples[i].column);
+    assert_int_equal(operation, samples[i].operation);
+    assert_string_equal(value, samples[i].value);
+  }
+  assert_int_equal(cli_value_where(" =1", &(size_t){0}, &(enum hdx_operator){0}, &(const char *){0}, NULL), HDX_USAGE);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(sizes), cmocka_unit_test(durations),
-                                     cmocka_unit_test(texts_are_read_back), cmocka_unit_test(bools)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers),   cmocka_unit_test(sizes),
+                                     cmocka_unit_test(durations), cmocka_unit_test(texts_are_read_back),
+                                     cmocka_unit_test(bools),     cmocka_unit_test(wheres)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

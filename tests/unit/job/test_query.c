@@ -43,10 +43,15 @@ static int setup(void **state) {
   mkdir(path, 0755);
   write_file("catalog.json", "{\"Cloudy\":\"1.0\",\"endpoint\":\"s3://b/"
                              "\",\"name\":\"B\",\"status\":{\"code\":1200,\"message\":\"OK\"},\"catalog\":[" DATASET(
-                                 "one") "," DATASET("two") "," DATASET("lost") "]}");
+                                 "one") "," DATASET("two") "," DATASET("versions") "," DATASET("lost") "]}");
   write_file("i/one_2019.csv", "2019-01-01,2019-01-02,s3://b/a_v1.cdf,1\n2019-01-03,2019-01-04,s3://b/a_v2.cdf,2\n"
                                "2019-01-05,2019-01-06,s3://b/c d.cdf,4\n");
   write_file("i/two_2019.csv", "2019-01-02,2019-01-03,plain.cdf,\n2019-01-05,2019-01-06,s3://b/a_v1.cdf,8\n");
+  write_file("i/versions_2019.csv",
+             "2019-01-01,2019-01-02,a_v1.cdf,1\n2019-01-01,2019-01-03,a_v2.cdf,2\n2019-01-01,2019-01-04,b_v1.cdf,4\n"
+             "2019-01-01T00:00:01,2019-01-02,a_v3.cdf,8\n2019-01-02,2019-01-02,p_v1.001.cdf,16\n"
+             "2019-01-02,2019-01-02,p_v1.002.cdf,32\n2019-01-03,2019-01-04,a_v10.cdf,64\n"
+             "2019-01-03,2019-01-04,a_v9.cdf,128\n2019-01-03,2019-01-04,plain.cdf,256\n");
   snprintf(bucket, sizeof bucket, "file://%s/b/", folder);
   snprintf(store, sizeof store, "%s/store", folder);
   hdx_config_init(&config);
@@ -99,22 +104,46 @@ static void ranges(void **state) {
   struct hdx_query_options options;
   struct hdx_error error;
   hdx_query_options_init(&options);
-  options.latest_version = true;
   char *pattern = strdup("[ap]*");
   const char *const keys[] = {pattern};
   options.keys = keys;
   options.key_count = 1;
   struct hdx_query *query = open_both(&options);
   free(pattern);
-  assert_answer(query, "1:plain.cdf 0:s3://b/a_v2.cdf ");
+  assert_answer(query, "0:s3://b/a_v1.cdf 1:plain.cdf 0:s3://b/a_v2.cdf 1:s3://b/a_v1.cdf ");
   assert_answer(query, "");
-  /* The latest version is that of the range. */
   assert_int_equal(hdx_query_range(query, time_of("2019-01-01"), time_of("2019-01-02"), &error), HDX_OK);
   assert_answer(query, "0:s3://b/a_v1.cdf ");
   assert_int_equal(hdx_query_range(query, time_of("2019-01-04T12"), HDX_TIME_NONE, &error), HDX_OK);
   assert_answer(query, "1:s3://b/a_v1.cdf ");
-  assert_int_equal(hdx_query_range(query, HDX_TIME_NONE, HDX_TIME_NONE, &error), HDX_OK);
-  assert_answer(query, "1:plain.cdf 0:s3://b/a_v2.cdf ");
+  hdx_query_close(query);
+}
+
+/* Versions are those of one dataset and one start: what else looks like one may be another file. */
+static void versions(void **state) {
+  (void)state;
+  static const char *const ids[] = {"versions", "two"};
+  struct hdx_query_options options;
+  struct hdx_query *query;
+  struct hdx_summary sum;
+  struct hdx_error error;
+  hdx_query_options_init(&options);
+  options.latest_version = true;
+  assert_int_equal(hdx_query_open(session, bucket, "versions", &options, &query, &error), HDX_OK);
+  assert_answer(query, "9:a_v2.cdf 9:b_v1.cdf 9:a_v3.cdf 9:p_v1.001.cdf 9:p_v1.002.cdf 9:a_v10.cdf 9:plain.cdf ");
+  assert_int_equal(hdx_query_info(query)->older_versions, 2);
+  assert_int_equal(hdx_query_summary(query, 0, &sum, &error), HDX_OK);
+  assert_true(sum.rows == 7 && sum.bytes == 382 && sum.size_missing == 0);
+  assert_int_equal(hdx_query_info(query)->older_versions, 2);
+  assert_int_equal(hdx_query_range(query, time_of("2019-01-03"), time_of("2019-01-05"), &error), HDX_OK);
+  assert_answer(query, "9:a_v2.cdf 9:b_v1.cdf 9:a_v10.cdf 9:plain.cdf ");
+  hdx_query_close(query);
+  options.reverse = true;
+  assert_int_equal(hdx_query_open_many(session, bucket, ids, 2, &options, &query, &error), HDX_OK);
+  assert_answer(query, "0:s3://b/a_v1.cdf 1:plain.cdf 1:a_v10.cdf 0:plain.cdf 1:p_v1.002.cdf 1:p_v1.001.cdf 1:a_v3.cdf "
+                       "1:b_v1.cdf 1:a_v2.cdf ");
+  assert_int_equal(hdx_query_summary(query, HDX_QUERY_ALL, &sum, &error), HDX_OK);
+  assert_true(sum.rows == 9 && sum.bytes == 390 && sum.size_missing == 1);
   hdx_query_close(query);
 }
 
@@ -178,6 +207,7 @@ static void locations(void **state) {
   char expected[200];
   assert_location(query, "s3://b/c d.cdf", HDX_LOCATION_PUBLISHED, "s3://b/c d.cdf");
   assert_location(query, "x/y.cdf", HDX_LOCATION_PUBLISHED, "s3://b/x/y.cdf");
+  assert_location(query, "/x/y.cdf", HDX_LOCATION_PUBLISHED, "s3://b/x/y.cdf");
   assert_location(query, "https://host/x", HDX_LOCATION_PUBLISHED, "https://host/x");
   snprintf(expected, sizeof expected, "%sc%%20d.cdf", bucket);
   assert_location(query, "s3://b/c d.cdf", HDX_LOCATION_FETCHED, expected);
@@ -210,8 +240,8 @@ static void refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ranges),    cmocka_unit_test(sums),     cmocka_unit_test(arrays),
-      cmocka_unit_test(locations), cmocka_unit_test(refusals),
+      cmocka_unit_test(ranges), cmocka_unit_test(versions),  cmocka_unit_test(sums),
+      cmocka_unit_test(arrays), cmocka_unit_test(locations), cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

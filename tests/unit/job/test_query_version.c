@@ -27,7 +27,10 @@ static void versions(void **state) {
   assert_version("s3://b/a_20200101_v06.cdf", "s3://b/a_20200101_|.cdf: 6 0 0 0 0 0 0");
   assert_version("a_v7.1.1.cdf", "a_|.cdf: 7 1 1 0 0 0 0");
   assert_version("a-v2", "a-|: 2 0 0 0 0 0 0");
-  assert_version("a_V03_1.cdf", "a_|.cdf: 3 1 0 0 0 0 0");
+  assert_version("a_V03.cdf", "a_|.cdf: 3 0 0 0 0 0 0");
+  assert_version("a_v2.05.cdf", "a_|.cdf: 2 5 0 0 0 0 0");
+  assert_version("a_v7.1.100.cdf", "a_|.cdf: 7 1 100 0 0 0 0");
+  assert_version("a_v7.000", "a_|.000: 7 0 0 0 0 0 0");
   assert_version("a.v10", "a.|: 10 0 0 0 0 0 0");
   assert_version("x/v1/a.cdf", "x/|/a.cdf: 1 0 0 0 0 0 0");
   assert_version("x_v1/a_v2.cdf", "x_v1/a_|.cdf: 2 0 0 0 0 0 0"); /* the last one counts */
@@ -42,6 +45,9 @@ static void names(void **state) {
   assert_version("a_v02_20200101.cdf", "a_|_20200101.cdf: 2 0 0 0 0 0 0");
   assert_version("a_v2.20200101.cdf", "a_|.20200101.cdf: 2 0 0 0 0 0 0");
   assert_version("a_v2_2020_032.cdf", "a_|_2020_032.cdf: 2 0 0 0 0 0 0");
+  assert_version("x_v01_12.cdf", "x_|_12.cdf: 1 0 0 0 0 0 0");
+  assert_version("a_v1.001.fits", "a_|.001.fits: 1 0 0 0 0 0 0");
+  assert_version("a_v1.2.013.4.fits", "a_|.013.4.fits: 1 2 0 0 0 0 0");
   assert_version("a_v2_001.cdf", "a_|_001.cdf: 2 0 0 0 0 0 0");
   assert_version("a_v2-3.cdf", "a_|-3.cdf: 2 0 0 0 0 0 0");
   assert_version("a_v1.2x.cdf", "a_|.2x.cdf: 1 0 0 0 0 0 0");
