@@ -19,9 +19,7 @@ static bool any_matches(const struct hdx_text *patterns, size_t count, struct hd
 bool hdx_filter_key(const struct hdx_filter *filter, struct hdx_text key) {
   if (filter->key_count && !any_matches(filter->keys, filter->key_count, key))
     return false;
-  if (any_matches(filter->key_excludes, filter->key_exclude_count, key))
-    return false;
-  return !filter->keep || filter->keep(filter->user, key);
+  return !any_matches(filter->key_excludes, filter->key_exclude_count, key);
 }
 
 /* ---- numbers ---- */

@@ -19,8 +19,6 @@ struct hdx_filter {
   size_t key_count, key_exclude_count;
   const struct hdx_condition *conditions;
   size_t condition_count;
-  bool (*keep)(void *user, struct hdx_text key); /* asked last, of rows that all else lets pass; NULL: none */
-  void *user;
 };
 
 /* The filter that lets every row pass. */
@@ -33,7 +31,7 @@ static inline bool hdx_filter_has_sizes(const struct hdx_filter *filter) {
 }
 
 static inline bool hdx_filter_has_keys(const struct hdx_filter *filter) {
-  return filter->key_count || filter->key_exclude_count || filter->keep;
+  return filter->key_count || filter->key_exclude_count;
 }
 
 /* A row without a size (-1) is within no bounds. */
@@ -41,8 +39,8 @@ static inline bool hdx_filter_size(const struct hdx_filter *filter, int64_t size
   return size >= 0 && size >= filter->min_size && (filter->max_size < 0 || size <= filter->max_size);
 }
 
-/* Whether any of the keys' patterns matches (or there are none), none of the excluding ones does, and `keep` agrees. A
- * pattern without a slash is matched with what follows the key's last slash, another with the whole key. */
+/* Whether any of the keys' patterns matches (or there are none), and none of the excluding ones does. A pattern without
+ * a slash is matched with what follows the key's last slash, another with the whole key. */
 bool hdx_filter_key(const struct hdx_filter *filter, struct hdx_text key);
 
 /* Whether a value is as the condition wants it: compared as decimal numbers of any length if both are ones (094 = 94 =
