@@ -201,8 +201,9 @@ static bool match_new(struct making *making) {
   size_t t = making->template_count - 1, left = 0;
   uint32_t *rows = making->encoder->left;
   uint8_t *kinds = making->encoder->kinds;
+  bool fit = true; /* the row before: neighbours mostly are alike */
   for (size_t i = 0; i < making->left; i++) {
-    bool fit = hdx_template_alike(making->templates[t], making->texts[rows[i]]) && fits(making, t, rows[i]);
+    fit = (fit || hdx_template_alike(making->templates[t], making->texts[rows[i]])) && fits(making, t, rows[i]);
     kinds[rows[i]] = fit ? (uint8_t)t : UNFIT;
     making->rows_of[t] += fit;
   }
