@@ -1,13 +1,11 @@
 /* What a cursor does beyond ranges equals the naive model: windows from the end to the beginning, filters, columns that
  * are not wanted, and sums. */
+#include "folder.h"
 #include "model.h"
 #include "snapshot/filter.h"
 #include "snapshot/reader.h"
 
 #include <unistd.h>
-
-static char folder[] = "/tmp/hdx-test-XXXXXX";
-static char path[128];
 
 #define MINUTE INT64_C(60000000000)
 
@@ -213,24 +211,10 @@ static void large(void **state) {
     run_kind((enum kind)kind, 90000, 7000, 24);
 }
 
-static int setup(void **state) {
-  (void)state;
-  if (!mkdtemp(folder))
-    return -1;
-  snprintf(path, sizeof path, "%s/set.hdx", folder);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  unlink(path);
-  return rmdir(folder);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(small),
       cmocka_unit_test(large),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

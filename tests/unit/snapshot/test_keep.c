@@ -1,11 +1,11 @@
 /* Years that are kept from an older snapshot: rows stay exactly what they are though their blocks are copied with other
  * numbers of templates and columns, again and again, whatever years come and go beside them. */
+#include "folder.h"
 #include "model.h"
 #include "snapshot/reader.h"
 
 #include <unistd.h>
 
-static char folder[64], path[128];
 static const struct hdx_range everything = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {-30000, 30000}};
 
 #define SECOND INT64_C(1000000000)
@@ -197,23 +197,8 @@ static void kept_years_are_mixed_and_parted(void **state) {
   model_deinit(&model);
 }
 
-static int setup(void **state) {
-  (void)state;
-  snprintf(folder, sizeof folder, "/tmp/hdx-keep-XXXXXX");
-  if (!mkdtemp(folder))
-    return 1;
-  snprintf(path, sizeof path, "%s/set.hdx", folder);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  unlink(path);
-  return rmdir(folder); /* fails if a temporary file was left behind */
-}
-
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
   const struct CMUnitTest tests[] = {T(kept_years_are_renamed), T(kept_years_are_mixed_and_parted)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,11 @@
 /* Whole snapshots: what is written by a writer and asked for through a cursor equals a naive model, for every kind of
  * data, way of writing, match rule and range; and a footer that says what was said to it. */
+#include "folder.h"
 #include "model.h"
 #include "snapshot/reader.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/hdx-test-XXXXXX";
-static char path[128];
 
 static const struct hdx_years all_years = {-30000, 30000};
 
@@ -389,21 +387,6 @@ static void years_are_kept_and_dropped(void **state) {
   model_deinit(&before);
 }
 
-static int setup(void **state) {
-  (void)state;
-  if (!mkdtemp(folder))
-    return 1;
-  snprintf(path, sizeof path, "%s/set.hdx", folder);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  unlink(path);
-  /* Fails if a temporary file was left behind. */
-  return rmdir(folder);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(regular_rows_come_back),
@@ -415,5 +398,5 @@ int main(void) {
       cmocka_unit_test(the_footer_says_what_was_said),
       cmocka_unit_test(years_are_kept_and_dropped),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

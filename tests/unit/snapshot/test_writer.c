@@ -1,5 +1,6 @@
 /* Writers under stress: many threads, years that are dropped meanwhile, disks that are full, folders that cannot be
  * written, old snapshots that must stay. */
+#include "folder.h"
 #include "model.h"
 
 #include <dirent.h>
@@ -10,24 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[64], path[128];
 static const struct hdx_range everything = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {-30000, 30000}};
-
-static int setup(void **state) {
-  (void)state;
-  snprintf(folder, sizeof folder, "/tmp/hdx-writer-XXXXXX");
-  if (!mkdtemp(folder))
-    return 1;
-  snprintf(path, sizeof path, "%s/set.hdx", folder);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  unlink(path);
-  /* Fails if a temporary file was left behind. */
-  return rmdir(folder);
-}
 
 static void make(struct model *model, size_t count, int first_year, int year_count) {
   uint64_t seed = count;
@@ -366,7 +350,7 @@ static void a_corrupt_year_is_not_kept(void **state) {
 }
 
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
   const struct CMUnitTest tests[] = {
       T(threads_add_at_once),
       T(years_are_dropped_while_they_are_written),
