@@ -61,6 +61,8 @@ static const char *wrong_path(struct hdx_text path, unsigned format) {
     return "a component . or .. could lead outside of the destination";
   if (format != CLI_FORMAT_S5CMD && (blank(path.data[0]) || blank(path.data[path.size - 1])))
     return "the tool cuts blanks at the ends of a name";
+  if (format == CLI_FORMAT_S5CMD && memmem(path.data, path.size, "://", 3))
+    return "the tool takes it for a URL";
   if (format == CLI_FORMAT_RCLONE && (path.data[0] == '#' || path.data[0] == ';'))
     return "the tool takes it for a comment";
   return NULL;
@@ -118,16 +120,12 @@ static bool has_any(struct hdx_text text, const char *bytes) {
   return false;
 }
 
-/* A destination that looks like an option or a URL is made plain by ./ before it. */
+/* A destination that looks like an option is made plain by ./ before it. */
 static void put_s5cmd(struct cli_writer *out, struct hdx_text source, struct hdx_text path) {
-  static const char *const schemes[] = {"s3:", "http:", "https:"};
-  bool odd = path.data[0] == '-';
-  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-    odd |= path.size > strlen(schemes[i]) && memcmp(path.data, schemes[i], strlen(schemes[i])) == 0;
   cli_writer_string(out, has_any(source, "*?[") ? "cp --raw " : "cp ");
   put_quoted(out, "", source);
   cli_writer_byte(out, ' ');
-  put_quoted(out, odd ? "./" : "", path);
+  put_quoted(out, path.data[0] == '-' ? "./" : "", path);
   cli_writer_byte(out, '\n');
 }
 

@@ -13,9 +13,9 @@
  * follow one another in the answer's order have the same start, stop and key; a file that comes again elsewhere is
  * written again: the list is written as rows come, and remembers but one).
  *
- * Sources: s5cmd splits a line as a shell does (single quotes, a quote itself as '\''), and takes * ? [ as patterns but
- * after --raw; aria2's manual, "Input File"; rclone's manual, "--files-from" (# and ; begin a comment, blanks at both
- * ends are cut). */
+ * Sources: s5cmd splits a line as a shell does (single quotes, a quote itself as '\''), takes * ? [ as patterns but
+ * after --raw, and every path with :// in it for a URL; aria2's manual, "Input File"; rclone's manual,
+ * "--files-from" (# and ; begin a comment, blanks at both ends are cut). */
 #ifndef HDX_CLI_MANIFEST_H
 #define HDX_CLI_MANIFEST_H
 

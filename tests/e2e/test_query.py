@@ -10,6 +10,8 @@ import os
 import random
 import re
 import shlex
+import shutil
+import subprocess
 import urllib.parse
 
 import pytest
@@ -400,7 +402,8 @@ def test_columns_of_all(client, tiny):
 # ---- lists for other tools
 
 HOSTILE = ["../../etc/passwd", "a/../../b", "/etc/passwd", "a/./b", "a/..", "..", "a\\..\\..\\b", "folder/"]
-ODD_BUT_GOOD = ["it's here.cdf", "a b/c d.cdf", "100%.cdf", "-rf", "s3://other/x.cdf", "st*r?[1].cdf", "ä/ö.cdf", "#x.cdf", "a//b.cdf"]
+ODD_BUT_GOOD = ["it's here.cdf", "a b/c d.cdf", "100%.cdf", "-rf", "s3://other/x.cdf", "st*r?[1].cdf", "ä/ö.cdf", "#x.cdf", "a//b.cdf",
+                "a%20b+c&d=e.cdf", "$(x);`y`.cdf", "back\\slash.cdf", "~/{x,y}.cdf", "a:b,c;d.cdf"]
 
 
 @pytest.fixture
@@ -419,16 +422,17 @@ def listed(client, identifier, form, *arguments):
 
 def inside(path):
     """A destination that stays below the folder that the tool is started in."""
-    return not path.startswith(("/", "-")) and ".." not in re.split(r"[/\\]", path) and "://" not in path.split("/")[0] and path
+    return not path.startswith(("/", "-")) and ".." not in re.split(r"[/\\]", path) and "://" not in path and path
 
 
 def test_s5cmd(odd_keys):
-    done = listed(odd_keys, "keys", "s5cmd").expect(1, "left out", "etc/passwd")
+    done = listed(odd_keys, "keys", "s5cmd").expect(1, "left out", "etc/passwd", "for a url")
     commands = [shlex.split(line) for line in done.lines]
-    assert [command[-2] for command in commands] == [f"s3://{TINY}/{key}" for key in ODD_BUT_GOOD]
+    good = [key for key in ODD_BUT_GOOD if "://" not in key]
+    assert [command[-2] for command in commands] == [f"s3://{TINY}/{key}" for key in good]
     assert all(command[0] == "cp" and inside(command[-1]) for command in commands)
-    assert [os.path.normpath(command[-1]) for command in commands] == [os.path.normpath("./" + key) for key in ODD_BUT_GOOD]
-    assert ["--raw" in command for command in commands] == ["*" in key for key in ODD_BUT_GOOD]
+    assert [os.path.normpath(command[-1]) for command in commands] == [os.path.normpath("./" + key) for key in good]
+    assert ["--raw" in command for command in commands] == ["*" in key for key in good]
     plain = listed(odd_keys, "plain", "s5cmd").expect(0).lines
     assert plain[0] == f"cp 's3://{TINY}/data/plain/2019/000000.cdf' 'data/plain/2019/000000.cdf'"
 
@@ -450,6 +454,44 @@ def test_rclone(odd_keys):
     done.expect(1, "other-bucket", "1 of 5 rows are left out")
     lines = (odd_keys.program.home / "list").read_text().splitlines()
     assert len(lines) == 4 and all(line.startswith("data/plain/") for line in lines)
+
+
+def fetched(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def odd_files(odd_keys):
+    """The files of the keys that may be listed, and where they belong: {path: content}. (A file system knows no empty folders.)"""
+    for key in ODD_BUT_GOOD:
+        odd_keys.tiny.write(f"/{TINY}/{key}", f"this is {key}")
+    return {os.path.normpath(key): f"this is {key}" for key in ODD_BUT_GOOD}
+
+
+@pytest.mark.skipif(not shutil.which("s5cmd"), reason="no s5cmd: Debian has none")
+def test_s5cmd_fetches_what_is_listed(odd_keys, odd_files, tmp_path):
+    listed(odd_keys, "keys", "s5cmd", "-o", tmp_path / "list").expect(1, "left out")
+    odd_keys.tiny.origin.put(f"/{TINY}", b"")  # s5cmd asks for the bucket's region first
+    (tmp_path / "into").mkdir()
+    done = subprocess.run(["s5cmd", "--no-sign-request", "--endpoint-url", odd_keys.tiny.origin.url, "run", tmp_path / "list"],
+                          cwd=tmp_path / "into", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fetched(tmp_path / "into") == {path: text for path, text in odd_files.items() if "s3:" not in path}
+
+
+def test_aria2_fetches_what_is_listed(odd_keys, odd_files, tmp_path):
+    listed(odd_keys, "keys", "aria2", "-o", tmp_path / "list").expect(1, "left out")
+    done = subprocess.run(["aria2c", "--no-conf", "-q", "-i", tmp_path / "list", "-d", tmp_path / "into"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fetched(tmp_path / "into") == odd_files
+
+
+def test_rclone_fetches_what_is_listed(odd_keys, odd_files, tmp_path):
+    listed(odd_keys, "keys", "rclone", "-o", tmp_path / "list").expect(1, "left out")
+    done = subprocess.run(["rclone", "copy", "--config", "/dev/null", "--no-traverse", "--files-from", tmp_path / "list", "--http-url",
+                           f"{odd_keys.tiny.origin.url}/{TINY}/", ":http:", tmp_path / "into"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fetched(tmp_path / "into") == {path: text for path, text in odd_files.items() if not path.startswith("#")}
 
 
 def test_urls(odd_keys):
