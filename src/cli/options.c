@@ -26,15 +26,14 @@ static const struct cli_option options[] = {
      .fallback_text = "table on a terminal, otherwise csv", .verbs = CLI_VERBS_ROWS,
      .help =
          "How rows are written. table, csv, tsv, ndjson, json and keys are for every verb that writes rows; urls, "
-         "s5cmd, "
-         "aria2 and rclone for query alone. csv is RFC 4180 with a header, but with plain newlines; tsv escapes tab, "
-         "newline, carriage return and backslash with a backslash; ndjson is one object a line, json one array of "
-         "them; keys is the naming column alone, one a line. Lists of data files for other tools: urls, one a line; "
-         "s5cmd: commands for s5cmd run; aria2: for aria2c -i; rclone: keys within the bucket, for --files-from. All "
-         "but urls take the files of one bucket, that of the first row. A row whose key is of another bucket, names no "
-         "file, has a component . or .., would write outside of the destination or break its line is left out: the "
-         "first ten are told, all are counted, and the exit status is 1, or 7 if no row is left. A file that stands in "
-         "rows one right behind the other is listed once."},
+         "s5cmd, aria2 and rclone for query alone. csv is RFC 4180 with a header, but with plain newlines; tsv "
+         "escapes tab, newline, carriage return and backslash with a backslash; ndjson is one object a line, json one "
+         "array of them; keys is the naming column alone, one a line. Lists of data files for other tools: urls, one "
+         "a line; s5cmd: commands for s5cmd run; aria2: for aria2c -i; rclone: keys within the bucket, for "
+         "--files-from. All but urls take the files of one bucket, that of the first row. A row whose key is of "
+         "another bucket, names no file, has a component . or .., would write outside of the destination, break its "
+         "line or mean something else to the tool is left out: the first ten are told, all are counted, and the exit "
+         "status is 1, or 7 if no row is left. A file that stands in rows one right behind the other is listed once."},
     {"json", 0, NULL, CLI_PRESET, CLI_GROUP_OUTPUT, AT(format), .min = CLI_FORMAT_NDJSON, .verbs = CLI_VERBS_ROWS,
      .help = "The same as --format ndjson."},
     {"null", '0', NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(null), .verbs = CLI_VERBS_ROWS,
