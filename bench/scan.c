@@ -10,11 +10,11 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "parse/csv.h"
+#include "shared/files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct input {
   char *data;
@@ -26,22 +26,11 @@ struct digest {
   uint64_t rows, hash;
 };
 
-static void fail(const char *what, const char *why) {
-  fprintf(stderr, "hdx-scan: %s: %s\n", what, why);
-  exit(6);
-}
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void make(struct input *input, size_t bytes) {
   enum { LINE_MAX = 256 };
   input->data = malloc(bytes + LINE_MAX);
   if (!input->data)
-    fail("buffer", "out of memory");
+    bench_fail("buffer", "out of memory");
   uint64_t noise = 1;
   int64_t time_ns;
   hdx_time_parse(HDX_TEXT("2010-05-13T00:00:00Z"), &time_ns, NULL);
@@ -64,12 +53,12 @@ static void make(struct input *input, size_t bytes) {
 static void load(struct input *input, const char *path) {
   FILE *file = fopen(path, "rb");
   if (!file || fseek(file, 0, SEEK_END) != 0)
-    fail(path, "cannot be read");
+    bench_fail(path, "cannot be read");
   long size = ftell(file);
   rewind(file);
   input->data = malloc((size_t)size + 1);
   if (!input->data || size < 0 || fread(input->data, 1, (size_t)size, file) != (size_t)size)
-    fail(path, "cannot be read");
+    bench_fail(path, "cannot be read");
   input->size = (size_t)size;
   fclose(file);
 }
@@ -111,16 +100,16 @@ static double scan(const struct input *input, enum hdx_cpu_level kernel, bool ch
   struct hdx_csv *csv;
   *digest = (struct digest){0};
   if (hdx_csv_open(&options, &csv, &error) != HDX_OK)
-    fail("open", error.message);
-  double begin = seconds();
+    bench_fail("open", error.message);
+  double begin = bench_seconds();
   for (size_t at = 0; at < input->size; at += input->chunk) {
     size_t left = input->size - at;
     if (hdx_csv_feed(csv, input->data + at, left < input->chunk ? left : input->chunk, &error) != HDX_OK)
-      fail("scan", error.message);
+      bench_fail("scan", error.message);
   }
   if (hdx_csv_finish(csv, &error) != HDX_OK)
-    fail("scan", error.message);
-  double took = seconds() - begin;
+    bench_fail("scan", error.message);
+  double took = bench_seconds() - begin;
   hdx_csv_close(csv);
   return took;
 }
@@ -135,18 +124,18 @@ static uint64_t count_newlines(const char *data, size_t size) {
 
 static double read_only(const struct input *input, uint64_t *lines) {
   *lines = 0;
-  double begin = seconds();
+  double begin = bench_seconds();
   for (size_t at = 0; at < input->size; at += input->chunk) {
     size_t left = input->size - at;
     *lines += count_newlines(input->data + at, left < input->chunk ? left : input->chunk);
   }
-  return seconds() - begin;
+  return bench_seconds() - begin;
 }
 
 static size_t number(const char *text) {
   uint64_t value = 0;
   if (!text || !hdx_text_to_u64(hdx_text_of(text), SIZE_MAX / 2, &value) || value == 0)
-    fail(text ? text : "option", "expected a number");
+    bench_fail(text ? text : "option", "expected a number");
   return (size_t)value;
 }
 
@@ -179,7 +168,7 @@ int main(int argc, char **argv) {
       continue;
     scan(&input, (enum hdx_cpu_level)level, true, &got);
     if (got.rows != expected.rows || got.hash != expected.hash)
-      fail(hdx_cpu_level_name((enum hdx_cpu_level)level), "its rows differ from the scalar kernel's");
+      bench_fail(hdx_cpu_level_name((enum hdx_cpu_level)level), "its rows differ from the scalar kernel's");
   }
   for (size_t round = 0; round < rounds; round++) {
     double took = read_only(&input, &lines);

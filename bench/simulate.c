@@ -9,27 +9,16 @@
  * on the number of rows but for the zone map. Default: 300,000,000 rows. */
 #include "base/error.h"
 #include "base/time.h"
+#include "shared/files.h"
 #include "snapshot/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CHUNK = 65536, YEAR_ROWS = 10000000, KEY_BYTES = 128, FIRST_YEAR = 1700 };
-
-static void fail(const char *what, const char *why) {
-  fprintf(stderr, "hdx-simulate: %s: %s\n", what, why);
-  exit(6);
-}
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static double peak_mib(void) {
   struct rusage usage;
@@ -122,7 +111,7 @@ static void fill(struct source *source, struct hdx_rows *rows, struct hdx_error 
   }
   struct hdx_csv_batch batch = {count, start, stop, size, key, NULL};
   if (hdx_rows_append(rows, &batch, 0, count, NULL, 0, year, error) != HDX_OK)
-    fail("rows", error->message);
+    bench_fail("rows", error->message);
 }
 
 static uint64_t write_all(const char *path, uint64_t count, struct hdx_error *error) {
@@ -135,12 +124,12 @@ static uint64_t write_all(const char *path, uint64_t count, struct hdx_error *er
   begin(&source, count);
   hdx_rows_init(&rows, SIZE_MAX);
   if (!years || hdx_writer_create(path, &writer, error) != HDX_OK)
-    fail(path, error->message);
+    bench_fail(path, error->message);
   while (source.row < count) {
     int year = year_of(source.row);
     fill(&source, &rows, error);
     if (hdx_writer_add(writer, year, &rows, source.row % YEAR_ROWS != 0 && source.row < count, error) != HDX_OK)
-      fail(path, error->message);
+      bench_fail(path, error->message);
   }
   for (size_t i = 0; i < year_count; i++)
     years[i] = (struct hdx_year){.year = FIRST_YEAR + (int)i, .url = "", .etag = "", .last_modified = "", .reason = ""};
@@ -151,7 +140,7 @@ static uint64_t write_all(const char *path, uint64_t count, struct hdx_error *er
                                 .catalog_start = HDX_TIME_NONE,
                                 .catalog_stop = HDX_TIME_NONE};
   if (hdx_writer_commit(writer, &subject, years, year_count, 0, &bytes, error) != HDX_OK)
-    fail(path, error->message);
+    bench_fail(path, error->message);
   hdx_rows_deinit(&rows);
   free(years);
   return bytes;
@@ -167,16 +156,16 @@ static void read_all(const char *path, uint64_t count, struct hdx_error *error) 
   begin(&source, count);
   if (hdx_reader_open(path, HDX_TEXT(""), &reader, error) != HDX_OK ||
       hdx_cursor_open(reader, &range, &cursor, error) != HDX_OK)
-    fail(path, error->message);
+    bench_fail(path, error->message);
   while (hdx_cursor_next(cursor, &batch, error) == HDX_OK && batch.count)
     for (size_t i = 0; i < batch.count; i++) {
       next(&source, &row);
       if (batch.start[i] != row.start || batch.stop[i] != row.stop || batch.size[i] != row.size ||
           batch.key[i].size != row.key_size || memcmp(batch.key[i].data, row.key, row.key_size) != 0)
-        fail(path, "a row that is not the one that was made");
+        bench_fail(path, "a row that is not the one that was made");
     }
   if (source.row != count)
-    fail(path, "fewer rows than were made");
+    bench_fail(path, "fewer rows than were made");
   hdx_cursor_close(cursor);
   hdx_reader_close(reader);
 }
@@ -193,16 +182,16 @@ int main(int argc, char **argv) {
     else if (i + 1 < argc && strcmp(argv[i], "--folder") == 0)
       folder = argv[++i];
     else
-      fail(argv[i], "expected --rows N, --folder DIR or --keep");
+      bench_fail(argv[i], "expected --rows N, --folder DIR or --keep");
   }
   char path[4096];
   struct hdx_error error = {.message = ""};
   snprintf(path, sizeof path, "%s/hdx-simulate-%ld.hdx", folder, (long)getpid());
-  double begun = seconds();
+  double begun = bench_seconds();
   uint64_t bytes = write_all(path, rows, &error);
-  double written = seconds(), write_peak = peak_mib();
+  double written = bench_seconds(), write_peak = peak_mib();
   read_all(path, rows, &error);
-  double read = seconds();
+  double read = bench_seconds();
   printf("{\"bench\":\"simulate\",\"rows\":%llu,\"file_bytes\":%llu,\"bytes_per_row\":%.3f,\"write_s\":%.1f,"
          "\"write_peak_mib\":%.0f,\"read_s\":%.1f,\"peak_mib\":%.0f}\n",
          (unsigned long long)rows, (unsigned long long)bytes, (double)bytes / (double)rows, written - begun, write_peak,

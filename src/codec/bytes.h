@@ -33,6 +33,15 @@ static inline void hdx_store_u32(void *at, uint32_t value) {
   memcpy(at, &value, sizeof value);
 }
 
+/* Differences and sums modulo 2^64: what one gives the other takes back, whatever the numbers. */
+static inline int64_t hdx_less(int64_t a, int64_t b) {
+  return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static inline int64_t hdx_plus(int64_t a, int64_t b) {
+  return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 static inline uint64_t hdx_fold(int64_t value) {
   return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
 }

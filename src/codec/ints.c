@@ -226,7 +226,7 @@ static enum hdx_status write_levels(struct hdx_ints_encoder *encoder, const stru
   struct hdx_ints_plan steps = {.count = (plan->count - 1) / HDX_INTS_LEVEL_GROUP};
   int64_t residuals[HDX_INTS_LEVELS_MAX];
   for (size_t i = 0; i < steps.count; i++)
-    residuals[i] = (int64_t)((uint64_t)encoder->levels[i + 1] - (uint64_t)encoder->levels[i]);
+    residuals[i] = hdx_less(encoder->levels[i + 1], encoder->levels[i]);
   steps.residuals = residuals;
   hdx_ints_plan_packed(&steps);
   struct hdx_buffer stream;

@@ -457,7 +457,7 @@ void hdx_ints_plan_with(struct hdx_ints_encoder *encoder, const int64_t *values,
   int64_t *residuals = encoder->numbers;
   *plan = (struct hdx_ints_plan){.residuals = delta ? residuals : values, .count = delta ? count - 1 : count};
   for (size_t i = 1; delta && i < count; i++)
-    residuals[i - 1] = (int64_t)((uint64_t)values[i] - (uint64_t)values[i - 1]);
+    residuals[i - 1] = hdx_less(values[i], values[i - 1]);
   hdx_ints_plan_packed(plan);
 }
 

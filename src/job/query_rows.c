@@ -14,6 +14,8 @@
  * in portions, and their cursors opened anew for each portion. */
 #include "job/query.h"
 
+#include "base/heap.h"
+
 #include <stdlib.h>
 
 enum {
@@ -305,7 +307,8 @@ static enum hdx_status next_of(struct hdx_query_part *part, unsigned wanted, str
 
 /* ---- several datasets ---- */
 
-static bool before(const struct hdx_query *query, size_t a, size_t b) {
+static bool before(const void *context, size_t a, size_t b) {
+  const struct hdx_query *query = context;
   const struct hdx_query_part *x = &query->parts[a], *y = &query->parts[b];
   int order = hdx_row_compare(x->batch.start[x->at], x->batch.stop[x->at], x->batch.key[x->at], y->batch.start[y->at],
                               y->batch.stop[y->at], y->batch.key[y->at]);
@@ -313,29 +316,10 @@ static bool before(const struct hdx_query *query, size_t a, size_t b) {
   return query->options.reverse ? order > 0 : order < 0;
 }
 
-static void sift_down(struct hdx_query *query, size_t at) {
-  size_t *heap = query->heap, part = heap[at];
-  for (size_t child; (child = 2 * at + 1) < query->heap_count; at = child) {
-    if (child + 1 < query->heap_count && before(query, heap[child + 1], heap[child]))
-      child++;
-    if (!before(query, heap[child], part))
-      break;
-    heap[at] = heap[child];
-  }
-  heap[at] = part;
-}
-
-static void push(struct hdx_query *query, size_t part) {
-  size_t *heap = query->heap, at = query->heap_count++;
-  for (; at > 0 && before(query, part, heap[(at - 1) / 2]); at = (at - 1) / 2)
-    heap[at] = heap[(at - 1) / 2];
-  heap[at] = part;
-}
-
 static enum hdx_status refill(struct hdx_query *query, size_t part, struct hdx_error *error) {
   enum hdx_status status = next_of(&query->parts[part], query->wanted | HDX_COLUMN_KEY, error);
   if (status == HDX_OK && query->parts[part].batch.count)
-    push(query, part);
+    hdx_heap_push(query->heap, &query->heap_count, part, before, query);
   return status;
 }
 
@@ -379,12 +363,10 @@ static enum hdx_status next_merged(struct hdx_query *query, struct hdx_batch *ba
   while (count < MERGED_ROWS && query->heap_count && query->drained == SIZE_MAX) {
     struct hdx_query_part *part = &query->parts[query->heap[0]];
     copy_row(query, part, count++);
-    if (++part->at == part->batch.count) {
-      query->drained = query->heap[0];
-      query->heap[0] = query->heap[--query->heap_count];
-    }
-    if (query->heap_count)
-      sift_down(query, 0);
+    if (++part->at == part->batch.count)
+      query->drained = hdx_heap_pop(query->heap, &query->heap_count, before, query);
+    else
+      hdx_heap_settle(query->heap, query->heap_count, before, query);
   }
   query->merged.count = count;
   *batch = hdx_kept_rows_batch(&query->merged, query->wanted);

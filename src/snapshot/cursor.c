@@ -10,6 +10,7 @@
 #include "snapshot/cursor.h"
 
 #include "base/error.h"
+#include "base/heap.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -250,7 +251,8 @@ static enum hdx_status open_zone(struct hdx_cursor *cursor, size_t *slot_out, bo
 
 /* ---- merging ---- */
 
-static bool slot_before(const struct hdx_cursor *cursor, size_t a, size_t b) {
+static bool slot_before(const void *context, size_t a, size_t b) {
+  const struct hdx_cursor *cursor = context;
   const struct hdx_slot *x = cursor->slots[a], *y = cursor->slots[b];
   int order = hdx_row_compare(x->block.start[x->at], x->block.stop[x->at], x->block.key[x->at], y->block.start[y->at],
                               y->block.stop[y->at], y->block.key[y->at]);
@@ -259,25 +261,6 @@ static bool slot_before(const struct hdx_cursor *cursor, size_t a, size_t b) {
   if (order == 0 && x_year != y_year)
     return x_year < y_year;
   return order ? order < 0 : x->zone < y->zone;
-}
-
-static void sift_down(struct hdx_cursor *cursor, size_t at) {
-  size_t *heap = cursor->heap, slot = heap[at];
-  for (size_t child; (child = 2 * at + 1) < cursor->heap_count; at = child) {
-    if (child + 1 < cursor->heap_count && slot_before(cursor, heap[child + 1], heap[child]))
-      child++;
-    if (!slot_before(cursor, heap[child], slot))
-      break;
-    heap[at] = heap[child];
-  }
-  heap[at] = slot;
-}
-
-static void push(struct hdx_cursor *cursor, size_t slot) {
-  size_t *heap = cursor->heap, at = cursor->heap_count++;
-  for (; at > 0 && slot_before(cursor, slot, heap[(at - 1) / 2]); at = (at - 1) / 2)
-    heap[at] = heap[(at - 1) / 2];
-  heap[at] = slot;
 }
 
 static enum hdx_status make_batch(struct hdx_cursor *cursor, struct hdx_error *error) {
@@ -322,9 +305,9 @@ static size_t merge_rows(struct hdx_cursor *cursor) {
     if (more && start >= limit)
       break;
     if (++slot->at == slot->block.selected)
-      cursor->heap[0] = cursor->heap[--cursor->heap_count];
-    if (cursor->heap_count)
-      sift_down(cursor, 0);
+      hdx_heap_pop(cursor->heap, &cursor->heap_count, slot_before, cursor);
+    else
+      hdx_heap_settle(cursor->heap, cursor->heap_count, slot_before, cursor);
     if (stop == HDX_TIME_NONE && cursor->made_up) {
       const struct hdx_slot *top = cursor->heap_count ? cursor->slots[cursor->heap[0]] : NULL;
       stop = top ? top->block.start[top->at] : more ? limit : start;
@@ -429,7 +412,7 @@ enum hdx_status hdx_cursor_next(struct hdx_cursor *cursor, struct hdx_batch *bat
       continue;
     if (alone)
       return hand_out_block(cursor, cursor->slots[slot], batch, error);
-    push(cursor, slot);
+    hdx_heap_push(cursor->heap, &cursor->heap_count, slot, slot_before, cursor);
   }
   *batch = batch_of(cursor, 0, NULL, NULL, NULL, NULL);
   return HDX_OK;

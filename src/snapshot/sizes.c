@@ -8,10 +8,6 @@
 /* More durations than these, or rows too few for a table, are not worth a try. */
 enum { DURATIONS_WRITTEN = 64, ROWS_MIN = 256, SIZES_SEEN = 101 };
 
-static inline int64_t less(int64_t a, int64_t b) {
-  return (int64_t)((uint64_t)a - (uint64_t)b);
-}
-
 /* Durations in ascending order, and the size that stands for each. */
 struct table {
   size_t count;
@@ -57,7 +53,7 @@ static bool make_table(struct table *table, const int64_t *size, const int64_t *
   size_t at = 0;
   table->count = 0;
   for (size_t i = 0; i < count; i++) {
-    int64_t duration = less(stop[i], start[i]);
+    int64_t duration = hdx_less(stop[i], start[i]);
     at = find(table, duration, at);
     if (at == table->count || table->durations[at] != duration) {
       if (table->count == DURATIONS_WRITTEN)
@@ -86,12 +82,12 @@ static enum hdx_status put_by_duration(struct hdx_ints_encoder *ints, struct hdx
       hdx_put_signed(out, table->durations[0]);
     else
       hdx_put_varint(out, (uint64_t)table->durations[d] - (uint64_t)table->durations[d - 1]);
-    hdx_put_signed(out, d ? less(table->sizes[d], table->sizes[d - 1]) : table->sizes[0]);
+    hdx_put_signed(out, d ? hdx_less(table->sizes[d], table->sizes[d - 1]) : table->sizes[0]);
   }
   size_t at = 0;
   for (size_t i = 0; i < count; i++) {
-    at = find(table, less(stop[i], start[i]), at);
-    scratch[i] = less(size[i], table->sizes[at]);
+    at = find(table, hdx_less(stop[i], start[i]), at);
+    scratch[i] = hdx_less(size[i], table->sizes[at]);
   }
   return hdx_ints_encode(ints, scratch, count, habit, out, error);
 }
@@ -176,7 +172,7 @@ static enum hdx_status get_table(struct table *table, struct hdx_bytes *in, stru
   for (size_t d = 0; d < table->count; d++) {
     table->durations[d] = d ? (int64_t)((uint64_t)table->durations[d - 1] + hdx_get_varint(in)) : hdx_get_signed(in);
     int64_t size = hdx_get_signed(in);
-    table->sizes[d] = d ? (int64_t)((uint64_t)table->sizes[d - 1] + (uint64_t)size) : size;
+    table->sizes[d] = d ? hdx_plus(table->sizes[d - 1], size) : size;
     if (in->bad || (d && table->durations[d] <= table->durations[d - 1]))
       return broken(error, "durations that end too early or do not ascend");
   }
@@ -202,11 +198,11 @@ static enum hdx_status add_by_duration(const struct table *table, const int64_t 
                                        const uint32_t *rows, size_t selected, int64_t *out, struct hdx_error *error) {
   size_t at = 0;
   for (size_t i = 0; i < selected; i++) {
-    int64_t duration = less(stop[rows[i]], start[rows[i]]);
+    int64_t duration = hdx_less(stop[rows[i]], start[rows[i]]);
     at = find(table, duration, at);
     if (at == table->count || table->durations[at] != duration)
       return broken(error, "a duration that the sizes do not know");
-    out[i] = (int64_t)((uint64_t)out[i] + (uint64_t)table->sizes[at]);
+    out[i] = hdx_plus(out[i], table->sizes[at]);
   }
   return HDX_OK;
 }

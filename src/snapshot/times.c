@@ -33,14 +33,6 @@ static inline int64_t day_of(int64_t time) {
   return time / HDX_DAY_NS - (time % HDX_DAY_NS < 0);
 }
 
-static inline int64_t less(int64_t a, int64_t b) {
-  return (int64_t)((uint64_t)a - (uint64_t)b);
-}
-
-static inline int64_t plus(int64_t a, int64_t b) {
-  return (int64_t)((uint64_t)a + (uint64_t)b);
-}
-
 static inline int64_t day_start(int64_t day) {
   return (int64_t)((uint64_t)day * (uint64_t)HDX_DAY_NS);
 }
@@ -78,13 +70,13 @@ static enum hdx_status put_starts(struct hdx_times_encoder *encoder, struct hdx_
     return put_sized(encoder, start, count, &habit->start, out, error);
   if (kind == HDX_START_CHAIN) {
     for (size_t i = 0; i + 1 < count; i++)
-      a[i] = less(start[i + 1], stop[i]);
+      a[i] = hdx_less(start[i + 1], stop[i]);
     hdx_put_signed(out, start[0]);
     return put_sized(encoder, a, count - 1, &habit->gap, out, error);
   }
   for (size_t i = 0; i < count; i++) {
     a[i] = day_of(start[i]);
-    b[i] = less(start[i], day_start(a[i]));
+    b[i] = hdx_less(start[i], day_start(a[i]));
   }
   enum hdx_status status = put_sized(encoder, a, count, &habit->day, out, error);
   return status == HDX_OK ? put_sized(encoder, b, count, &habit->of_day, out, error) : status;
@@ -102,7 +94,7 @@ static enum hdx_status put_stops(struct hdx_times_encoder *encoder, struct hdx_t
   }
   for (size_t i = 0; i < count; i++) {
     int64_t from = kind == HDX_STOP_DURATION ? start[i] : day_start(day_of(start[i]));
-    last = stop[i] == HDX_TIME_NONE ? last : less(stop[i], from); /* a missing one repeats what was before */
+    last = stop[i] == HDX_TIME_NONE ? last : hdx_less(stop[i], from); /* a missing one repeats what was before */
     a[i] = last;
   }
   struct hdx_ints_habit *known = kind == HDX_STOP_DURATION ? &habit->stop : &habit->stop_of_day;
@@ -121,7 +113,7 @@ static enum hdx_status choose(struct hdx_times_encoder *encoder, struct hdx_time
                               const int64_t *stop, size_t count, uint8_t flags, uint8_t *kind,
                               struct hdx_error *error) {
   bool stops = !(flags & HDX_BLOCK_NO_STOP);
-  bool days = (int64_t)count / ROWS_A_DAY_MAX <= less(day_of(start[count - 1]), day_of(start[0])) + 1;
+  bool days = (int64_t)count / ROWS_A_DAY_MAX <= hdx_less(day_of(start[count - 1]), day_of(start[0])) + 1;
   unsigned best = HDX_START_PLAIN, stop_kind = HDX_STOP_DURATION;
   hdx_buffer_clear(&encoder->starts);
   hdx_buffer_clear(&encoder->stops);
@@ -246,16 +238,16 @@ static void add_stops(const struct hdx_ints *ints, unsigned kind, size_t count, 
   int64_t all;
   if (kind == HDX_STOP_DURATION && hdx_ints_constant(ints, &all)) {
     for (size_t i = 0; i < count; i++)
-      stop[i] = plus(start[i], all);
+      stop[i] = hdx_plus(start[i], all);
     return;
   }
   hdx_ints_read(ints, 0, count, stop);
   if (kind == HDX_STOP_DURATION)
     for (size_t i = 0; i < count; i++)
-      stop[i] = plus(start[i], stop[i]);
+      stop[i] = hdx_plus(start[i], stop[i]);
   else
     for (size_t i = 0; i < count; i++)
-      stop[i] = plus(day_start(day_of(start[i])), stop[i]);
+      stop[i] = hdx_plus(day_start(day_of(start[i])), stop[i]);
 }
 
 /* Starts of CHAIN: `gap` behind the stop before. */
@@ -263,8 +255,8 @@ static void chain(int64_t first, const int64_t *gap, size_t count, int64_t *star
   int64_t at = first;
   for (size_t i = 0; i < count; i++) {
     start[i] = at;
-    stop[i] = plus(at, stop[i]);
-    at = i + 1 < count ? plus(stop[i], gap[i]) : at;
+    stop[i] = hdx_plus(at, stop[i]);
+    at = i + 1 < count ? hdx_plus(stop[i], gap[i]) : at;
   }
 }
 
@@ -283,7 +275,7 @@ enum hdx_status hdx_times_decode(struct hdx_ints *ints, struct hdx_zstd *zstd, c
   if (status == HDX_OK && start_kind == HDX_START_DAY) {
     status = get_sized(ints, zstd, &in, count, scratch, error);
     for (size_t i = 0; status == HDX_OK && i < count; i++)
-      start[i] = plus(day_start(start[i]), scratch[i]);
+      start[i] = hdx_plus(day_start(start[i]), scratch[i]);
   }
   if (status != HDX_OK)
     return status;

@@ -167,7 +167,7 @@ enum hdx_status hdx_block_peek(struct hdx_block *block, const void *bytes, const
 int64_t hdx_block_longest(const struct hdx_block *block) {
   int64_t longest = INT64_MIN, last = INT64_MIN, first = INT64_MAX, span;
   for (size_t i = 0; i < block->count; i++) {
-    int64_t stop = block->stop[i], duration = (int64_t)((uint64_t)stop - (uint64_t)block->start[i]);
+    int64_t stop = block->stop[i], duration = hdx_less(stop, block->start[i]);
     longest = duration > longest ? duration : longest;
     last = stop > last ? stop : last;
     first = stop < first ? stop : first;
