@@ -1,0 +1,21 @@
+#include "base/library.h"
+
+#include "base/error.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+enum hdx_status hdx_library_load(const char *file, const char *const *symbols, void *const *functions, size_t count,
+                                 struct hdx_error *error) {
+  void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return hdx_error_set(error, HDX_INTERNAL, "%s cannot be loaded: %s", file, dlerror());
+  for (size_t i = 0; i < count; i++) {
+    void *address = dlsym(library, symbols[i]);
+    if (!address)
+      return hdx_error_set(error, HDX_INTERNAL, "%s has no %s: a newer one is needed", file, symbols[i]);
+    /* POSIX lets dlsym's result be stored as a function pointer; C wants it done through memory. */
+    memcpy(functions[i], &address, sizeof address);
+  }
+  return HDX_OK;
+}

@@ -1,0 +1,29 @@
+/* The shared configuration files of AWS's tools ("~/.aws/config", "~/.aws/credentials"): sections, settings and
+ * settings within settings. Pure.
+ *
+ *   [profile name]            section "profile name", blanks at both ends and runs of blanks within made one
+ *   key = value               blanks around both left out
+ *   s3 =                      a setting without a value whose indented lines are settings within it:
+ *     addressing_style = path     given out with parent "s3"
+ *   # comment, ; comment      whole lines; in a value, only behind a blank (" #", " ;")
+ *
+ * Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; botocore's reading of it where the
+ * guide is silent. Settings before the first section, lines without "=" and sections without "]" are errors. */
+#ifndef HDX_PARSE_INI_H
+#define HDX_PARSE_INI_H
+
+#include "base/text.h"
+
+struct hdx_ini_setting {
+  struct hdx_text section, parent, key, value; /* parent is "" but for settings within settings; views into the text */
+  size_t line;                                 /* from 1 */
+};
+
+/* Calls `setting` for each setting in order; a section that stands again goes on. Bytes are as they are: CRLF and a
+ * byte order mark are skipped. INTEGRITY: malformed ("SOURCE: line L: expected …"): the value is never repeated in the
+ * message, as it may be a secret. */
+enum hdx_status hdx_ini_read(struct hdx_text text, const char *source,
+                             void (*setting)(void *user, const struct hdx_ini_setting *setting), void *user,
+                             struct hdx_error *error);
+
+#endif
