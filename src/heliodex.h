@@ -123,17 +123,40 @@ struct hdx_map {
   const char *to;
 };
 
+/* How an S3 bucket is part of an address. */
+enum hdx_addressing {
+  HDX_ADDRESSING_AUTO,    /* in the host's name at AWS (in the path where it has dots), in the path elsewhere */
+  HDX_ADDRESSING_VIRTUAL, /* in the host's name */
+  HDX_ADDRESSING_PATH     /* in the path */
+};
+
+/* Whether S3 requests are signed with the user's credentials. */
+enum hdx_sign {
+  HDX_SIGN_AUTO,   /* anonymous first; a bucket of which nothing can be read so is tried signed */
+  HDX_SIGN_ALWAYS, /* from the first request on */
+  HDX_SIGN_NEVER
+};
+
 /* Settings of a session; hdx_config_init fills in the defaults. Strings and callbacks must live as long as the
  * session. Callbacks run on the thread that called into the session. */
 struct hdx_config {
   const char *store;        /* directory of snapshots; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex */
   const char *registry_url; /* NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
   const char *catalog_name; /* NULL: "catalog.json" */
-  const char *endpoint_url; /* S3 endpoint for path-style requests; NULL: AWS */
-  const char *region;       /* NULL: the registry's, then none */
-  const char *ca_file;      /* NULL: $CURL_CA_BUNDLE, $SSL_CERT_FILE, then the system's */
+  const char *endpoint_url; /* S3 server; NULL: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS */
+  const char *region;       /* NULL: the registry's, $AWS_REGION, $AWS_DEFAULT_REGION, the profile's, then none */
+  const char *ca_file;      /* NULL: $AWS_CA_BUNDLE, $CURL_CA_BUNDLE, $SSL_CERT_FILE, the profile's, the system's */
   const struct hdx_map *maps;
   size_t map_count;
+
+  /* Access to S3. Credentials go to AWS, or to the endpoint_url where there is one, and nowhere else. */
+  enum hdx_sign sign;
+  bool request_payer;   /* say that the user pays for requests (x-amz-request-payer); all requests are signed then */
+  const char *profile;  /* of the shared configuration files; NULL: $AWS_PROFILE, then "default" */
+  const char *access_key_id, *secret_access_key, *session_token; /* NULL: as AWS's tools find them, see README */
+  enum hdx_addressing addressing;
+  bool dualstack;     /* addresses of AWS that have IPv6 as well */
+  uint32_t presign_s; /* how long presigned URLs hold, 1 to 604,800 seconds; an hour */
 
   bool offline; /* never ask the network: what is not held is an error */
   bool refresh; /* ask again (conditionally) also for what is held */
@@ -284,7 +307,41 @@ HDX_API
 enum hdx_status hdx_catalog_find(const struct hdx_catalog *catalog, const char *id, const struct hdx_dataset **dataset,
                                  struct hdx_error *error);
 
+/* -------------------------------------------------------------------------------------------------------- listing */
+
+/* An object of a bucket, or what many of them have in common up to a slash ("folder"). Texts live during the call. */
+struct hdx_object {
+  struct hdx_text key;
+  bool folder;      /* the members below are not set */
+  int64_t size;     /* bytes; -1: not set */
+  int64_t modified; /* ns; HDX_TIME_NONE: not set, or not stated */
+  struct hdx_text etag;
+};
+
+struct hdx_list_options {
+  bool recursive;          /* all objects; false: those in folders are told as folders */
+  uint64_t limit;          /* objects and folders; 0: all */
+  const char *start_after; /* only keys behind this one; NULL: all */
+  void (*object)(void *user, const struct hdx_object *object);
+  void *user;
+};
+
+/* Lists the objects below `location`, "s3://bucket/prefix" (any beginning of a key) or a BUCKET as in hdx_catalog_load,
+ * in the order of their keys, a thousand with each request. *count is how many were told. EMPTY: there is none; USAGE:
+ * not in a bucket of S3; NOT_FOUND: no such bucket; DENIED, TEMPORARY, INTEGRITY: as the server answered. Objects may
+ * have been told before an error. */
+HDX_API
+enum hdx_status hdx_list(struct hdx_session *session, const char *location, const struct hdx_list_options *options,
+                         uint64_t *count, struct hdx_error *error);
+
 /* ---------------------------------------------------------------------------------------------------------- index */
+
+/* How index files are found. */
+enum hdx_discover {
+  HDX_DISCOVER_AUTO,  /* by a list where that saves requests and is allowed */
+  HDX_DISCOVER_LIST,  /* by a list of the index's folder; what cannot be listed fails */
+  HDX_DISCOVER_PROBE, /* by asking for each year's */
+};
 
 enum hdx_year_state {
   HDX_YEAR_PRESENT,  /* the rows of its index file are held */
@@ -315,6 +372,7 @@ struct hdx_index_options {
   int64_t start, stop;    /* only the years that these name; HDX_TIME_NONE: from the first, to the last */
   bool dry_run;           /* only count what would be asked for */
   bool strict;            /* a gap is a failure */
+  enum hdx_discover discover;
   bool keep_vanished;     /* keep rows of index files that are gone */
   uint64_t bad_rows_max;  /* per index file; more fail it (INTEGRITY) */
   const char *keep_index; /* directory that also gets the index files as they came; NULL: none */
@@ -495,7 +553,8 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
 
 enum hdx_location {
   HDX_LOCATION_PUBLISHED, /* a URL, mostly s3://bucket/key, as published; a bare key is made one */
-  HDX_LOCATION_FETCHED    /* the http, https or file URL that it is fetched from, percent-encoded */
+  HDX_LOCATION_FETCHED,   /* the http, https or file URL that it is fetched from, percent-encoded */
+  HDX_LOCATION_PRESIGNED  /* the URL of an object of S3 with a signature: whoever has it may fetch it for a while */
 };
 
 /* Where the data file called `key` of the query's dataset is; *location is borrowed from the query until its next call.

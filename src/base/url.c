@@ -221,6 +221,12 @@ enum hdx_status hdx_url_parse(struct hdx_text text, struct hdx_url *url, struct 
   return status;
 }
 
+struct hdx_text hdx_url_authority(const struct hdx_url *url) {
+  bool port = url->port.size && !hdx_text_is(url->port, url->scheme == HDX_SCHEME_HTTPS ? "443" : "80");
+  const char *end = port ? url->port.data + url->port.size : url->host.data + url->host.size;
+  return (struct hdx_text){url->host.data, (size_t)(end - url->host.data)};
+}
+
 static bool unreserved(char c) {
   return letter(c) || digit(c) || among(c, "-._~");
 }

@@ -22,6 +22,9 @@ struct hdx_url {
  * message), control bytes, empty host, port over 65535, longer than HDX_URL_BYTES_MAX, file with a host. */
 enum hdx_status hdx_url_parse(struct hdx_text text, struct hdx_url *url, struct hdx_error *error);
 
+/* Host and port of an http or https URL as the Host header has them: the scheme's own port is left out. */
+struct hdx_text hdx_url_authority(const struct hdx_url *url);
+
 /* Whether the text has "://" behind letters: a URL rather than a name. */
 bool hdx_url_like(struct hdx_text text);
 

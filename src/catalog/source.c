@@ -8,10 +8,9 @@
  *   any           s3://other/K          https://other.s3.amazonaws.com/K
  *   any           http(s)://…           as written
  *
- * Keys are kept from climbing: a component "." or ".." would be resolved on the way (by the HTTP library, a server or
- * the file system) into another key, so such a key is refused everywhere.
- *
- * Source: Amazon S3 user guide, "Virtual hosting of general purpose buckets". */
+ * Keys of a copy are kept from climbing: a component "." or ".." would be resolved on the way (by a web server or the
+ * file system) into another key, so such a key is refused. At an S3 server it is a key like any other, sent as it is.
+ */
 #include "catalog/source.h"
 
 #include "base/error.h"
@@ -20,7 +19,6 @@
 
 enum {
   COMPONENT_BYTES_MAX = 255, /* of a file name on all usual file systems */
-  REGION_BYTES_MAX = 40,
   WORK_BYTES_MAX = 8 * HDX_URL_BYTES_MAX
 };
 
@@ -274,32 +272,28 @@ static enum hdx_status init(struct hdx_source *source, struct hdx_text bucket, c
   return status == HDX_OK ? init_names(source, &url, work, arena, error) : status;
 }
 
-/* The region becomes part of a host's name. */
-static bool region_name(struct hdx_text region) {
-  for (size_t i = 0; i < region.size; i++) {
-    char c = region.data[i];
-    if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !(c >= '0' && c <= '9') && c != '-')
-      return false;
-  }
-  return region.size <= REGION_BYTES_MAX;
-}
-
-enum hdx_status hdx_source_init(struct hdx_source *source, struct hdx_text bucket, struct hdx_text region,
-                                const char *endpoint_url, const struct hdx_map *maps, size_t map_count,
-                                struct hdx_arena *arena, struct hdx_error *error) {
-  *source = (struct hdx_source){.maps = maps, .map_count = map_count};
+enum hdx_status hdx_source_init(struct hdx_source *source, struct hdx_text bucket,
+                                const struct hdx_source_options *options, struct hdx_arena *arena,
+                                struct hdx_error *error) {
+  const char *endpoint = options->endpoint_url;
+  bool google = options->google && !(endpoint && *endpoint);
+  *source = (struct hdx_source){.maps = options->maps,
+                                .map_count = options->map_count,
+                                .addressing = options->addressing,
+                                .dualstack = options->dualstack,
+                                .google = google};
   source->own_bucket = source->own_prefix = source->endpoint = HDX_TEXT("");
   struct hdx_buffer work;
   hdx_buffer_init(&work, WORK_BYTES_MAX);
-  if (!region_name(region))
-    return refuse(error, HDX_USAGE, region, "expected a region of letters, digits and dashes (us-east-1)");
-  append_lower(&work, region);
+  if (!hdx_s3_region(options->region))
+    return refuse(error, HDX_USAGE, options->region, "expected a region of letters, digits and dashes (us-east-1)");
+  append_lower(&work, options->region);
   source->region = keep(&work, arena);
   hdx_buffer_clear(&work);
-  enum hdx_status status =
-      source->region.data ? init_maps(maps, map_count, error) : hdx_error_memory(error, region.size);
+  enum hdx_status status = source->region.data ? init_maps(options->maps, options->map_count, error)
+                                               : hdx_error_memory(error, options->region.size);
   if (status == HDX_OK)
-    status = init(source, bucket, endpoint_url, &work, arena, error);
+    status = init(source, bucket, google ? HDX_S3_GOOGLE_ENDPOINT : endpoint, &work, arena, error);
   hdx_buffer_deinit(&work);
   return status;
 }
@@ -329,40 +323,59 @@ static struct hdx_text named_bucket(const struct hdx_source *source) {
   return source->scheme == HDX_SCHEME_S3 ? component(&rest) : HDX_TEXT("");
 }
 
-static void append_aws(struct hdx_buffer *url, struct hdx_text bucket, struct hdx_text region) {
-  /* The certificate covers one label before s3, so that a name with dots goes into the path; so do old names that are
-   * no host names. */
-  bool host = hdx_url_bucket_name(bucket) && !memchr(bucket.data, '.', bucket.size);
-  hdx_buffer_append_text(url, HDX_TEXT("https://"));
-  if (host)
-    hdx_buffer_append_format(url, "%.*s.", HDX_TEXT_ARG(bucket));
-  hdx_buffer_append_text(url, HDX_TEXT("s3."));
-  if (region.size)
-    hdx_buffer_append_format(url, "%.*s.", HDX_TEXT_ARG(region));
-  hdx_buffer_append_text(url, HDX_TEXT("amazonaws.com"));
-  if (hdx_text_starts_with(region, HDX_TEXT("cn-")))
-    hdx_buffer_append_text(url, HDX_TEXT(".cn"));
-  if (!host)
-    hdx_buffer_append_format(url, "/%.*s", HDX_TEXT_ARG(bucket));
-  hdx_buffer_append_byte(url, '/');
+void hdx_address_init(struct hdx_address *address) {
+  *address = (struct hdx_address){.place = {.bucket = HDX_TEXT("")}};
+  hdx_buffer_init(&address->url, WORK_BYTES_MAX);
+  hdx_buffer_init(&address->object, WORK_BYTES_MAX);
 }
 
-static enum hdx_status resolve_s3(const struct hdx_source *source, struct hdx_text location, struct hdx_text bucket,
-                                  struct hdx_text key, struct hdx_buffer *url, struct hdx_error *error) {
-  struct hdx_text named = named_bucket(source);
+void hdx_address_deinit(struct hdx_address *address) {
+  hdx_buffer_deinit(&address->url);
+  hdx_buffer_deinit(&address->object);
+}
+
+struct hdx_text hdx_address_key(const struct hdx_address *address) {
+  return hdx_text_sub(hdx_buffer_text(&address->object), address->place.bucket.size, address->object.size);
+}
+
+bool hdx_address_climbs(const struct hdx_address *address) {
+  return address->object.size && climbs(hdx_address_key(address), false);
+}
+
+/* An object at an S3 server. The bucket that was named is read from the source's endpoint, as is the catalog's own. */
+static void locate_object(const struct hdx_source *source, struct hdx_text bucket, struct hdx_text key, bool own,
+                          struct hdx_address *address) {
+  bool named = hdx_text_equal(bucket, named_bucket(source)), here = own || named;
+  struct hdx_s3_place *place = &address->place;
+  hdx_buffer_append_text(&address->object, bucket);
+  hdx_buffer_append_text(&address->object, key);
+  *place = (struct hdx_s3_place){.bucket = {address->object.data, address->object.size ? bucket.size : 0},
+                                 .region = named ? source->region : HDX_TEXT(""),
+                                 .endpoint = here ? source->endpoint : HDX_TEXT(""),
+                                 .addressing = source->addressing,
+                                 .dualstack = source->dualstack,
+                                 .trust = HDX_S3_TRUST_FULL};
+  if (source->google)
+    place->trust = here ? HDX_S3_TRUST_ASKED : HDX_S3_TRUST_FULL;
+  else if (source->endpoint.size && !here)
+    place->trust = HDX_S3_TRUST_NONE;
+  hdx_s3_append_base(place, &address->url);
+  hdx_url_encode(&address->url, key, true);
+}
+
+static enum hdx_status locate_s3(const struct hdx_source *source, struct hdx_text location, struct hdx_text bucket,
+                                 struct hdx_text key, struct hdx_address *address, struct hdx_error *error) {
   bool own = source->own_bucket.size && hdx_text_equal(bucket, source->own_bucket);
+  if (!own || source->scheme == HDX_SCHEME_S3) {
+    locate_object(source, bucket, key, own && source->scheme == HDX_SCHEME_S3, address);
+    return HDX_OK;
+  }
   if (climbs(key, false))
     return refuse(error, HDX_DENIED, location, "a component . or .. could lead outside of what was named");
-  if (own && source->scheme != HDX_SCHEME_S3) {
-    if (hdx_text_starts_with(key, source->own_prefix))
-      key = hdx_text_sub(key, source->own_prefix.size, key.size);
-    hdx_buffer_append_text(url, source->url);
-  } else if (source->endpoint.size && (own || hdx_text_equal(bucket, named))) {
-    hdx_buffer_append_format(url, "%.*s/%.*s/", HDX_TEXT_ARG(source->endpoint), HDX_TEXT_ARG(bucket));
-  } else {
-    append_aws(url, bucket, hdx_text_equal(bucket, named) ? source->region : HDX_TEXT(""));
-  }
-  hdx_url_encode(url, key, true);
+  if (hdx_text_starts_with(key, source->own_prefix))
+    key = hdx_text_sub(key, source->own_prefix.size, key.size);
+  hdx_buffer_append_text(&address->url, source->url);
+  hdx_url_encode(&address->url, key, true);
   return HDX_OK;
 }
 
@@ -378,13 +391,13 @@ enum hdx_status hdx_source_allowed(bool remote, struct hdx_text location, struct
   return HDX_OK;
 }
 
-static enum hdx_status resolve_file(struct hdx_text location, struct hdx_text path, struct hdx_buffer *url,
-                                    struct hdx_error *error) {
+static enum hdx_status locate_file(struct hdx_text location, struct hdx_text path, struct hdx_address *address,
+                                   struct hdx_error *error) {
   enum hdx_status status = check_path(location, path, error);
   if (status != HDX_OK)
     return status;
-  hdx_buffer_append_text(url, HDX_TEXT("file://"));
-  hdx_url_mend(url, path, "?#");
+  hdx_buffer_append_text(&address->url, HDX_TEXT("file://"));
+  hdx_url_mend(&address->url, path, "?#");
   return HDX_OK;
 }
 
@@ -408,9 +421,9 @@ static const struct hdx_map *find_map(const struct hdx_source *source, struct hd
 }
 
 /* Sends `rest`, what is behind the map's `from`, below its `to`. */
-static enum hdx_status resolve_map(const struct hdx_source *source, struct hdx_text location,
-                                   const struct hdx_url *from, const struct hdx_map *map, struct hdx_text rest,
-                                   struct hdx_buffer *url, struct hdx_error *error) {
+static enum hdx_status locate_map(const struct hdx_source *source, struct hdx_text location, const struct hdx_url *from,
+                                  const struct hdx_map *map, struct hdx_text rest, struct hdx_address *address,
+                                  struct hdx_error *error) {
   struct hdx_url to;
   enum hdx_status status = hdx_url_parse(hdx_text_of(map->to), &to, error);
   if (status != HDX_OK)
@@ -435,7 +448,7 @@ static enum hdx_status resolve_map(const struct hdx_source *source, struct hdx_t
     else if (!hdx_url_decode(&key, rest))
       status = refuse(error, HDX_USAGE, location, "a %% without two hexadecimal digits");
     if (status == HDX_OK)
-      status = resolve_s3(source, location, to.host, hdx_buffer_text(&key), url, error);
+      status = locate_s3(source, location, to.host, hdx_buffer_text(&key), address, error);
   } else if (status == HDX_OK) {
     if (from->scheme == HDX_SCHEME_S3)
       hdx_url_encode(&key, rest, true);
@@ -448,7 +461,7 @@ static enum hdx_status resolve_map(const struct hdx_source *source, struct hdx_t
     hdx_buffer_append_byte(&work, '/');
     hdx_buffer_append_text(&work, hdx_buffer_text(&key));
     if (status == HDX_OK)
-      hdx_buffer_append_text(url, hdx_buffer_text(&work));
+      hdx_buffer_append_text(&address->url, hdx_buffer_text(&work));
   }
   if (status == HDX_OK && (key.status != HDX_OK || work.status != HDX_OK))
     status = hdx_buffer_status(key.status != HDX_OK ? &key : &work, "URL", error);
@@ -458,8 +471,8 @@ static enum hdx_status resolve_map(const struct hdx_source *source, struct hdx_t
 }
 
 /* A location that is a URL. */
-static enum hdx_status resolve(const struct hdx_source *source, struct hdx_text location, bool trusted,
-                               struct hdx_buffer *url, struct hdx_error *error) {
+static enum hdx_status locate(const struct hdx_source *source, struct hdx_text location, bool trusted,
+                              struct hdx_address *address, struct hdx_error *error) {
   struct hdx_url parsed;
   struct hdx_text rest;
   enum hdx_status status = hdx_url_parse(location, &parsed, error);
@@ -467,24 +480,27 @@ static enum hdx_status resolve(const struct hdx_source *source, struct hdx_text 
     return status;
   const struct hdx_map *map = find_map(source, location, &rest);
   if (map)
-    return resolve_map(source, location, &parsed, map, rest, url, error);
+    return locate_map(source, location, &parsed, map, rest, address, error);
   status = hdx_source_allowed(!trusted && source->scheme != HDX_SCHEME_FILE, location, error);
   if (status != HDX_OK)
     return status;
   if (parsed.scheme == HDX_SCHEME_S3)
-    return resolve_s3(source, location, parsed.host, parsed.path, url, error);
+    return locate_s3(source, location, parsed.host, parsed.path, address, error);
   if (parsed.scheme == HDX_SCHEME_FILE)
-    return resolve_file(location, parsed.path, url, error);
-  hdx_url_mend(url, location, "");
+    return locate_file(location, parsed.path, address, error);
+  hdx_url_mend(&address->url, location, "");
   return HDX_OK;
 }
 
-enum hdx_status hdx_source_resolve(const struct hdx_source *source, struct hdx_text location, struct hdx_text base,
-                                   bool trusted, struct hdx_buffer *url, struct hdx_error *error) {
+enum hdx_status hdx_source_locate(const struct hdx_source *source, struct hdx_text location, struct hdx_text base,
+                                  bool trusted, struct hdx_address *address, struct hdx_error *error) {
   struct hdx_buffer whole;
   enum hdx_status status;
+  hdx_buffer_clear(&address->url);
+  hdx_buffer_clear(&address->object);
+  address->place = (struct hdx_s3_place){.bucket = HDX_TEXT("")};
   if (hdx_url_like(location)) {
-    status = resolve(source, location, trusted, url, error);
+    status = locate(source, location, trusted, address, error);
   } else if (base.size == 0 || location.size == 0) {
     return refuse(error, HDX_USAGE, location, "expected a URL, or a key where the bucket of the index is known");
   } else {
@@ -495,8 +511,10 @@ enum hdx_status hdx_source_resolve(const struct hdx_source *source, struct hdx_t
     hdx_buffer_append_text(&whole, hdx_text_sub(location, slash && again, location.size));
     status = hdx_buffer_status(&whole, "location", error);
     if (status == HDX_OK)
-      status = resolve(source, hdx_buffer_text(&whole), trusted, url, error);
+      status = locate(source, hdx_buffer_text(&whole), trusted, address, error);
     hdx_buffer_deinit(&whole);
   }
-  return status == HDX_OK ? hdx_buffer_status(url, "URL", error) : status;
+  if (status == HDX_OK)
+    status = hdx_buffer_status(&address->object, "location", error);
+  return status == HDX_OK ? hdx_buffer_status(&address->url, "URL", error) : status;
 }

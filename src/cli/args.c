@@ -119,7 +119,7 @@ static enum hdx_status set_from(struct cli_args *args, const struct cli_option *
   enum hdx_status status = set_value(args, option, text, &inner);
   if (status != HDX_OK)
     return cli_fail(error, status, "%s: %.*s", origin, HDX_ERROR_TEXT_MAX - ORIGIN_MAX - 2, inner.message);
-  args->given |= cli_option_bit(option);
+  args->given[cli_option_place(option)] = true;
   return HDX_OK;
 }
 
@@ -132,7 +132,7 @@ static void set_flag(struct cli_args *args, const struct cli_option *option) {
     *(unsigned *)value = (unsigned)option->min;
   else
     *(bool *)value = true;
-  args->given |= cli_option_bit(option);
+  args->given[cli_option_place(option)] = true;
 }
 
 static enum hdx_status set_defaults(struct cli_args *args, struct hdx_error *error) {
@@ -146,7 +146,7 @@ static enum hdx_status set_defaults(struct cli_args *args, struct hdx_error *err
         return cli_fail(error, HDX_INTERNAL, "the default of --%s is none", option->name);
     }
   }
-  args->given = 0;
+  memset(args->given, 0, sizeof args->given);
   return HDX_OK;
 }
 
@@ -311,7 +311,7 @@ enum hdx_status cli_unknown_verb(char *const *operands, size_t count, struct hdx
 static enum hdx_status check_options(const struct cli_args *args, struct hdx_error *error) {
   for (size_t i = 0; i < cli_option_count(); i++) {
     const struct cli_option *option = cli_option_at(i);
-    if (!(args->given & cli_option_bit(option)) || (option->verbs & args->verb->bit))
+    if (!args->given[cli_option_place(option)] || (option->verbs & args->verb->bit))
       continue;
     char list[160] = "";
     for (size_t k = 0; k < cli_verb_count(); k++) {
@@ -358,6 +358,19 @@ static enum hdx_status check_bucket(const struct cli_args *args, struct hdx_erro
 }
 
 /* What no single option can tell. */
+static enum hdx_status check_access(const struct cli_args *args, struct hdx_error *error) {
+  const struct cli_settings *s = &args->settings;
+  if (s->sign && s->no_sign)
+    return cli_fail(error, HDX_USAGE, "--sign and --no-sign-request exclude each other");
+  if (s->request_payer && s->no_sign)
+    return cli_fail(error, HDX_USAGE, "--request-payer needs signed requests: it goes without --no-sign-request");
+  if (s->url_style == CLI_URL_PRESIGNED && s->no_sign)
+    return cli_fail(error, HDX_USAGE, "--url-style presigned and --no-sign-request exclude each other");
+  if (cli_args_given(args, "expires") && s->url_style != CLI_URL_PRESIGNED)
+    return cli_fail(error, HDX_USAGE, "--expires goes with --url-style presigned only");
+  return HDX_OK;
+}
+
 static enum hdx_status check_together(const struct cli_args *args, struct hdx_error *error) {
   const struct cli_settings *s = &args->settings;
   if (s->start != HDX_TIME_NONE && s->stop != HDX_TIME_NONE && s->stop < s->start) {
@@ -371,8 +384,9 @@ static enum hdx_status check_together(const struct cli_args *args, struct hdx_er
                     cli_option_find("format", 6)->choices[s->format - 1]);
   if (s->null && s->format != CLI_FORMAT_AUTO && s->format != CLI_FORMAT_KEYS && s->format != CLI_FORMAT_URLS)
     return cli_fail(error, HDX_USAGE, "--null goes with --format keys or urls only");
-  if (cli_args_given(args, "url-style") && s->format != CLI_FORMAT_URLS)
-    return cli_fail(error, HDX_USAGE, "--url-style goes with --format urls only");
+  bool presigned = s->url_style == CLI_URL_PRESIGNED && s->format == CLI_FORMAT_ARIA2;
+  if (cli_args_given(args, "url-style") && s->format != CLI_FORMAT_URLS && !presigned)
+    return cli_fail(error, HDX_USAGE, "--url-style goes with --format urls only, and presigned with aria2");
   if (s->summary && (s->limit || s->reverse || cli_format_is_manifest(s->format)))
     return cli_fail(error, HDX_USAGE,
                     "--summary has no rows: it goes with none of --limit, --reverse and the formats "
@@ -381,7 +395,7 @@ static enum hdx_status check_together(const struct cli_args *args, struct hdx_er
     return cli_fail(error, HDX_USAGE, "--max-size is less than --min-size: nothing can match");
   if (s->offline && s->refresh)
     return cli_fail(error, HDX_USAGE, "--offline and --refresh exclude each other");
-  return HDX_OK;
+  return check_access(args, error);
 }
 
 /* A list in the environment has its items divided by blanks. */
@@ -400,22 +414,17 @@ static enum hdx_status read_list(struct cli_args *args, const struct cli_option 
 }
 
 static enum hdx_status read_environment(struct cli_args *args, struct hdx_error *error) {
-  uint64_t line_given = args->given;
   /* --json and --format share a member: one on the command line beats both in the environment. */
   bool format_given = args->settings.format != CLI_FORMAT_AUTO;
   for (size_t i = 0; i < cli_option_count(); i++) {
     const struct cli_option *option = cli_option_at(i);
-    if (!(option->verbs & args->verb->bit) || (line_given & cli_option_bit(option)) || option->hidden ||
+    if (!(option->verbs & args->verb->bit) || args->given[i] || option->hidden ||
         option->offset == offsetof(struct cli_settings, help) ||
         option->offset == offsetof(struct cli_settings, version) ||
         (format_given && option->offset == offsetof(struct cli_settings, format)))
       continue;
     char own[CLI_VARIABLE_MAX];
     const char *name = cli_option_variable(option, own), *value = getenv(name);
-    for (size_t k = 0; (!value || !*value) && k < CLI_FALLBACK_MAX && option->variables[k]; k++) {
-      name = option->variables[k];
-      value = getenv(name);
-    }
     if (!value || !*value)
       continue;
     char origin[ORIGIN_MAX];
@@ -463,5 +472,5 @@ void cli_args_deinit(struct cli_args *args) {
 
 bool cli_args_given(const struct cli_args *args, const char *name) {
   const struct cli_option *option = cli_option_find(name, strlen(name));
-  return option && (args->given & cli_option_bit(option));
+  return option && args->given[cli_option_place(option)];
 }

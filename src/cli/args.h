@@ -2,7 +2,7 @@
  *
  * Options may stand anywhere before "--", as --name VALUE, --name=VALUE, -x VALUE, -xVALUE, and short flags grouped.
  * Names are never guessed from their beginnings. What is given on the command line wins over HELIODEX_<NAME>, which
- * wins over the option's other variables, which win over the default. The last of several wins. */
+ * wins over the default. The last of several wins. */
 #ifndef HDX_CLI_ARGS_H
 #define HDX_CLI_ARGS_H
 
@@ -11,8 +11,8 @@
 struct cli_args {
   const struct cli_verb *verb; /* NULL: none given (with --help, --version, or nothing at all) */
   struct cli_settings settings;
-  uint64_t given;  /* set of options that were given, by command line or environment */
-  char **operands; /* behind the verb, in argv */
+  bool given[CLI_OPTIONS_MAX]; /* by command line or environment; in the order of the table */
+  char **operands;             /* behind the verb, in argv */
   size_t operand_count;
   char **words; /* the operands with the verb: owned */
   char *copies; /* of the environment's lists: owned */

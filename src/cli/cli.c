@@ -135,6 +135,12 @@ static void fill_config(struct cli *cli) {
   c->endpoint_url = s->endpoint_url;
   c->region = s->region;
   c->ca_file = s->ca_file;
+  c->sign = s->no_sign ? HDX_SIGN_NEVER : s->sign ? HDX_SIGN_ALWAYS : HDX_SIGN_AUTO;
+  c->request_payer = s->request_payer != 0;
+  c->profile = s->profile;
+  c->addressing = s->addressing ? (enum hdx_addressing)(s->addressing - 1) : HDX_ADDRESSING_AUTO;
+  c->dualstack = s->dualstack;
+  c->presign_s = (uint32_t)(s->expires_ms / 1000);
   c->offline = s->offline;
   c->refresh = s->refresh;
   /* The table's ranges keep these within 32 bits. */

@@ -18,7 +18,7 @@ struct cli_note {
 };
 extern const char cli_help_purpose[];
 extern const struct cli_note cli_help_notes[];
-#define CLI_HELP_NOTE_COUNT 4
+#define CLI_HELP_NOTE_COUNT 5
 
 struct cli_exit_row {
   int code;

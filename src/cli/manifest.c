@@ -6,8 +6,12 @@
 #include <stdlib.h>
 
 void cli_manifest_init(struct cli_manifest *manifest, struct cli_writer *out, const struct cli_settings *settings) {
-  *manifest = (struct cli_manifest){
-      .out = out, .format = settings->format, .null = settings->null, .published = settings->url_style == CLI_URL_S3};
+  *manifest = (struct cli_manifest){.out = out,
+                                    .format = settings->format,
+                                    .null = settings->null,
+                                    .published = settings->url_style == CLI_URL_S3,
+                                    .fetched = settings->url_style == CLI_URL_PRESIGNED ? HDX_LOCATION_PRESIGNED
+                                                                                        : HDX_LOCATION_FETCHED};
 }
 
 void cli_manifest_deinit(struct cli_manifest *manifest) {
@@ -144,8 +148,7 @@ static enum hdx_status locate(struct hdx_query *query, size_t dataset, struct hd
 static enum hdx_status row_urls(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
                                 struct hdx_text key, struct hdx_text published, struct hdx_error *error) {
   struct hdx_text url = published;
-  enum hdx_status status =
-      manifest->published ? HDX_OK : locate(query, dataset, key, HDX_LOCATION_FETCHED, &url, error);
+  enum hdx_status status = manifest->published ? HDX_OK : locate(query, dataset, key, manifest->fetched, &url, error);
   if (status != HDX_OK)
     return status;
   if (!manifest->null && has_control(url))
@@ -158,7 +161,7 @@ static enum hdx_status row_urls(struct cli_manifest *manifest, struct hdx_query 
 static enum hdx_status row_aria2(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
                                  struct hdx_text key, struct hdx_text path, struct hdx_error *error) {
   struct hdx_text url;
-  enum hdx_status status = locate(query, dataset, key, HDX_LOCATION_FETCHED, &url, error);
+  enum hdx_status status = locate(query, dataset, key, manifest->fetched, &url, error);
   if (status != HDX_OK)
     return status;
   if (url.size < 4 || memcmp(url.data, "http", 4) != 0)

@@ -25,10 +25,11 @@
 struct cli_manifest {
   struct cli_writer *out;
   unsigned format;
-  bool null;      /* urls end with a NUL */
-  bool published; /* urls are s3:// as published */
-  char *place;    /* scheme and bucket of the first row; owned */
-  char *text;     /* scratch */
+  bool null;                 /* urls end with a NUL */
+  bool published;            /* urls are s3:// as published, */
+  enum hdx_location fetched; /* or these */
+  char *place;               /* scheme and bucket of the first row; owned */
+  char *text;                /* scratch */
   size_t text_size;
   bool any;   /* a row was written: */
   char *last; /* its location */

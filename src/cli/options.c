@@ -13,13 +13,16 @@
 
 static const char *const formats[] = {"table", "csv",   "tsv",   "ndjson", "json", "keys",
                                       "urls",  "s5cmd", "aria2", "rclone", NULL};
-static const char *const url_styles[] = {"https", "s3", NULL};
+static const char *const url_styles[] = {"https", "s3", "presigned", NULL};
+static const char *const payers[] = {"requester", NULL};
+static const char *const addressings[] = {"auto", "virtual", "path", NULL};
+static const char *const discoveries[] = {"auto", "list", "probe", NULL};
 static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
 
 #define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
-#define LISTING (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
+#define LISTING (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
 
 static const struct cli_option options[] = {
     {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
@@ -41,7 +44,7 @@ static const struct cli_option options[] = {
     {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output), .verbs = CLI_VERBS_ROWS,
      .help = "Write rows to FILE, which appears (or is replaced) only when all are written; - is standard output."},
     {"limit", 0, "N", CLI_NUMBER, CLI_GROUP_OUTPUT, AT(limit), .min = 1, .max = INT64_MAX,
-     .verbs = CLI_VERB_DATASETS | CLI_VERB_QUERY, .help = "Write at most N rows; 1 or more."},
+     .verbs = CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_QUERY, .help = "Write at most N rows; 1 or more."},
     {"reverse", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(reverse), .verbs = CLI_VERB_QUERY,
      .help = "Write rows in exactly the opposite order; with --limit N the last N rows."},
     {"summary", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(summary), .verbs = CLI_VERB_QUERY,
@@ -50,8 +53,13 @@ static const struct cli_option options[] = {
          "stated), unsized (rows whose size is not), start (the first), stop (the last)."},
     {"url-style", 0, "STYLE", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(url_style), .choices = url_styles, .fallback = "https",
      .verbs = CLI_VERB_QUERY,
-     .help = "What --format urls writes: https: the URL that a file is fetched from, percent-encoded, at AWS or below "
-             "--endpoint-url; s3: s3://bucket/key as published."},
+     .help = "What --format urls (and aria2: https or presigned) writes: https: the URL that a file is fetched from, "
+             "percent-encoded, at AWS or below "
+             "--endpoint-url; s3: s3://bucket/key as published; presigned: the https URL with a signature of yours in "
+             "it, so that whoever has it may fetch a private file until it expires."},
+    {"expires", 0, "DURATION", CLI_DURATION, CLI_GROUP_OUTPUT, AT(expires_ms), .min = 1000, .max = 7 * DAY_MS,
+     .fallback = "1h", .verbs = CLI_VERB_QUERY,
+     .help = "How long presigned URLs hold: at most 7 days, and no longer than the credentials that sign them."},
     {"error-on-empty", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(error_on_empty), .verbs = LISTING | CLI_VERB_INDEX,
      .help =
          "End with exit status 9 where nothing matches (query: also where one of several patterns matches no dataset); "
@@ -96,6 +104,10 @@ static const struct cli_option options[] = {
      .help = "Only datasets of a collection that matches GLOB."},
     {"region-prefix", 0, "PREFIX", CLI_TEXT, CLI_GROUP_SELECT, AT(region_prefix), .verbs = CLI_VERB_REGISTRY_ENDPOINT,
      .help = "Only entries whose region begins with PREFIX."},
+    {"recursive", 'r', NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(recursive), .verbs = CLI_VERB_LS,
+     .help = "All objects, those in folders too, in place of the folders' names."},
+    {"start-after", 0, "KEY", CLI_TEXT, CLI_GROUP_SELECT, AT(start_after), .verbs = CLI_VERB_LS,
+     .help = "Only keys behind KEY, which need not exist."},
     {"first", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(first), .verbs = CLI_VERB_REGISTRY_ENDPOINT,
      .help = "Take the first where several match."},
     {"all", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(all), .verbs = CLI_VERB_INDEX,
@@ -110,6 +122,12 @@ static const struct cli_option options[] = {
      .help = "Keep the rows of index files that are gone from the archive."},
     {"max-bad-rows", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(bad_rows_max), .max = INT64_MAX,
      .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "Refuse an index file with more bad rows than N."},
+    {"discover", 0, "HOW", CLI_CHOICE, CLI_GROUP_SELECT, AT(discover), .choices = discoveries, .fallback = "auto",
+     .verbs = CLI_VERB_INDEX,
+     .help =
+         "How to learn which index files exist, and which have changed: list: from lists of the bucket, a request "
+         "for a thousand files; probe: by asking for each; auto: by a list where the bucket allows it and more than "
+         "a few files are wanted."},
     {"keep-index", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_SELECT, AT(keep_index), .verbs = CLI_VERB_INDEX,
      .help = "Also keep the index files as they came, as DIR/ID/ID_YYYY.csv."},
 
@@ -125,16 +143,37 @@ static const struct cli_option options[] = {
      .help = "The registry of buckets."},
     {"catalog-name", 0, "NAME", CLI_TEXT, CLI_GROUP_ACCESS, AT(catalog_name), .fallback_text = "catalog.json",
      .verbs = CLI_VERBS_ALL, .help = "The file name of the catalog in its bucket."},
-    {"endpoint-url", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(endpoint_url), .fallback_text = "AWS",
-     .variables = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}, .verbs = CLI_VERBS_ALL,
-     .help = "The S3 server that s3:// locations are read from, path style."},
-    {"region", 0, "REGION", CLI_TEXT, CLI_GROUP_ACCESS, AT(region), .fallback_text = "the registry's",
-     .variables = {"AWS_REGION", "AWS_DEFAULT_REGION"}, .verbs = CLI_VERBS_ALL, .help = "The region of the bucket."},
+    {"endpoint-url", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(endpoint_url),
+     .fallback_text = "$AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS", .verbs = CLI_VERBS_ALL,
+     .help = "The S3 server that s3:// locations of the bucket are read from; empty: AWS whatever is set. Credentials "
+             "go to this server alone then."},
+    {"region", 0, "REGION", CLI_TEXT, CLI_GROUP_ACCESS, AT(region),
+     .fallback_text = "the registry's, $AWS_REGION, $AWS_DEFAULT_REGION, then the profile's", .verbs = CLI_VERBS_ALL,
+     .help = "The region of the bucket. A wrong one is put right once by what the server answers."},
+    {"sign", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(sign), .verbs = CLI_VERBS_ALL,
+     .help = "Sign S3 requests from the first one on. Otherwise buckets are asked anonymously, and signed only if "
+             "nothing of them may be read so."},
+    {"no-sign-request", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(no_sign), .verbs = CLI_VERBS_ALL,
+     .help = "Never sign: ask anonymously, and leave credentials alone."},
+    {"request-payer", 0, "WHO", CLI_CHOICE, CLI_GROUP_ACCESS, AT(request_payer), .choices = payers,
+     .verbs = CLI_VERBS_ALL,
+     .help = "requester: agree to pay for what is read from buckets whose owners do not. Requests are signed then."},
+    {"profile", 0, "NAME", CLI_TEXT, CLI_GROUP_ACCESS, AT(profile), .fallback_text = "$AWS_PROFILE, then default",
+     .verbs = CLI_VERBS_ALL,
+     .help =
+         "The profile of the shared configuration files (~/.aws/config, ~/.aws/credentials) to take credentials and "
+         "settings from. Given here, it wins over AWS_ACCESS_KEY_ID."},
+    {"addressing-style", 0, "STYLE", CLI_CHOICE, CLI_GROUP_ACCESS, AT(addressing), .choices = addressings,
+     .fallback = "auto", .verbs = CLI_VERBS_ALL,
+     .help = "Where the bucket stands in an address: virtual: in the host's name; path: in the path; auto: as the "
+             "profile says, else virtual at AWS and path elsewhere."},
+    {"dualstack", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(dualstack), .verbs = CLI_VERBS_ALL,
+     .help = "Use addresses of AWS that answer by IPv6 as well as IPv4, also by AWS_USE_DUALSTACK_ENDPOINT=true."},
     {"map", 0, "A=URL", CLI_MAP, CLI_GROUP_ACCESS, AT(maps), .verbs = CLI_VERBS_ALL,
      .help = "Read locations that begin with A (as s3://bucket/) below URL. May be given several times."},
     {"ca-file", 0, "FILE", CLI_FILE, CLI_GROUP_ACCESS, AT(ca_file),
-     .fallback_text = "$CURL_CA_BUNDLE, $SSL_CERT_FILE, then the system's", .verbs = CLI_VERBS_ALL,
-     .help = "Certificates (PEM) that servers are checked against."},
+     .fallback_text = "$AWS_CA_BUNDLE, $CURL_CA_BUNDLE, $SSL_CERT_FILE, the profile's, then the system's",
+     .verbs = CLI_VERBS_ALL, .help = "Certificates (PEM) that servers are checked against."},
     {"max-catalog", 0, "SIZE", CLI_SIZE, CLI_GROUP_ACCESS, AT(catalog_bytes_max), .min = KIB, .max = 4 * GIB,
      .fallback = "64M", .verbs = CLI_VERBS_ALL, .help = "Refuse a larger registry or catalog."},
 
@@ -185,7 +224,7 @@ static const struct cli_option options[] = {
 };
 
 #define OPTION_COUNT (sizeof options / sizeof *options)
-static_assert(OPTION_COUNT <= 64, "sets of options are 64 bits");
+static_assert(OPTION_COUNT <= CLI_OPTIONS_MAX, "a place for each option");
 
 const char *cli_group_title(enum cli_group group) {
   static const char *const titles[CLI_GROUP_COUNT] = {"Output", "Selection", "Access", "Tuning", "Messages"};
@@ -214,8 +253,8 @@ const struct cli_option *cli_option_letter(char letter) {
   return NULL;
 }
 
-uint64_t cli_option_bit(const struct cli_option *option) {
-  return UINT64_C(1) << (option - options);
+size_t cli_option_place(const struct cli_option *option) {
+  return (size_t)(option - options);
 }
 
 bool cli_option_global(const struct cli_option *option) {

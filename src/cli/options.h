@@ -28,7 +28,7 @@ static inline bool cli_format_is_manifest(unsigned format) {
 
 enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS_JSON, CLI_PROGRESS_NONE };
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
-enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3 };
+enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3, CLI_URL_PRESIGNED };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
 
 /* Values given several times, in their order; the texts belong to argv or the environment. */
@@ -47,6 +47,7 @@ struct cli_settings {
   bool error_on_empty;
   bool reverse, summary;
   unsigned url_style;
+  uint64_t expires_ms;
   /* what is asked for */
   int64_t start, stop;
   unsigned match;
@@ -56,12 +57,17 @@ struct cli_settings {
   bool latest_version;
   const char *collection;
   const char *region_prefix;
+  bool recursive;
+  const char *start_after;
+  unsigned discover;
   bool first;
   bool all, dry_run, strict, keep_vanished, deep;
   uint64_t bad_rows_max;
   const char *keep_index;
   /* access */
-  const char *store, *registry, *catalog_name, *endpoint_url, *region, *ca_file;
+  const char *store, *registry, *catalog_name, *endpoint_url, *region, *ca_file, *profile;
+  bool sign, no_sign, dualstack;
+  unsigned request_payer, addressing;
   struct cli_list maps;
   bool offline, refresh;
   uint64_t catalog_bytes_max;
@@ -106,22 +112,23 @@ enum cli_verb_bit {
   CLI_VERB_REGISTRY_ENDPOINT = 1 << 1,
   CLI_VERB_DATASETS = 1 << 2,
   CLI_VERB_INFO = 1 << 3,
-  CLI_VERB_INDEX = 1 << 4,
-  CLI_VERB_QUERY = 1 << 5,
-  CLI_VERB_VERIFY = 1 << 6,
-  CLI_VERB_STORE_LIST = 1 << 7,
-  CLI_VERB_STORE_REMOVE = 1 << 8,
-  CLI_VERB_VERSION = 1 << 9,
-  CLI_VERB_COMPLETION = 1 << 10,
-  CLI_VERB_HELP = 1 << 11
+  CLI_VERB_LS = 1 << 4,
+  CLI_VERB_INDEX = 1 << 5,
+  CLI_VERB_QUERY = 1 << 6,
+  CLI_VERB_VERIFY = 1 << 7,
+  CLI_VERB_STORE_LIST = 1 << 8,
+  CLI_VERB_STORE_REMOVE = 1 << 9,
+  CLI_VERB_VERSION = 1 << 10,
+  CLI_VERB_COMPLETION = 1 << 11,
+  CLI_VERB_HELP = 1 << 12
 };
-#define CLI_VERBS_ALL ((1u << 12) - 1)
+#define CLI_VERBS_ALL ((1u << 13) - 1)
 /* Those that print rows. */
 #define CLI_VERBS_ROWS                                                                                                 \
-  (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_QUERY |               \
+  (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_LS | CLI_VERB_QUERY | \
    CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
 
-#define CLI_FALLBACK_MAX 2
+#define CLI_OPTIONS_MAX 96
 
 struct cli_option {
   const char *name;     /* without the dashes */
@@ -131,10 +138,9 @@ struct cli_option {
   enum cli_group group;
   size_t offset; /* in struct cli_settings */
   uint64_t min, max;
-  const char *const *choices;              /* of a CLI_CHOICE, NULL at the end */
-  const char *fallback;                    /* the default as the parser reads it; NULL: not given */
-  const char *fallback_text;               /* the default as the help says it, where that differs */
-  const char *variables[CLI_FALLBACK_MAX]; /* of the environment, asked after HELIODEX_<NAME>, in this order */
+  const char *const *choices; /* of a CLI_CHOICE, NULL at the end */
+  const char *fallback;       /* the default as the parser reads it; NULL: not given */
+  const char *fallback_text;  /* the default as the help says it, where that differs */
   uint32_t verbs;
   bool hidden;
   const char *help;
@@ -145,8 +151,8 @@ const struct cli_option *cli_option_at(size_t i);
 /* By its long name; NULL: none. */
 const struct cli_option *cli_option_find(const char *name, size_t size);
 const struct cli_option *cli_option_letter(char letter);
-/* Its place in the table, as a bit of a set. */
-uint64_t cli_option_bit(const struct cli_option *option);
+/* Its place in the table. */
+size_t cli_option_place(const struct cli_option *option);
 /* Whether all verbs take it. */
 bool cli_option_global(const struct cli_option *option);
 

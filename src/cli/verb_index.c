@@ -290,6 +290,7 @@ static void fill_options(struct run *run) {
   run->options.stop = settings->stop;
   run->options.dry_run = settings->dry_run;
   run->options.strict = settings->strict;
+  run->options.discover = settings->discover ? (enum hdx_discover)(settings->discover - 1) : HDX_DISCOVER_AUTO;
   run->options.keep_vanished = settings->keep_vanished;
   run->options.keep_index = settings->keep_index;
   if (cli_args_given(&run->cli->args, "max-bad-rows"))

@@ -168,6 +168,9 @@ static void opened(struct hdx_work *work) {
   if (status == HDX_OK && !is_csv(job->dataset->indextype))
     status = hdx_error_set(&job->error, HDX_INTEGRITY, "%.*s: index type \"%.*s\" cannot be read: only csv can",
                            HDX_TEXT_ARG(job->dataset->id), HDX_TEXT_ARG(job->dataset->indextype));
+  if (status == HDX_OK && job->prefix->discovery.state == HDX_DISCOVERY_FAILED)
+    status = hdx_error_set(&job->error, job->prefix->discovery.error.status, "%.*s: %s", HDX_TEXT_ARG(job->dataset->id),
+                           job->prefix->discovery.error.message);
   if (status == HDX_OK)
     status = hdx_writer_create(job->path, &job->writer, &job->error);
   job->years_left = 1; /* until all have been begun */
@@ -336,7 +339,7 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
                                 .state = state->state,
                                 .unchanged = year->outcome == HDX_OUTCOME_UNCHANGED,
                                 .dropped = lost && !kept,
-                                .url = year->url,
+                                .url = year->target.url,
                                 .message = "",
                                 .rows = state->rows,
                                 .bad_rows = state->bad_rows,
@@ -353,12 +356,12 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
     summary->gaps += !lost;
     summary->vanished += lost;
     if (lost) {
-      snprintf(message, sizeof message, "%s: gone (asked twice); its %llu rows are %s", year->url,
+      snprintf(message, sizeof message, "%s: gone (asked twice); its %llu rows are %s", year->target.url,
                (unsigned long long)year->old->rows, kept ? "kept" : "dropped");
       item.message = message;
       hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", message);
     } else if (run->options->strict) {
-      snprintf(message, sizeof message, "%s: a gap", year->url);
+      snprintf(message, sizeof message, "%s: a gap", year->target.url);
       item.message = message;
       item.status = HDX_NOT_FOUND;
     }

@@ -39,9 +39,11 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
   hdx_buffer_append(&download->meta, result->last_modified, strlen(result->last_modified) + 1);
 }
 
-static enum hdx_status run(struct hdx_session *session, struct download *download, const char *url,
+static enum hdx_status run(struct hdx_session *session, struct download *download, const struct hdx_target *target,
                            const struct hdx_document *held, struct hdx_error *error) {
-  struct hdx_fetch_request request = {.url = url,
+  struct hdx_fetch_request request = {.url = target->url,
+                                      .bucket = target->bucket,
+                                      .key = target->key,
                                       .etag = held ? held->etag.data : NULL,
                                       .last_modified = held ? held->last_modified.data : NULL,
                                       .bytes_max = session->config.catalog_bytes_max,
@@ -56,8 +58,8 @@ static enum hdx_status run(struct hdx_session *session, struct download *downloa
   hdx_session_run(session, &download->done);
   if (download->status != HDX_OK)
     return download->status;
-  status = hdx_buffer_status(&download->body, url, error);
-  return status == HDX_OK ? hdx_buffer_status(&download->meta, url, error) : status;
+  status = hdx_buffer_status(&download->body, target->url, error);
+  return status == HDX_OK ? hdx_buffer_status(&download->meta, target->url, error) : status;
 }
 
 /* Makes a document of what was downloaded; its texts lie in its memory: url, etag, date, bytes. */
@@ -83,14 +85,26 @@ static enum hdx_status take(struct download *download, const char *address, stru
   return HDX_OK;
 }
 
-enum hdx_status hdx_session_document(struct hdx_session *session, const char *address, const char *fetch_url,
+/* Fetches the document, if it is another than what is held. */
+static enum hdx_status download(struct hdx_session *session, struct download *download, struct hdx_address *address,
+                                const struct hdx_document *held, struct hdx_error *error) {
+  struct hdx_target target;
+  hdx_buffer_init(&download->body, (size_t)session->config.catalog_bytes_max);
+  hdx_buffer_init(&download->meta, HDX_URL_BYTES_MAX);
+  enum hdx_status status = hdx_session_target(session, address, &target, error);
+  if (status == HDX_OK)
+    status = run(session, download, &target, held, error);
+  hdx_target_deinit(&target);
+  return status;
+}
+
+enum hdx_status hdx_session_document(struct hdx_session *session, const char *stored_as, struct hdx_address *address,
                                      struct hdx_text folder, struct hdx_text name, bool revalidate,
                                      struct hdx_document *document, bool *fresh, struct hdx_error *error) {
   struct hdx_document held;
-  struct download download = {.session = session, .document = document, .error = error};
-  uint64_t bytes_max = session->config.catalog_bytes_max;
-  enum hdx_status found =
-      hdx_store_load_document(&session->store, folder, name, hdx_text_of(address), bytes_max, &held, error);
+  struct download it = {.session = session, .document = document, .error = error};
+  enum hdx_status found = hdx_store_load_document(&session->store, folder, name, hdx_text_of(stored_as),
+                                                  session->config.catalog_bytes_max, &held, error);
   *fresh = false;
   if (found == HDX_OK && (!revalidate || session->config.offline)) {
     *document = held;
@@ -99,17 +113,11 @@ enum hdx_status hdx_session_document(struct hdx_session *session, const char *ad
   if (found != HDX_OK && found != HDX_NOT_FOUND)
     return found;
   enum hdx_status status = hdx_session_online(session, error);
-  if (status != HDX_OK) {
-    if (found == HDX_OK)
-      hdx_document_deinit(&held);
-    if (session->config.offline)
-      hdx_error_set(error, HDX_NOT_FOUND, "%s: not held in %s, and offline", address, session->store.root);
-    return status;
-  }
-  hdx_buffer_init(&download.body, (size_t)bytes_max);
-  hdx_buffer_init(&download.meta, HDX_URL_BYTES_MAX);
-  status = run(session, &download, fetch_url, found == HDX_OK ? &held : NULL, error);
-  if (status == HDX_OK && download.not_modified) {
+  if (status != HDX_OK && session->config.offline)
+    hdx_error_set(error, HDX_NOT_FOUND, "%s: not held in %s, and offline", stored_as, session->store.root);
+  if (status == HDX_OK)
+    status = download(session, &it, address, found == HDX_OK ? &held : NULL, error);
+  if (status == HDX_OK && it.not_modified) {
     *document = held;
     found = HDX_NOT_FOUND; /* handed on */
     document->checked_at = hdx_time_now();
@@ -117,13 +125,13 @@ enum hdx_status hdx_session_document(struct hdx_session *session, const char *ad
     if (status != HDX_OK)
       hdx_document_deinit(document);
   } else if (status == HDX_OK) {
-    status = take(&download, address, error);
+    status = take(&it, stored_as, error);
     *fresh = true;
   }
   if (found == HDX_OK)
     hdx_document_deinit(&held);
-  hdx_buffer_deinit(&download.body);
-  hdx_buffer_deinit(&download.meta);
+  hdx_buffer_deinit(&it.body);
+  hdx_buffer_deinit(&it.meta);
   return status;
 }
 
@@ -131,11 +139,14 @@ static enum hdx_status open_registry(struct hdx_session *session, bool stored_on
                                      struct hdx_error *error) {
   const char *url = session->config.registry_url;
   struct hdx_text folder = HDX_TEXT("registry");
+  struct hdx_address address;
   struct hdx_buffer name;
   bool fresh = false;
   struct hdx_registry *registry = calloc(1, sizeof *registry);
   if (!registry)
     return hdx_error_memory(error, sizeof *registry);
+  hdx_address_init(&address);
+  hdx_buffer_append_text(&address.url, hdx_text_of(url));
   hdx_buffer_init(&name, 3 * HDX_URL_BYTES_MAX);
   hdx_url_encode(&name, hdx_text_of(url), false);
   hdx_buffer_append_text(&name, HDX_TEXT(".json"));
@@ -144,7 +155,7 @@ static enum hdx_status open_registry(struct hdx_session *session, bool stored_on
     status = hdx_store_load_document(&session->store, folder, hdx_buffer_text(&name), hdx_text_of(url),
                                      session->config.catalog_bytes_max, &registry->document, error);
   else if (status == HDX_OK)
-    status = hdx_session_document(session, url, url, folder, hdx_buffer_text(&name), session->config.refresh,
+    status = hdx_session_document(session, url, &address, folder, hdx_buffer_text(&name), session->config.refresh,
                                   &registry->document, &fresh, error);
   if (status == HDX_OK) {
     status = hdx_registry_doc_parse(registry->document.bytes, url, &session->log, &registry->doc, error);
@@ -157,6 +168,7 @@ static enum hdx_status open_registry(struct hdx_session *session, bool stored_on
       hdx_document_deinit(&registry->document);
   }
   hdx_buffer_deinit(&name);
+  hdx_address_deinit(&address);
   if (status == HDX_OK)
     *result = registry;
   else
@@ -207,82 +219,146 @@ enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const
   return status;
 }
 
-/* The region that a stored registry knows of a bucket, or empty. */
-static struct hdx_text stored_region(struct hdx_session *session, struct hdx_text endpoint, struct hdx_arena *arena) {
+/* ---- where a bucket is ---- */
+
+/* A bucket with what a registry says of it; texts are in the arena. */
+struct place {
+  struct hdx_text name; /* URL or bucket name */
+  struct hdx_text region;
+  bool google;
+};
+
+static bool is_google(struct hdx_text provider) {
+  static const struct hdx_text names[] = {{"gcs", 3}, {"gs", 2}, {"gcp", 3}, {"google", 6}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (hdx_text_equal_nocase(provider, names[i]))
+      return true;
+  return false;
+}
+
+/* gs://bucket/ is Google's own way to write s3://bucket/ there. */
+static enum hdx_status translate(struct place *place, struct hdx_arena *arena, struct hdx_error *error) {
+  struct hdx_text scheme = HDX_TEXT("gs://");
+  struct hdx_text copy = hdx_arena_copy(arena, place->name);
+  if (!copy.data)
+    return hdx_error_memory(error, place->name.size);
+  if (copy.size > scheme.size && hdx_text_equal_nocase(hdx_text_sub(copy, 0, scheme.size), scheme)) {
+    memcpy((char *)copy.data, "s3", 2);
+    place->google = true;
+  }
+  place->name = copy;
+  return HDX_OK;
+}
+
+static enum hdx_status take_entry(const struct hdx_registry_entry *entry, struct place *place, struct hdx_arena *arena,
+                                  struct hdx_error *error) {
+  place->name = entry->endpoint;
+  place->region = hdx_arena_copy(arena, entry->region);
+  place->google = is_google(entry->provider);
+  if (!place->region.data)
+    return hdx_error_memory(error, entry->region.size);
+  return translate(place, arena, error);
+}
+
+/* What a stored registry knows of a bucket that was named directly. */
+static void recall(struct hdx_session *session, struct place *place, struct hdx_arena *arena) {
   struct hdx_registry *registry;
-  struct hdx_text region = {NULL, 0};
   struct hdx_url want, have;
-  if (hdx_url_parse(endpoint, &want, NULL) != HDX_OK || want.scheme != HDX_SCHEME_S3 ||
-      open_registry(session, true, &registry, NULL) != HDX_OK)
-    return region;
-  for (size_t i = 0; i < registry->doc.count && !region.size; i++)
-    if (hdx_url_parse(registry->doc.entries[i].endpoint, &have, NULL) == HDX_OK && have.scheme == HDX_SCHEME_S3 &&
-        hdx_text_equal(have.host, want.host))
-      region = hdx_arena_copy(arena, registry->doc.entries[i].region);
+  struct hdx_buffer url;
+  hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
+  if (!hdx_url_like(place->name))
+    hdx_buffer_append_text(&url, HDX_TEXT("s3://"));
+  hdx_buffer_append_text(&url, place->name);
+  if (hdx_url_parse(hdx_buffer_text(&url), &want, NULL) == HDX_OK && want.scheme == HDX_SCHEME_S3 &&
+      open_registry(session, true, &registry, NULL) == HDX_OK) {
+    for (size_t i = 0; i < registry->doc.count; i++) {
+      struct place found;
+      if (take_entry(&registry->doc.entries[i], &found, arena, NULL) != HDX_OK)
+        break;
+      if (hdx_url_parse(found.name, &have, NULL) != HDX_OK || have.scheme != HDX_SCHEME_S3 ||
+          !hdx_text_equal(have.host, want.host))
+        continue;
+      place->region = found.region;
+      place->google |= found.google;
+      break;
+    }
+    hdx_registry_close(registry);
+  }
+  hdx_buffer_deinit(&url);
+}
+
+/* Asks the registry where the bucket of that name is. */
+static enum hdx_status look_up(struct hdx_session *session, struct place *place, struct hdx_arena *arena,
+                               struct hdx_error *error) {
+  const struct hdx_registry_entry *entry;
+  struct hdx_registry *registry;
+  bool remote = strncmp(session->config.registry_url, "file:", 5) != 0;
+  enum hdx_status status = hdx_registry_load(session, &registry, error);
+  if (status != HDX_OK)
+    return status;
+  status = hdx_registry_doc_endpoint(&registry->doc, place->name, HDX_TEXT(""), false, &entry, error);
+  if (status == HDX_OK)
+    status = take_entry(entry, place, arena, error);
+  if (status == HDX_OK)
+    status = hdx_source_allowed(remote, place->name, error);
   hdx_registry_close(registry);
-  return region;
+  return status;
 }
 
 enum hdx_status hdx_session_source(struct hdx_session *session, const char *bucket, struct hdx_arena *arena,
                                    struct hdx_source *source, struct hdx_error *error) {
   const struct hdx_config *config = &session->config;
-  struct hdx_text name = hdx_text_of(bucket), region = hdx_text_of(config->region);
-  struct hdx_registry *registry = NULL;
+  struct place place = {.name = hdx_text_of(bucket), .region = HDX_TEXT("")};
   enum hdx_status status = HDX_OK;
-  if (hdx_bucket_kind(name) == HDX_BUCKET_REGISTRY) {
-    const struct hdx_registry_entry *entry;
-    status = hdx_registry_load(session, &registry, error);
-    bool remote = strncmp(config->registry_url, "file:", 5) != 0;
-    if (status == HDX_OK)
-      status = hdx_registry_doc_endpoint(&registry->doc, name, HDX_TEXT(""), false, &entry, error);
-    if (status == HDX_OK)
-      status = hdx_source_allowed(remote, entry->endpoint, error);
-    if (status == HDX_OK) {
-      name = entry->endpoint;
-      region = region.size ? region : entry->region;
-    }
-  } else if (!region.size && !config->endpoint_url) {
-    struct hdx_buffer url;
-    hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
-    if (!hdx_url_like(name))
-      hdx_buffer_append_text(&url, HDX_TEXT("s3://"));
-    hdx_buffer_append_text(&url, name);
-    region = stored_region(session, hdx_buffer_text(&url), arena);
-    hdx_buffer_deinit(&url);
+  if (hdx_bucket_kind(place.name) == HDX_BUCKET_REGISTRY) {
+    status = look_up(session, &place, arena, error);
+  } else {
+    status = translate(&place, arena, error);
+    if (status == HDX_OK && !config->endpoint_url)
+      recall(session, &place, arena);
   }
-  if (status == HDX_OK)
-    status = hdx_source_init(source, name, region, config->endpoint_url, config->maps, config->map_count, arena, error);
-  hdx_registry_close(registry);
-  return status;
+  if (config->region)
+    place.region = hdx_text_of(config->region);
+  else if (!place.region.size && session->region)
+    place.region = hdx_text_of(session->region);
+  const struct hdx_source_options options = {.region = place.region,
+                                             .endpoint_url = config->endpoint_url,
+                                             .google = place.google,
+                                             .addressing = config->addressing,
+                                             .dualstack = config->dualstack,
+                                             .maps = config->maps,
+                                             .map_count = config->map_count};
+  return status == HDX_OK ? hdx_source_init(source, place.name, &options, arena, error) : status;
 }
 
 static enum hdx_status load_catalog(struct hdx_session *session, struct hdx_catalog *catalog, bool revalidate,
                                     struct hdx_error *error) {
   struct hdx_source *source = &catalog->source;
   struct hdx_text name = hdx_text_of(session->config.catalog_name);
-  struct hdx_buffer address, url;
+  struct hdx_buffer location;
+  struct hdx_address address;
   bool fresh = false;
-  hdx_buffer_init(&address, HDX_URL_BYTES_MAX);
-  hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
-  hdx_buffer_append_text(&address, source->url);
-  hdx_buffer_append_text(&address, name);
-  enum hdx_status status = hdx_buffer_status(&address, "the catalog's address", error);
+  hdx_address_init(&address);
+  hdx_buffer_init(&location, HDX_URL_BYTES_MAX);
+  hdx_buffer_append_text(&location, source->url);
+  hdx_buffer_append_text(&location, name);
+  enum hdx_status status = hdx_buffer_status(&location, "the catalog's address", error);
   if (status == HDX_OK)
-    status = hdx_source_resolve(source, hdx_buffer_text(&address), HDX_TEXT(""), true, &url, error);
+    status = hdx_source_locate(source, hdx_buffer_text(&location), HDX_TEXT(""), true, &address, error);
   if (status == HDX_OK)
-    status = hdx_session_document(session, hdx_buffer_string(&address), hdx_buffer_string(&url), source->folder, name,
-                                  revalidate, &catalog->document, &fresh, error);
+    status = hdx_session_document(session, hdx_buffer_string(&location), &address, source->folder, name, revalidate,
+                                  &catalog->document, &fresh, error);
   if (status == HDX_OK) {
     /* What is odd about a catalog is told when it is new or indexed, not with every question. */
-    status = hdx_catalog_doc_parse(catalog->document.bytes, hdx_buffer_string(&url),
+    status = hdx_catalog_doc_parse(catalog->document.bytes, hdx_buffer_string(&address.url),
                                    fresh || revalidate ? &session->log : NULL, &catalog->doc, error);
     if (status == HDX_OK)
       status = hdx_source_adopt(source, catalog->doc.endpoint, catalog->doc.own_bucket, &catalog->arena, error);
     if (status == HDX_OK && fresh)
       status = hdx_store_save_document(&session->store, source->folder, name, &catalog->document, error);
   }
-  hdx_buffer_deinit(&address);
-  hdx_buffer_deinit(&url);
+  hdx_buffer_deinit(&location);
+  hdx_address_deinit(&address);
   return status;
 }
 

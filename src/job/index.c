@@ -32,6 +32,11 @@ static int by_index(const void *a, const void *b) {
   return hdx_text_compare(((const struct hdx_prefix *)a)->index, ((const struct hdx_prefix *)b)->index);
 }
 
+static uint64_t wanted_count(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
+  struct hdx_years years = hdx_index_wanted(run, dataset);
+  return years.first <= years.last ? (uint64_t)(years.last - years.first) + 1 : 0;
+}
+
 /* The prefixes of all datasets, with how many have each. */
 static enum hdx_status make_prefixes(struct hdx_index_run *run, struct hdx_error *error) {
   struct hdx_prefix *list = hdx_arena_alloc(&run->arena, (run->dataset_count + 1) * sizeof *list);
@@ -39,20 +44,27 @@ static enum hdx_status make_prefixes(struct hdx_index_run *run, struct hdx_error
   if (!list)
     return hdx_error_memory(error, run->dataset_count * sizeof *list);
   for (size_t i = 0; i < run->dataset_count; i++)
-    list[i] = (struct hdx_prefix){.index = run->datasets[i]->index, .datasets_left = 1};
+    list[i] = (struct hdx_prefix){.index = run->datasets[i]->index,
+                                  .datasets_left = 1,
+                                  .datasets_waiting = 1,
+                                  .discovery = {.wanted = wanted_count(run, run->datasets[i])}};
   qsort(list, run->dataset_count, sizeof *list, by_index);
   for (size_t i = 0; i < run->dataset_count; i++) {
-    if (count && hdx_text_equal(list[count - 1].index, list[i].index))
-      list[count - 1].datasets_left++;
-    else
+    struct hdx_prefix *last = count ? &list[count - 1] : NULL;
+    if (last && hdx_text_equal(last->index, list[i].index)) {
+      last->datasets_left++;
+      last->datasets_waiting++;
+      last->discovery.wanted += list[i].discovery.wanted;
+    } else {
       list[count++] = list[i];
+    }
   }
   run->prefixes = list;
   run->prefix_count = count;
   return HDX_OK;
 }
 
-static struct hdx_prefix *prefix_of(const struct hdx_index_run *run, struct hdx_text index) {
+struct hdx_prefix *hdx_index_prefix(const struct hdx_index_run *run, struct hdx_text index) {
   const struct hdx_prefix key = {.index = index};
   return bsearch(&key, run->prefixes, run->prefix_count, sizeof key, by_index);
 }
@@ -100,14 +112,23 @@ void hdx_index_advance(struct hdx_index_run *run) {
   run->stop |= atomic_load(&run->session->cancelled);
   wake_parked(run);
   while (run->next_dataset < run->dataset_count && !run->stop && room(run)) {
-    const struct hdx_dataset *dataset = run->datasets[run->next_dataset++];
-    hdx_dataset_start(run, dataset, prefix_of(run, dataset->index));
+    const struct hdx_dataset *dataset = run->datasets[run->next_dataset];
+    struct hdx_prefix *prefix = hdx_index_prefix(run, dataset->index);
+    hdx_discover_ahead(run);
+    if (!hdx_discover_ready(prefix, dataset->id))
+      break;
+    run->next_dataset++;
+    prefix->datasets_waiting--;
+    hdx_dataset_start(run, dataset, prefix);
   }
-  while (run->stop && run->next_dataset < run->dataset_count)
-    prefix_of(run, run->datasets[run->next_dataset++]->index)->datasets_left--;
+  while (run->stop && run->next_dataset < run->dataset_count) {
+    struct hdx_prefix *prefix = hdx_index_prefix(run, run->datasets[run->next_dataset++]->index);
+    prefix->datasets_left--;
+    prefix->datasets_waiting--;
+  }
   wake_parked(run); /* those that cannot begin leave their prefix too */
   run->advancing = false;
-  run->done = !run->datasets_open && run->next_dataset == run->dataset_count;
+  run->done = !run->datasets_open && run->next_dataset == run->dataset_count && !run->lists_open;
 }
 
 static void show_progress(struct hdx_index_run *run) {
@@ -141,11 +162,8 @@ static void on_progress_closed(uv_handle_t *handle) {
 }
 
 static void count_files(struct hdx_index_run *run) {
-  for (size_t i = 0; i < run->dataset_count; i++) {
-    struct hdx_years years = hdx_index_wanted(run, run->datasets[i]);
-    if (years.first <= years.last)
-      run->files_total += (uint64_t)(years.last - years.first) + 1;
-  }
+  for (size_t i = 0; i < run->dataset_count; i++)
+    run->files_total += wanted_count(run, run->datasets[i]);
 }
 
 static void run_all(struct hdx_index_run *run) {
@@ -235,6 +253,8 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   }
   run->summary->elapsed_ns = uv_hrtime() - run->started_ns;
   free_scanners(run);
+  for (size_t i = 0; i < run->prefix_count; i++)
+    hdx_discover_free(&run->prefixes[i]);
   hdx_arena_deinit(&run->arena);
   return status;
 }

@@ -1,6 +1,7 @@
 /* The index job, as hdx_index and queries that miss years run it.
  *
  *   index.c     a run: which datasets are under way, what came of them all
+ *   discover.c  which index files exist, by lists of their folders
  *   dataset.c   one dataset: which years to ask for, what their answers mean together, its snapshot
  *   year.c      one index file: fetched by the loop, scanned by workers, its rows handed to the dataset's writer
  *
@@ -12,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/time.h"
+#include "job/discover.h"
 #include "job/session.h"
 #include "snapshot/snapshot.h"
 
@@ -20,8 +22,10 @@
 /* Where index files lie together: what tells a gap from a refusal when the server says 403. */
 struct hdx_prefix {
   struct hdx_text index;
-  bool readable;        /* an object below it was read in this run */
-  size_t datasets_left; /* that may still read one */
+  bool readable;           /* an object below it was read in this run */
+  size_t datasets_left;    /* that may still read one */
+  size_t datasets_waiting; /* that have not begun */
+  struct hdx_discovery discovery;
 };
 
 enum hdx_year_outcome {
@@ -46,11 +50,13 @@ struct hdx_year_job {
   struct hdx_dataset_job *dataset;
   struct hdx_year_job *next;
   int year;
-  char *location, *url;       /* as published; as fetched */
+  char *location;             /* as published */
+  struct hdx_target target;   /* as fetched */
   const struct hdx_year *old; /* what the older snapshot has of it, or NULL */
   enum hdx_year_outcome outcome;
   enum hdx_status status;
   char message[HDX_ERROR_TEXT_MAX];
+  bool listed; /* a list has it */
   bool asked_again;
   char *etag, *last_modified;
   uint64_t bytes, size; /* that came; that will come, as far as is known */
@@ -119,7 +125,8 @@ struct hdx_index_run {
   struct hdx_scanner *scanners;    /* to be used again */
   size_t next_dataset, datasets_opening, datasets_open, datasets_parked, datasets_done;
   size_t datasets_max; /* under way at once */
-  size_t years_pending;
+  size_t years_pending, lists_open;
+  const struct hdx_bucket *unlistable; /* that refused a list */
   uint64_t files_total, files_done, held_bytes, started_ns;
   int64_t now;
   uint64_t succeeded, failed; /* index files */
@@ -143,6 +150,7 @@ bool hdx_index_literal(const char *glob);
 enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error);
 
 /* index.c, for the others */
+struct hdx_prefix *hdx_index_prefix(const struct hdx_index_run *run, struct hdx_text index);
 /* Counts a failure of an index file or dataset. */
 void hdx_index_failed(struct hdx_index_run *run, enum hdx_status status, const char *message);
 /* Something was settled: begins datasets while there is room, wakes parked ones, sees whether all is done. */

@@ -1,6 +1,8 @@
 /* The answer to a range of datasets: from their snapshots, after the years that they lack were fetched. */
 #include "job/query.h"
 
+#include "job/presign.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -171,7 +173,7 @@ static enum hdx_status open_query(struct hdx_session *session, const char *bucke
   hdx_query_options_init(&defaults);
   query->session = session;
   hdx_arena_init(&query->arena, ARENA_BYTES_MAX);
-  hdx_buffer_init(&query->location, HDX_URL_BYTES_MAX);
+  hdx_buffer_init(&query->location, 4 * HDX_URL_BYTES_MAX); /* a token may make a presigned one long */
   query->bucket = hdx_arena_copy(&query->arena, hdx_text_of(bucket)).data;
   enum hdx_status status = query->bucket ? HDX_OK : hdx_error_memory(error, strlen(bucket));
   if (status == HDX_OK)
@@ -333,33 +335,56 @@ static struct hdx_text bucket_of(struct hdx_text index) {
   return index;
 }
 
+static void published(struct hdx_text base, struct hdx_text key, struct hdx_buffer *out) {
+  bool whole = hdx_url_like(key);
+  bool slash = base.size && base.data[base.size - 1] == '/', again = key.size && key.data[0] == '/';
+  if (!whole)
+    hdx_buffer_append_text(out, base);
+  hdx_buffer_append(out, "/", !whole && !slash && !again);
+  hdx_buffer_append_text(out, hdx_text_sub(key, !whole && slash && again, key.size)); /* as it is fetched */
+}
+
+static enum hdx_status fetched(struct hdx_query *query, struct hdx_text base, struct hdx_text key, bool presigned,
+                               struct hdx_error *error) {
+  struct hdx_buffer *out = &query->location;
+  const struct hdx_config *config = &query->session->config;
+  struct hdx_address address;
+  enum hdx_status status = HDX_OK;
+  /* Which bucket is the catalog's own matters only where it is read from another place. */
+  bool elsewhere = query->source.scheme != HDX_SCHEME_S3 || config->endpoint_url || config->map_count;
+  if (elsewhere && !query->catalog)
+    status = hdx_catalog_open(query->session, query->bucket, false, &query->catalog, error);
+  const struct hdx_source *source = query->catalog ? &query->catalog->source : &query->source;
+  hdx_address_init(&address);
+  if (status == HDX_OK)
+    status = hdx_source_locate(source, key, base, false, &address, error);
+  /* Whoever gets the URL would resolve them: it would be another key's. */
+  if (status == HDX_OK && hdx_address_climbs(&address))
+    status = hdx_error_set(error, HDX_DENIED, "%.*s: a component . or .. could lead outside of what was named",
+                           HDX_TEXT_ARG(key));
+  if (status == HDX_OK && presigned)
+    status = hdx_session_presign(query->session, &address, out, error);
+  else if (status == HDX_OK)
+    hdx_buffer_append_text(out, hdx_buffer_text(&address.url));
+  hdx_address_deinit(&address);
+  return status;
+}
+
 enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
                                    struct hdx_text *location, struct hdx_error *error) {
   struct hdx_buffer *out = &query->location;
-  const struct hdx_config *config = &query->session->config;
   if (dataset >= query->part_count)
     return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
                          dataset);
   struct hdx_text base = bucket_of(hdx_reader_subject(query->parts[dataset].reader)->index);
   enum hdx_status status = HDX_OK;
   hdx_buffer_clear(out);
-  if (kind == HDX_LOCATION_PUBLISHED) {
-    bool whole = hdx_url_like(key);
-    bool slash = base.size && base.data[base.size - 1] == '/', again = key.size && key.data[0] == '/';
-    if (!whole)
-      hdx_buffer_append_text(out, base);
-    hdx_buffer_append(out, "/", !whole && !slash && !again);
-    hdx_buffer_append_text(out, hdx_text_sub(key, !whole && slash && again, key.size)); /* as it is fetched */
+  if (kind == HDX_LOCATION_PUBLISHED)
+    published(base, key, out);
+  else
+    status = fetched(query, base, key, kind == HDX_LOCATION_PRESIGNED, error);
+  if (status == HDX_OK)
     status = hdx_buffer_status(out, "location", error);
-  } else {
-    /* Which bucket is the catalog's own matters only where it is read from another place. */
-    bool elsewhere = query->source.scheme != HDX_SCHEME_S3 || config->endpoint_url || config->map_count;
-    if (elsewhere && !query->catalog)
-      status = hdx_catalog_open(query->session, query->bucket, false, &query->catalog, error);
-    const struct hdx_source *source = query->catalog ? &query->catalog->source : &query->source;
-    if (status == HDX_OK)
-      status = hdx_source_resolve(source, key, base, false, out, error);
-  }
   if (status == HDX_OK)
     *location = hdx_buffer_text(out);
   return status;

@@ -15,6 +15,7 @@ void hdx_config_init(struct hdx_config *config) {
       .retry_ms_max = 300000,
       .stall_ms_max = 30000,
       .connect_ms_max = 15000,
+      .presign_s = 3600,
       .progress_ms = 100,
   };
 }
@@ -49,6 +50,7 @@ static enum hdx_status check(const struct hdx_config *config, struct hdx_error *
       {"catalog size limit", config->catalog_bytes_max, 1, UINT64_C(4) << 30},
       {"retry time", config->retry_ms_max, 0, UINT64_C(86400000) * 30},
       {"stall time", config->stall_ms_max, 1, 86400000},
+      {"lifetime of presigned URLs", config->presign_s, 1, HDX_SIGV4_EXPIRES_S_MAX},
       {"connect time", config->connect_ms_max, 1, 86400000},
   };
   for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
@@ -57,11 +59,11 @@ static enum hdx_status check(const struct hdx_config *config, struct hdx_error *
       return status;
   }
   enum hdx_status status = check_url("registry URL", config->registry_url, error);
+  const char *endpoint = config->endpoint_url && config->endpoint_url[0] ? config->endpoint_url : NULL;
   if (status == HDX_OK)
-    status = check_url("endpoint URL", config->endpoint_url, error);
-  if (status == HDX_OK && config->endpoint_url && strncasecmp(config->endpoint_url, "http", 4) != 0)
-    status =
-        hdx_error_set(error, HDX_USAGE, "endpoint URL: expected http:// or https://, found %s", config->endpoint_url);
+    status = check_url("endpoint URL", endpoint, error);
+  if (status == HDX_OK && endpoint && strncasecmp(endpoint, "http", 4) != 0)
+    status = hdx_error_set(error, HDX_USAGE, "endpoint URL: expected http:// or https://, found %s", endpoint);
   for (size_t i = 0; status == HDX_OK && i < config->map_count; i++) {
     status = check_url("map", config->maps[i].from, error);
     if (status == HDX_OK)
@@ -70,29 +72,83 @@ static enum hdx_status check(const struct hdx_config *config, struct hdx_error *
   return status;
 }
 
+/* Reads the user's profile. What is wrong with it is an error only to those who asked for it: public archives are read
+ * without. */
+static enum hdx_status read_profile(struct hdx_session *session, struct hdx_error *error) {
+  struct hdx_profile *profile = &session->profile;
+  const char *name = session->config.profile;
+  struct hdx_error why;
+  enum hdx_status status = hdx_profile_read(name, profile, &why);
+  if (status == HDX_OK && name && !profile->found) {
+    status = hdx_error_set(&why, HDX_USAGE, "no profile is called %s in the shared configuration files", name);
+    hdx_profile_free(profile);
+  }
+  if (status == HDX_OK)
+    return HDX_OK;
+  *profile = (struct hdx_profile){.name = HDX_TEXT("")};
+  if (name)
+    return hdx_error_set(error, status, "%s", why.message);
+  hdx_log_write(&session->log, HDX_LOG_WARNING, "the shared configuration files are left alone: %s", why.message);
+  return HDX_OK;
+}
+
+/* The first of the variables that is set, or the profile's setting; else `fallback`. */
+static const char *setting(const char *given, const char *const *variables, struct hdx_text of_profile,
+                           const char *fallback) {
+  for (; !given && *variables; variables++) {
+    const char *value = getenv(*variables);
+    given = value && value[0] ? value : NULL;
+  }
+  if (!given)
+    given = of_profile.size ? of_profile.data : fallback;
+  return given;
+}
+
+static bool is_true(const char *text) {
+  return text && strcasecmp(text, "true") == 0;
+}
+
+/* Fills in what the caller left open, from the environment and the profile. */
+static void complete(struct hdx_session *session) {
+  static const char *const registry[] = {"ROOT_CATALOG_REGISTRY_URL", NULL};
+  static const char *const endpoint[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", NULL};
+  static const char *const region[] = {"AWS_REGION", "AWS_DEFAULT_REGION", NULL};
+  /* libcurl the library, unlike curl the program, does not look at these. */
+  static const char *const ca[] = {"AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", NULL};
+  static const char *const dualstack[] = {"AWS_USE_DUALSTACK_ENDPOINT", NULL}, *const none[] = {NULL};
+  const struct hdx_profile *profile = &session->profile;
+  struct hdx_config *config = &session->config;
+  config->registry_url = setting(config->registry_url, registry, HDX_TEXT(""), HDX_REGISTRY_URL);
+  config->catalog_name = setting(config->catalog_name, none, HDX_TEXT(""), "catalog.json");
+  if (!is_true(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")))
+    config->endpoint_url = setting(config->endpoint_url, endpoint, profile->endpoint_url, NULL);
+  if (config->endpoint_url && !config->endpoint_url[0])
+    config->endpoint_url = NULL;
+  config->ca_file = setting(config->ca_file, ca, profile->ca_bundle, NULL);
+  session->region = setting(NULL, region, profile->region, NULL);
+  config->dualstack |= is_true(setting(NULL, dualstack, profile->use_dualstack, NULL));
+  if (config->addressing == HDX_ADDRESSING_AUTO && hdx_text_is(profile->addressing_style, "virtual"))
+    config->addressing = HDX_ADDRESSING_VIRTUAL;
+  else if (config->addressing == HDX_ADDRESSING_AUTO && hdx_text_is(profile->addressing_style, "path"))
+    config->addressing = HDX_ADDRESSING_PATH;
+}
+
 enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_session **result,
                                  struct hdx_error *error) {
-  enum hdx_status status = check(config, error);
-  if (status != HDX_OK)
-    return status;
   struct hdx_session *session = calloc(1, sizeof *session);
   if (!session)
     return hdx_error_memory(error, sizeof *session);
   session->config = *config;
   session->log = (struct hdx_log){config->log_level, config->log, config->log_user};
-  const char *registry = getenv("ROOT_CATALOG_REGISTRY_URL");
-  if (!session->config.registry_url)
-    session->config.registry_url = registry && registry[0] ? registry : HDX_REGISTRY_URL;
-  if (!session->config.catalog_name)
-    session->config.catalog_name = "catalog.json";
-  /* libcurl the library, unlike curl the program, does not look at these. */
-  const char *variables[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
-  for (size_t i = 0; i < 2 && !session->config.ca_file; i++) {
-    const char *file = getenv(variables[i]);
-    session->config.ca_file = file && file[0] ? file : NULL;
+  enum hdx_status status = read_profile(session, error);
+  if (status == HDX_OK) {
+    complete(session);
+    status = check(&session->config, error);
   }
-  status = hdx_store_init(&session->store, config->store, error);
+  if (status == HDX_OK)
+    status = hdx_store_init(&session->store, config->store, error);
   if (status != HDX_OK) {
+    hdx_profile_free(&session->profile);
     free(session);
     return status;
   }
@@ -123,6 +179,12 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
       .stall_ms_max = config->stall_ms_max,
       .connect_ms_max = config->connect_ms_max,
       .ca_file = config->ca_file,
+      .sign = config->sign,
+      .request_payer = config->request_payer,
+      .credentials = {.key_id = config->access_key_id,
+                      .secret = config->secret_access_key,
+                      .token = config->session_token,
+                      .profile = config->profile},
       .log = &session->log,
   };
   /* Neither a peer that closes a connection nor a limit of file sizes must end the program: both are errors. */
@@ -161,6 +223,8 @@ void hdx_session_close(struct hdx_session *session) {
     hdx_engine_close(session->engine);
   }
   hdx_store_deinit(&session->store);
+  hdx_profile_free(&session->profile);
+  hdx_signer_free(session->presigner);
   free(session->hosts);
   free(session);
 }
@@ -169,6 +233,27 @@ void hdx_session_cancel(struct hdx_session *session) {
   atomic_store(&session->cancelled, true);
   if (atomic_load(&session->wake_ready))
     uv_async_send(&session->wake);
+}
+
+enum hdx_status hdx_session_target(struct hdx_session *session, struct hdx_address *address, struct hdx_target *target,
+                                   struct hdx_error *error) {
+  *target = (struct hdx_target){.url = hdx_text_dup(hdx_buffer_text(&address->url)), .key = HDX_TEXT("")};
+  if (!target->url)
+    return hdx_error_memory(error, address->url.size);
+  if (!address->object.size)
+    return HDX_OK;
+  struct hdx_text key = hdx_address_key(address);
+  char *copy = hdx_text_dup(key);
+  if (!copy)
+    return hdx_error_memory(error, key.size);
+  target->key = (struct hdx_text){copy, key.size};
+  return hdx_engine_bucket(session->engine, &address->place, &target->bucket, error);
+}
+
+void hdx_target_deinit(struct hdx_target *target) {
+  if (target->key.size)
+    free((char *)target->key.data);
+  free(target->url);
 }
 
 void hdx_session_run(struct hdx_session *session, const bool *done) {

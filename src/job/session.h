@@ -7,6 +7,8 @@
 #include "job/workers.h"
 #include "snapshot/store.h"
 #include "transfer/fetch.h"
+#include "transfer/profile.h"
+#include "transfer/sigv4.h"
 
 #include <stdatomic.h>
 
@@ -14,11 +16,14 @@
 
 struct hdx_session {
   struct hdx_config config;
+  struct hdx_profile profile; /* of the shared configuration files */
+  const char *region;         /* where neither the caller nor a registry names one; or NULL */
   struct hdx_log log;
   struct hdx_store store;
   struct hdx_engine *engine; /* NULL until the network is needed */
   struct hdx_workers *workers;
-  uv_async_t wake; /* a cancellation has come */
+  struct hdx_signer *presigner; /* NULL until it is needed */
+  uv_async_t wake;              /* a cancellation has come */
   atomic_bool wake_ready, cancelled;
   struct hdx_host_stats *hosts; /* of the last hdx_session_stats */
 };
@@ -34,9 +39,21 @@ void hdx_session_run(struct hdx_session *session, const bool *done);
 enum hdx_status hdx_session_source(struct hdx_session *session, const char *bucket, struct hdx_arena *arena,
                                    struct hdx_source *source, struct hdx_error *error);
 
-/* A document of the network: from the store, unless it is not there or `revalidate`; fetched then, conditionally.
- * `address` is what it is stored as; *fresh tells that its bytes are new and not yet in the store. */
-enum hdx_status hdx_session_document(struct hdx_session *session, const char *address, const char *fetch_url,
+/* Where a location is fetched from, as a request wants it. */
+struct hdx_target {
+  char *url;
+  struct hdx_bucket *bucket; /* the engine's; NULL: no object of a bucket */
+  struct hdx_text key;       /* owned */
+};
+
+/* The target of an address; the session is online. MEMORY. `target` is to be freed in any case. */
+enum hdx_status hdx_session_target(struct hdx_session *session, struct hdx_address *address, struct hdx_target *target,
+                                   struct hdx_error *error);
+void hdx_target_deinit(struct hdx_target *target);
+
+/* A document of the network: from the store, unless it is not there or `revalidate`; fetched then, conditionally, from
+ * `address`. `stored_as` is what it is called in the store; *fresh tells that its bytes are new and not yet there. */
+enum hdx_status hdx_session_document(struct hdx_session *session, const char *stored_as, struct hdx_address *address,
                                      struct hdx_text folder, struct hdx_text name, bool revalidate,
                                      struct hdx_document *document, bool *fresh, struct hdx_error *error);
 

@@ -5,6 +5,8 @@
  */
 #include "job/index.h"
 
+#include "transfer/head.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,7 @@ void hdx_year_free(struct hdx_year_job *year) {
   hdx_temp_abandon(&year->keep);
   free(year->columns);
   free(year->location);
-  free(year->url);
+  hdx_target_deinit(&year->target);
   free(year->etag);
   free(year->last_modified);
   free(year->keep_path);
@@ -138,13 +140,14 @@ static void log_scan(struct hdx_year_job *year) {
   const struct hdx_log *log = &year->dataset->run->session->log;
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
   for (size_t i = 0; i < result->sample_count; i++)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: line %llu: %s", year->url, (unsigned long long)result->samples[i].line,
-                  result->samples[i].reason);
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: line %llu: %s", year->target.url,
+                  (unsigned long long)result->samples[i].line, result->samples[i].reason);
   if (result->bad_rows > result->sample_count)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", year->url, (unsigned long long)result->bad_rows);
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", year->target.url,
+                  (unsigned long long)result->bad_rows);
   if (result->mended)
     hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu times were mended (wrong separators, leap seconds, ends beyond 2261)",
-                  year->url, (unsigned long long)result->mended);
+                  year->target.url, (unsigned long long)result->mended);
 }
 
 /* The outcome is known: told to the dataset as soon as no worker has the year. */
@@ -178,7 +181,7 @@ static void scanned(struct hdx_work *work) {
     settle(year, HDX_OUTCOME_NEW, HDX_OK, "");
   } else {
     log_scan(year);
-    snprintf(message, sizeof message, "%s: %.900s", year->url, year->scan_error.message);
+    snprintf(message, sizeof message, "%s: %.900s", year->target.url, year->scan_error.message);
     settle(year, HDX_OUTCOME_FAILED, year->scan_status, message);
   }
 }
@@ -271,8 +274,8 @@ static void fetch(struct hdx_year_job *year);
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
   bool held = year->old && year->old->rows > 0;
-  bool missing = result->status == HDX_NOT_FOUND;
-  bool denied = result->status == HDX_DENIED && result->http_status == 403;
+  bool missing = result->status == HDX_NOT_FOUND && !result->no_bucket;
+  bool denied = result->status == HDX_DENIED && result->http_status == 403 && !year->listed;
   if (result->status == HDX_OK) {
     year->dataset->prefix->readable = true;
     free(year->etag);
@@ -304,12 +307,42 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
   }
 }
 
+/* Whether what is held is enough if the file has not changed. */
+static bool is_conditional(const struct hdx_year_job *year) {
+  if (year->keep_path && access(year->keep_path, F_OK) != 0)
+    return false;
+  return year->old && (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+}
+
+/* Settles the year without a request, if a list of its folder allows that. A file of which rows are held and which is
+ * missing in the list is asked for all the same: rows are dropped only if the server itself says so. */
+static bool settle_by_list(struct hdx_year_job *year) {
+  const struct hdx_text id = year->dataset->dataset->id;
+  struct hdx_text name = hdx_text_of(year->location), etag = HDX_TEXT("");
+  const char *slash = memrchr(name.data, '/', name.size);
+  if (slash)
+    name = hdx_text_sub(name, (size_t)(slash + 1 - name.data), name.size);
+  if (!hdx_text_starts_with(name, id)) /* an index that is no folder */
+    return false;
+  enum hdx_listed listed = hdx_discover_find(year->dataset->prefix, name, &etag);
+  bool held = year->old && year->old->rows > 0;
+  year->listed = listed == HDX_LISTED_PRESENT;
+  if (listed == HDX_LISTED_ABSENT && !held)
+    settle(year, HDX_OUTCOME_ABSENT, HDX_NOT_FOUND, "");
+  else if (year->listed && is_conditional(year) && hdx_head_strong(year->old->etag) &&
+           hdx_text_is(etag, year->old->etag))
+    settle(year, HDX_OUTCOME_UNCHANGED, HDX_OK, "");
+  else
+    return false;
+  return true;
+}
+
 static void fetch(struct hdx_year_job *year) {
   const struct hdx_index_run *run = year->dataset->run;
-  bool conditional = year->old && (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
-  if (year->keep_path && access(year->keep_path, F_OK) != 0)
-    conditional = false;
-  struct hdx_fetch_request request = {.url = year->url,
+  bool conditional = is_conditional(year);
+  struct hdx_fetch_request request = {.url = year->target.url,
+                                      .bucket = year->target.bucket,
+                                      .key = year->target.key,
                                       .etag = conditional ? year->old->etag : NULL,
                                       .last_modified = conditional ? year->old->last_modified : NULL,
                                       .bytes_max = INT64_MAX,
@@ -339,23 +372,22 @@ static enum hdx_status keep_path(const char *folder, struct hdx_text id, int yea
 static enum hdx_status locate(struct hdx_year_job *year, struct hdx_error *error) {
   const struct hdx_index_run *run = year->dataset->run;
   const struct hdx_dataset *dataset = year->dataset->dataset;
-  struct hdx_buffer location, url;
+  struct hdx_buffer location;
+  struct hdx_address address;
+  hdx_address_init(&address);
   hdx_buffer_init(&location, HDX_URL_BYTES_MAX);
-  hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
   enum hdx_status status =
       hdx_dataset_year_url(dataset->index, dataset->id, dataset->indextype, year->year, &location, error);
   if (status == HDX_OK)
-    status = hdx_source_resolve(&run->catalog->source, hdx_buffer_text(&location), HDX_TEXT(""), false, &url, error);
-  if (status == HDX_OK) {
-    year->location = hdx_text_dup(hdx_buffer_text(&location));
-    year->url = hdx_text_dup(hdx_buffer_text(&url));
-    if (!year->location || !year->url)
-      status = hdx_error_memory(error, location.size + url.size);
-    else if (run->options->keep_index)
-      status = keep_path(run->options->keep_index, dataset->id, year->year, &year->keep_path, error);
-  }
+    status = hdx_source_locate(&run->catalog->source, hdx_buffer_text(&location), HDX_TEXT(""), false, &address, error);
+  if (status == HDX_OK)
+    status = hdx_session_target(run->session, &address, &year->target, error);
+  if (status == HDX_OK && !(year->location = hdx_text_dup(hdx_buffer_text(&location))))
+    status = hdx_error_memory(error, location.size);
+  if (status == HDX_OK && run->options->keep_index)
+    status = keep_path(run->options->keep_index, dataset->id, year->year, &year->keep_path, error);
   hdx_buffer_deinit(&location);
-  hdx_buffer_deinit(&url);
+  hdx_address_deinit(&address);
   return status;
 }
 
@@ -379,6 +411,7 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   dataset->years = year;
   dataset->years_left++;
   dataset->run->years_pending++;
-  fetch(year);
+  if (!settle_by_list(year))
+    fetch(year);
   return HDX_OK;
 }

@@ -7,7 +7,8 @@
 enum {
   RECEIVE_BYTES_SMALL = 32 << 10,  /* libcurl's buffer, which it gets anew for each transfer */
   RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
-  ERROR_BODY_BYTES_MAX = 1 << 20   /* of an answer that is not wanted, before the connection is given up */
+  ERROR_BODY_BYTES_MAX = 1 << 20,  /* of an answer that is not wanted, before the connection is given up */
+  ANSWER_BYTES_MAX = 16 << 10      /* of it that are kept: S3's error documents have far less */
 };
 
 static size_t on_header(char *data, size_t one, size_t size, void *user) {
@@ -77,6 +78,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   if (part->refusal != HDX_REFUSAL_NONE)
     return 0;
   if (!wanted(part)) {
+    size_t room = ANSWER_BYTES_MAX - part->answer.size;
+    hdx_buffer_append(&part->answer, data, size < room ? size : room);
     part->attempt_bytes += size;
     return part->attempt_bytes > ERROR_BODY_BYTES_MAX ? 0 : size;
   }
@@ -164,12 +167,15 @@ static void set_options(struct hdx_part *part) {
   } else {
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   }
-  if (!part->fetch->whole) {
-    char range[64];
-    snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, part->from + part->received, part->to - 1);
-    curl->easy_setopt(easy, CURLOPT_RANGE, range);
-  }
+  char range[HDX_RANGE_TEXT_MAX];
+  if (hdx_attempt_range(part, range))
+    curl->easy_setopt(easy, CURLOPT_RANGE, range + strlen("bytes="));
   hdx_sockets_adopt(part);
+}
+
+bool hdx_attempt_range(const struct hdx_part *part, char range[HDX_RANGE_TEXT_MAX]) {
+  snprintf(range, HDX_RANGE_TEXT_MAX, "bytes=%" PRIu64 "-%" PRIu64, part->from + part->received, part->to - 1);
+  return !part->fetch->whole;
 }
 
 enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error) {
@@ -178,7 +184,11 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   part->easy = engine->idle_count ? engine->idle[--engine->idle_count] : engine->curl->easy_init();
   if (!part->easy || !add_conditions(part))
     return hdx_error_set(error, HDX_MEMORY, "%s: out of memory", part->fetch->name);
+  enum hdx_status status = hdx_bucket_sign(part, error);
+  if (status != HDX_OK)
+    return hdx_error_context(error, status, "%s", part->fetch->name);
   hdx_head_init(&part->head);
+  hdx_buffer_clear(&part->answer);
   part->accepted = part->paused = false;
   part->attempt_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;

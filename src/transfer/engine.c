@@ -98,6 +98,8 @@ static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t
     if (!part)
       return;
     hdx_part_list_remove(part);
+    if (!hdx_bucket_ready(part))
+      continue;
     enum hdx_status status = hdx_attempt_start(part, &error);
     if (status != HDX_OK)
       hdx_fetch_complete(part->fetch, status, false, 0, error.message);
@@ -134,6 +136,7 @@ static void pump(struct hdx_engine *engine) {
     cancel_all(engine);
   if (engine->paused_count)
     resume_paused(engine);
+  hdx_buckets_pump(engine);
   for (struct hdx_host *host = engine->hosts; host; host = host->next)
     pump_host(engine, host, now);
   hdx_files_pump(engine);
@@ -151,6 +154,10 @@ static void on_turn(uv_idle_t *turn) {
     hdx_sockets_timeout(engine);
   }
   pump(engine);
+}
+
+static void on_identity(void *user) {
+  hdx_engine_kick(user);
 }
 
 static void sweep(uv_timer_t *timer) {
@@ -236,6 +243,7 @@ enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct
   uv_timer_init(&engine->loop, &engine->sweep_timer);
   uv_idle_init(&engine->loop, &engine->turn);
   engine->curl_timer.data = engine->sweep_timer.data = engine->turn.data = engine;
+  hdx_identity_init(&engine->identity, &engine->loop, &engine->options.credentials, options->log, on_identity, engine);
   /* Three quarters of the budget hold bytes on their way; the rest is for rows, encoders and libcurl's buffers. */
   hdx_block_pool_init(&engine->pool, (size_t)(options->memory_bytes * 3 / 4 / HDX_BLOCK_BYTES));
   enum hdx_status status = hdx_sockets_open(engine, error);
@@ -252,6 +260,7 @@ void hdx_engine_close(struct hdx_engine *engine) {
     return;
   engine->cancelled = true;
   cancel_all(engine);
+  hdx_identity_deinit(&engine->identity);
   for (unsigned i = 0; i < engine->idle_count; i++)
     engine->curl->easy_cleanup(engine->idle[i]);
   hdx_sockets_close(engine);
@@ -260,6 +269,7 @@ void hdx_engine_close(struct hdx_engine *engine) {
   uv_close((uv_handle_t *)&engine->sweep_timer, NULL);
   uv_run(&engine->loop, UV_RUN_DEFAULT);
   uv_loop_close(&engine->loop);
+  hdx_buckets_free(engine);
   while (engine->hosts) {
     struct hdx_host *next = engine->hosts->next;
     hdx_host_free(engine->hosts);

@@ -4,6 +4,7 @@
  *   socket.c    libcurl's sockets on libuv's loop
  *   attempt.c   one HTTP request: from options to outcome
  *   fetch.c     one object: its parts, their order, what follows from an attempt's outcome
+ *   bucket.c    buckets of S3: their address, region and access; what their refusals mean
  *   file.c      file:// objects
  *
  *   fetch ──has── parts, in order of offset: the first that is not finished is the head
@@ -17,10 +18,12 @@
 
 #include "base/error.h"
 #include "base/url.h"
+#include "transfer/bucket.h"
 #include "transfer/curl_api.h"
 #include "transfer/fetch.h"
 #include "transfer/head.h"
 #include "transfer/host.h"
+#include "transfer/identity.h"
 #include "transfer/part_list.h"
 #include "transfer/retry.h"
 
@@ -56,7 +59,10 @@ struct hdx_part {
   struct hdx_host *host; /* that is asked: a redirect may have sent the fetch to another one meanwhile */
   struct curl_slist *headers;
   struct hdx_head head;
-  bool accepted; /* the head was looked at */
+  struct hdx_buffer answer; /* the body of one that is no object: an error document */
+  unsigned generation;      /* of the credentials that signed it; 0: anonymous */
+  int64_t skew_ns;          /* with which it was signed */
+  bool accepted;            /* the head was looked at */
   bool paused;
   uint64_t progress_ns; /* when bytes last came */
   uint64_t attempt_bytes;
@@ -69,8 +75,10 @@ struct hdx_part {
 struct hdx_fetch {
   struct hdx_engine *engine;
   struct hdx_fetch *next, *prev;
-  struct hdx_fetch_request request; /* url and etag are its own copies */
+  struct hdx_fetch_request request; /* texts are its own copies */
   char *url;                        /* where it is now, after redirects */
+  struct hdx_bucket *bucket;        /* request.bucket; NULL once a redirect has led away from it */
+  unsigned moves;                   /* of the bucket, that url takes into account */
   const char *name;                 /* what messages call it; request.url, or its own copy after a redirect */
   struct hdx_host *host;
   struct hdx_part *parts; /* those that are not finished, by offset */
@@ -78,6 +86,7 @@ struct hdx_fetch {
   uint64_t bytes;         /* handed out since the last begin */
   unsigned redirects, restarts, attempts;
   bool begun, whole; /* whole: no ranges */
+  bool no_bucket;
   char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
   struct hdx_file *file; /* of a file:// object */
 };
@@ -97,6 +106,8 @@ struct hdx_engine {
   struct hdx_block_pool pool;
   size_t lent; /* bytes of blocks that were handed out and not yet given back */
   struct hdx_host *hosts;
+  struct hdx_bucket *buckets;
+  struct hdx_identity identity;
   struct hdx_fetch *fetches;
   size_t fetch_count;
   struct hdx_part_list active, waiting;
@@ -133,6 +144,9 @@ void hdx_sockets_timeout(struct hdx_engine *engine);
 void hdx_sockets_adopt(struct hdx_part *part);
 
 /* attempt.c */
+#define HDX_RANGE_TEXT_MAX 64
+/* The value of the Range header ("bytes=0-99"); false if the whole object is asked for. */
+bool hdx_attempt_range(const struct hdx_part *part, char range[HDX_RANGE_TEXT_MAX]);
 enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error);
 /* Takes the transfer out of libcurl and counts it; what was received stays. */
 void hdx_attempt_end(struct hdx_part *part);
@@ -146,6 +160,8 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code);
 void hdx_fetch_stalled(struct hdx_part *part);
 /* Looks at the head of the response: sets refusal if the answer is not what was asked for. */
 void hdx_fetch_accept(struct hdx_part *part);
+/* Puts a part into its host's queue. */
+void hdx_fetch_enqueue(struct hdx_part *part);
 /* A block is full: hands it out or keeps it. */
 void hdx_fetch_block(struct hdx_part *part);
 /* Ends a fetch: frees what it has and calls done. */

@@ -20,13 +20,14 @@ static struct hdx_part *add_part(struct hdx_fetch *fetch, uint64_t from, uint64_
   part->from = from;
   part->to = to;
   part->ready_last = &part->ready;
+  hdx_buffer_init(&part->answer, SIZE_MAX);
   while (*at)
     at = &(*at)->sibling;
   *at = part;
   return part;
 }
 
-static void enqueue(struct hdx_part *part) {
+void hdx_fetch_enqueue(struct hdx_part *part) {
   struct hdx_host *host = part->fetch->host;
   part->state = HDX_PART_QUEUED;
   hdx_part_list_push(part->fetch->begun ? &host->begun : &host->fresh, part);
@@ -45,6 +46,7 @@ static void free_part(struct hdx_part *part) {
   if (part->block)
     hdx_block_put(pool, part->block);
   pool->reserved -= part->reserved;
+  hdx_buffer_deinit(&part->answer);
   free(part);
 }
 
@@ -97,7 +99,7 @@ static bool plan(struct hdx_fetch *fetch) {
     if (!part)
       return false;
     fetch->planned = part->to;
-    enqueue(part);
+    hdx_fetch_enqueue(part);
   }
   return true;
 }
@@ -108,6 +110,8 @@ static void free_fetch(struct hdx_fetch *fetch) {
   free((char *)fetch->request.url);
   free((char *)fetch->request.etag);
   free((char *)fetch->request.last_modified);
+  free((char *)fetch->request.key.data);
+  free((char *)fetch->request.query);
   free(fetch->url);
   free(fetch);
 }
@@ -122,6 +126,7 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .attempts = fetch->attempts,
                                     .etag = fetch->etag,
                                     .last_modified = fetch->last_modified,
+                                    .no_bucket = fetch->no_bucket,
                                     .message = message};
   free_parts(fetch);
   if (fetch->file)
@@ -208,6 +213,8 @@ static void accept_range(struct hdx_part *part) {
 
 void hdx_fetch_accept(struct hdx_part *part) {
   part->accepted = true;
+  if (part->head.status == 200 || part->head.status == 206 || part->head.status == 304)
+    hdx_bucket_readable(part);
   if (part->head.status == 200)
     accept_whole(part);
   else if (part->head.status == 206)
@@ -223,7 +230,7 @@ static void restart(struct hdx_fetch *fetch, bool whole) {
   fetch->size = fetch->planned = 0;
   struct hdx_part *part = add_part(fetch, 0, fetch->whole ? UINT64_MAX : fetch->engine->options.part_bytes);
   if (part)
-    enqueue(part);
+    hdx_fetch_enqueue(part);
   else
     fail_memory(fetch);
 }
@@ -291,9 +298,10 @@ static void redirect(struct hdx_part *part, const char *to) {
   char text[HDX_ERROR_TEXT_MAX];
   struct hdx_url from_url, to_url;
   struct hdx_error error;
-  if (!to) {
-    snprintf(text, sizeof text, "%s: status %ld without a place to go", fetch->name, part->head.status);
-    fail(fetch, HDX_INTEGRITY, part->head.status, text);
+  if (!to || part->generation) {
+    snprintf(text, sizeof text, "%s: status %ld %s", fetch->name, part->head.status,
+             to ? "redirects a signed request, which is never sent to another place" : "without a place to go");
+    fail(fetch, to ? HDX_DENIED : HDX_INTEGRITY, part->head.status, text);
     return;
   }
   bool allowed =
@@ -321,8 +329,9 @@ static void redirect(struct hdx_part *part, const char *to) {
   fetch->url = url;
   fetch->name = name;
   fetch->host = host;
+  fetch->bucket = NULL;
   fetch->redirects++;
-  enqueue(part);
+  hdx_fetch_enqueue(part);
 }
 
 static enum hdx_status status_of(long http_status) {
@@ -380,7 +389,7 @@ static void finish_part(struct hdx_part *part) {
     hdx_fetch_complete(fetch, HDX_OK, false, fetch->whole ? 200 : 206, "");
 }
 
-/* What a refusal most often means. */
+/* What a refusal most often means, where the server does not say. */
 static const char *meaning(long status) {
   switch (status) {
   case 401:
@@ -395,19 +404,39 @@ static const char *meaning(long status) {
   }
 }
 
+/* Says what the answer is: with the words of S3, unless they hold what must not be shown. */
+static void describe(const struct hdx_part *part, const struct hdx_s3_error *answer, char text[HDX_ERROR_TEXT_MAX]) {
+  const struct hdx_identity *identity = &part->fetch->engine->identity;
+  long status = part->head.status;
+  bool shown = answer->code[0] && !hdx_identity_betrayed(identity, answer->code) &&
+               !hdx_identity_betrayed(identity, answer->message) &&
+               !hdx_identity_betrayed(identity, answer->request_id);
+  if (shown)
+    snprintf(text, HDX_ERROR_TEXT_MAX, "%.500s: status %ld, %s%s%.255s%s%.100s%s", part->fetch->name, status,
+             answer->code, answer->message[0] ? ": " : "", answer->message, answer->request_id[0] ? " (request " : "",
+             answer->request_id, answer->request_id[0] ? ")" : "");
+  else
+    snprintf(text, HDX_ERROR_TEXT_MAX, "%s: status %ld%s", part->fetch->name, status, meaning(status));
+}
+
 static void answered(struct hdx_part *part, const char *location) {
   struct hdx_fetch *fetch = part->fetch;
   struct hdx_engine *engine = fetch->engine;
   long status = part->head.status;
   char text[HDX_ERROR_TEXT_MAX], proxy[HDX_PROXY_NOTE_MAX];
-  snprintf(text, sizeof text, "%s: status %ld%s", fetch->name, status, meaning(status));
+  struct hdx_s3_error answer = {.code = ""};
+  if (part->answer.size)
+    hdx_s3_error_read(hdx_buffer_text(&part->answer), &answer);
+  describe(part, &answer, text);
+  if (status >= 300 && status != 304 && hdx_bucket_answered(part, &answer, text))
+    return;
   if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->begun) {
     hdx_fetch_complete(fetch, HDX_OK, true, status, "");
   } else if (status == 200 || status == 206) {
     if (part->to == UINT64_MAX || part->from + part->received == part->to) {
       finish_part(part);
     } else if (part->attempt_bytes > 0) {
-      enqueue(part); /* a server may send less than was asked for */
+      hdx_fetch_enqueue(part); /* a server may send less than was asked for */
     } else {
       snprintf(text, sizeof text, "%s: an empty answer", fetch->name);
       retry(part, HDX_INTEGRITY, engine->options.retries, false, 0, text);
@@ -522,27 +551,50 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   free(copy);
 }
 
-static enum hdx_status start(struct hdx_fetch *fetch, struct hdx_error *error) {
+/* Finds the fetch's host; NULL: it is a file. */
+static enum hdx_status find_host(struct hdx_fetch *fetch, struct hdx_error *error) {
   struct hdx_url url;
+  if (fetch->bucket)
+    return hdx_bucket_address(fetch, error);
   enum hdx_status status = hdx_url_parse(hdx_text_of(fetch->url), &url, error);
-  if (status != HDX_OK)
+  if (status != HDX_OK || url.scheme == HDX_SCHEME_FILE)
     return status;
-  if (url.scheme == HDX_SCHEME_FILE)
-    return hdx_file_queue(fetch, error);
   if (url.scheme == HDX_SCHEME_S3)
     return hdx_error_set(error, HDX_USAGE, "%s: not an address that can be fetched from", fetch->name);
   fetch->host = hdx_engine_host(fetch->engine, &url);
-  struct hdx_part *part = fetch->host ? add_part(fetch, 0, fetch->engine->options.part_bytes) : NULL;
+  return fetch->host ? HDX_OK : hdx_error_memory(error, sizeof *fetch->host);
+}
+
+static enum hdx_status start(struct hdx_fetch *fetch, struct hdx_error *error) {
+  enum hdx_status status = find_host(fetch, error);
+  if (status != HDX_OK)
+    return status;
+  if (!fetch->host)
+    return hdx_file_queue(fetch, error);
+  fetch->whole = fetch->request.whole;
+  struct hdx_part *part = add_part(fetch, 0, fetch->whole ? UINT64_MAX : fetch->engine->options.part_bytes);
   if (!part)
     return hdx_error_memory(error, sizeof *part);
-  enqueue(part);
+  hdx_fetch_enqueue(part);
   return HDX_OK;
 }
 
-/* A copy of a condition, NULL where there is none; false if out of memory. */
-static bool copy_condition(const char *from, const char **to) {
+/* A copy of a text that may be missing, NULL for an empty one; false if out of memory. */
+static bool copy(const char *from, const char **to) {
   *to = from && from[0] ? strdup(from) : NULL;
   return *to || !from || !from[0];
+}
+
+static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *request) {
+  struct hdx_fetch_request *own = &fetch->request;
+  own->url = strdup(request->url);
+  own->key.data = request->key.size ? hdx_text_dup(request->key) : NULL;
+  fetch->url = strdup(request->url);
+  fetch->name = own->url;
+  bool copied = copy(request->etag, &own->etag);
+  copied &= copy(request->last_modified, &own->last_modified);
+  copied &= copy(request->query, &own->query);
+  return copied && own->url && fetch->url && (own->key.data || !request->key.size);
 }
 
 enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error) {
@@ -551,16 +603,9 @@ enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_requ
     return hdx_error_memory(error, sizeof *fetch);
   fetch->engine = engine;
   fetch->request = *request;
-  fetch->request.url = strdup(request->url);
-  fetch->url = strdup(request->url);
-  fetch->name = fetch->request.url;
-  bool copied = copy_condition(request->etag, &fetch->request.etag);
-  copied &= copy_condition(request->last_modified, &fetch->request.last_modified);
-  enum hdx_status status = HDX_OK;
-  if (!fetch->request.url || !fetch->url || !copied)
-    status = hdx_error_memory(error, strlen(request->url));
-  else
-    status = start(fetch, error);
+  fetch->bucket = request->bucket;
+  enum hdx_status status =
+      copy_texts(fetch, request) ? start(fetch, error) : hdx_error_memory(error, strlen(request->url));
   if (status != HDX_OK) {
     free_fetch(fetch);
     return status;

@@ -10,14 +10,19 @@
  *   2. Blocks come in order and without gaps; the bytes of all blocks since the last `begin` are the object.
  *   3. Never more than the stated requests in flight, over all and for one host; a host that answers 429 or 503 gets
  *      half as many, and none before its Retry-After.
- *   4. No redirect to a file, to a link-local address, or from https to http; at most five.
+ *   4. No redirect to a file, to a link-local address, or from https to http; at most five. A signed request follows
+ *      none, but to the region that a bucket is in.
+ *   5. A bucket of S3 is asked anonymously, and signed once that is refused while nothing of it could be read; what was
+ *      chosen holds for the bucket (bucket.h). Signatures go to the bucket's own server alone.
  *
  * Sources: RFC 9110 (ranges, conditions, Retry-After), libcurl's multi_socket and libuv's poll documentation. */
 #ifndef HDX_TRANSFER_FETCH_H
 #define HDX_TRANSFER_FETCH_H
 
 #include "base/log.h"
+#include "base/s3.h"
 #include "transfer/block.h"
+#include "transfer/credentials.h"
 
 #include <uv.h>
 
@@ -30,6 +35,9 @@ struct hdx_engine_options {
   uint64_t part_bytes, memory_bytes, rate_bytes;
   uint64_t retry_ms_max, stall_ms_max, connect_ms_max;
   const char *ca_file; /* or NULL */
+  enum hdx_sign sign;
+  bool request_payer;
+  struct hdx_credentials_options credentials;
   const struct hdx_log *log;
 };
 
@@ -40,6 +48,12 @@ void hdx_engine_close(struct hdx_engine *engine);
 
 /* The loop, which the caller runs. */
 uv_loop_t *hdx_engine_loop(struct hdx_engine *engine);
+
+struct hdx_bucket;
+
+/* The bucket of a place (copied), as the engine knows it from then on; owned by the engine. MEMORY. */
+enum hdx_status hdx_engine_bucket(struct hdx_engine *engine, const struct hdx_s3_place *place,
+                                  struct hdx_bucket **bucket, struct hdx_error *error);
 
 /* What is known of an object when its bytes begin to come. Texts live during the call. */
 struct hdx_fetch_head {
@@ -54,11 +68,16 @@ struct hdx_fetch_result {
   uint64_t bytes;    /* handed out since the last begin */
   unsigned attempts; /* requests made */
   const char *etag, *last_modified;
+  bool no_bucket;      /* the server says that there is no such bucket */
   const char *message; /* "" if all is well; names the URL */
 };
 
 struct hdx_fetch_request {
-  const char *url;           /* http, https or file; copied */
+  const char *url;           /* http, https or file; copied. Of a bucket's object: what messages call it */
+  struct hdx_bucket *bucket; /* NULL: url is fetched as it is */
+  struct hdx_text key;       /* in the bucket, as it is; copied */
+  const char *query;         /* of a request to a bucket: percent-encoded, sorted by name; NULL: none; copied */
+  bool whole;                /* not in ranges */
   const char *etag;          /* If-None-Match; NULL or "": none; copied */
   const char *last_modified; /* If-Modified-Since, where there is no etag; copied */
   uint64_t bytes_max;        /* a larger object fails with LIMIT */

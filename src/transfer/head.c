@@ -71,6 +71,10 @@ void hdx_head_line(struct hdx_head *head, struct hdx_text line) {
     keep(head->last_modified, sizeof head->last_modified, value);
   else if (hdx_text_equal_nocase(name, HDX_TEXT("retry-after")))
     keep(head->retry_after, sizeof head->retry_after, value);
+  else if (hdx_text_equal_nocase(name, HDX_TEXT("date")))
+    keep(head->date, sizeof head->date, value);
+  else if (hdx_text_equal_nocase(name, HDX_TEXT("x-amz-bucket-region")))
+    keep(head->bucket_region, sizeof head->bucket_region, value);
   else if (hdx_text_equal_nocase(name, HDX_TEXT("content-range")))
     range(head, value);
   else if (hdx_text_equal_nocase(name, HDX_TEXT("content-length")) && !hdx_text_to_u64(value, INT64_MAX, &head->length))

@@ -13,6 +13,8 @@ struct hdx_head {
   char etag[HDX_ETAG_BYTES_MAX]; /* as sent, with quotes and W/; "" if none */
   char last_modified[HDX_DATE_BYTES_MAX];
   char retry_after[HDX_DATE_BYTES_MAX];
+  char date[HDX_DATE_BYTES_MAX];
+  char bucket_region[HDX_DATE_BYTES_MAX];        /* x-amz-bucket-region */
   uint64_t length;                               /* Content-Length, or unknown */
   bool has_range;                                /* a well-formed Content-Range: bytes first-last/total */
   bool bad_range;                                /* a malformed one */

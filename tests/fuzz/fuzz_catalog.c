@@ -19,11 +19,11 @@ static void check_message(void *user, enum hdx_log_level level, const char *mess
 static const struct hdx_log warnings = {HDX_LOG_WARNING, check_message, NULL};
 
 static void resolve(const struct hdx_source *source, const struct hdx_catalog_doc *doc, struct hdx_text location) {
-  struct hdx_buffer url;
-  hdx_buffer_init(&url, 1 << 20);
-  if (hdx_source_resolve(source, location, HDX_TEXT("s3://b/"), false, &url, NULL) == HDX_OK) {
+  struct hdx_address address;
+  hdx_address_init(&address);
+  if (hdx_source_locate(source, location, HDX_TEXT("s3://b/"), false, &address, NULL) == HDX_OK) {
     struct hdx_url parsed;
-    struct hdx_text text = hdx_buffer_text(&url);
+    struct hdx_text text = hdx_buffer_text(&address.url);
     CHECK(hdx_url_parse(text, &parsed, NULL) == HDX_OK);
     CHECK(parsed.scheme != HDX_SCHEME_S3 && (parsed.scheme != HDX_SCHEME_FILE || source->scheme == HDX_SCHEME_FILE));
     CHECK(source->scheme == HDX_SCHEME_FILE || !hdx_url_link_local(parsed.host));
@@ -31,7 +31,7 @@ static void resolve(const struct hdx_source *source, const struct hdx_catalog_do
         parsed.scheme == HDX_SCHEME_S3 && hdx_text_equal(parsed.host, doc->own_bucket))
       CHECK(hdx_text_starts_with(text, source->url) && !memmem(text.data, text.size, "/../", 4));
   }
-  hdx_buffer_deinit(&url);
+  hdx_address_deinit(&address);
 }
 
 static void check_dataset(const struct hdx_catalog_doc *doc, const struct hdx_dataset *dataset) {
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct hdx_arena arena;
     struct hdx_source source;
     hdx_arena_init(&arena, 1 << 20);
-    CHECK(hdx_source_init(&source, hdx_text_of(buckets[b]), HDX_TEXT(""), NULL, NULL, 0, &arena, NULL) == HDX_OK);
+    CHECK(hdx_source_init(&source, hdx_text_of(buckets[b]), &(struct hdx_source_options){.region = HDX_TEXT("")}, &arena, NULL) == HDX_OK);
     CHECK(hdx_source_adopt(&source, doc.endpoint, doc.own_bucket, &arena, NULL) == HDX_OK);
     for (size_t i = 0; i < doc.count && i < 50; i++) {
       resolve(&source, &doc, doc.datasets[i].index);

@@ -136,6 +136,23 @@ enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const
   return found == 1 || first ? HDX_OK : fail(error, HDX_USAGE);
 }
 
+enum hdx_status hdx_list(struct hdx_session *session, const char *location, const struct hdx_list_options *options,
+                         uint64_t *count, struct hdx_error *error) {
+  static const struct hdx_object objects[] = {
+      {.key = T("p/a b.csv"), .size = 1234, .modified = 1484438400000000000, .etag = T("\"0123\"")},
+      {.key = T("p/sub/"), .folder = true, .size = -1, .modified = HDX_TIME_NONE},
+  };
+  (void)session;
+  (void)location;
+  if (options->start_after && strcmp(options->start_after, "p/z") == 0)
+    return fail(error, HDX_EMPTY);
+  for (size_t i = 0; i < 2 && (!options->limit || i < options->limit) && !(options->recursive && i); i++)
+    options->object(options->user, &objects[i]);
+  if (count)
+    *count = 2;
+  return HDX_OK;
+}
+
 static const struct hdx_dataset datasets[] = {
     {.id = T("aia_0094"),
      .title = T("AIA, 94 \xc3\x85"),

@@ -1,0 +1,63 @@
+#include "cli/cli.h"
+#include "cli/values.h"
+#include "cli/verbs.h"
+
+enum { KEY, SIZE, MODIFIED, ETAG, COLUMN_COUNT };
+
+static const struct cli_column columns[COLUMN_COUNT] = {
+    [KEY] = {.name = {"key", 3}},
+    [SIZE] = {.name = {"size", 4}, .kind = CLI_KIND_BYTES},
+    [MODIFIED] = {.name = {"modified", 8}, .kind = CLI_KIND_TIME},
+    [ETAG] = {.name = {"etag", 4}},
+};
+
+static void on_object(void *user, const struct hdx_object *object) {
+  struct hdx_text etag = object->etag;
+  if (etag.size > 1 && etag.data[0] == '"' && etag.data[etag.size - 1] == '"')
+    etag = (struct hdx_text){etag.data + 1, etag.size - 2};
+  const struct cli_cell cells[COLUMN_COUNT] = {
+      [KEY] = cli_cell_text(object->key),
+      [SIZE] = cli_cell_number(object->size),
+      [MODIFIED] = cli_cell_number(object->modified),
+      [ETAG] = cli_cell_text(etag),
+  };
+  cli_render_row(user, cells);
+}
+
+static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
+  const struct cli_settings *settings = cli_settings(cli);
+  struct cli_render render;
+  struct hdx_list_options options = {.recursive = settings->recursive,
+                                     .limit = settings->limit,
+                                     .start_after = settings->start_after,
+                                     .object = on_object,
+                                     .user = &render};
+  enum hdx_status status = cli_rows_open(cli, &render, columns, COLUMN_COUNT, KEY, 0, error);
+  if (status == HDX_OK)
+    status = hdx_list(cli->session, cli_operand(cli, 0), &options, NULL, error);
+  bool rows = status == HDX_OK || status == HDX_EMPTY;
+  enum hdx_status closed = cli_rows_close(cli, &render, rows ? HDX_OK : status, error);
+  return rows && closed != HDX_OK ? closed : status;
+}
+
+static const char *const examples[] = {
+    "heliodex ls s3://gov-nasa-hdrl-data1/sdo/aia/registries/",
+    "heliodex ls -r s3://gov-nasa-hdrl-data1/spdf/cdaweb/data/ace/ --format keys",
+    NULL,
+};
+
+const struct cli_verb cli_verb_ls = {
+    .name = "ls",
+    .operands = "s3://BUCKET/PREFIX",
+    .operands_min = 1,
+    .operands_max = 1,
+    .bit = CLI_VERB_LS,
+    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
+    .summary = "list the objects of a bucket",
+    .description =
+        "Lists key, size, time of last change and entity tag of the objects whose keys begin with PREFIX, in "
+        "the order of the keys. What lies behind a further slash is told once, as a folder whose name ends "
+        "with a slash; with --recursive every object is told. The bucket must allow lists.",
+    .examples = examples,
+    .run = run,
+};

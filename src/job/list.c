@@ -1,0 +1,256 @@
+/* Listing a bucket. Source: Amazon S3 API Reference, ListObjectsV2. */
+#include "job/list.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum {
+  PAGE_BYTES_MAX = 16 << 20, /* a thousand keys of 1,024 bytes, each percent-encoded, and what stands around them */
+  OBJECTS_A_PAGE = 1000      /* S3 gives no more */
+};
+
+struct hdx_lister {
+  struct hdx_session *session;
+  struct hdx_list_request request; /* texts are its own copies */
+  struct hdx_buffer body;
+  struct hdx_s3_page page;
+};
+
+static void on_begin(void *user, const struct hdx_fetch_head *head) {
+  struct hdx_lister *list = user;
+  (void)head;
+  hdx_buffer_clear(&list->body);
+}
+
+static void on_block(void *user, struct hdx_block *block) {
+  struct hdx_lister *list = user;
+  hdx_buffer_append(&list->body, block->data, block->size);
+  hdx_engine_release(list->session->engine, block);
+}
+
+static void free_list(struct hdx_lister *list) {
+  hdx_buffer_deinit(&list->body);
+  free((char *)list->request.name);
+  free((char *)list->request.prefix.data);
+  free((char *)list->request.start_after.data);
+  free(list);
+}
+
+static void end(struct hdx_lister *list, enum hdx_status status, const struct hdx_error *error) {
+  list->request.done(list->request.user, status, error);
+  free_list(list);
+}
+
+static void append_parameter(struct hdx_buffer *query, const char *name, struct hdx_text value) {
+  hdx_buffer_append_format(query, "%s%s=", query->size ? "&" : "", name);
+  hdx_url_encode(query, value, false);
+}
+
+static enum hdx_status ask(struct hdx_lister *list, struct hdx_error *error);
+
+static void on_done(void *user, const struct hdx_fetch_result *result) {
+  struct hdx_lister *list = user;
+  const struct hdx_list_request *request = &list->request;
+  struct hdx_error error = {.message = ""};
+  enum hdx_status status = result->status;
+  char token[HDX_S3_TOKEN_BYTES_MAX];
+  if (status != HDX_OK) {
+    hdx_error_set(&error, status, "%s", result->message);
+  } else {
+    memcpy(token, list->page.token, sizeof token);
+    status = hdx_buffer_status(&list->body, request->name, &error);
+    if (status == HDX_OK)
+      status = hdx_s3_page_read(hdx_buffer_text(&list->body), request->name, request->object, request->user,
+                                &list->page, &error);
+    if (status == HDX_OK && list->page.truncated && strcmp(token, list->page.token) == 0)
+      status =
+          hdx_error_set(&error, HDX_INTEGRITY, "%s: the list does not go on: its token stays the same", request->name);
+  }
+  bool more = status == HDX_OK && request->page(request->user, &list->page) && list->page.truncated;
+  if (more)
+    status = ask(list, &error);
+  if (!more || status != HDX_OK)
+    end(list, status, &error);
+}
+
+/* Asks for the page behind the present one. Parameters stand in the order of their names, as signatures want them. */
+static enum hdx_status ask(struct hdx_lister *list, struct hdx_error *error) {
+  const struct hdx_list_request *own = &list->request;
+  struct hdx_buffer query;
+  hdx_buffer_init(&query, 4 * HDX_URL_BYTES_MAX);
+  if (list->page.token[0])
+    append_parameter(&query, "continuation-token", hdx_text_of(list->page.token));
+  if (own->folders)
+    append_parameter(&query, "delimiter", HDX_TEXT("/"));
+  append_parameter(&query, "encoding-type", HDX_TEXT("url"));
+  append_parameter(&query, "list-type", HDX_TEXT("2"));
+  hdx_buffer_append_format(&query, "&max-keys=%u", own->page_objects ? own->page_objects : OBJECTS_A_PAGE);
+  append_parameter(&query, "prefix", own->prefix);
+  if (own->start_after.size && !list->page.token[0])
+    append_parameter(&query, "start-after", own->start_after);
+  struct hdx_fetch_request request = {.url = own->name,
+                                      .bucket = own->bucket,
+                                      .key = HDX_TEXT(""),
+                                      .query = hdx_buffer_string(&query),
+                                      .whole = true,
+                                      .bytes_max = PAGE_BYTES_MAX,
+                                      .begin = on_begin,
+                                      .block = on_block,
+                                      .done = on_done,
+                                      .user = list};
+  enum hdx_status status = hdx_buffer_status(&query, "the request of a list", error);
+  if (status == HDX_OK)
+    status = hdx_fetch(list->session->engine, &request, error);
+  hdx_buffer_deinit(&query);
+  return status;
+}
+
+enum hdx_status hdx_list_start(struct hdx_session *session, const struct hdx_list_request *request,
+                               struct hdx_error *error) {
+  struct hdx_lister *list = calloc(1, sizeof *list);
+  if (!list)
+    return hdx_error_memory(error, sizeof *list);
+  list->session = session;
+  list->request = *request;
+  list->request.name = hdx_text_dup(hdx_text_of(request->name));
+  list->request.prefix.data = hdx_text_dup(request->prefix);
+  list->request.start_after.data = hdx_text_dup(request->start_after);
+  hdx_buffer_init(&list->body, PAGE_BYTES_MAX);
+  bool copied = list->request.name && list->request.prefix.data && list->request.start_after.data;
+  enum hdx_status status = copied ? ask(list, error) : hdx_error_memory(error, request->prefix.size);
+  if (status != HDX_OK)
+    free_list(list);
+  return status;
+}
+
+/* ---- for the caller of the library ---- */
+
+struct listing {
+  struct hdx_session *session;
+  const struct hdx_list_options *options;
+  uint64_t count, started_ns;
+  struct hdx_progress progress;
+  bool done;
+  enum hdx_status status;
+  struct hdx_error *error;
+};
+
+static bool full(const struct listing *listing) {
+  return listing->options->limit && listing->count >= listing->options->limit;
+}
+
+static void on_object(void *user, const struct hdx_s3_object *found) {
+  struct listing *listing = user;
+  if (full(listing))
+    return;
+  const struct hdx_object object = {.key = found->key,
+                                    .folder = found->prefix,
+                                    .size = found->prefix              ? -1
+                                            : found->size <= INT64_MAX ? (int64_t)found->size
+                                                                       : INT64_MAX,
+                                    .modified = found->prefix ? HDX_TIME_NONE : found->modified,
+                                    .etag = found->prefix ? HDX_TEXT("") : found->etag};
+  listing->count++;
+  listing->options->object(listing->options->user, &object);
+}
+
+static bool on_page(void *user, const struct hdx_s3_page *page) {
+  struct listing *listing = user;
+  const struct hdx_config *config = &listing->session->config;
+  struct hdx_engine_totals totals;
+  (void)page;
+  hdx_engine_totals(listing->session->engine, &totals);
+  listing->progress.files_done = listing->progress.files_total = listing->count;
+  listing->progress.bytes = totals.bytes;
+  listing->progress.requests_done = totals.finished;
+  listing->progress.elapsed_ns = uv_hrtime() - listing->started_ns;
+  if (config->progress)
+    config->progress(config->progress_user, &listing->progress);
+  return !full(listing) && !atomic_load(&listing->session->cancelled);
+}
+
+static void on_listed(void *user, enum hdx_status status, const struct hdx_error *error) {
+  struct listing *listing = user;
+  listing->done = true;
+  listing->status = status;
+  if (status != HDX_OK)
+    hdx_error_set(listing->error, status, "%s", error->message);
+}
+
+/* The bucket that a location is in, and the beginning of keys that it names. */
+static enum hdx_status find(struct hdx_session *session, const char *location, struct hdx_arena *arena,
+                            struct hdx_address *address, struct hdx_error *error) {
+  struct hdx_text text = hdx_text_of(location), prefix = HDX_TEXT("");
+  struct hdx_source source;
+  struct hdx_buffer bucket;
+  hdx_buffer_init(&bucket, HDX_URL_BYTES_MAX);
+  const char *behind = strstr(location, "://"), *slash = behind ? strchr(behind + 3, '/') : NULL;
+  bool object = hdx_text_starts_with(text, HDX_TEXT("s3://")) || hdx_text_starts_with(text, HDX_TEXT("gs://"));
+  if (object && slash) {
+    prefix = hdx_text_of(slash + 1);
+    text.size = (size_t)(slash + 1 - location);
+  }
+  hdx_buffer_append_text(&bucket, text);
+  enum hdx_status status = hdx_buffer_status(&bucket, "location", error);
+  if (status == HDX_OK)
+    status = hdx_session_source(session, hdx_buffer_string(&bucket), arena, &source, error);
+  hdx_buffer_clear(&bucket);
+  if (status == HDX_OK && source.scheme != HDX_SCHEME_S3)
+    status = hdx_error_set(error, HDX_USAGE, "%s: only buckets of S3 can be listed", location);
+  if (status == HDX_OK) {
+    hdx_buffer_append_text(&bucket, source.url);
+    hdx_buffer_append_text(&bucket, prefix);
+    status = hdx_source_locate(&source, hdx_buffer_text(&bucket), HDX_TEXT(""), true, address, error);
+  }
+  if (status == HDX_OK && !address->object.size)
+    status = hdx_error_set(error, HDX_USAGE, "%s: it is mapped to %s, which cannot be listed", location,
+                           hdx_buffer_string(&address->url));
+  hdx_buffer_deinit(&bucket);
+  return status;
+}
+
+enum hdx_status hdx_list(struct hdx_session *session, const char *location, const struct hdx_list_options *options,
+                         uint64_t *count, struct hdx_error *error) {
+  struct listing listing = {
+      .session = session, .options = options, .started_ns = uv_hrtime(), .error = error, .status = HDX_OK};
+  struct hdx_target target = {.key = HDX_TEXT("")};
+  struct hdx_address address;
+  struct hdx_arena arena;
+  hdx_address_init(&address);
+  hdx_arena_init(&arena, 1 << 20);
+  enum hdx_status status = hdx_session_online(session, error);
+  if (status == HDX_OK)
+    status = find(session, location, &arena, &address, error);
+  if (status == HDX_OK)
+    status = hdx_session_target(session, &address, &target, error);
+  if (status == HDX_OK) {
+    const struct hdx_list_request request = {
+        .bucket = target.bucket,
+        .name = location,
+        .prefix = target.key,
+        .start_after = hdx_text_of(options->start_after),
+        .folders = !options->recursive,
+        .page_objects = options->limit && options->limit < OBJECTS_A_PAGE ? (uint32_t)options->limit : OBJECTS_A_PAGE,
+        .object = on_object,
+        .page = on_page,
+        .done = on_listed,
+        .user = &listing};
+    hdx_engine_forgive(session->engine);
+    status = hdx_list_start(session, &request, error);
+  }
+  if (status == HDX_OK) {
+    hdx_session_run(session, &listing.done);
+    status = listing.status;
+  }
+  if (status == HDX_OK && atomic_load(&session->cancelled))
+    status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+  if (status == HDX_OK && !listing.count)
+    status = hdx_error_set(error, HDX_EMPTY, "%s: no key begins so", location);
+  if (count)
+    *count = listing.count;
+  hdx_target_deinit(&target);
+  hdx_address_deinit(&address);
+  hdx_arena_deinit(&arena);
+  return status;
+}

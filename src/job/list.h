@@ -1,0 +1,27 @@
+/* Lists of a bucket's objects, page by page, while other requests are under way. */
+#ifndef HDX_JOB_LIST_H
+#define HDX_JOB_LIST_H
+
+#include "job/session.h"
+#include "parse/s3_xml.h"
+
+struct hdx_list_request {
+  struct hdx_bucket *bucket;
+  const char *name;            /* what messages call it, copied */
+  struct hdx_text prefix;      /* of the keys, copied */
+  struct hdx_text start_after; /* only keys behind this one; copied */
+  bool folders;                /* what lies behind the next slash is told as one */
+  uint32_t page_objects;       /* asked for at once, 1 to 1000 */
+  void (*object)(void *user, const struct hdx_s3_object *object);
+  /* A page has been told; false: no more is wanted, done is called with OK. */
+  bool (*page)(void *user, const struct hdx_s3_page *page);
+  /* The end, once, on the loop thread, never from inside hdx_list_start. `error` lives during the call. */
+  void (*done)(void *user, enum hdx_status status, const struct hdx_error *error);
+  void *user;
+};
+
+/* Begins to list; the session is online. MEMORY. */
+enum hdx_status hdx_list_start(struct hdx_session *session, const struct hdx_list_request *request,
+                               struct hdx_error *error);
+
+#endif

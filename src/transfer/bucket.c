@@ -1,0 +1,344 @@
+#include "transfer/bucket.h"
+
+#include "base/time.h"
+#include "transfer/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOVES_MAX = 1 };
+
+static bool set_base(struct hdx_bucket *bucket) {
+  struct hdx_buffer url;
+  size_t size;
+  hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
+  bucket->place.region = hdx_text_of(bucket->region);
+  hdx_s3_append_base(&bucket->place, &url);
+  hdx_buffer_append_byte(&url, 0);
+  bool made = url.status == HDX_OK;
+  char *base = hdx_buffer_take(&url, &size);
+  if (!made) {
+    free(base);
+    return false;
+  }
+  free(bucket->base);
+  bucket->base = base;
+  return true;
+}
+
+static bool is(const struct hdx_bucket *bucket, const struct hdx_s3_place *place) {
+  const struct hdx_s3_place *own = &bucket->place;
+  return hdx_text_equal(own->bucket, place->bucket) && hdx_text_equal(own->endpoint, place->endpoint) &&
+         own->trust == place->trust && own->addressing == place->addressing && own->dualstack == place->dualstack;
+}
+
+static enum hdx_access access_of(const struct hdx_engine_options *options, enum hdx_s3_trust trust) {
+  bool always = options->sign == HDX_SIGN_ALWAYS || options->request_payer;
+  if (options->sign == HDX_SIGN_NEVER || trust == HDX_S3_TRUST_NONE || (trust == HDX_S3_TRUST_ASKED && !always))
+    return HDX_ACCESS_ANONYMOUS;
+  return always ? HDX_ACCESS_SIGNED : HDX_ACCESS_UNDECIDED;
+}
+
+static void free_bucket(struct hdx_bucket *bucket) {
+  free(bucket->texts);
+  free(bucket->base);
+  free(bucket);
+}
+
+enum hdx_status hdx_engine_bucket(struct hdx_engine *engine, const struct hdx_s3_place *place,
+                                  struct hdx_bucket **result, struct hdx_error *error) {
+  for (struct hdx_bucket *bucket = engine->buckets; bucket; bucket = bucket->next)
+    if (is(bucket, place)) {
+      *result = bucket;
+      return HDX_OK;
+    }
+  struct hdx_bucket *bucket = calloc(1, sizeof *bucket);
+  size_t name = place->bucket.size, endpoint = place->endpoint.size;
+  if (!bucket || !(bucket->texts = malloc(name + endpoint + 1))) {
+    free(bucket);
+    return hdx_error_memory(error, sizeof *bucket);
+  }
+  memcpy(bucket->texts, place->bucket.data, name);
+  memcpy(bucket->texts + name, place->endpoint.data, endpoint);
+  bucket->place = *place;
+  bucket->place.bucket = (struct hdx_text){bucket->texts, name};
+  bucket->place.endpoint = (struct hdx_text){bucket->texts + name, endpoint};
+  if (place->region.size < sizeof bucket->region)
+    memcpy(bucket->region, place->region.data, place->region.size);
+  bucket->access = access_of(&engine->options, place->trust);
+  if (!set_base(bucket)) {
+    free_bucket(bucket);
+    return hdx_error_memory(error, HDX_URL_BYTES_MAX);
+  }
+  bucket->next = engine->buckets;
+  engine->buckets = bucket;
+  *result = bucket;
+  return HDX_OK;
+}
+
+void hdx_buckets_free(struct hdx_engine *engine) {
+  while (engine->buckets) {
+    struct hdx_bucket *next = engine->buckets->next;
+    free_bucket(engine->buckets);
+    engine->buckets = next;
+  }
+}
+
+enum hdx_status hdx_bucket_address(struct hdx_fetch *fetch, struct hdx_error *error) {
+  const struct hdx_bucket *bucket = fetch->bucket;
+  struct hdx_buffer buffer;
+  struct hdx_url parsed;
+  size_t size;
+  hdx_buffer_init(&buffer, HDX_URL_BYTES_MAX);
+  hdx_buffer_append_text(&buffer, hdx_text_of(bucket->base));
+  hdx_url_encode(&buffer, fetch->request.key, true);
+  if (fetch->request.query)
+    hdx_buffer_append_format(&buffer, "?%s", fetch->request.query);
+  hdx_buffer_append_byte(&buffer, 0);
+  enum hdx_status status = hdx_buffer_status(&buffer, "URL", error);
+  char *url = hdx_buffer_take(&buffer, &size);
+  struct hdx_host *host = NULL;
+  if (status == HDX_OK)
+    status = hdx_url_parse(hdx_text_of(url), &parsed, error);
+  if (status == HDX_OK && !(host = hdx_engine_host(fetch->engine, &parsed)))
+    status = hdx_error_memory(error, sizeof *host);
+  if (status != HDX_OK) {
+    free(url);
+    return status;
+  }
+  free(fetch->url);
+  fetch->url = url;
+  fetch->host = host;
+  fetch->moves = bucket->moves;
+  return HDX_OK;
+}
+
+static void fail(struct hdx_part *part, enum hdx_status status, const char *why) {
+  char text[HDX_ERROR_TEXT_MAX];
+  snprintf(text, sizeof text, "%s: %s", part->fetch->name, why);
+  hdx_fetch_complete(part->fetch, status, false, part->head.status, text);
+}
+
+static void wait_for_identity(struct hdx_part *part) {
+  part->state = HDX_PART_WAITING;
+  hdx_part_list_push(&part->fetch->bucket->waiting, part);
+  hdx_engine_kick(part->fetch->engine);
+}
+
+bool hdx_bucket_ready(struct hdx_part *part) {
+  struct hdx_fetch *fetch = part->fetch;
+  struct hdx_bucket *bucket = fetch->bucket;
+  if (!bucket)
+    return true;
+  if (fetch->moves != bucket->moves) {
+    struct hdx_error error;
+    enum hdx_status status = hdx_bucket_address(fetch, &error);
+    if (status == HDX_OK)
+      hdx_fetch_enqueue(part);
+    else
+      fail(part, status, error.message);
+    return false;
+  }
+  if (bucket->access != HDX_ACCESS_SIGNED || hdx_identity_want(&fetch->engine->identity) == HDX_IDENTITY_KNOWN)
+    return true;
+  wait_for_identity(part);
+  return false;
+}
+
+/* ---- signing ---- */
+
+static bool add(struct hdx_part *part, const char *line) {
+  struct curl_slist *list = part->fetch->engine->curl->slist_append(part->headers, line);
+  if (list)
+    part->headers = list;
+  return list != NULL;
+}
+
+enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) {
+  struct hdx_fetch *fetch = part->fetch;
+  struct hdx_engine *engine = fetch->engine;
+  struct hdx_bucket *bucket = fetch->bucket;
+  struct hdx_identity *identity = &engine->identity;
+  struct hdx_url url;
+  char range[HDX_RANGE_TEXT_MAX];
+  part->generation = 0;
+  if (!bucket || bucket->access != HDX_ACCESS_SIGNED)
+    return HDX_OK;
+  enum hdx_status status = hdx_url_parse(hdx_text_of(fetch->url), &url, error);
+  if (status != HDX_OK)
+    return status;
+  struct hdx_sigv4_field fields[3] = {{HDX_TEXT("host"), hdx_url_authority(&url)}};
+  size_t count = 1;
+  if (hdx_attempt_range(part, range))
+    fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("range"), hdx_text_of(range)};
+  if (engine->options.request_payer)
+    fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("x-amz-request-payer"), HDX_TEXT("requester")};
+  const struct hdx_sigv4_request request = {.method = HDX_TEXT("GET"),
+                                            .path = url.path,
+                                            .query = url.query,
+                                            .fields = fields,
+                                            .field_count = count,
+                                            .payload_hash = HDX_TEXT(HDX_SIGV4_EMPTY_PAYLOAD)};
+  struct hdx_text region = bucket->region[0] ? hdx_text_of(bucket->region) : HDX_TEXT(HDX_S3_REGION_DEFAULT);
+  status = hdx_identity_sign(identity, &request, region, error);
+  if (status != HDX_OK)
+    return status;
+  struct hdx_sigv4_headers *headers = &identity->headers;
+  bool added = add(part, hdx_buffer_string(&headers->date)) && add(part, hdx_buffer_string(&headers->content)) &&
+               (!headers->security.size || add(part, hdx_buffer_string(&headers->security))) &&
+               (!engine->options.request_payer || add(part, "x-amz-request-payer: requester")) &&
+               add(part, hdx_buffer_string(&headers->authorization));
+  part->generation = identity->generation;
+  part->skew_ns = identity->skew_ns;
+  return added ? HDX_OK : hdx_error_memory(error, headers->authorization.size);
+}
+
+/* ---- answers ---- */
+
+void hdx_bucket_readable(struct hdx_part *part) {
+  struct hdx_bucket *bucket = part->fetch->bucket;
+  struct hdx_identity *identity = &part->fetch->engine->identity;
+  if (!bucket)
+    return;
+  if (part->generation) {
+    if (part->generation == identity->generation) {
+      identity->proven = true;
+      identity->renewed = false;
+    }
+  } else if (bucket->access == HDX_ACCESS_UNDECIDED) {
+    bucket->access = HDX_ACCESS_ANONYMOUS;
+    hdx_engine_kick(part->fetch->engine); /* for those that wait */
+  }
+}
+
+/* Whether the answer names the region that the bucket is in, and it is believed. */
+static bool moved(struct hdx_part *part, const struct hdx_s3_error *answer) {
+  struct hdx_fetch *fetch = part->fetch;
+  struct hdx_bucket *bucket = fetch->bucket;
+  long status = part->head.status;
+  const char *region = part->head.bucket_region[0] ? part->head.bucket_region : answer->region;
+  if (status != 301 && status != 307 && status != 400)
+    return false;
+  if (fetch->moves != bucket->moves)
+    return true; /* asked before another answer named it */
+  if (!region[0] || bucket->moves >= MOVES_MAX || !hdx_s3_region(hdx_text_of(region)) ||
+      strcmp(region, bucket->region) == 0)
+    return false;
+  hdx_log_write(fetch->engine->options.log, HDX_LOG_INFO, "%.*s: the bucket is in %s",
+                HDX_TEXT_ARG(bucket->place.bucket), region);
+  memcpy(bucket->region, region, strlen(region) + 1); /* a region is short enough */
+  bucket->moves++;
+  return set_base(bucket);
+}
+
+static bool among(const char *code, const char *const *codes) {
+  while (*codes && strcmp(code, *codes) != 0)
+    codes++;
+  return *codes != NULL;
+}
+
+/* Whether S3 refused the signature rather than the request, and the request is worth another one. */
+static bool sign_again(struct hdx_part *part, const struct hdx_s3_error *answer) {
+  static const char *const expired[] = {"ExpiredToken",       "ExpiredTokenException", "InvalidToken",
+                                        "InvalidAccessKeyId", "TokenRefreshRequired",  NULL};
+  static const char *const timed[] = {"RequestTimeTooSkewed", "RequestExpired", "SignatureDoesNotMatch",
+                                      "AccessDenied",         "AuthFailure",    NULL};
+  struct hdx_engine *engine = part->fetch->engine;
+  struct hdx_identity *identity = &engine->identity;
+  time_t date = part->head.date[0] ? engine->curl->getdate(part->head.date, NULL) : -1;
+  if (date >= 0 && among(answer->code, timed) &&
+      hdx_identity_clock(identity, (int64_t)date * HDX_SECOND_NS, part->skew_ns))
+    return true;
+  if (among(answer->code, expired))
+    return hdx_identity_expired(identity, part->generation, answer->code);
+  if (strcmp(answer->code, "SignatureDoesNotMatch") == 0)
+    hdx_identity_refused(identity, answer->code);
+  return false;
+}
+
+static void hint(const struct hdx_part *part, char *text) {
+  const struct hdx_engine *engine = part->fetch->engine;
+  const struct hdx_bucket *bucket = part->fetch->bucket;
+  size_t size = strlen(text);
+  const char *what = "";
+  if (part->generation)
+    what = engine->options.request_payer ? "" : " (asked with credentials; a bucket may want --request-payer)";
+  else if (engine->options.sign == HDX_SIGN_NEVER)
+    what = " (asked anonymously, by --no-sign-request)";
+  else if (bucket->place.trust == HDX_S3_TRUST_NONE)
+    what = " (asked anonymously: credentials go to the endpoint alone)";
+  else
+    what = " (asked anonymously; --sign asks with credentials)";
+  snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "%s", what);
+}
+
+bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answer, char *text) {
+  struct hdx_fetch *fetch = part->fetch;
+  struct hdx_bucket *bucket = fetch->bucket;
+  long status = part->head.status;
+  if (!bucket)
+    return false;
+  fetch->no_bucket = strcmp(answer->code, "NoSuchBucket") == 0;
+  bool again = moved(part, answer);
+  if (!again && part->generation && status >= 400 && status < 500)
+    again = sign_again(part, answer);
+  if (again) {
+    hdx_fetch_enqueue(part);
+    return true;
+  }
+  if (status != 401 && status != 403)
+    return false;
+  if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS) {
+    hint(part, text);
+    return false;
+  }
+  if (bucket->access == HDX_ACCESS_UNDECIDED)
+    hdx_identity_want(&fetch->engine->identity);
+  hdx_error_set(&part->refused, HDX_DENIED, "%s", text);
+  wait_for_identity(part);
+  return true;
+}
+
+/* Ends a fetch that waited for nothing. */
+static void give_up(struct hdx_part *part) {
+  struct hdx_fetch *fetch = part->fetch;
+  const struct hdx_identity *identity = &fetch->engine->identity;
+  char text[HDX_ERROR_TEXT_MAX];
+  bool refused = part->refused.status == HDX_DENIED, failed = identity->state == HDX_IDENTITY_FAILED;
+  if (!refused) {
+    fail(part, identity->error.status, identity->error.message);
+    return;
+  }
+  snprintf(text, sizeof text, "%.600s%s%.300s", part->refused.message, failed ? "; with credentials: " : "",
+           failed ? identity->error.message : "");
+  if (!failed)
+    hint(part, text);
+  hdx_fetch_complete(fetch, HDX_DENIED, false, part->head.status, text);
+}
+
+static void decide(struct hdx_bucket *bucket, struct hdx_identity *identity) {
+  enum hdx_identity_state state = identity->state;
+  if (bucket->access == HDX_ACCESS_UNDECIDED && state == HDX_IDENTITY_KNOWN)
+    bucket->access = HDX_ACCESS_SIGNED;
+  else if (bucket->access == HDX_ACCESS_UNDECIDED && state == HDX_IDENTITY_FAILED)
+    bucket->access = HDX_ACCESS_ANONYMOUS;
+}
+
+void hdx_buckets_pump(struct hdx_engine *engine) {
+  struct hdx_identity *identity = &engine->identity;
+  for (struct hdx_bucket *bucket = engine->buckets; bucket; bucket = bucket->next) {
+    if (!bucket->waiting.first)
+      continue;
+    decide(bucket, identity);
+    bool sign = bucket->access == HDX_ACCESS_SIGNED && identity->state == HDX_IDENTITY_KNOWN;
+    bool never = bucket->access == HDX_ACCESS_ANONYMOUS || identity->state == HDX_IDENTITY_FAILED;
+    struct hdx_part *part;
+    while ((sign || never) && (part = bucket->waiting.first)) {
+      hdx_part_list_remove(part);
+      if (sign)
+        hdx_fetch_enqueue(part);
+      else
+        give_up(part);
+    }
+  }
+}
