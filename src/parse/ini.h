@@ -7,21 +7,28 @@
  *     addressing_style = path     given out with parent "s3"
  *   # comment, ; comment      whole lines; in a value, only behind a blank (" #", " ;")
  *
+ * Within is what is indented further than the setting; how far settings themselves are indented is all the same.
+ *
  * Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; botocore's reading of it where the
- * guide is silent. Settings before the first section, lines without "=" and sections without "]" are errors. */
+ * guide is silent. Settings before the first section, lines without "=" and sections without "]" are errors, and so are
+ * values that go on in indented lines. */
 #ifndef HDX_PARSE_INI_H
 #define HDX_PARSE_INI_H
 
 #include "base/text.h"
 
+#define HDX_INI_SECTION_BYTES_MAX 256
+
 struct hdx_ini_setting {
-  struct hdx_text section, parent, key, value; /* parent is "" but for settings within settings; views into the text */
-  size_t line;                                 /* from 1 */
+  struct hdx_text section;            /* lives during the call; at most HDX_INI_SECTION_BYTES_MAX bytes */
+  struct hdx_text parent, key, value; /* parent is "" but for settings within settings; views into the text */
+  size_t line;                        /* from 1 */
 };
 
-/* Calls `setting` for each setting in order; a section that stands again goes on. Bytes are as they are: CRLF and a
- * byte order mark are skipped. INTEGRITY: malformed ("SOURCE: line L: expected …"): the value is never repeated in the
- * message, as it may be a secret. */
+/* Calls `setting` for each section's line, with an empty key (a section may have no settings), and for each setting in
+ * order, also for one without a value before those within it. A section that stands again goes on. Bytes are as they
+ * are: CRLF and a byte order mark are skipped. INTEGRITY: malformed ("SOURCE: line L: expected …"): nothing of the text
+ * is repeated in the message, as it may be a secret. Settings may have been given out before an error. */
 enum hdx_status hdx_ini_read(struct hdx_text text, const char *source,
                              void (*setting)(void *user, const struct hdx_ini_setting *setting), void *user,
                              struct hdx_error *error);
