@@ -267,6 +267,9 @@ void hdx_engine_close(struct hdx_engine *engine) {
   uv_close((uv_handle_t *)&engine->curl_timer, NULL);
   uv_close((uv_handle_t *)&engine->turn, NULL);
   uv_close((uv_handle_t *)&engine->sweep_timer, NULL);
+  for (struct hdx_host *host = engine->hosts; host; host = host->next)
+    if (host->addresses.asking)
+      uv_cancel((uv_req_t *)&host->addresses.request);
   uv_run(&engine->loop, UV_RUN_DEFAULT);
   uv_loop_close(&engine->loop);
   hdx_buckets_free(engine);

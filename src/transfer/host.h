@@ -11,6 +11,7 @@
 #define HDX_TRANSFER_HOST_H
 
 #include "base/text.h"
+#include "transfer/addresses.h"
 #include "transfer/histogram.h"
 #include "transfer/part_list.h"
 
@@ -18,7 +19,8 @@ enum { HDX_HOST_START = 8 };
 
 struct hdx_host {
   struct hdx_host *next;
-  char *name;                 /* "https://host:port" */
+  char *name; /* "https://host:port" */
+  struct hdx_addresses addresses;
   struct hdx_part_list begun; /* queued parts of objects that have begun */
   struct hdx_part_list fresh; /* queued first parts */
   unsigned active, limit, limit_max;

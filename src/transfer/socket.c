@@ -5,9 +5,11 @@
  * libcurl makes by itself (its resolver's pair) do not tell when they are closed, so those are dropped as soon as they
  * are let go. */
 #include "transfer/engine.h"
+#include "transfer/proxy.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -132,9 +134,27 @@ static bool link_local(const struct sockaddr *address) {
   return hdx_url_link_local(hdx_text_of(name));
 }
 
+/* Has the connection go to the next of the host's addresses. Not so through a proxy, which has its own. */
+static void spread(const struct hdx_part *part, struct sockaddr *address) {
+  struct hdx_host *host = part->host;
+  char note[HDX_PROXY_NOTE_MAX], name[256], port[8];
+  struct hdx_url url;
+  if (hdx_url_parse(hdx_text_of(host->name), &url, NULL) != HDX_OK || url.host.size >= sizeof name ||
+      hdx_proxy_note(part->fetch->url, note, sizeof note)[0])
+    return;
+  snprintf(name, sizeof name, "%.*s", HDX_TEXT_ARG(url.host));
+  if (!url.port.size)
+    url.port = url.scheme == HDX_SCHEME_HTTPS ? HDX_TEXT("443") : HDX_TEXT("80");
+  snprintf(port, sizeof port, "%.*s", HDX_TEXT_ARG(url.port));
+  hdx_addresses_ask(&host->addresses, &part->fetch->engine->loop, name, port);
+  hdx_addresses_turn(&host->addresses, address);
+}
+
 /* The names in a catalog are anybody's: whatever they resolve to, the machine's own metadata service is not asked. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   struct hdx_part *part = user;
+  if (purpose == CURLSOCKTYPE_IPCXN)
+    spread(part, &address->addr);
   if (purpose == CURLSOCKTYPE_IPCXN && link_local(&address->addr)) {
     hdx_error_set(&part->refused, HDX_DENIED, "%s: the host has a link-local address, which is never asked",
                   part->fetch->name);
