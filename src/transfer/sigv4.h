@@ -3,7 +3,10 @@
  *   canonical request ─sha256→ string to sign ─hmac with the day's signing key→ signature
  *
  * Paths are not normalised and are encoded once, as S3 alone of all services wants it: what is signed is what is sent.
- * Pure but for SHA-256, which comes from OpenSSL's libcrypto, loaded when first needed (base/library.h).
+ * S3 signs its own encoding of what it was sent, so all that is not unreserved has to be encoded, by hdx_url_encode: a
+ * path with a bare "=" or a query with a bare "/" is a legal URL, but its signature does not match.
+ *
+ * Pure but for SHA-256, which comes from OpenSSL's libcrypto, loaded by the first signer.
  *
  * Source: Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)". */
 #ifndef HDX_TRANSFER_SIGV4_H
@@ -13,6 +16,8 @@
 
 #define HDX_SIGV4_EMPTY_PAYLOAD "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define HDX_SIGV4_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
+#define HDX_SIGV4_FIELDS_MAX 64        /* headers of a request, with those that signing adds */
+#define HDX_SIGV4_PARAMETERS_MAX 128   /* parameters of a query, likewise */
 #define HDX_SIGV4_EXPIRES_S_MAX 604800 /* a presigned URL holds for at most seven days */
 
 struct hdx_sigv4_field { /* a header */
@@ -29,7 +34,9 @@ struct hdx_sigv4_request {
   struct hdx_text payload_hash; /* hexadecimal, or HDX_SIGV4_UNSIGNED_PAYLOAD */
 };
 
-/* Appends the canonical request, and to `names` the names of its signed headers between semicolons. */
+/* Appends the canonical request, and to `names` the names of its signed headers between semicolons. Headers are sorted,
+ * those of the same name joined by commas in their order; parameters are sorted by name, then value, and empty ones
+ * ("a&&b") left out. More headers or parameters than the maxima make the buffers' status LIMIT. */
 void hdx_sigv4_canonical(const struct hdx_sigv4_request *request, struct hdx_buffer *canonical,
                          struct hdx_buffer *names);
 
@@ -39,15 +46,16 @@ struct hdx_sigv4_scope {
   struct hdx_text region, service; /* "us-east-1", "s3" */
 };
 
-/* Appends the string to sign. */
+/* Appends the string to sign. Only once there has been a signer: it loads libcrypto. */
 void hdx_sigv4_string_to_sign(const struct hdx_sigv4_scope *scope, struct hdx_text canonical, struct hdx_buffer *out);
 
 #define HDX_SIGV4_SIGNATURE_SIZE 65 /* 64 hexadecimal digits and a NUL */
 
 struct hdx_signer;
 
-/* Whose signatures: copies the texts (token may be empty) and wipes them when it is freed. INTERNAL: libcrypto cannot
- * be loaded; MEMORY. Keeps the signing key of the last day, region and service. */
+/* Whose signatures: copies key id and token (which may be empty), keeps of the secret what its HMAC needs, and of the
+ * last day, region and service the signing key; all wiped when it is freed. Used by one thread at a time. INTERNAL:
+ * libcrypto cannot be loaded; MEMORY. */
 enum hdx_status hdx_signer_new(struct hdx_text key_id, struct hdx_text secret, struct hdx_text token,
                                struct hdx_signer **signer, struct hdx_error *error);
 /* NULL is allowed. */
@@ -69,15 +77,16 @@ void hdx_sigv4_headers_init(struct hdx_sigv4_headers *headers);
 /* Wipes them. */
 void hdx_sigv4_headers_deinit(struct hdx_sigv4_headers *headers);
 
-/* Signs a request in its headers: adds x-amz-date, x-amz-content-sha256 and x-amz-security-token to the request's
- * fields and makes Authorization. LIMIT, MEMORY. */
+/* Signs a request in its headers: adds x-amz-date, x-amz-content-sha256 (the payload hash) and x-amz-security-token to
+ * the request's fields, which must not have them, and makes Authorization. LIMIT, MEMORY. */
 enum hdx_status hdx_sigv4_sign_headers(struct hdx_signer *signer, const struct hdx_sigv4_scope *scope,
                                        const struct hdx_sigv4_request *request, struct hdx_sigv4_headers *headers,
                                        struct hdx_error *error);
 
 /* Signs a request in its query ("presigned URL"): appends the whole query (the request's own parameters first, then
- * X-Amz-…) to `query`. The payload hash of S3's presigned URLs is HDX_SIGV4_UNSIGNED_PAYLOAD. USAGE: expires_s is 0 or
- * above HDX_SIGV4_EXPIRES_S_MAX; LIMIT, MEMORY. */
+ * X-Amz-…) to `query`, or nothing when it fails. Whoever has it may do what is signed, and it holds the token. The
+ * payload hash of S3's presigned URLs is HDX_SIGV4_UNSIGNED_PAYLOAD. USAGE: expires_s is 0 or above
+ * HDX_SIGV4_EXPIRES_S_MAX; LIMIT, MEMORY. */
 enum hdx_status hdx_sigv4_sign_query(struct hdx_signer *signer, const struct hdx_sigv4_scope *scope,
                                      const struct hdx_sigv4_request *request, uint32_t expires_s,
                                      struct hdx_buffer *query, struct hdx_error *error);
