@@ -19,6 +19,7 @@ from pathlib import Path
 
 ECHO_MODULE = "/usr/lib/nginx/modules/ngx_http_echo_module.so"
 START_SECONDS_MAX = 20
+NAMES = ("127.0.0.1", "localhost", "s3.localhost", "*.s3.localhost")
 
 
 def nginx_program():
@@ -26,7 +27,7 @@ def nginx_program():
 
 
 class Authority:
-    """A certificate authority and a certificate for 127.0.0.1 and localhost."""
+    """A certificate authority and a certificate of a server."""
 
     def __init__(self, folder):
         self.ca = str(folder / "ca.pem")
@@ -39,8 +40,8 @@ class Authority:
         return context
 
 
-def make_authority(folder, days=2):
-    """Makes them with openssl; days below 0: a certificate that has expired."""
+def make_authority(folder, days=2, names=NAMES):
+    """Makes them with openssl, for names of hosts and IPv4 addresses; days below 0: a certificate that has expired."""
     folder = Path(folder)
     own = Authority(folder)
 
@@ -51,7 +52,8 @@ def make_authority(folder, days=2):
     openssl("req", "-x509", *key, "-keyout", str(folder / "ca.key"), "-out", own.ca, "-days", "2",
             "-subj", "/CN=heliodex test authority", "-addext", "basicConstraints=critical,CA:TRUE")
     openssl("req", *key, "-keyout", own.key, "-out", str(folder / "server.csr"), "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    kinds = [f"{'IP' if name.replace('.', '').isdigit() else 'DNS'}:{name}" for name in names]
+    (folder / "names").write_text(f"subjectAltName={','.join(kinds)}\n")
     openssl("x509", "-req", "-in", str(folder / "server.csr"), "-CA", own.ca, "-CAkey", str(folder / "ca.key"),
             "-CAcreateserial", "-out", own.certificate, "-days", str(days), "-extfile", str(folder / "names"))
     return own
