@@ -61,6 +61,14 @@ def test_answering_ends_with_connections_open():
     idle.close()
 
 
+def test_answering_keeps_step():
+    """Answers without a body leave the connection usable, whatever the function gives."""
+    with Answering(lambda request: (int(request.path[1:]), {}, b"body")) as server:
+        done = subprocess.run(["curl", "-sS", "--noproxy", "*", "-w", "%{http_code} %{num_connects}\n",
+                               *[f"{server.url}/{status}" for status in (304, 204, 200)]], capture_output=True, text=True)
+        assert done.stdout == "304 1\n204 0\nbody200 0\n" and done.stderr == ""
+
+
 def test_answering_tells_of_faults_and_closes():
     def answer(request):
         return None if request.path == "/closed" else 1 / 0
