@@ -11,7 +11,22 @@ static const struct cli_column columns[COLUMN_COUNT] = {
     [ETAG] = {.name = {"etag", 4}},
 };
 
+struct listing {
+  struct cli *cli;
+  struct cli_render render;
+  bool open; /* rows begin with the first object: a refusal has none */
+  enum hdx_status status;
+  struct hdx_error *error;
+};
+
+static void open_rows(struct listing *listing) {
+  if (!listing->open)
+    listing->status = cli_rows_open(listing->cli, &listing->render, columns, COLUMN_COUNT, KEY, 0, listing->error);
+  listing->open = true;
+}
+
 static void on_object(void *user, const struct hdx_object *object) {
+  struct listing *listing = user;
   struct hdx_text etag = object->etag;
   if (etag.size > 1 && etag.data[0] == '"' && etag.data[etag.size - 1] == '"')
     etag = (struct hdx_text){etag.data + 1, etag.size - 2};
@@ -21,23 +36,28 @@ static void on_object(void *user, const struct hdx_object *object) {
       [MODIFIED] = cli_cell_number(object->modified),
       [ETAG] = cli_cell_text(etag),
   };
-  cli_render_row(user, cells);
+  open_rows(listing);
+  if (listing->status == HDX_OK)
+    cli_render_row(&listing->render, cells);
+  if (!cli_rows_wanted(&listing->render))
+    hdx_session_cancel(listing->cli->session); /* whoever read the rows has gone */
 }
 
 static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   const struct cli_settings *settings = cli_settings(cli);
-  struct cli_render render;
-  struct hdx_list_options options = {.recursive = settings->recursive,
-                                     .limit = settings->limit,
-                                     .start_after = settings->start_after,
-                                     .object = on_object,
-                                     .user = &render};
-  enum hdx_status status = cli_rows_open(cli, &render, columns, COLUMN_COUNT, KEY, 0, error);
-  if (status == HDX_OK)
-    status = hdx_list(cli->session, cli_operand(cli, 0), &options, NULL, error);
-  bool rows = status == HDX_OK || status == HDX_EMPTY;
-  enum hdx_status closed = cli_rows_close(cli, &render, rows ? HDX_OK : status, error);
-  return rows && closed != HDX_OK ? closed : status;
+  struct listing listing = {.cli = cli, .status = HDX_OK, .error = error};
+  const struct hdx_list_options options = {.recursive = settings->recursive,
+                                           .limit = settings->limit,
+                                           .start_after = settings->start_after,
+                                           .object = on_object,
+                                           .user = &listing};
+  enum hdx_status status = hdx_list(cli->session, cli_operand(cli, 0), &options, NULL, error);
+  if (status == HDX_OK || status == HDX_EMPTY)
+    open_rows(&listing);
+  if (!listing.open)
+    return status;
+  enum hdx_status closed = cli_rows_close(cli, &listing.render, listing.status, error);
+  return closed != HDX_OK && (status == HDX_OK || status == HDX_EMPTY) ? closed : status;
 }
 
 static const char *const examples[] = {

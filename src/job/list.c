@@ -129,6 +129,10 @@ enum hdx_status hdx_list_start(struct hdx_session *session, const struct hdx_lis
 struct listing {
   struct hdx_session *session;
   const struct hdx_list_options *options;
+  /* A page has its objects in order and its folders in order, but apart: they are told together, sorted. */
+  struct hdx_object page[OBJECTS_A_PAGE];
+  size_t page_count;
+  struct hdx_arena arena; /* of the page's texts */
   uint64_t count, started_ns;
   struct hdx_progress progress;
   bool done;
@@ -142,17 +146,37 @@ static bool full(const struct listing *listing) {
 
 static void on_object(void *user, const struct hdx_s3_object *found) {
   struct listing *listing = user;
-  if (full(listing))
-    return;
-  const struct hdx_object object = {.key = found->key,
-                                    .folder = found->prefix,
-                                    .size = found->prefix              ? -1
-                                            : found->size <= INT64_MAX ? (int64_t)found->size
-                                                                       : INT64_MAX,
-                                    .modified = found->prefix ? HDX_TIME_NONE : found->modified,
-                                    .etag = found->prefix ? HDX_TEXT("") : found->etag};
-  listing->count++;
-  listing->options->object(listing->options->user, &object);
+  struct hdx_object object = {.key = hdx_arena_copy(&listing->arena, found->key),
+                              .folder = found->prefix,
+                              .size = -1,
+                              .modified = HDX_TIME_NONE,
+                              .etag = HDX_TEXT("")};
+  if (!found->prefix) {
+    object.size = (int64_t)found->size;
+    object.modified = found->modified;
+    object.etag = hdx_arena_copy(&listing->arena, found->etag);
+  }
+  if (!object.key.data || !object.etag.data)
+    listing->status = hdx_error_memory(listing->error, found->key.size);
+  else if (listing->page_count == OBJECTS_A_PAGE)
+    listing->status =
+        hdx_error_set(listing->error, HDX_INTEGRITY, "a page of a list has more than %d objects", (int)OBJECTS_A_PAGE);
+  else
+    listing->page[listing->page_count++] = object;
+}
+
+static int by_key(const void *a, const void *b) {
+  return hdx_text_compare(((const struct hdx_object *)a)->key, ((const struct hdx_object *)b)->key);
+}
+
+static void tell_page(struct listing *listing) {
+  qsort(listing->page, listing->page_count, sizeof *listing->page, by_key);
+  for (size_t i = 0; i < listing->page_count && !full(listing); i++) {
+    listing->count++;
+    listing->options->object(listing->options->user, &listing->page[i]);
+  }
+  listing->page_count = 0;
+  hdx_arena_clear(&listing->arena);
 }
 
 static bool on_page(void *user, const struct hdx_s3_page *page) {
@@ -160,6 +184,9 @@ static bool on_page(void *user, const struct hdx_s3_page *page) {
   const struct hdx_config *config = &listing->session->config;
   struct hdx_engine_totals totals;
   (void)page;
+  if (listing->status != HDX_OK)
+    return false;
+  tell_page(listing);
   hdx_engine_totals(listing->session->engine, &totals);
   listing->progress.files_done = listing->progress.files_total = listing->count;
   listing->progress.bytes = totals.bytes;
@@ -173,9 +200,8 @@ static bool on_page(void *user, const struct hdx_s3_page *page) {
 static void on_listed(void *user, enum hdx_status status, const struct hdx_error *error) {
   struct listing *listing = user;
   listing->done = true;
-  listing->status = status;
-  if (status != HDX_OK)
-    hdx_error_set(listing->error, status, "%s", error->message);
+  if (status != HDX_OK && listing->status == HDX_OK)
+    listing->status = hdx_error_set(listing->error, status, "%s", error->message);
 }
 
 /* The bucket that a location is in, and the beginning of keys that it names. */
@@ -210,13 +236,46 @@ static enum hdx_status find(struct hdx_session *session, const char *location, s
   return status;
 }
 
+static enum hdx_status list_all(struct listing *listing, const struct hdx_target *target, const char *location,
+                                struct hdx_error *error) {
+  const struct hdx_list_options *options = listing->options;
+  uint64_t limit = options->limit;
+  const struct hdx_list_request request = {.bucket = target->bucket,
+                                           .name = location,
+                                           .prefix = target->key,
+                                           .start_after = hdx_text_of(options->start_after),
+                                           .folders = !options->recursive,
+                                           .page_objects = limit && limit < OBJECTS_A_PAGE ? (uint32_t)limit : 0,
+                                           .object = on_object,
+                                           .page = on_page,
+                                           .done = on_listed,
+                                           .user = listing};
+  hdx_engine_forgive(listing->session->engine);
+  enum hdx_status status = hdx_list_start(listing->session, &request, error);
+  if (status != HDX_OK)
+    return status;
+  hdx_session_run(listing->session, &listing->done);
+  if (listing->status != HDX_OK)
+    return listing->status;
+  if (atomic_load(&listing->session->cancelled))
+    return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+  return listing->count ? HDX_OK : hdx_error_set(error, HDX_EMPTY, "%s: no key begins so", location);
+}
+
 enum hdx_status hdx_list(struct hdx_session *session, const char *location, const struct hdx_list_options *options,
                          uint64_t *count, struct hdx_error *error) {
-  struct listing listing = {
-      .session = session, .options = options, .started_ns = uv_hrtime(), .error = error, .status = HDX_OK};
-  struct hdx_target target = {.key = HDX_TEXT("")};
+  struct listing *listing = calloc(1, sizeof *listing);
+  struct hdx_error ignored;
+  struct hdx_target target = {0};
   struct hdx_address address;
   struct hdx_arena arena;
+  if (!listing)
+    return hdx_error_memory(error, sizeof *listing);
+  listing->session = session;
+  listing->options = options;
+  listing->started_ns = uv_hrtime();
+  listing->error = error ? error : &ignored;
+  hdx_arena_init(&listing->arena, SIZE_MAX);
   hdx_address_init(&address);
   hdx_arena_init(&arena, 1 << 20);
   enum hdx_status status = hdx_session_online(session, error);
@@ -224,33 +283,14 @@ enum hdx_status hdx_list(struct hdx_session *session, const char *location, cons
     status = find(session, location, &arena, &address, error);
   if (status == HDX_OK)
     status = hdx_session_target(session, &address, &target, error);
-  if (status == HDX_OK) {
-    const struct hdx_list_request request = {
-        .bucket = target.bucket,
-        .name = location,
-        .prefix = target.key,
-        .start_after = hdx_text_of(options->start_after),
-        .folders = !options->recursive,
-        .page_objects = options->limit && options->limit < OBJECTS_A_PAGE ? (uint32_t)options->limit : OBJECTS_A_PAGE,
-        .object = on_object,
-        .page = on_page,
-        .done = on_listed,
-        .user = &listing};
-    hdx_engine_forgive(session->engine);
-    status = hdx_list_start(session, &request, error);
-  }
-  if (status == HDX_OK) {
-    hdx_session_run(session, &listing.done);
-    status = listing.status;
-  }
-  if (status == HDX_OK && atomic_load(&session->cancelled))
-    status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-  if (status == HDX_OK && !listing.count)
-    status = hdx_error_set(error, HDX_EMPTY, "%s: no key begins so", location);
+  if (status == HDX_OK)
+    status = list_all(listing, &target, location, error);
   if (count)
-    *count = listing.count;
+    *count = listing->count;
   hdx_target_deinit(&target);
   hdx_address_deinit(&address);
   hdx_arena_deinit(&arena);
+  hdx_arena_deinit(&listing->arena);
+  free(listing);
   return status;
 }

@@ -11,7 +11,7 @@ struct hdx_list_request {
   struct hdx_text prefix;      /* of the keys, copied */
   struct hdx_text start_after; /* only keys behind this one; copied */
   bool folders;                /* what lies behind the next slash is told as one */
-  uint32_t page_objects;       /* asked for at once, 1 to 1000 */
+  uint32_t page_objects;       /* asked for at once, 1 to 1000; 0: 1000 */
   void (*object)(void *user, const struct hdx_s3_object *object);
   /* A page has been told; false: no more is wanted, done is called with OK. */
   bool (*page)(void *user, const struct hdx_s3_page *page);

@@ -237,7 +237,7 @@ void hdx_session_cancel(struct hdx_session *session) {
 
 enum hdx_status hdx_session_target(struct hdx_session *session, struct hdx_address *address, struct hdx_target *target,
                                    struct hdx_error *error) {
-  *target = (struct hdx_target){.url = hdx_text_dup(hdx_buffer_text(&address->url)), .key = HDX_TEXT("")};
+  *target = (struct hdx_target){.url = hdx_text_dup(hdx_buffer_text(&address->url))};
   if (!target->url)
     return hdx_error_memory(error, address->url.size);
   if (!address->object.size)
@@ -251,8 +251,7 @@ enum hdx_status hdx_session_target(struct hdx_session *session, struct hdx_addre
 }
 
 void hdx_target_deinit(struct hdx_target *target) {
-  if (target->key.size)
-    free((char *)target->key.data);
+  free((char *)target->key.data);
   free(target->url);
 }
 

@@ -46,7 +46,8 @@ struct hdx_target {
   struct hdx_text key;       /* owned */
 };
 
-/* The target of an address; the session is online. MEMORY. `target` is to be freed in any case. */
+/* The target of an address; the session is online. MEMORY. `target`, which may be all zero, is to be freed in any case.
+ */
 enum hdx_status hdx_session_target(struct hdx_session *session, struct hdx_address *address, struct hdx_target *target,
                                    struct hdx_error *error);
 void hdx_target_deinit(struct hdx_target *target);

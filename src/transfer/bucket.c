@@ -259,8 +259,13 @@ static bool sign_again(struct hdx_part *part, const struct hdx_s3_error *answer)
 static void hint(const struct hdx_part *part, char *text) {
   const struct hdx_engine *engine = part->fetch->engine;
   const struct hdx_bucket *bucket = part->fetch->bucket;
+  const struct hdx_identity *identity = &engine->identity;
   size_t size = strlen(text);
   const char *what = "";
+  if (part->generation && identity->state == HDX_IDENTITY_FAILED) {
+    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %s", identity->error.message);
+    return;
+  }
   if (part->generation)
     what = engine->options.request_payer ? "" : " (asked with credentials; a bucket may want --request-payer)";
   else if (engine->options.sign == HDX_SIGN_NEVER)
@@ -286,7 +291,7 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
     hdx_fetch_enqueue(part);
     return true;
   }
-  if (status != 401 && status != 403)
+  if (status != 401 && status != 403 && !(part->generation && status == 400))
     return false;
   if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS) {
     hint(part, text);
