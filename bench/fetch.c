@@ -1,56 +1,146 @@
-/* hdx-fetch: fetches the URLs on standard input with the engine and throws their bytes away.
+/* hdx-fetch: fetches objects with the engine alone and throws their bytes away, or keeps them in a folder.
  *
- * What the engine alone can do, beside a downloader in the same run: hdx-fetch [JOBS [PART_BYTES]] < URLS. */
+ *   hdx-fetch [-j JOBS] [-p PART_BYTES] < URLS                                     a URL a line
+ *   hdx-fetch -b BUCKET [-e ENDPOINT] [-r REGION] [-s] [-o DIR] … < KEYS           keys, each with a NUL behind it
+ *
+ * -s signs, with the credentials of the environment; -o writes object n (from 0) to DIR/n. What the engine can do,
+ * beside a downloader in the same run; and, for the tests, whether an object comes as it is whatever its key. */
 #include "transfer/fetch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct run {
   struct hdx_engine *engine;
+  const char *folder;
   uint64_t bytes, left, failed;
 };
 
+struct object {
+  struct run *run;
+  FILE *file; /* NULL: thrown away */
+};
+
+static void on_begin(void *user, const struct hdx_fetch_head *head) {
+  struct object *object = user;
+  (void)head;
+  if (object->file)
+    rewind(object->file);
+}
+
 static void on_block(void *user, struct hdx_block *block) {
-  struct run *run = user;
-  run->bytes += block->size;
-  hdx_engine_release(run->engine, block);
+  struct object *object = user;
+  object->run->bytes += block->size;
+  if (object->file && fwrite(block->data, 1, block->size, object->file) != block->size)
+    perror("hdx-fetch");
+  hdx_engine_release(object->run->engine, block);
 }
 
 static void on_done(void *user, const struct hdx_fetch_result *result) {
-  struct run *run = user;
+  struct object *object = user;
+  struct run *run = object->run;
+  if (object->file)
+    fclose(object->file);
   if (result->status != HDX_OK && run->failed++ == 0)
     fprintf(stderr, "%s\n", result->message);
   run->left--;
+  free(object);
+}
+
+static bool start(struct run *run, struct hdx_bucket *bucket, struct hdx_text name, uint64_t number) {
+  struct hdx_error error = {.message = "out of memory"};
+  struct object *object = calloc(1, sizeof *object);
+  char path[4096];
+  if (!object)
+    return false;
+  object->run = run;
+  snprintf(path, sizeof path, "%s/%llu", run->folder ? run->folder : "", (unsigned long long)number);
+  if (run->folder && !(object->file = fopen(path, "wb"))) {
+    perror(path);
+    return false;
+  }
+  struct hdx_fetch_request request = {.url = bucket ? "object" : name.data,
+                                      .bucket = bucket,
+                                      .key = name,
+                                      .bytes_max = UINT64_MAX,
+                                      .begin = on_begin,
+                                      .block = on_block,
+                                      .done = on_done,
+                                      .user = object};
+  bool begun = hdx_fetch(run->engine, &request, &error) == HDX_OK;
+  if (!begun)
+    fprintf(stderr, "hdx-fetch: %s\n", error.message);
+  run->left += begun;
+  return begun;
+}
+
+static bool start_all(struct run *run, struct hdx_bucket *bucket) {
+  char *line = NULL;
+  size_t capacity = 0;
+  ssize_t size;
+  uint64_t number = 0;
+  bool good = true;
+  while (good && (size = getdelim(&line, &capacity, bucket ? 0 : '\n', stdin)) > 0) {
+    if (line[size - 1] == (bucket ? 0 : '\n'))
+      line[--size] = 0;
+    good = start(run, bucket, (struct hdx_text){line, (size_t)size}, number++);
+  }
+  free(line);
+  return good;
 }
 
 int main(int argc, char **argv) {
-  struct hdx_engine_options options = {.jobs = argc > 1 ? (uint32_t)atoi(argv[1]) : 256,
-                                       .part_bytes = argc > 2 ? strtoull(argv[2], NULL, 10) : 8 << 20,
+  struct hdx_engine_options options = {.jobs = 256,
+                                       .part_bytes = 8 << 20,
                                        .memory_bytes = 256 << 20,
                                        .retries = 3,
                                        .retry_ms_max = 60000,
                                        .stall_ms_max = 30000,
-                                       .connect_ms_max = 15000};
+                                       .connect_ms_max = 15000,
+                                       .sign = HDX_SIGN_NEVER};
+  struct hdx_s3_place place = {.bucket = {"", 0}, .region = {"", 0}, .endpoint = {"", 0}, .trust = HDX_S3_TRUST_FULL};
+  struct hdx_bucket *bucket = NULL;
   struct run run = {0};
   struct hdx_error error;
+  for (int option; (option = getopt(argc, argv, "j:p:b:e:r:so:")) != -1;) {
+    struct hdx_text text = {optarg, optarg ? strlen(optarg) : 0};
+    switch (option) {
+    case 'j':
+      options.jobs = (uint32_t)atoi(optarg);
+      break;
+    case 'p':
+      options.part_bytes = strtoull(optarg, NULL, 10);
+      break;
+    case 'b':
+      place.bucket = text;
+      break;
+    case 'e':
+      place.endpoint = text;
+      break;
+    case 'r':
+      place.region = text;
+      break;
+    case 's':
+      options.sign = HDX_SIGN_ALWAYS;
+      break;
+    case 'o':
+      run.folder = optarg;
+      break;
+    default:
+      return 2;
+    }
+  }
   options.connections_per_host = options.jobs;
-  if (hdx_engine_open(&options, &run.engine, &error) != HDX_OK) {
+  enum hdx_status status = hdx_engine_open(&options, &run.engine, &error);
+  if (status == HDX_OK && place.bucket.size)
+    status = hdx_engine_bucket(run.engine, &place, &bucket, &error);
+  if (status != HDX_OK) {
     fprintf(stderr, "hdx-fetch: %s\n", error.message);
     return 1;
   }
-  char line[4096];
-  while (fgets(line, sizeof line, stdin)) {
-    line[strcspn(line, "\n")] = 0;
-    struct hdx_fetch_request request = {
-        .url = line, .bytes_max = UINT64_MAX, .block = on_block, .done = on_done, .user = &run};
-    if (hdx_fetch(run.engine, &request, &error) != HDX_OK) {
-      fprintf(stderr, "hdx-fetch: %s\n", error.message);
-      return 1;
-    }
-    run.left++;
-  }
+  bool good = start_all(&run, bucket);
   uint64_t count = run.left, begun = uv_hrtime();
   while (run.left)
     uv_run(hdx_engine_loop(run.engine), UV_RUN_ONCE);
@@ -63,5 +153,5 @@ int main(int argc, char **argv) {
          (unsigned long long)totals.requests, (unsigned long long)totals.connections,
          (unsigned long long)totals.retries);
   hdx_engine_close(run.engine);
-  return run.failed > 0;
+  return run.failed > 0 || !good;
 }

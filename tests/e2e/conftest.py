@@ -161,9 +161,9 @@ class Tiny:
         return Bucket(self.folder, TINY)
 
     def asked(self, *, status=None):
-        """Paths that were asked for, once each, in order; the catalog is left out."""
+        """Paths that were asked for, once each, in order; the catalog and lists of the bucket are left out."""
         return list(dict.fromkeys(r.path for r in self.origin.requests()
-                                  if r.path != self.catalog_path and status in (None, r.status)))
+                                  if r.path not in (self.catalog_path, f"/{TINY}/") and status in (None, r.status)))
 
 
 def rows(identifier, year, content):

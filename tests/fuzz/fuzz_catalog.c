@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct hdx_arena arena;
     struct hdx_source source;
     hdx_arena_init(&arena, 1 << 20);
-    CHECK(hdx_source_init(&source, hdx_text_of(buckets[b]), &(struct hdx_source_options){.region = HDX_TEXT("")}, &arena, NULL) == HDX_OK);
+    CHECK(hdx_source_init(&source, hdx_text_of(buckets[b]), &(struct hdx_source_options){.region = HDX_TEXT("")},
+                          &arena, NULL) == HDX_OK);
     CHECK(hdx_source_adopt(&source, doc.endpoint, doc.own_bucket, &arena, NULL) == HDX_OK);
     for (size_t i = 0; i < doc.count && i < 50; i++) {
       resolve(&source, &doc, doc.datasets[i].index);

@@ -33,11 +33,13 @@ static void check_source(struct hdx_text bucket) {
   struct hdx_source source, again;
   struct hdx_error error = {.status = HDX_OK};
   hdx_arena_init(&arena, 1 << 20);
-  enum hdx_status status = hdx_source_init(&source, bucket, &(struct hdx_source_options){.region = HDX_TEXT("")}, &arena, &error);
+  enum hdx_status status =
+      hdx_source_init(&source, bucket, &(struct hdx_source_options){.region = HDX_TEXT("")}, &arena, &error);
   if (status == HDX_OK) {
     check_folder(&source);
     if (source.url.size <= HDX_URL_BYTES_MAX) {
-      CHECK(hdx_source_init(&again, source.url, &(struct hdx_source_options){.region = HDX_TEXT("")}, &arena, &error) == HDX_OK);
+      CHECK(hdx_source_init(&again, source.url, &(struct hdx_source_options){.region = HDX_TEXT("")}, &arena, &error) ==
+            HDX_OK);
       CHECK(hdx_text_equal(again.url, source.url) && hdx_text_equal(again.folder, source.folder));
     }
   } else {
