@@ -151,8 +151,8 @@ struct hdx_config {
 
   /* Access to S3. Credentials go to AWS, or to the endpoint_url where there is one, and nowhere else. */
   enum hdx_sign sign;
-  bool request_payer;   /* say that the user pays for requests (x-amz-request-payer); all requests are signed then */
-  const char *profile;  /* of the shared configuration files; NULL: $AWS_PROFILE, then "default" */
+  bool request_payer;  /* say that the user pays for requests (x-amz-request-payer); all requests are signed then */
+  const char *profile; /* of the shared configuration files; NULL: $AWS_PROFILE, then "default" */
   const char *access_key_id, *secret_access_key, *session_token; /* NULL: as AWS's tools find them, see README */
   enum hdx_addressing addressing;
   bool dualstack;     /* addresses of AWS that have IPv6 as well */
@@ -369,9 +369,9 @@ struct hdx_index_item {
 };
 
 struct hdx_index_options {
-  int64_t start, stop;    /* only the years that these name; HDX_TIME_NONE: from the first, to the last */
-  bool dry_run;           /* only count what would be asked for */
-  bool strict;            /* a gap is a failure */
+  int64_t start, stop; /* only the years that these name; HDX_TIME_NONE: from the first, to the last */
+  bool dry_run;        /* only count what would be asked for */
+  bool strict;         /* a gap is a failure */
   enum hdx_discover discover;
   bool keep_vanished;     /* keep rows of index files that are gone */
   uint64_t bad_rows_max;  /* per index file; more fail it (INTEGRITY) */
