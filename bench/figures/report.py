@@ -72,18 +72,29 @@ def agree(what, ours, theirs):
         fail(f"{what}: heliodex says {ours}, its peer {theirs}")
 
 
-def timed(command):
-    """Seconds, and the peak of resident memory in bytes."""
-    begun = time.monotonic()
+def run(command, env=None):
+    """Runs a command that must not fail; what it used (os.wait4)."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                               close_fds=False)
+                               close_fds=False, env=env)
     error = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - begun
+    _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         fail(f"{' '.join(map(str, command))}: exit {process.returncode}\n{error.decode()[-2000:]}")
-    return seconds, usage.ru_maxrss * 1024
+    return used
+
+
+def timed(command):
+    """Seconds, and the peak of resident memory in bytes."""
+    begun = time.monotonic()
+    used = run(command)
+    return time.monotonic() - begun, used.ru_maxrss * 1024
+
+
+def processor(command, env=None):
+    """Seconds of processor time, the system's included."""
+    used = run(command, env)
+    return used.ru_utime + used.ru_stime
 
 
 def output(command, **options):

@@ -111,26 +111,19 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   return size;
 }
 
-static bool add_header(struct hdx_part *part, const char *name, const char *value) {
-  char line[HDX_ETAG_BYTES_MAX + 64];
-  snprintf(line, sizeof line, "%s: %s", name, value);
-  struct curl_slist *list = part->fetch->engine->curl->slist_append(part->headers, line);
-  if (list)
-    part->headers = list;
-  return list != NULL;
-}
-
 /* The conditions that keep all ranges of an object those of one version. */
-static bool add_conditions(struct hdx_part *part) {
+static void add_conditions(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
   const struct hdx_fetch_request *request = &fetch->request;
+  struct hdx_headers *headers = &part->headers;
   if (!fetch->begun && request->etag)
-    return add_header(part, "If-None-Match", request->etag);
-  if (!fetch->begun)
-    return !request->last_modified || add_header(part, "If-Modified-Since", request->last_modified);
-  if (hdx_head_strong(fetch->etag))
-    return add_header(part, "If-Match", fetch->etag);
-  return !fetch->last_modified[0] || add_header(part, "If-Unmodified-Since", fetch->last_modified);
+    hdx_headers_add(headers, "If-None-Match", hdx_text_of(request->etag));
+  else if (!fetch->begun && request->last_modified)
+    hdx_headers_add(headers, "If-Modified-Since", hdx_text_of(request->last_modified));
+  else if (fetch->begun && hdx_head_strong(fetch->etag))
+    hdx_headers_add(headers, "If-Match", hdx_text_of(fetch->etag));
+  else if (fetch->begun && fetch->last_modified[0])
+    hdx_headers_add(headers, "If-Unmodified-Since", hdx_text_of(fetch->last_modified));
 }
 
 static long receive_bytes(const struct hdx_host *host) {
@@ -157,7 +150,7 @@ static void set_options(struct hdx_part *part) {
   curl->easy_setopt(easy, CURLOPT_HEADERDATA, part);
   curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, part->curl_error);
   curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_ms_max);
-  curl->easy_setopt(easy, CURLOPT_HTTPHEADER, part->headers);
+  curl->easy_setopt(easy, CURLOPT_HTTPHEADER, hdx_headers_list(&part->headers));
   if (tls) {
     /* Until the first connection has agreed on HTTP/2 or not, the others wait for it: they may share it. */
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
@@ -182,9 +175,12 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   struct hdx_engine *engine = part->fetch->engine;
   part->host = part->fetch->host;
   part->easy = engine->idle_count ? engine->idle[--engine->idle_count] : engine->curl->easy_init();
-  if (!part->easy || !add_conditions(part))
+  if (!part->easy)
     return hdx_error_set(error, HDX_MEMORY, "%s: out of memory", part->fetch->name);
+  add_conditions(part);
   enum hdx_status status = hdx_bucket_sign(part, error);
+  if (status == HDX_OK)
+    status = hdx_buffer_status(&part->headers.text, "the headers of the request", error);
   if (status != HDX_OK)
     return hdx_error_context(error, status, "%s", part->fetch->name);
   hdx_head_init(&part->head);
@@ -246,8 +242,7 @@ void hdx_attempt_end(struct hdx_part *part) {
   } else {
     engine->curl->easy_cleanup(part->easy);
   }
-  engine->curl->slist_free_all(part->headers);
-  part->headers = NULL;
+  hdx_headers_clear(&part->headers);
   part->easy = NULL;
 }
 

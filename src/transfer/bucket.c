@@ -108,6 +108,7 @@ enum hdx_status hdx_bucket_address(struct hdx_fetch *fetch, struct hdx_error *er
   }
   free(fetch->url);
   fetch->url = url;
+  fetch->place = parsed;
   fetch->host = host;
   fetch->moves = bucket->moves;
   return HDX_OK;
@@ -115,7 +116,7 @@ enum hdx_status hdx_bucket_address(struct hdx_fetch *fetch, struct hdx_error *er
 
 static void fail(struct hdx_part *part, enum hdx_status status, const char *why) {
   char text[HDX_ERROR_TEXT_MAX];
-  snprintf(text, sizeof text, "%s: %s", part->fetch->name, why);
+  snprintf(text, sizeof text, "%.500s: %.500s", part->fetch->name, why);
   hdx_fetch_complete(part->fetch, status, false, part->head.status, text);
 }
 
@@ -147,50 +148,49 @@ bool hdx_bucket_ready(struct hdx_part *part) {
 
 /* ---- signing ---- */
 
-static bool add(struct hdx_part *part, const char *line) {
-  struct curl_slist *list = part->fetch->engine->curl->slist_append(part->headers, line);
-  if (list)
-    part->headers = list;
-  return list != NULL;
-}
-
 enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) {
   struct hdx_fetch *fetch = part->fetch;
-  struct hdx_engine *engine = fetch->engine;
-  struct hdx_bucket *bucket = fetch->bucket;
-  struct hdx_identity *identity = &engine->identity;
-  struct hdx_url url;
+  const struct hdx_bucket *bucket = fetch->bucket;
+  struct hdx_identity *identity = &fetch->engine->identity;
+  struct hdx_text payer = HDX_TEXT("requester"), payload = HDX_TEXT(HDX_SIGV4_EMPTY_PAYLOAD);
+  bool pays = fetch->engine->options.request_payer;
   char range[HDX_RANGE_TEXT_MAX];
   part->generation = 0;
   if (!bucket || bucket->access != HDX_ACCESS_SIGNED)
     return HDX_OK;
-  enum hdx_status status = hdx_url_parse(hdx_text_of(fetch->url), &url, error);
-  if (status != HDX_OK)
-    return status;
-  struct hdx_sigv4_field fields[3] = {{HDX_TEXT("host"), hdx_url_authority(&url)}};
+  struct hdx_sigv4_field fields[3] = {{HDX_TEXT("host"), hdx_url_authority(&fetch->place)}};
   size_t count = 1;
   if (hdx_attempt_range(part, range))
     fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("range"), hdx_text_of(range)};
-  if (engine->options.request_payer)
-    fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("x-amz-request-payer"), HDX_TEXT("requester")};
+  if (pays)
+    fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("x-amz-request-payer"), payer};
+  if (hdx_text_starts_with(hdx_text_of(fetch->url), HDX_TEXT("https:")))
+    payload = HDX_TEXT(HDX_SIGV4_UNSIGNED_PAYLOAD); /* there is none, and TLS keeps it so; a shorter header */
   const struct hdx_sigv4_request request = {.method = HDX_TEXT("GET"),
-                                            .path = url.path,
-                                            .query = url.query,
+                                            .path = fetch->place.path,
+                                            .query = fetch->place.query,
                                             .fields = fields,
                                             .field_count = count,
-                                            .payload_hash = HDX_TEXT(HDX_SIGV4_EMPTY_PAYLOAD)};
+                                            .payload_hash = payload};
   struct hdx_text region = bucket->region[0] ? hdx_text_of(bucket->region) : HDX_TEXT(HDX_S3_REGION_DEFAULT);
-  status = hdx_identity_sign(identity, &request, region, error);
+  enum hdx_status status = hdx_identity_sign(identity, &request, region, error);
   if (status != HDX_OK)
     return status;
-  struct hdx_sigv4_headers *headers = &identity->headers;
-  bool added = add(part, hdx_buffer_string(&headers->date)) && add(part, hdx_buffer_string(&headers->content)) &&
-               (!headers->security.size || add(part, hdx_buffer_string(&headers->security))) &&
-               (!engine->options.request_payer || add(part, "x-amz-request-payer: requester")) &&
-               add(part, hdx_buffer_string(&headers->authorization));
+  const struct hdx_sigv4_headers *signed_headers = &identity->headers;
+  const struct hdx_buffer *lines[] = {&signed_headers->date, &signed_headers->content, &signed_headers->security,
+                                      &signed_headers->authorization};
+  size_t size = 0;
+  for (size_t i = 0; i < 4; i++)
+    size += lines[i]->size + 1;
+  hdx_buffer_reserve(&part->headers.text, size); /* at once: what a buffer leaves behind when it grows is not wiped */
+  for (size_t i = 0; i < 4; i++)
+    if (lines[i]->size)
+      hdx_headers_add_line(&part->headers, hdx_buffer_text(lines[i]));
+  if (pays)
+    hdx_headers_add(&part->headers, "x-amz-request-payer", payer);
   part->generation = identity->generation;
   part->skew_ns = identity->skew_ns;
-  return added ? HDX_OK : hdx_error_memory(error, headers->authorization.size);
+  return HDX_OK;
 }
 
 /* ---- answers ---- */
@@ -263,7 +263,7 @@ static void hint(const struct hdx_part *part, char *text) {
   size_t size = strlen(text);
   const char *what = "";
   if (part->generation && identity->state == HDX_IDENTITY_FAILED) {
-    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %s", identity->error.message);
+    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %.400s", identity->error.message);
     return;
   }
   if (part->generation)

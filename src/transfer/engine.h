@@ -22,6 +22,7 @@
 #include "transfer/curl_api.h"
 #include "transfer/fetch.h"
 #include "transfer/head.h"
+#include "transfer/headers.h"
 #include "transfer/host.h"
 #include "transfer/identity.h"
 #include "transfer/part_list.h"
@@ -57,7 +58,7 @@ struct hdx_part {
   /* of the attempt under way */
   CURL *easy;
   struct hdx_host *host; /* that is asked: a redirect may have sent the fetch to another one meanwhile */
-  struct curl_slist *headers;
+  struct hdx_headers headers;
   struct hdx_head head;
   struct hdx_buffer answer; /* the body of one that is no object: an error document */
   unsigned generation;      /* of the credentials that signed it; 0: anonymous */
@@ -77,6 +78,7 @@ struct hdx_fetch {
   struct hdx_fetch *next, *prev;
   struct hdx_fetch_request request; /* texts are its own copies */
   char *url;                        /* where it is now, after redirects */
+  struct hdx_url place;             /* the same, taken apart: of a bucket's object alone */
   struct hdx_bucket *bucket;        /* request.bucket; NULL once a redirect has led away from it */
   unsigned moves;                   /* of the bucket, that url takes into account */
   const char *name;                 /* what messages call it; request.url, or its own copy after a redirect */

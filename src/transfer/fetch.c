@@ -21,6 +21,7 @@ static struct hdx_part *add_part(struct hdx_fetch *fetch, uint64_t from, uint64_
   part->to = to;
   part->ready_last = &part->ready;
   hdx_buffer_init(&part->answer, SIZE_MAX);
+  hdx_headers_init(&part->headers);
   while (*at)
     at = &(*at)->sibling;
   *at = part;
@@ -47,6 +48,7 @@ static void free_part(struct hdx_part *part) {
     hdx_block_put(pool, part->block);
   pool->reserved -= part->reserved;
   hdx_buffer_deinit(&part->answer);
+  hdx_headers_deinit(&part->headers);
   free(part);
 }
 
