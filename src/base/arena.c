@@ -19,6 +19,11 @@ void hdx_arena_deinit(struct hdx_arena *arena) {
   arena->used = arena->total = 0;
 }
 
+void hdx_arena_wipe(struct hdx_arena *arena) {
+  for (struct hdx_arena_chunk *chunk = arena->chunk; chunk; chunk = chunk->older)
+    explicit_bzero(chunk->bytes, chunk->size);
+}
+
 void hdx_arena_clear(struct hdx_arena *arena) {
   struct hdx_arena_chunk *newest = arena->chunk;
   if (newest) {

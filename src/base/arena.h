@@ -19,6 +19,9 @@ static inline void hdx_arena_init(struct hdx_arena *arena, size_t max) {
 
 void hdx_arena_deinit(struct hdx_arena *arena);
 
+/* Overwrites all that was given out, for pieces that held secrets; it stays given out. */
+void hdx_arena_wipe(struct hdx_arena *arena);
+
 /* Frees all pieces, keeps the newest chunk for what comes. */
 void hdx_arena_clear(struct hdx_arena *arena);
 

@@ -11,6 +11,11 @@ void hdx_buffer_deinit(struct hdx_buffer *buffer) {
   *buffer = (struct hdx_buffer){.max = buffer->max};
 }
 
+void hdx_buffer_wipe(struct hdx_buffer *buffer) {
+  if (buffer->data)
+    explicit_bzero(buffer->data, buffer->capacity);
+}
+
 void *hdx_buffer_reserve(struct hdx_buffer *buffer, size_t size) {
   if (buffer->status != HDX_OK)
     return NULL;

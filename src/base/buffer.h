@@ -17,6 +17,10 @@ static inline void hdx_buffer_init(struct hdx_buffer *buffer, size_t max) {
 
 void hdx_buffer_deinit(struct hdx_buffer *buffer);
 
+/* Overwrites what it holds, for bytes that held secrets. What was moved away from when it grew is not reached: a buffer
+ * for secrets reserves at once what it may need. */
+void hdx_buffer_wipe(struct hdx_buffer *buffer);
+
 /* Forgets what is in it and the error, keeps the memory. */
 static inline void hdx_buffer_clear(struct hdx_buffer *buffer) {
   buffer->size = 0;

@@ -75,12 +75,28 @@ static void test_clear_keeps_memory_for_reuse(void **state) {
   hdx_arena_deinit(&arena);
 }
 
+static void test_wipe_overwrites_all_pieces(void **state) {
+  (void)state;
+  static const char zeros[3000];
+  struct hdx_arena arena;
+  char *pieces[10];
+  hdx_arena_init(&arena, 1 << 20);
+  hdx_arena_wipe(&arena);
+  for (size_t i = 0; i < 10; i++) /* more than one chunk */
+    pieces[i] = memset(hdx_arena_bytes(&arena, sizeof zeros), 's', sizeof zeros);
+  hdx_arena_wipe(&arena);
+  for (size_t i = 0; i < 10; i++)
+    assert_memory_equal(pieces[i], zeros, sizeof zeros);
+  hdx_arena_deinit(&arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pieces_are_aligned_apart_and_never_move),
       cmocka_unit_test(test_copies_end_with_nul),
       cmocka_unit_test(test_the_maximum_is_hard),
       cmocka_unit_test(test_clear_keeps_memory_for_reuse),
+      cmocka_unit_test(test_wipe_overwrites_all_pieces),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,12 +84,27 @@ static void test_take_hands_the_bytes_over(void **state) {
   hdx_buffer_deinit(&buffer);
 }
 
+static void test_wipe_overwrites_also_what_was_taken_back(void **state) {
+  (void)state;
+  static const char zeros[100];
+  struct hdx_buffer buffer;
+  hdx_buffer_init(&buffer, 100);
+  hdx_buffer_wipe(&buffer);
+  hdx_buffer_append(&buffer, "secret", 6);
+  hdx_buffer_clear(&buffer);
+  hdx_buffer_append(&buffer, "S", 1);
+  hdx_buffer_wipe(&buffer);
+  assert_memory_equal(buffer.data, zeros, 6);
+  hdx_buffer_deinit(&buffer);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_appends),
       cmocka_unit_test(test_it_grows_and_keeps_its_bytes),
       cmocka_unit_test(test_the_maximum_is_hard_and_the_error_sticks),
       cmocka_unit_test(test_take_hands_the_bytes_over),
+      cmocka_unit_test(test_wipe_overwrites_also_what_was_taken_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
