@@ -39,10 +39,8 @@ void *hdx_buffer_reserve(struct hdx_buffer *buffer, size_t size) {
   return buffer->data + buffer->size;
 }
 
-void hdx_buffer_append(struct hdx_buffer *buffer, const void *data, size_t size) {
-  if (size == 0)
-    return;
-  void *to = hdx_buffer_reserve(buffer, size);
+void hdx_buffer_append_slow(struct hdx_buffer *buffer, const void *data, size_t size) {
+  void *to = size ? hdx_buffer_reserve(buffer, size) : NULL;
   if (to) {
     memcpy(to, data, size);
     buffer->size += size;

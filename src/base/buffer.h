@@ -30,7 +30,19 @@ static inline void hdx_buffer_clear(struct hdx_buffer *buffer) {
 /* Room for `size` more bytes at the end, or NULL with the error set; the caller writes there and adds to size. */
 void *hdx_buffer_reserve(struct hdx_buffer *buffer, size_t size);
 
-void hdx_buffer_append(struct hdx_buffer *buffer, const void *data, size_t size);
+void hdx_buffer_append_slow(struct hdx_buffer *buffer, const void *data, size_t size);
+
+/* Most appends are of a few bytes and find room. */
+static inline void hdx_buffer_append(struct hdx_buffer *buffer, const void *data, size_t size) {
+  /* Room beyond the maximum is none; after an error nothing fits. */
+  if (size && size <= buffer->capacity - buffer->size && size <= buffer->max - buffer->size &&
+      buffer->status == HDX_OK) {
+    memcpy(buffer->data + buffer->size, data, size);
+    buffer->size += size;
+  } else {
+    hdx_buffer_append_slow(buffer, data, size);
+  }
+}
 
 static inline void hdx_buffer_append_text(struct hdx_buffer *buffer, struct hdx_text text) {
   hdx_buffer_append(buffer, text.data, text.size);

@@ -152,7 +152,7 @@ enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) 
   struct hdx_fetch *fetch = part->fetch;
   const struct hdx_bucket *bucket = fetch->bucket;
   struct hdx_identity *identity = &fetch->engine->identity;
-  struct hdx_text payer = HDX_TEXT("requester"), payload = HDX_TEXT(HDX_SIGV4_EMPTY_PAYLOAD);
+  struct hdx_text payer = HDX_TEXT("requester"), payload = HDX_TEXT(HDX_SIGV4_UNSIGNED_PAYLOAD);
   bool pays = fetch->engine->options.request_payer;
   char range[HDX_RANGE_TEXT_MAX];
   part->generation = 0;
@@ -164,14 +164,12 @@ enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) 
     fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("range"), hdx_text_of(range)};
   if (pays)
     fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("x-amz-request-payer"), payer};
-  if (hdx_text_starts_with(hdx_text_of(fetch->url), HDX_TEXT("https:")))
-    payload = HDX_TEXT(HDX_SIGV4_UNSIGNED_PAYLOAD); /* there is none, and TLS keeps it so; a shorter header */
   const struct hdx_sigv4_request request = {.method = HDX_TEXT("GET"),
                                             .path = fetch->place.path,
                                             .query = fetch->place.query,
                                             .fields = fields,
                                             .field_count = count,
-                                            .payload_hash = payload};
+                                            .payload_hash = payload}; /* a GET has none; a short header */
   struct hdx_text region = bucket->region[0] ? hdx_text_of(bucket->region) : HDX_TEXT(HDX_S3_REGION_DEFAULT);
   enum hdx_status status = hdx_identity_sign(identity, &request, region, error);
   if (status != HDX_OK)

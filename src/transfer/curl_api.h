@@ -18,6 +18,7 @@
   X(easy_init, CURL *, (void))                                                                                         \
   X(easy_setopt, CURLcode, (CURL * easy, CURLoption option, ...))                                                      \
   X(easy_getinfo, CURLcode, (CURL * easy, CURLINFO info, ...))                                                         \
+  X(easy_perform, CURLcode, (CURL * easy))                                                                             \
   X(easy_reset, void, (CURL * easy))                                                                                   \
   X(easy_cleanup, void, (CURL * easy))                                                                                 \
   X(easy_pause, CURLcode, (CURL * easy, int mask))                                                                     \

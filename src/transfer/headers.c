@@ -7,14 +7,20 @@ void hdx_headers_init(struct hdx_headers *headers) {
   hdx_buffer_init(&headers->text, HDX_HEADERS_BYTES_MAX);
 }
 
+/* Nothing is ever behind its size, as it is wiped whenever it is cleared. */
+static void wipe(struct hdx_headers *headers) {
+  if (headers->text.size)
+    explicit_bzero(headers->text.data, headers->text.size);
+}
+
 void hdx_headers_clear(struct hdx_headers *headers) {
-  hdx_buffer_wipe(&headers->text);
+  wipe(headers);
   hdx_buffer_clear(&headers->text);
   headers->count = 0;
 }
 
 void hdx_headers_deinit(struct hdx_headers *headers) {
-  hdx_buffer_wipe(&headers->text);
+  wipe(headers);
   hdx_buffer_deinit(&headers->text);
 }
 
