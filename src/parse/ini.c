@@ -61,22 +61,23 @@ static enum hdx_status read_section(struct reader *reader, struct hdx_text line)
   return HDX_OK;
 }
 
-static struct hdx_text without_comment(struct hdx_text line) {
-  for (size_t i = 1; i < line.size; i++)
-    if ((line.data[i] == '#' || line.data[i] == ';') && blank(line.data[i - 1]))
-      return hdx_text_sub(line, 0, i);
-  return line;
+struct hdx_text hdx_ini_without_comment(struct hdx_text value) {
+  for (size_t i = 1; i < value.size; i++)
+    if (comment(hdx_text_sub(value, i, value.size)) && blank(value.data[i - 1]))
+      return hdx_text_trim(hdx_text_sub(value, 0, i));
+  return value;
 }
 
 /* KEY = VALUE; `line` begins with no blank. */
 static enum hdx_status read_setting(struct reader *reader, struct hdx_text line, bool nested) {
-  line = without_comment(line);
   const char *equals = memchr(line.data, '=', line.size);
   if (!equals)
     return malformed(reader, "KEY = VALUE");
   size_t at = (size_t)(equals - line.data);
   struct hdx_text key = hdx_text_trim(hdx_text_sub(line, 0, at));
   struct hdx_text value = hdx_text_trim(hdx_text_sub(line, at + 1, line.size));
+  if (comment(value) && blank(value.data[-1]))
+    value.size = 0;
   if (key.size == 0)
     return malformed(reader, "a key before the =");
   give_out(reader, nested ? reader->before : HDX_TEXT(""), key, value);

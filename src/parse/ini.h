@@ -5,7 +5,7 @@
  *   key = value               blanks around both left out
  *   s3 =                      a setting without a value whose indented lines are settings within it:
  *     addressing_style = path     given out with parent "s3"
- *   # comment, ; comment      whole lines; in a value, only behind a blank (" #", " ;")
+ *   # comment, ; comment      whole lines, and in place of a value; what is behind a value is part of it
  *
  * Within is what is indented further than the setting; how far settings themselves are indented is all the same.
  *
@@ -32,5 +32,8 @@ struct hdx_ini_setting {
 enum hdx_status hdx_ini_read(struct hdx_text text, const char *source,
                              void (*setting)(void *user, const struct hdx_ini_setting *setting), void *user,
                              struct hdx_error *error);
+
+/* The value up to " #" or " ;", where most of AWS's tools have a comment begin, though a command may hold it. */
+struct hdx_text hdx_ini_without_comment(struct hdx_text value);
 
 #endif

@@ -97,9 +97,22 @@ static void name_source(const char *what, const struct hdx_profile *profile, con
            at->file.data, at->line);
 }
 
+static enum hdx_status refuse_unsupported(const struct hdx_profile *profile, struct hdx_error *error) {
+  char source[HDX_CREDENTIALS_SOURCE_MAX];
+  name_source("", profile, &profile->unsupported_at, source);
+  return hdx_error_set(error, HDX_DENIED,
+                       "%s: %s is not supported; have the AWS command line resolve it: credential_process = aws "
+                       "configure export-credentials --profile %s in another profile, or eval \"$(aws configure "
+                       "export-credentials --profile %s --format env)\"",
+                       source, profile->unsupported.data, profile->name.data, profile->name.data);
+}
+
 static enum hdx_status find_in_profile(const struct hdx_credentials_context *context, const struct hdx_profile *profile,
                                        struct hdx_credentials *credentials, struct hdx_error *error) {
   char source[HDX_CREDENTIALS_SOURCE_MAX];
+  /* A profile that takes on a role is somebody else than whose keys it has; signing on (sso_…) leads to the same. */
+  if (hdx_text_is(profile->unsupported, "role_arn") || hdx_text_is(profile->unsupported, "web_identity_token_file"))
+    return refuse_unsupported(profile, error);
   if (profile->keys_at.line) {
     struct hdx_credentials_values values = {profile->key_id, profile->secret, profile->token, HDX_TIME_NONE, true};
     name_source("", profile, &profile->keys_at, source);
@@ -109,14 +122,8 @@ static enum hdx_status find_in_profile(const struct hdx_credentials_context *con
     name_source("the credential_process of ", profile, &profile->credential_process_at, source);
     return hdx_credentials_ask_process(context, profile->credential_process, source, credentials, error);
   }
-  if (profile->unsupported.size) {
-    name_source("", profile, &profile->unsupported_at, source);
-    return hdx_error_set(error, HDX_DENIED,
-                         "%s: %s is not supported; have the AWS command line resolve it: credential_process = aws "
-                         "configure export-credentials --profile %s in another profile, or eval \"$(aws configure "
-                         "export-credentials --profile %s --format env)\"",
-                         source, profile->unsupported.data, profile->name.data, profile->name.data);
-  }
+  if (profile->unsupported.size)
+    return refuse_unsupported(profile, error);
   if (profile->named && !profile->found)
     return hdx_error_set(error, HDX_DENIED, "there is no profile %s in %s and %s", profile->name.data,
                          profile->credentials_file.data, profile->config_file.data);

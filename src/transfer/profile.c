@@ -101,14 +101,15 @@ static void take_setting(void *user, const struct hdx_ini_setting *setting) {
   /* Names are matched without case, as botocore does. */
   for (size_t i = 0; i < SLOT_COUNT; i++)
     if (hdx_text_is(setting->parent, names[i].parent) && hdx_text_equal_nocase(setting->key, hdx_text_of(names[i].key)))
-      file->settings[i] = (struct setting){setting->value, setting->line};
+      file->settings[i] = (struct setting){
+          i == CREDENTIAL_PROCESS ? setting->value : hdx_ini_without_comment(setting->value), setting->line};
 }
 
 static void take_services_setting(void *user, const struct hdx_ini_setting *setting) {
   struct file *file = user;
   if (section_is(setting->section, HDX_TEXT("services"), file->services) && hdx_text_is(setting->parent, "s3") &&
       hdx_text_equal_nocase(setting->key, HDX_TEXT("endpoint_url")))
-    file->services_endpoint_url = setting->value;
+    file->services_endpoint_url = hdx_ini_without_comment(setting->value);
 }
 
 static enum hdx_status read_file(struct file *file, struct hdx_error *error) {

@@ -104,8 +104,9 @@ static void test_single_lines(void **state) {
       {"[a]\nk=", "1 [a]\n2 a|k=\n"},
       {"[a]\nk = a=b==", "1 [a]\n2 a|k=a=b==\n"},
       {"[a]\n k y\t=\t v w ", "1 [a]\n2 a|k y=v w\n"},
-      {"[a]\nk=1 # c", "1 [a]\n2 a|k=1\n"},
-      {"[a]\nk=1\t;c = d", "1 [a]\n2 a|k=1\n"},
+      {"[a]\nk=1 # c", "1 [a]\n2 a|k=1 # c\n"},
+      {"[a]\nk=1\t;c = d", "1 [a]\n2 a|k=1\t;c = d\n"},
+      {"[a]\nk=;2", "1 [a]\n2 a|k=;2\n"},
       {"[a]\nk=1#2;3", "1 [a]\n2 a|k=1#2;3\n"},
       {"[a]\nk=#2", "1 [a]\n2 a|k=#2\n"},
       {"[a]\nk= #2", "1 [a]\n2 a|k=\n"},
@@ -116,12 +117,22 @@ static void test_single_lines(void **state) {
       {"  [a]\n    k=1\n    l=2\n  m=3\nn=4", "1 [a]\n2 a|k=1\n3 a|l=2\n4 a|m=3\n5 a|n=4\n"},
       {"[a]\n  s3=\n   k=1\n  l=2\n[b]\n   k=1", "1 [a]\n2 a|s3=\n3 a|s3.k=1\n4 a|l=2\n5 [b]\n6 b|k=1\n"},
       {"[a]\ns3=\n    k=1\n  l=2\n\n        m=\n", "1 [a]\n2 a|s3=\n3 a|s3.k=1\n4 a|s3.l=2\n6 a|s3.m=\n"},
-      {"[a]\ns3= # c\n k=1 ; c", "1 [a]\n2 a|s3=\n3 a|s3.k=1\n"},
+      {"[a]\ns3= # c\n k=1 ; c", "1 [a]\n2 a|s3=\n3 a|s3.k=1 ; c\n"},
       {"[a]\ns3=\n[b]\n k=1", "1 [a]\n2 a|s3=\n3 [b]\n4 b|k=1\n"},
       {"[a]\ns3=\n [k=1", "1 [a]\n2 a|s3=\n3 a|s3.[k=1\n"},
   };
   for (size_t i = 0; i < COUNT(rows); i++)
     check(rows[i].text, rows[i].settings);
+}
+
+static void test_comments_behind_values(void **state) {
+  (void)state;
+  static const struct {
+    const char *value, *plain;
+  } rows[] = {{"", ""},           {"v", "v"},   {"v # c", "v"},        {"v\t;c", "v"},
+              {"v#c;d", "v#c;d"}, {"#c", "#c"}, {"a b ; c # d", "a b"}};
+  for (size_t i = 0; i < COUNT(rows); i++)
+    assert_true(hdx_text_is(hdx_ini_without_comment(hdx_text_of(rows[i].value)), rows[i].plain));
 }
 
 static void test_faults(void **state) {
@@ -132,7 +143,6 @@ static void test_faults(void **state) {
       {"k=SECRET", "conf: line 1: expected a section, [NAME], before the first setting"},
       {"\n SECRET", "conf: line 2: expected a section, [NAME], before the first setting"},
       {"[a]\n\nSECRET", "conf: line 3: expected KEY = VALUE"},
-      {"[a]\nSECRET # = ", "conf: line 2: expected KEY = VALUE"},
       {"[a]\n = SECRET", "conf: line 2: expected a key before the ="},
       {"[a]\ns3 =\n  SECRET", "conf: line 3: expected KEY = VALUE"},
       {"[a]\ns3 =\n  =SECRET", "conf: line 3: expected a key before the ="},
@@ -198,8 +208,9 @@ static void test_every_cut(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_a_config_file),     cmocka_unit_test(test_single_lines), cmocka_unit_test(test_faults),
-      cmocka_unit_test(test_names_are_bounded), cmocka_unit_test(test_every_cut),
+      cmocka_unit_test(test_a_config_file),          cmocka_unit_test(test_single_lines),
+      cmocka_unit_test(test_comments_behind_values), cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_names_are_bounded),      cmocka_unit_test(test_every_cut),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

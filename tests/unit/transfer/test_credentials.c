@@ -147,6 +147,10 @@ static void what_is_not_supported_is_refused_with_a_way_out(void **state) {
   snprintf(content, sizeof content, "[p]\n%s", keys);
   write_file(".aws/credentials", content);
   assert_int_equal(find_with((struct hdx_credentials_options){.profile = "p"}), HDX_OK);
+  /* With a role it is somebody else's name under which requests would be made. */
+  write_file(".aws/config", "[profile p]\nrole_arn = arn:hush\nsource_profile = p\n");
+  assert_int_equal(find_with((struct hdx_credentials_options){.profile = "p"}), HDX_DENIED);
+  assert_said("role_arn is not supported");
 }
 
 static void a_broken_file_is_refused(void **state) {
