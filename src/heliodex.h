@@ -112,6 +112,7 @@ struct hdx_progress {
   uint64_t datasets_done, datasets_total;
   uint64_t files_done, files_total;
   uint64_t rows, bytes;
+  uint64_t objects; /* listed, of hdx_list */
   uint64_t requests_active, requests_done, retries;
   uint64_t gaps, failures;
   uint64_t elapsed_ns;

@@ -61,6 +61,8 @@ void cli_progress_line(const struct hdx_progress *now, double rate, size_t width
     snprintf(part, sizeof part, "%s of %s files", cli_human_count(now->files_done, a),
              cli_human_count(now->files_total, b));
     add(&line, part);
+  } else if (now->objects > 0) {
+    add_count(&line, now->objects, "objects");
   } else {
     add(&line, "looking up");
   }
@@ -105,11 +107,11 @@ static void put_event(struct cli_messages *messages, const struct hdx_progress *
   cli_writer_format(
       err,
       "{\"event\":\"progress\",\"elapsed_s\":%.3f,\"datasets_done\":%" PRIu64 ",\"datasets_total\":%" PRIu64
-      ",\"files_done\":%" PRIu64 ",\"files_total\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64
+      ",\"files_done\":%" PRIu64 ",\"files_total\":%" PRIu64 ",\"objects\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64
       ",\"bytes_per_s\":%.0f,\"requests_active\":%" PRIu64 ",\"requests_done\":%" PRIu64 ",\"retries\":%" PRIu64
       ",\"gaps\":%" PRIu64 ",\"failures\":%" PRIu64 "}\n",
       (double)now->elapsed_ns / 1e9, now->datasets_done, now->datasets_total, now->files_done, now->files_total,
-      now->rows, now->bytes, rate, now->requests_active, now->requests_done, now->retries, now->gaps, now->failures);
+      now->objects, now->rows, now->bytes, rate, now->requests_active, now->requests_done, now->retries, now->gaps, now->failures);
   cli_writer_flush(err);
 }
 

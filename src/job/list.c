@@ -188,7 +188,7 @@ static bool on_page(void *user, const struct hdx_s3_page *page) {
     return false;
   tell_page(listing);
   hdx_engine_totals(listing->session->engine, &totals);
-  listing->progress.files_done = listing->progress.files_total = listing->count;
+  listing->progress.objects = listing->count;
   listing->progress.bytes = totals.bytes;
   listing->progress.requests_done = totals.finished;
   listing->progress.elapsed_ns = uv_hrtime() - listing->started_ns;
