@@ -104,14 +104,15 @@ static void smooth_rate(struct cli_progress *progress, const struct hdx_progress
 
 static void put_event(struct cli_messages *messages, const struct hdx_progress *now, double rate) {
   struct cli_writer *err = cli_messages_raw(messages);
-  cli_writer_format(
-      err,
-      "{\"event\":\"progress\",\"elapsed_s\":%.3f,\"datasets_done\":%" PRIu64 ",\"datasets_total\":%" PRIu64
-      ",\"files_done\":%" PRIu64 ",\"files_total\":%" PRIu64 ",\"objects\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64
-      ",\"bytes_per_s\":%.0f,\"requests_active\":%" PRIu64 ",\"requests_done\":%" PRIu64 ",\"retries\":%" PRIu64
-      ",\"gaps\":%" PRIu64 ",\"failures\":%" PRIu64 "}\n",
-      (double)now->elapsed_ns / 1e9, now->datasets_done, now->datasets_total, now->files_done, now->files_total,
-      now->objects, now->rows, now->bytes, rate, now->requests_active, now->requests_done, now->retries, now->gaps, now->failures);
+  cli_writer_format(err,
+                    "{\"event\":\"progress\",\"elapsed_s\":%.3f,\"datasets_done\":%" PRIu64
+                    ",\"datasets_total\":%" PRIu64 ",\"files_done\":%" PRIu64 ",\"files_total\":%" PRIu64
+                    ",\"objects\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64
+                    ",\"bytes_per_s\":%.0f,\"requests_active\":%" PRIu64 ",\"requests_done\":%" PRIu64
+                    ",\"retries\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"failures\":%" PRIu64 "}\n",
+                    (double)now->elapsed_ns / 1e9, now->datasets_done, now->datasets_total, now->files_done,
+                    now->files_total, now->objects, now->rows, now->bytes, rate, now->requests_active,
+                    now->requests_done, now->retries, now->gaps, now->failures);
   cli_writer_flush(err);
 }
 

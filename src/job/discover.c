@@ -7,15 +7,17 @@
 #include <stdlib.h>
 
 enum {
-  WANTED_MIN = 16,             /* with fewer files, asking for each is as cheap */
-  AHEAD = 64,                  /* datasets whose lists are begun before their turn */
-  OBJECTS_A_FILE = 4,          /* a folder with more objects than so many for each wanted file */
-  OBJECTS_MIN = 8000,          /* and these is not worth listing */
-  NAMES_BYTES_MAX = 256 << 20, /* some million names */
+  WANTED_MIN = 16,    /* with fewer files, asking for each is as cheap */
+  AHEAD = 64,         /* datasets whose lists are begun before their turn */
+  OBJECTS_A_FILE = 4, /* a folder with more objects than so many for each wanted file */
+  OBJECTS_MIN = 8000, /* and these is not worth listing */
+  MEMORY_SHARE = 16,  /* names take at most this part of the session's memory, and as much again in an array */
 };
 
 static bool grow(struct hdx_discovery *discovery) {
   size_t capacity = discovery->capacity ? 2 * discovery->capacity : 1024;
+  if (capacity * sizeof *discovery->files > discovery->arena.max)
+    return false;
   struct hdx_listed_file *files = realloc(discovery->files, capacity * sizeof *files);
   if (!files)
     return false;
@@ -66,7 +68,7 @@ static void on_object(void *user, const struct hdx_s3_object *object) {
                                  hdx_arena_copy(&discovery->arena, object->etag)};
   bool room = discovery->count < discovery->capacity || grow(discovery);
   if (!room || !file.name.data || !file.etag.data)
-    give_up(discovery, HDX_MEMORY, "out of memory for the names of index files");
+    give_up(discovery, HDX_LIMIT, "the names of the files in their folder need more memory than is allowed");
   else
     discovery->files[discovery->count++] = file;
 }
@@ -129,7 +131,7 @@ static void begin(struct hdx_index_run *run, const struct hdx_dataset *dataset, 
   struct hdx_text folder = HDX_TEXT("");
   discovery->run = run;
   discovery->prefix = prefix;
-  hdx_arena_init(&discovery->arena, NAMES_BYTES_MAX);
+  hdx_arena_init(&discovery->arena, (size_t)(run->session->config.memory_bytes / MEMORY_SHARE));
   hdx_address_init(&address);
   enum hdx_status status = find_folder(run, dataset, &address, &folder, &error);
   if (status == HDX_OK)

@@ -139,10 +139,13 @@ static void spread(const struct hdx_part *part, struct sockaddr *address) {
   struct hdx_host *host = part->host;
   char note[HDX_PROXY_NOTE_MAX], name[256], port[8];
   struct hdx_url url;
+  struct in_addr number;
   if (hdx_url_parse(hdx_text_of(host->name), &url, NULL) != HDX_OK || url.host.size >= sizeof name ||
       hdx_proxy_note(part->fetch->url, note, sizeof note)[0])
     return;
   snprintf(name, sizeof name, "%.*s", HDX_TEXT_ARG(url.host));
+  if (name[0] == '[' || inet_pton(AF_INET, name, &number) == 1)
+    return; /* it is its only address */
   if (!url.port.size)
     url.port = url.scheme == HDX_SCHEME_HTTPS ? HDX_TEXT("443") : HDX_TEXT("80");
   snprintf(port, sizeof port, "%.*s", HDX_TEXT_ARG(url.port));
