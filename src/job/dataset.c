@@ -55,9 +55,10 @@ static void finish(struct hdx_dataset_job *job) {
   hdx_index_advance(run);
 }
 
-/* The dataset as a whole failed. */
+/* The dataset as a whole failed. `message` does not name it: the item does so itself. */
 static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char *message) {
   struct hdx_index_run *run = job->run;
+  char text[HDX_ERROR_TEXT_MAX];
   const struct hdx_index_item item = {.bucket = run->catalog->source.url.data,
                                       .id = job->dataset->id,
                                       .state = HDX_YEAR_FAILED,
@@ -66,7 +67,8 @@ static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char
                                       .message = message};
   job->failed = true;
   job->succeeded = 0;
-  hdx_index_failed(run, status, message);
+  snprintf(text, sizeof text, "%.*s: %s", HDX_TEXT_ARG(job->dataset->id), message);
+  hdx_index_failed(run, status, text);
   if (run->options->item)
     run->options->item(run->options->user, &item);
   finish(job);
@@ -100,8 +102,7 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   } else {
     run->datasets_opening--;
     prefix->datasets_left--;
-    snprintf(message, sizeof message, "%.*s: the path of its snapshot is too long", HDX_TEXT_ARG(dataset->id));
-    fail(job, HDX_LIMIT, message);
+    fail(job, HDX_LIMIT, "the path of its snapshot is too long");
   }
 }
 
@@ -166,10 +167,10 @@ static void opened(struct hdx_work *work) {
   if (job->corrupt)
     hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
   if (status == HDX_OK && !is_csv(job->dataset->indextype))
-    status = hdx_error_set(&job->error, HDX_INTEGRITY, "%.*s: index type \"%.*s\" cannot be read: only csv can",
-                           HDX_TEXT_ARG(job->dataset->id), HDX_TEXT_ARG(job->dataset->indextype));
+    status = hdx_error_set(&job->error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read: only csv can",
+                           HDX_TEXT_ARG(job->dataset->indextype));
   if (status == HDX_OK && job->prefix->discovery.state == HDX_DISCOVERY_FAILED)
-    status = hdx_error_set(&job->error, job->prefix->discovery.error.status, "%.*s: %s", HDX_TEXT_ARG(job->dataset->id),
+    status = hdx_error_set(&job->error, job->prefix->discovery.error.status, "%s",
                            job->prefix->discovery.error.message);
   if (status == HDX_OK)
     status = hdx_writer_create(job->path, &job->writer, &job->error);
