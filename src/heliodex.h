@@ -559,8 +559,9 @@ enum hdx_location {
 };
 
 /* Where the data file called `key` of the query's dataset is; *location is borrowed from the query until its next call.
- * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location; DENIED: a
- * remote index names a file:// or link-local address, or a key that climbs (..). */
+ * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location, or none that can
+ * be presigned; DENIED: a remote index names a file:// or link-local address, or a key that climbs (..); to presign,
+ * also: there are no credentials. */
 HDX_API
 enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
                                    struct hdx_text *location, struct hdx_error *error);
