@@ -170,8 +170,8 @@ static void opened(struct hdx_work *work) {
     status = hdx_error_set(&job->error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read: only csv can",
                            HDX_TEXT_ARG(job->dataset->indextype));
   if (status == HDX_OK && job->prefix->discovery.state == HDX_DISCOVERY_FAILED)
-    status = hdx_error_set(&job->error, job->prefix->discovery.error.status, "%s",
-                           job->prefix->discovery.error.message);
+    status =
+        hdx_error_set(&job->error, job->prefix->discovery.error.status, "%s", job->prefix->discovery.error.message);
   if (status == HDX_OK)
     status = hdx_writer_create(job->path, &job->writer, &job->error);
   job->years_left = 1; /* until all have been begun */
@@ -276,8 +276,10 @@ static struct hdx_year old_state(const struct hdx_dataset_job *job, const struct
   return state;
 }
 
+/* Whether there are rows of it; a stale year without any may be a gap whose refresh failed. */
 static bool held(const struct hdx_year *old) {
-  return old && (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE || old->state == HDX_YEAR_VANISHED);
+  return old && old->rows &&
+         (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE || old->state == HDX_YEAR_VANISHED);
 }
 
 /* The state that a year has from now on; false: it stays unknown. */

@@ -282,6 +282,7 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   if (!bucket)
     return false;
   fetch->no_bucket = strcmp(answer->code, "NoSuchBucket") == 0;
+  fetch->no_absence = answer->code[0] && strcmp(answer->code, "AccessDenied") != 0;
   bool again = moved(part, answer);
   if (!again && part->generation && status >= 400 && status < 500)
     again = sign_again(part, answer);

@@ -129,6 +129,7 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .etag = fetch->etag,
                                     .last_modified = fetch->last_modified,
                                     .no_bucket = fetch->no_bucket,
+                                    .no_absence = fetch->no_absence,
                                     .message = message};
   free_parts(fetch);
   if (fetch->file)

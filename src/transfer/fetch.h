@@ -69,6 +69,7 @@ struct hdx_fetch_result {
   unsigned attempts; /* requests made */
   const char *etag, *last_modified;
   bool no_bucket;      /* the server says that there is no such bucket */
+  bool no_absence;     /* S3's reason for a 403 is none that it gives for a missing object (that is AccessDenied) */
   const char *message; /* "" if all is well; names the URL */
 };
 
