@@ -13,8 +13,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from gateway import Gateway, missing  # noqa: E402
 from origin import Origin  # noqa: E402
 from reference import Bucket  # noqa: E402
+from servers import make_authority  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HDX_BUILD", ROOT / "build" / "dev")).resolve()
@@ -215,3 +217,13 @@ class Client:
 @pytest.fixture
 def client(heliodex, tiny):
     return Client(heliodex, tiny)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """A real S3 server, with TLS beside."""
+    if missing():
+        pytest.skip(missing())
+    work = tmp_path_factory.mktemp("gateway")
+    with Gateway(work, tls=make_authority(work)) as it:
+        yield it
