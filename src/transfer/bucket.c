@@ -237,8 +237,13 @@ static bool among(const char *code, const char *const *codes) {
 
 /* Whether S3 refused the signature rather than the request, and the request is worth another one. */
 static bool sign_again(struct hdx_part *part, const struct hdx_s3_error *answer) {
-  static const char *const expired[] = {"ExpiredToken",       "ExpiredTokenException", "InvalidToken",
-                                        "InvalidAccessKeyId", "TokenRefreshRequired",  NULL};
+  static const char *const expired[] = {"ExpiredToken",
+                                        "ExpiredTokenException",
+                                        "InvalidToken",
+                                        "InvalidAccessKeyId",
+                                        "TokenRefreshRequired",
+                                        "UserSuspended",
+                                        NULL};
   static const char *const timed[] = {"RequestTimeTooSkewed", "RequestExpired", "SignatureDoesNotMatch",
                                       "AccessDenied",         "AuthFailure",    NULL};
   struct hdx_engine *engine = part->fetch->engine;
@@ -265,7 +270,9 @@ static void hint(const struct hdx_part *part, char *text) {
     return;
   }
   if (part->generation)
-    what = engine->options.request_payer ? "" : " (asked with credentials; a bucket may want --request-payer)";
+    what = engine->options.request_payer || part->head.status != 403
+               ? ""
+               : " (asked with credentials; a bucket may want --request-payer)";
   else if (engine->options.sign == HDX_SIGN_NEVER)
     what = " (asked anonymously, by --no-sign-request)";
   else if (bucket->place.trust == HDX_S3_TRUST_NONE)
@@ -281,8 +288,9 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   long status = part->head.status;
   if (!bucket)
     return false;
-  fetch->no_bucket = strcmp(answer->code, "NoSuchBucket") == 0;
-  fetch->no_absence = answer->code[0] && strcmp(answer->code, "AccessDenied") != 0;
+  /* For a missing object S3 says NoSuchKey, or AccessDenied to those who may not list. */
+  fetch->no_absence = strcmp(answer->code, "NoSuchBucket") == 0 ||
+                      (status == 403 && answer->code[0] && strcmp(answer->code, "AccessDenied") != 0);
   bool again = moved(part, answer);
   if (!again && part->generation && status >= 400 && status < 500)
     again = sign_again(part, answer);

@@ -128,7 +128,6 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .attempts = fetch->attempts,
                                     .etag = fetch->etag,
                                     .last_modified = fetch->last_modified,
-                                    .no_bucket = fetch->no_bucket,
                                     .no_absence = fetch->no_absence,
                                     .message = message};
   free_parts(fetch);
@@ -505,7 +504,8 @@ static void broken(struct hdx_part *part, CURLcode code) {
   case CURLE_SSL_CACERT_BADFILE:
   case CURLE_SSL_CERTPROBLEM:
   case CURLE_SSL_ISSUER_ERROR:
-    snprintf(text, sizeof text, "%s: %s (another authority's certificate is given with --ca-file or CURL_CA_BUNDLE)",
+    snprintf(text, sizeof text,
+             "%s: %s (another authority's certificate is given with --ca-file, AWS_CA_BUNDLE or CURL_CA_BUNDLE)",
              part->fetch->name, why);
     give_up_host(part->host, HDX_DENIED, text);
     fail(part->fetch, HDX_DENIED, 0, text);

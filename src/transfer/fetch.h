@@ -68,8 +68,7 @@ struct hdx_fetch_result {
   uint64_t bytes;    /* handed out since the last begin */
   unsigned attempts; /* requests made */
   const char *etag, *last_modified;
-  bool no_bucket;      /* the server says that there is no such bucket */
-  bool no_absence;     /* S3's reason for a 403 is none that it gives for a missing object (that is AccessDenied) */
+  bool no_absence;     /* a 403 or 404 that says nothing of the object: S3's reason is another (its bucket is missing) */
   const char *message; /* "" if all is well; names the URL */
 };
 

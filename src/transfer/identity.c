@@ -185,6 +185,7 @@ bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text
   }
   /* A text may have been cut within the token. */
   struct hdx_text token = identity->signer ? hdx_signer_token(identity->signer) : HDX_TEXT("");
-  size_t part = token.size < TOKEN_PART_BYTES ? token.size : TOKEN_PART_BYTES, size = strlen(text);
-  return part && (memmem(text, size, token.data, part) || memmem(text, size, token.data + token.size - part, part));
+  size_t part = TOKEN_PART_BYTES, size = strlen(text);
+  return token.size >= part &&
+         (memmem(text, size, token.data, part) || memmem(text, size, token.data + token.size - part, part));
 }
