@@ -261,7 +261,7 @@ static void hint(const struct hdx_part *part, char *text) {
   size_t size = strlen(text);
   const char *what = "";
   if (part->generation && identity->state == HDX_IDENTITY_FAILED) {
-    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %.400s", identity->error.message);
+    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %.500s", identity->error.message);
     return;
   }
   if (part->generation)
@@ -312,7 +312,7 @@ static void give_up(struct hdx_part *part) {
     fail(part, identity->error.status, identity->error.message);
     return;
   }
-  snprintf(text, sizeof text, "%.600s%s%.300s", part->refused.message, failed ? "; with credentials: " : "",
+  snprintf(text, sizeof text, "%.480s%s%.510s", part->refused.message, failed ? "; with credentials: " : "",
            failed ? identity->error.message : "");
   if (!failed)
     hint(part, text);

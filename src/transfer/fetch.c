@@ -295,25 +295,31 @@ static char *redirected_name(const struct hdx_fetch *fetch, const char *to) {
   return name;
 }
 
-static void redirect(struct hdx_part *part, const char *to) {
+/* `said` tells what the answer is. */
+static void redirect(struct hdx_part *part, const char *to, const char *said) {
   struct hdx_fetch *fetch = part->fetch;
   char text[HDX_ERROR_TEXT_MAX];
   struct hdx_url from_url, to_url;
   struct hdx_error error;
-  if (!to || part->generation) {
-    snprintf(text, sizeof text, "%s: status %ld %s", fetch->name, part->head.status,
-             to ? "redirects a signed request, which is never sent to another place" : "without a place to go");
-    fail(fetch, to ? HDX_DENIED : HDX_INTEGRITY, part->head.status, text);
+  if (!to) {
+    snprintf(text, sizeof text, "%.900s, without a place to go", said);
+    fail(fetch, HDX_INTEGRITY, part->head.status, text);
     return;
   }
+  if (part->generation) {
+    snprintf(text, sizeof text, "%.900s, redirects a signed request, which is never sent to another place", said);
+    fail(fetch, HDX_DENIED, part->head.status, text);
+    return;
+  }
+  /* A link-local address is refused here too: a proxy would ask it for us. */
   bool allowed =
-      hdx_url_parse(hdx_text_of(to), &to_url, &error) == HDX_OK &&
+      hdx_url_parse(hdx_text_of(to), &to_url, &error) == HDX_OK && !hdx_url_link_local(to_url.host) &&
       hdx_url_parse(hdx_text_of(fetch->url), &from_url, &error) == HDX_OK &&
       (to_url.scheme == HDX_SCHEME_HTTPS || (to_url.scheme == HDX_SCHEME_HTTP && from_url.scheme == HDX_SCHEME_HTTP));
   if (!allowed || fetch->redirects >= HDX_REDIRECTS_MAX) {
     snprintf(text, sizeof text, "%s: %s", fetch->name,
              allowed ? "more than five redirects"
-                     : "a redirect that is not allowed (from https to http, or no web address)");
+                     : "a redirect that is not allowed (from https to http, to a link-local or no web address)");
     fail(fetch, allowed ? HDX_INTEGRITY : HDX_DENIED, part->head.status, text);
     return;
   }
@@ -444,7 +450,7 @@ static void answered(struct hdx_part *part, const char *location) {
       retry(part, HDX_INTEGRITY, engine->options.retries, false, 0, text);
     }
   } else if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
-    redirect(part, location);
+    redirect(part, location, text);
   } else if (status == 416 && !fetch->begun && !fetch->whole && part->from == 0) {
     restart(fetch, true); /* an empty object has no ranges */
   } else if (status == 412 || status == 416) {
