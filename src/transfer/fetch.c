@@ -128,7 +128,7 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .attempts = fetch->attempts,
                                     .etag = fetch->etag,
                                     .last_modified = fetch->last_modified,
-                                    .no_bucket = fetch->no_bucket,
+                                    .not_of_object = fetch->not_of_object,
                                     .message = message};
   free_parts(fetch);
   if (fetch->file)
