@@ -31,6 +31,7 @@ struct hdx_identity {
   struct hdx_signer *signer;
   unsigned generation; /* of the credentials, from 1; 0: none yet */
   int64_t expires;     /* HDX_TIME_NONE: never */
+  int64_t renew;       /* when others are to be asked for */
   bool renewable;
   bool proven;  /* the server has taken a signature of this generation */
   bool renewed; /* because a server called them expired; once, until one is taken again */
