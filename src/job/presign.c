@@ -34,7 +34,7 @@ enum hdx_status hdx_session_presign(struct hdx_session *session, const struct hd
   if (!address->object.size)
     return hdx_error_set(error, HDX_USAGE, "%.*s: no object of S3, so that it cannot be presigned", HDX_TEXT_ARG(text));
   if (place->trust == HDX_S3_TRUST_NONE)
-    return hdx_error_set(error, HDX_DENIED, "%.*s: credentials are for the endpoint alone", HDX_TEXT_ARG(text));
+    return hdx_error_set(error, HDX_USAGE, "%.*s: credentials are for the endpoint alone", HDX_TEXT_ARG(text));
   enum hdx_status status = find_signer(session, error);
   if (status == HDX_OK)
     status = hdx_url_parse(text, &url, error);
