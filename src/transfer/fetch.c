@@ -416,9 +416,9 @@ static const char *meaning(long status) {
 static void describe(const struct hdx_part *part, const struct hdx_s3_error *answer, char text[HDX_ERROR_TEXT_MAX]) {
   const struct hdx_identity *identity = &part->fetch->engine->identity;
   long status = part->head.status;
-  bool shown = answer->code[0] && !hdx_identity_betrayed(identity, answer->code) &&
-               !hdx_identity_betrayed(identity, answer->message) &&
-               !hdx_identity_betrayed(identity, answer->request_id);
+  bool shown = answer->code[0] && !hdx_identity_betrayed(identity, answer->code, sizeof answer->code) &&
+               !hdx_identity_betrayed(identity, answer->message, sizeof answer->message) &&
+               !hdx_identity_betrayed(identity, answer->request_id, sizeof answer->request_id);
   if (shown)
     snprintf(text, HDX_ERROR_TEXT_MAX, "%.500s: status %ld, %s%s%.255s%s%.100s%s", part->fetch->name, status,
              answer->code, answer->message[0] ? ": " : "", answer->message, answer->request_id[0] ? " (request " : "",

@@ -12,7 +12,9 @@ enum {
   RENEW_PAUSE_S = 10, /* at least between two attempts, if the source has none that last longer */
   SKEW_S = 240,       /* clocks that far apart are corrected: S3 refuses beyond 15 minutes, and Date has whole seconds */
   SIGNATURE_DIGITS = 64,
-  TOKEN_PART_BYTES = 16, /* by which a token is recognised */
+  SIGNATURE_PART_DIGITS = 20, /* by which one is recognised where a text was cut */
+  CUT_BYTES = 4,              /* a text that fills its array but for so many may have been cut */
+  TOKEN_PART_BYTES = 16,      /* by which a token is recognised */
 };
 
 void hdx_identity_init(struct hdx_identity *identity, uv_loop_t *loop, const struct hdx_credentials_options *options,
@@ -190,15 +192,18 @@ enum hdx_status hdx_identity_sign(struct hdx_identity *identity, const struct hd
   return hdx_sigv4_sign_headers(identity->signer, &scope, request, &identity->headers, error);
 }
 
-bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text) {
-  size_t digits = 0;
+bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text, size_t room) {
+  size_t digits = 0, size = strlen(text);
+  bool cut = size + CUT_BYTES >= room;
   for (const char *p = text; *p; p++) {
     digits = (*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'f') ? digits + 1 : 0;
     if (digits >= SIGNATURE_DIGITS)
       return true;
   }
-  /* A text may have been cut within the token. */
+  /* A text may have been cut within a signature, whose last digits could be guessed, or within the token. */
+  if (cut && digits >= SIGNATURE_PART_DIGITS)
+    return true;
   struct hdx_text token = identity->signer ? hdx_signer_token(identity->signer) : HDX_TEXT("");
-  size_t part = token.size < TOKEN_PART_BYTES ? token.size : TOKEN_PART_BYTES, size = strlen(text);
+  size_t part = token.size < TOKEN_PART_BYTES ? token.size : TOKEN_PART_BYTES;
   return part && (memmem(text, size, token.data, part) || memmem(text, size, token.data + token.size - part, part));
 }

@@ -67,7 +67,8 @@ bool hdx_identity_clock(struct hdx_identity *identity, int64_t date_ns, int64_t 
 enum hdx_status hdx_identity_sign(struct hdx_identity *identity, const struct hdx_sigv4_request *request,
                                   struct hdx_text region, struct hdx_error *error);
 
-/* Whether a text from a server holds what must not be shown: the secret, the token or a signature. */
-bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text);
+/* Whether a text from a server holds what must not be shown: the token or a signature, or the begin of one where the
+ * text was cut to its array of `room` bytes. */
+bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text, size_t room);
 
 #endif
