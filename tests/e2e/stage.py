@@ -56,7 +56,8 @@ class Stage:
     def csv(self, identifier):
         """What a query of the whole dataset prints."""
         files = [text for key, text in sorted(self.objects.items()) if re.search(rf"(^|/){identifier}_\d{{4}}\.csv$", key)]
-        return "start,stop,datakey,filesize\n" + b"".join(files).decode()
+        lines = sorted(b"".join(files).decode().splitlines(keepends=True))
+        return "start,stop,datakey,filesize\n" + "".join(lines)
 
     # ---- answers
 
@@ -112,7 +113,9 @@ class Stage:
     def listed(self, request):
         """A page of ListObjectsV2."""
         asked = dict(urllib.parse.parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
-        prefix, after = asked.get("prefix", ""), asked.get("continuation-token") or asked.get("start-after", "")
+        prefix, after = asked.get("prefix", ""), asked.get("start-after", "")
+        if "continuation-token" in asked:
+            after = bytes.fromhex(asked["continuation-token"]).decode()
         keys = [key for key in sorted(self.objects) if key.startswith(prefix) and key > after]
         if asked.get("delimiter"):
             keys = [key for key in keys if asked["delimiter"] not in key[len(prefix):]]
@@ -120,7 +123,7 @@ class Stage:
         keys, more = keys[:size], len(keys) > size
         inner = "".join(f"<Contents><Key>{urllib.parse.quote(key)}</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified>"
                         f"<ETag>{etag(self.objects[key])}</ETag><Size>{len(self.objects[key])}</Size></Contents>" for key in keys)
-        token = f"<NextContinuationToken>{keys[-1]}</NextContinuationToken>" if more else ""
+        token = f"<NextContinuationToken>{keys[-1].encode().hex()}</NextContinuationToken>" if more else ""
         return 200, {}, ("<ListBucketResult><EncodingType>url</EncodingType>"
                          f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{inner}</ListBucketResult>").encode()
 
@@ -135,6 +138,8 @@ def ranged(request, content):
     if request.headers.get("if-none-match") == tag["ETag"]:
         return 304, tag, b""
     asked = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+    if asked and not content:
+        return 416, tag, error("InvalidRange", "The requested range is not satisfiable")
     if not asked:
         return 200, tag, content
     first, last = int(asked[1]), min(int(asked[2]), len(content) - 1)
