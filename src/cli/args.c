@@ -67,8 +67,9 @@ static enum hdx_status add_map(const char *text, struct cli_list *list, struct h
   return add_item(text, list, error);
 }
 
-static enum hdx_status set_text(const char *text, const char **value, struct hdx_error *error) {
-  if (!*text)
+static enum hdx_status set_text(const struct cli_option *option, const char *text, const char **value,
+                                struct hdx_error *error) {
+  if (!*text && !option->empty)
     return cli_fail(error, HDX_USAGE, "the value is empty");
   *value = text;
   return HDX_OK;
@@ -92,7 +93,7 @@ static enum hdx_status set_value(struct cli_args *args, const struct cli_option 
   case CLI_TEXT:
   case CLI_FILE:
   case CLI_DIRECTORY:
-    return set_text(text, value, error);
+    return set_text(option, text, value, error);
   case CLI_CHOICE:
     return set_choice(option, text, value, error);
   case CLI_MAP:

@@ -133,15 +133,12 @@ static void put_s5cmd(struct cli_writer *out, struct hdx_text source, struct hdx
   cli_writer_byte(out, '\n');
 }
 
-/* A key that leads nowhere, or elsewhere, is the archive's fault. One that can be fetched and is denied a signature is
- * not: there are no credentials, for no row. */
+/* A key that leads nowhere, or elsewhere, is the archive's fault; that there are no credentials ends the list. */
 static enum hdx_status locate(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
                               struct hdx_text *location, struct hdx_error *error) {
   struct hdx_error inner = {.status = HDX_OK, .message = ""};
   enum hdx_status status = hdx_query_location(query, dataset, key, kind, location, &inner);
-  bool unsigned_alone = status == HDX_DENIED && kind == HDX_LOCATION_PRESIGNED &&
-                        hdx_query_location(query, dataset, key, HDX_LOCATION_FETCHED, location, NULL) == HDX_OK;
-  if ((status == HDX_DENIED && !unsigned_alone) || status == HDX_USAGE)
+  if ((status == HDX_DENIED && kind != HDX_LOCATION_PRESIGNED) || status == HDX_USAGE)
     return refuse(key, inner.message, error);
   if (status != HDX_OK && error)
     *error = inner;

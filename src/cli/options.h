@@ -143,6 +143,7 @@ struct cli_option {
   const char *fallback_text;  /* the default as the help says it, where that differs */
   uint32_t verbs;
   bool hidden;
+  bool empty; /* a CLI_TEXT that may be empty */
   const char *help;
 };
 

@@ -362,7 +362,9 @@ static enum hdx_status fetched(struct hdx_query *query, struct hdx_text base, st
   if (status == HDX_OK && hdx_address_climbs(&address))
     status = hdx_error_set(error, HDX_DENIED, "%.*s: a component . or .. could lead outside of what was named",
                            HDX_TEXT_ARG(key));
-  if (status == HDX_OK && presigned)
+  if (status == HDX_DENIED && presigned) /* DENIED is for credentials then */
+    status = hdx_error_context(error, HDX_USAGE, "cannot be presigned");
+  else if (status == HDX_OK && presigned)
     status = hdx_session_presign(query->session, &address, out, error);
   else if (status == HDX_OK)
     hdx_buffer_append_text(out, hdx_buffer_text(&address.url));

@@ -274,8 +274,9 @@ static void fetch(struct hdx_year_job *year);
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
   bool held = year->old && year->old->rows > 0;
-  bool missing = result->status == HDX_NOT_FOUND && !result->no_absence;
-  bool denied = result->status == HDX_DENIED && result->http_status == 403 && !result->no_absence && !year->listed;
+  bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;
+  bool denied =
+      result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed;
   if (result->status == HDX_OK) {
     year->dataset->prefix->readable = true;
     free(year->etag);

@@ -235,15 +235,18 @@ static bool among(const char *code, const char *const *codes) {
   return *codes != NULL;
 }
 
+static const char *const expired[] = {"ExpiredToken",       "ExpiredTokenException", "InvalidToken",
+                                      "InvalidAccessKeyId", "TokenRefreshRequired",  "UserSuspended", NULL};
+
+/* Whether an answer is about the bucket or the user, and so tells nothing of the object: a refusal without AccessDenied
+ * may be that of a signature, for which an object that exists must not be taken for missing. */
+static bool not_of_object(long status, const char *code) {
+  return strcmp(code, "NoSuchBucket") == 0 || among(code, expired) ||
+         (status == 403 && code[0] && strcmp(code, "AccessDenied") != 0);
+}
+
 /* Whether S3 refused the signature rather than the request, and the request is worth another one. */
 static bool sign_again(struct hdx_part *part, const struct hdx_s3_error *answer) {
-  static const char *const expired[] = {"ExpiredToken",
-                                        "ExpiredTokenException",
-                                        "InvalidToken",
-                                        "InvalidAccessKeyId",
-                                        "TokenRefreshRequired",
-                                        "UserSuspended",
-                                        NULL};
   static const char *const timed[] = {"RequestTimeTooSkewed", "RequestExpired", "SignatureDoesNotMatch",
                                       "AccessDenied",         "AuthFailure",    NULL};
   struct hdx_engine *engine = part->fetch->engine;
@@ -266,7 +269,7 @@ static void hint(const struct hdx_part *part, char *text) {
   size_t size = strlen(text);
   const char *what = "";
   if (part->generation && identity->state == HDX_IDENTITY_FAILED) {
-    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %.400s", identity->error.message);
+    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %.500s", identity->error.message);
     return;
   }
   if (part->generation)
@@ -288,9 +291,7 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   long status = part->head.status;
   if (!bucket)
     return false;
-  /* For a missing object S3 says NoSuchKey, or AccessDenied to those who may not list. */
-  fetch->no_absence = strcmp(answer->code, "NoSuchBucket") == 0 ||
-                      (status == 403 && answer->code[0] && strcmp(answer->code, "AccessDenied") != 0);
+  fetch->not_of_object = not_of_object(status, answer->code);
   bool again = moved(part, answer);
   if (!again && part->generation && status >= 400 && status < 500)
     again = sign_again(part, answer);
@@ -302,7 +303,10 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
     return false;
   if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS) {
     hint(part, text);
-    return false;
+    if (!among(answer->code, expired))
+      return false;
+    hdx_fetch_complete(fetch, HDX_DENIED, false, status, text); /* S3 says so with status 400 */
+    return true;
   }
   if (bucket->access == HDX_ACCESS_UNDECIDED)
     hdx_identity_want(&fetch->engine->identity);
@@ -321,7 +325,9 @@ static void give_up(struct hdx_part *part) {
     fail(part, identity->error.status, identity->error.message);
     return;
   }
-  snprintf(text, sizeof text, "%.600s%s%.300s", part->refused.message, failed ? "; with credentials: " : "",
+  if (fetch->bucket->access == HDX_ACCESS_SIGNED)
+    fetch->not_of_object = true; /* it was never asked for by whom the bucket lets read */
+  snprintf(text, sizeof text, "%.480s%s%.510s", part->refused.message, failed ? "; with credentials: " : "",
            failed ? identity->error.message : "");
   if (!failed)
     hint(part, text);

@@ -88,7 +88,7 @@ struct hdx_fetch {
   uint64_t bytes;         /* handed out since the last begin */
   unsigned redirects, restarts, attempts;
   bool begun, whole; /* whole: no ranges */
-  bool no_absence;
+  bool not_of_object;
   char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
   struct hdx_file *file; /* of a file:// object */
 };

@@ -128,7 +128,7 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .attempts = fetch->attempts,
                                     .etag = fetch->etag,
                                     .last_modified = fetch->last_modified,
-                                    .no_absence = fetch->no_absence,
+                                    .not_of_object = fetch->not_of_object,
                                     .message = message};
   free_parts(fetch);
   if (fetch->file)
@@ -295,25 +295,31 @@ static char *redirected_name(const struct hdx_fetch *fetch, const char *to) {
   return name;
 }
 
-static void redirect(struct hdx_part *part, const char *to) {
+/* `said` tells what the answer is. */
+static void redirect(struct hdx_part *part, const char *to, const char *said) {
   struct hdx_fetch *fetch = part->fetch;
   char text[HDX_ERROR_TEXT_MAX];
   struct hdx_url from_url, to_url;
   struct hdx_error error;
-  if (!to || part->generation) {
-    snprintf(text, sizeof text, "%s: status %ld %s", fetch->name, part->head.status,
-             to ? "redirects a signed request, which is never sent to another place" : "without a place to go");
-    fail(fetch, to ? HDX_DENIED : HDX_INTEGRITY, part->head.status, text);
+  if (!to) {
+    snprintf(text, sizeof text, "%.900s, without a place to go", said);
+    fail(fetch, HDX_INTEGRITY, part->head.status, text);
     return;
   }
+  if (part->generation) {
+    snprintf(text, sizeof text, "%.900s, redirects a signed request, which is never sent to another place", said);
+    fail(fetch, HDX_DENIED, part->head.status, text);
+    return;
+  }
+  /* A link-local address is refused here too: a proxy would ask it for us. */
   bool allowed =
-      hdx_url_parse(hdx_text_of(to), &to_url, &error) == HDX_OK &&
+      hdx_url_parse(hdx_text_of(to), &to_url, &error) == HDX_OK && !hdx_url_link_local(to_url.host) &&
       hdx_url_parse(hdx_text_of(fetch->url), &from_url, &error) == HDX_OK &&
       (to_url.scheme == HDX_SCHEME_HTTPS || (to_url.scheme == HDX_SCHEME_HTTP && from_url.scheme == HDX_SCHEME_HTTP));
   if (!allowed || fetch->redirects >= HDX_REDIRECTS_MAX) {
     snprintf(text, sizeof text, "%s: %s", fetch->name,
              allowed ? "more than five redirects"
-                     : "a redirect that is not allowed (from https to http, or no web address)");
+                     : "a redirect that is not allowed (from https to http, to a link-local or no web address)");
     fail(fetch, allowed ? HDX_INTEGRITY : HDX_DENIED, part->head.status, text);
     return;
   }
@@ -410,9 +416,9 @@ static const char *meaning(long status) {
 static void describe(const struct hdx_part *part, const struct hdx_s3_error *answer, char text[HDX_ERROR_TEXT_MAX]) {
   const struct hdx_identity *identity = &part->fetch->engine->identity;
   long status = part->head.status;
-  bool shown = answer->code[0] && !hdx_identity_betrayed(identity, answer->code) &&
-               !hdx_identity_betrayed(identity, answer->message) &&
-               !hdx_identity_betrayed(identity, answer->request_id);
+  bool shown = answer->code[0] && !hdx_identity_betrayed(identity, answer->code, sizeof answer->code) &&
+               !hdx_identity_betrayed(identity, answer->message, sizeof answer->message) &&
+               !hdx_identity_betrayed(identity, answer->request_id, sizeof answer->request_id);
   if (shown)
     snprintf(text, HDX_ERROR_TEXT_MAX, "%.500s: status %ld, %s%s%.255s%s%.100s%s", part->fetch->name, status,
              answer->code, answer->message[0] ? ": " : "", answer->message, answer->request_id[0] ? " (request " : "",
@@ -444,7 +450,7 @@ static void answered(struct hdx_part *part, const char *location) {
       retry(part, HDX_INTEGRITY, engine->options.retries, false, 0, text);
     }
   } else if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
-    redirect(part, location);
+    redirect(part, location, text);
   } else if (status == 416 && !fetch->begun && !fetch->whole && part->from == 0) {
     restart(fetch, true); /* an empty object has no ranges */
   } else if (status == 412 || status == 416) {

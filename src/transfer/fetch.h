@@ -68,7 +68,7 @@ struct hdx_fetch_result {
   uint64_t bytes;    /* handed out since the last begin */
   unsigned attempts; /* requests made */
   const char *etag, *last_modified;
-  bool no_absence;     /* a 403 or 404 that says nothing of the object: S3's reason is another (its bucket is missing) */
+  bool not_of_object;  /* the answer is about the bucket or the user, and tells nothing of the object */
   const char *message; /* "" if all is well; names the URL */
 };
 

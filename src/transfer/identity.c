@@ -8,10 +8,13 @@
 #include <stdlib.h>
 
 enum {
-  RENEW_S = 300, /* so long before they expire, credentials are renewed */
-  SKEW_S = 240,  /* clocks that far apart are corrected: S3 refuses beyond 15 minutes, and Date has whole seconds */
+  RENEW_S = 300,      /* so long before they expire, credentials are renewed */
+  RENEW_PAUSE_S = 10, /* at least between two attempts, if the source has none that last longer */
+  SKEW_S = 240,       /* clocks that far apart are corrected: S3 refuses beyond 15 minutes, and Date has whole seconds */
   SIGNATURE_DIGITS = 64,
-  TOKEN_PART_BYTES = 16, /* by which a token is recognised */
+  SIGNATURE_PART_DIGITS = 20, /* by which one is recognised where a text was cut */
+  CUT_BYTES = 4,              /* a text that fills its array but for so many may have been cut */
+  TOKEN_PART_BYTES = 16,      /* by which a token is recognised */
 };
 
 void hdx_identity_init(struct hdx_identity *identity, uv_loop_t *loop, const struct hdx_credentials_options *options,
@@ -48,9 +51,21 @@ static bool same(const struct hdx_identity *identity, const struct hdx_credentia
          hdx_text_is(hdx_signer_token(identity->signer), found->token);
 }
 
+/* When credentials that end then are to be renewed. A source that has none that last longer is asked again after half
+ * the time that is left. */
+static int64_t renew_time(const struct hdx_identity *identity, int64_t expires, int64_t now) {
+  int64_t left = expires - now, pause = left / 2;
+  if (!identity->generation || left > RENEW_S * HDX_SECOND_NS)
+    return expires - RENEW_S * HDX_SECOND_NS;
+  return now + (pause > RENEW_PAUSE_S * HDX_SECOND_NS ? pause : RENEW_PAUSE_S * HDX_SECOND_NS);
+}
+
 static enum hdx_status take(struct hdx_identity *identity, struct hdx_error *error) {
   struct hdx_credentials *found = &identity->found;
   struct hdx_signer *signer;
+  int64_t now = hdx_time_now() + identity->skew_ns;
+  if (found->expires != HDX_TIME_NONE && found->expires <= now)
+    return hdx_error_set(error, HDX_DENIED, "the credentials of %s have expired by the server's clock", found->origin);
   if (identity->renewed && same(identity, found))
     return hdx_error_set(error, HDX_DENIED, "the credentials of %s are no longer valid, and there are no newer ones",
                          found->origin);
@@ -60,17 +75,18 @@ static enum hdx_status take(struct hdx_identity *identity, struct hdx_error *err
     return status;
   hdx_signer_free(identity->signer);
   identity->signer = signer;
+  identity->expires = found->expires;
+  identity->renew = found->expires == HDX_TIME_NONE ? HDX_TIME_NONE : renew_time(identity, found->expires, now);
   identity->generation++;
   identity->proven = false;
-  identity->expires = found->expires;
   identity->renewable = found->renewable;
   snprintf(identity->origin, sizeof identity->origin, "%s", found->origin);
   hdx_log_write(identity->log, HDX_LOG_INFO, "credentials of %s", identity->origin);
   return HDX_OK;
 }
 
-static bool expired(const struct hdx_identity *identity, int64_t ahead_ns) {
-  return identity->expires != HDX_TIME_NONE && identity->expires - ahead_ns <= hdx_time_now() + identity->skew_ns;
+static bool passed(const struct hdx_identity *identity, int64_t time) {
+  return time != HDX_TIME_NONE && time <= hdx_time_now() + identity->skew_ns;
 }
 
 static void searched(uv_work_t *work, int cancelled) {
@@ -85,7 +101,7 @@ static void searched(uv_work_t *work, int cancelled) {
   if (status == HDX_OK) {
     identity->state = HDX_IDENTITY_KNOWN;
     identity->changed(identity->user);
-  } else if (identity->state == HDX_IDENTITY_KNOWN && !expired(identity, 0)) {
+  } else if (identity->state == HDX_IDENTITY_KNOWN && !passed(identity, identity->expires)) {
     identity->renewable = false; /* what is known holds until it expires */
     hdx_log_write(identity->log, HDX_LOG_WARNING, "credentials cannot be renewed: %s", error.message);
   } else {
@@ -110,7 +126,7 @@ static void begin_search(struct hdx_identity *identity) {
 }
 
 enum hdx_identity_state hdx_identity_want(struct hdx_identity *identity) {
-  if (identity->state == HDX_IDENTITY_KNOWN && expired(identity, 0)) {
+  if (identity->state == HDX_IDENTITY_KNOWN && passed(identity, identity->expires)) {
     if (identity->renewable || identity->searching) {
       identity->state = HDX_IDENTITY_SEARCHING;
     } else {
@@ -123,7 +139,7 @@ enum hdx_identity_state hdx_identity_want(struct hdx_identity *identity) {
   if (identity->state == HDX_IDENTITY_UNKNOWN)
     identity->state = HDX_IDENTITY_SEARCHING;
   if (identity->state == HDX_IDENTITY_SEARCHING ||
-      (identity->state == HDX_IDENTITY_KNOWN && identity->renewable && expired(identity, RENEW_S * HDX_SECOND_NS)))
+      (identity->state == HDX_IDENTITY_KNOWN && identity->renewable && passed(identity, identity->renew)))
     begin_search(identity);
   return identity->state;
 }
@@ -176,16 +192,18 @@ enum hdx_status hdx_identity_sign(struct hdx_identity *identity, const struct hd
   return hdx_sigv4_sign_headers(identity->signer, &scope, request, &identity->headers, error);
 }
 
-bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text) {
-  size_t digits = 0;
+bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text, size_t room) {
+  size_t digits = 0, size = strlen(text);
+  bool cut = size + CUT_BYTES >= room;
   for (const char *p = text; *p; p++) {
     digits = (*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'f') ? digits + 1 : 0;
     if (digits >= SIGNATURE_DIGITS)
       return true;
   }
-  /* A text may have been cut within the token. */
+  /* A text may have been cut within a signature, whose last digits could be guessed, or within the token. */
+  if (cut && digits >= SIGNATURE_PART_DIGITS)
+    return true;
   struct hdx_text token = identity->signer ? hdx_signer_token(identity->signer) : HDX_TEXT("");
-  size_t part = TOKEN_PART_BYTES, size = strlen(text);
-  return token.size >= part &&
-         (memmem(text, size, token.data, part) || memmem(text, size, token.data + token.size - part, part));
+  size_t part = TOKEN_PART_BYTES;
+  return token.size >= part && (memmem(text, size, token.data, part) || memmem(text, size, token.data + token.size - part, part));
 }

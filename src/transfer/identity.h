@@ -31,6 +31,7 @@ struct hdx_identity {
   struct hdx_signer *signer;
   unsigned generation; /* of the credentials, from 1; 0: none yet */
   int64_t expires;     /* HDX_TIME_NONE: never */
+  int64_t renew;       /* when others are to be asked for */
   bool renewable;
   bool proven;  /* the server has taken a signature of this generation */
   bool renewed; /* because a server called them expired; once, until one is taken again */
@@ -66,7 +67,8 @@ bool hdx_identity_clock(struct hdx_identity *identity, int64_t date_ns, int64_t 
 enum hdx_status hdx_identity_sign(struct hdx_identity *identity, const struct hdx_sigv4_request *request,
                                   struct hdx_text region, struct hdx_error *error);
 
-/* Whether a text from a server holds what must not be shown: the secret, the token or a signature. */
-bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text);
+/* Whether a text from a server holds what must not be shown: the token or a signature, or the begin of one where the
+ * text was cut to its array of `room` bytes. */
+bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text, size_t room);
 
 #endif

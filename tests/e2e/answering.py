@@ -32,6 +32,7 @@ class Request:
     headers: dict  # names in lower case
     body: bytes
     status: int = 0
+    at: str = ""  # the address of ours that it came to
 
     @property
     def path(self):
@@ -54,7 +55,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         # self.path is not what was sent: the library takes away slashes at its begin.
         target = self.requestline.split(" ")[1]
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, target, headers, self.rfile.read(int(headers.get("content-length", 0))))
+        request = Request(self.command, target, headers, self.rfile.read(int(headers.get("content-length", 0))),
+                          at=self.connection.getsockname()[0])
         self.server.owner.log.append(request)
         try:
             answer = self.server.owner.answer(request)
@@ -99,14 +101,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Answering:
-    def __init__(self, answer, tls=None):
-        self.answer, self.tls = answer, tls
+    def __init__(self, answer, tls=None, address="127.0.0.1"):
+        self.answer, self.tls, self.address = answer, tls, address
         self.log = []
         self.open = set()
         self.stopping = threading.Event()
 
     def start(self):
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((self.address, 0), Handler)
         self.server.owner = self
         self.port = self.server.server_address[1]
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"

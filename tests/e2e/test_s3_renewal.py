@@ -1,0 +1,279 @@
+"""Credentials that expire in mid-run, and clocks that are wrong: renewed or corrected once, or told and left."""
+
+import datetime
+import threading
+
+import pytest
+
+from aws import error
+from metadata import CONTAINER_PATH, ROLE_PATH, Metadata
+from signature import access_key
+from stage import DENIED, amazon, signed, user  # noqa: F401
+
+OLD = "ASIAMETADATA00000001", "metadata/secret+1", "metadata//token+1=="
+NEW = "ASIARENEWED000000002", "renewed/secret+2", "renewed//token+2=="
+YEARS = list(range(2000, 2012))
+EXPIRED = 400, {}, error("ExpiredToken", "The provided token has expired.", RequestId="0A49CE4060975EAC")
+
+
+@pytest.fixture
+def metadata():
+    with Metadata() as it:
+        yield it
+
+
+@pytest.fixture
+def private(user, metadata):
+    """A private bucket with datasets that are asked for one file after the other, by credentials of the instance."""
+    user.environment.pop("AWS_EC2_METADATA_DISABLED")
+    user.environment |= metadata.instance_environment()
+    user.stage.private = True
+    user.stage.users = {key: (secret, token) for key, secret, token in (OLD, NEW)}
+    user.stage.add("many", YEARS)
+    return user
+
+
+def index(user, *arguments, **options):
+    return user.index("many", "--jobs", "1", "--discover", "probe", *arguments, **options)
+
+
+def files(user, key=None, status=None):
+    """The index files that were asked for with a signature of that access key, in order."""
+    return [r.path for r in signed(user.server.requests()) if r.path.endswith(".csv") and
+            key in (None, access_key(r.headers)) and status in (None, r.status)]
+
+
+def asked(metadata):
+    """How often the role's credentials were asked for."""
+    return len(metadata.requests("GET", f"{ROLE_PATH}/the-role"))
+
+
+# ---- renewed ahead of time
+
+
+def test_renewed_while_the_old_ones_work(private, metadata):
+    """Those that end in four minutes are used while the service, which takes its time, is asked again."""
+    metadata.give(*OLD, seconds=240)
+    given, slow = threading.Event(), threading.Event()
+
+    def script(request):
+        if access_key(request.headers) == OLD[0] and not given.is_set():
+            metadata.give(*NEW)
+            metadata.delay = 0.1
+            given.set()
+        # The server answers no faster than the service, so that the new ones come before the last file.
+        slow.wait(0.05 if request.path.endswith(".csv") else 0)
+
+    private.stage.script = script
+    index(private).expect(0)
+    assert asked(metadata) == 2 and private.stage.complaints == []
+    old, new = files(private, OLD[0]), files(private, NEW[0])
+    assert old and new and sorted(old + new) == [f"/i/many_{year}.csv" for year in YEARS]
+    assert {r.status for r in signed(private.server.requests())} == {206}
+    private.check("many")
+
+
+def test_renewal_ahead_that_gives_the_same(private, metadata):
+    """The service has no others yet: it is asked again later, not with each request."""
+    metadata.give(*OLD, seconds=240)
+    index(private).expect(0)
+    assert asked(metadata) == 2 and len(files(private, OLD[0], 206)) == len(YEARS)
+
+
+def test_renewal_ahead_that_fails(private, metadata):
+    """What is held is good for minutes still: a warning, no failure, and no further attempt."""
+    metadata.give(*OLD, seconds=240)
+    private.stage.script = lambda request: metadata.fail(500) if access_key(request.headers) else None
+    index(private).expect(0, "warning", "cannot be renewed", "500")
+    assert asked(metadata) == 1 and len(metadata.requests()) <= 3 + 4
+    private.check("many")
+
+
+# ---- called expired by the server
+
+
+def expire(private, answer=EXPIRED, after=3, of=OLD[0]):
+    """After so many index files, the credentials are refused so."""
+    def script(request):
+        if access_key(request.headers) == of and request.path.endswith(".csv"):
+            private.seen = getattr(private, "seen", 0) + 1
+            return answer if private.seen > after else None
+
+    private.stage.script = script
+
+
+@pytest.mark.parametrize("jobs", ["1", "64"])
+def test_renewed_once_in_mid_run(private, metadata, jobs):
+    """Whatever was under way and refused is asked again with the new ones."""
+    expire(private)
+    good = private.stage.script
+    private.stage.script = lambda request: (metadata.give(*NEW), good(request))[1] if access_key(request.headers) else None
+    index(private, "--jobs", jobs).expect(0)
+    assert asked(metadata) == 2 and private.stage.complaints == []
+    refused = files(private, OLD[0], 400)
+    assert len(refused) == 1 if jobs == "1" else refused
+    assert sorted(files(private, status=206)) == [f"/i/many_{year}.csv" for year in YEARS]
+    assert set(files(private, NEW[0])) >= set(refused)
+    private.check("many")
+
+
+FINAL = [EXPIRED, (403, {}, error("ExpiredToken", "The security token has expired")),
+         (403, {}, error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."))]
+
+
+@pytest.mark.parametrize("answer", FINAL)
+def test_renewal_that_gives_the_same(private, metadata, answer):
+    """Ends the run without asking for what is left; a rerun with good ones goes on."""
+    expire(private, answer)
+    done = index(private)
+    done.expect(1, "no longer valid", "instance metadata")
+    assert asked(metadata) == 2
+    assert len(files(private)) == 4 and len(files(private, status=206)) == 3
+    private.stage.script = None
+    metadata.give(*NEW)
+    private.server.clear()
+    index(private).expect(0)
+    assert len(files(private)) == len(YEARS)
+    private.check("many")
+
+
+@pytest.mark.parametrize("answer", FINAL)
+def test_no_file_is_taken_for_a_gap(private, metadata, tmp_path, answer):
+    """A refusal of the credentials says nothing about the objects, though others of their folder could be read."""
+    expire(private, answer)
+    index(private, "--report", tmp_path / "report").expect(1)
+    report = (tmp_path / "report").read_text()
+    assert report.count('"failed"') >= len(YEARS) - 3 and '"gap"' not in report, report
+    shown = private("info", private.bucket, "many", "--offline").expect(0).out
+    assert "gap" not in shown, shown
+
+
+@pytest.mark.parametrize("answer", FINAL)
+def test_rows_are_kept_if_credentials_expire(private, metadata, answer):
+    index(private).expect(0)
+    private.server.clear()
+    expire(private, answer)
+    index(private).expect(1, "no longer valid")
+    private.stage.script = None
+    private.check("many")
+    assert len(files(private)) == 4
+
+
+def test_renewed_again_hours_later(private, metadata):
+    """Once means once until the new ones have worked."""
+    third = "ASIATHIRD0000000003", "third/secret+3", "third//token+3=="
+    private.stage.users[third[0]] = third[1:]
+    seen = {}
+
+    def script(request):
+        key = access_key(request.headers)
+        seen[key] = seen.get(key, 0) + 1
+        metadata.give(*{OLD[0]: NEW, NEW[0]: third}.get(key, OLD if key is None else third))
+        return EXPIRED if seen[key] > 4 and key in (OLD[0], NEW[0]) else None
+
+    private.stage.script = script
+    index(private).expect(0)
+    assert asked(metadata) == 3 and len(files(private, third[0], 206)) > 0
+    private.check("many")
+
+
+@pytest.mark.parametrize("answer", FINAL)
+def test_environment_expired(private, metadata, answer):
+    """Nothing else can be found there: no retries."""
+    private.keys(*OLD)
+    expire(private, answer, after=0)
+    index(private).expect(4, "environment", "no longer", "rerun")
+    assert len(files(private)) == 1 and metadata.requests() == []
+
+
+def test_catalog_refused_as_expired(private):
+    private.keys(*OLD)
+    private.stage.script = lambda request: EXPIRED if signed([request]) else None
+    private.index().expect(4, "ExpiredToken", "environment")
+    private.index("--sign").expect(4, "ExpiredToken", "environment")
+    assert len(private.server.requests()) == 3
+
+
+def test_container_is_renewed(private, metadata):
+    """Credentials that are not of the instance are renewed as well."""
+    expire(private)
+    good = private.stage.script
+    private.stage.script = lambda request: (metadata.give(*NEW), good(request))[1] if access_key(request.headers) else None
+    index(private, env=metadata.container_environment()).expect(0)
+    assert len(metadata.requests("GET", CONTAINER_PATH)) == 2 and len(metadata.requests()) == 2
+    private.check("many")
+
+
+# ---- the clock
+
+
+@pytest.fixture
+def lasting(private, metadata):
+    """The same with credentials that last longer than clocks are wrong."""
+    metadata.give(*OLD, seconds=6 * 3600)
+    return private
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_clock_is_corrected_once(lasting, hours):
+    """The server's clock, which is as good as ours being wrong; what follows is signed for its time at once."""
+    lasting.stage.off = datetime.timedelta(hours=hours)
+    done = index(lasting, "--jobs", "1").expect(0, "warning", "clock", "behind" if hours > 0 else "ahead")
+    assert done.err.count("clock") == 1 and 3590 < int(done.err.split("clock is ")[1].split(" s")[0]) < 3610
+    assert [r.path for r in signed(lasting.server.requests()) if r.status == 403] == ["/catalog.json"]
+    assert len(files(lasting, status=206)) == len(YEARS)
+    lasting.check("many")
+
+
+def test_clock_is_corrected_for_all_at_once(lasting):
+    lasting.stage.off = datetime.timedelta(hours=1)
+    catalog = lasting.stage.objects["catalog.json"]
+    lasting.stage.script = lambda request: (200, {}, catalog) if request.path == "/catalog.json" else None
+    done = index(lasting, "--jobs", "64", "--sign").expect(0, "clock")
+    assert done.err.count("clock") == 1 and len(files(lasting, status=403)) <= len(YEARS)
+    assert sorted(files(lasting, status=206)) == [f"/i/many_{year}.csv" for year in YEARS]
+
+
+def test_clock_a_little_wrong_is_left_alone(lasting):
+    lasting.stage.off = datetime.timedelta(minutes=10)
+    assert "clock" not in index(lasting).expect(0).err
+    assert lasting.stage.complaints == []
+
+
+SKEWED = 403, {}, error("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+
+
+def test_server_that_insists(lasting):
+    """It is corrected once: what is refused then is a failure."""
+    lasting.stage.off = datetime.timedelta(hours=1)
+    lasting.stage.script = lambda request: SKEWED if signed([request]) else None
+    index(lasting).expect(4, "RequestTimeTooSkewed", "clock")
+    assert len(signed(lasting.server.requests())) == 2
+
+
+@pytest.mark.parametrize("headers", [{"Date": "none"}, {"Date": ""}, {"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}])
+def test_odd_dates(lasting, headers):
+    lasting.stage.script = lambda request: (403, headers, SKEWED[2]) if signed([request]) else None
+    index(lasting).expect(4, "RequestTimeTooSkewed")
+    assert len(signed(lasting.server.requests())) <= 2
+
+
+def test_skew_in_mid_run_is_no_gap(lasting, tmp_path):
+    expire(lasting, SKEWED)
+    index(lasting, "--report", tmp_path / "report").expect(1, "RequestTimeTooSkewed")
+    assert '"gap"' not in (tmp_path / "report").read_text()
+
+
+def test_refusal_in_mid_run_is_a_gap(lasting):
+    """Unlike those above: an AccessDenied where another file of the folder was readable is how S3 says that it has no
+    such object."""
+    lasting.stage.script = lambda request: DENIED if signed([request]) and "2005" in request.path else None
+    index(lasting).expect(0, "1 gap")
+    assert len(files(lasting, status=403)) == 1
+
+
+def test_credentials_that_have_expired_by_the_servers_clock(private, metadata):
+    """The service goes on to give them: no endless round of asking."""
+    private.stage.off = datetime.timedelta(hours=2)
+    index(private).expect(4, "clock", "expired", "instance metadata")
+    assert asked(metadata) == 2 and len(signed(private.server.requests())) == 1
