@@ -323,14 +323,16 @@ struct hdx_list_options {
   bool recursive;          /* all objects; false: those in folders are told as folders */
   uint64_t limit;          /* objects and folders; 0: all */
   const char *start_after; /* only keys behind this one; NULL: all */
-  void (*object)(void *user, const struct hdx_object *object);
+  void (*object)(void *user, const struct hdx_object *object); /* must be given */
   void *user;
 };
+HDX_API
+void hdx_list_options_init(struct hdx_list_options *options);
 
 /* Lists the objects below `location`, "s3://bucket/prefix" (any beginning of a key) or a BUCKET as in hdx_catalog_load,
- * in the order of their keys, a thousand with each request. *count is how many were told. EMPTY: there is none; USAGE:
- * not in a bucket of S3; NOT_FOUND: no such bucket; DENIED, TEMPORARY, INTEGRITY: as the server answered. Objects may
- * have been told before an error. */
+ * in the order of their keys, a thousand with each request. *count (may be NULL) is how many were told. EMPTY: there is
+ * none; USAGE: not in a bucket of S3; NOT_FOUND: no such bucket; DENIED, TEMPORARY, INTEGRITY: as the server answered;
+ * LIMIT, MEMORY, INTERRUPTED. Objects may have been told before an error. */
 HDX_API
 enum hdx_status hdx_list(struct hdx_session *session, const char *location, const struct hdx_list_options *options,
                          uint64_t *count, struct hdx_error *error);
@@ -370,13 +372,13 @@ struct hdx_index_item {
 };
 
 struct hdx_index_options {
-  int64_t start, stop; /* only the years that these name; HDX_TIME_NONE: from the first, to the last */
-  bool dry_run;        /* only count what would be asked for */
-  bool strict;         /* a gap is a failure */
-  enum hdx_discover discover;
-  bool keep_vanished;     /* keep rows of index files that are gone */
-  uint64_t bad_rows_max;  /* per index file; more fail it (INTEGRITY) */
-  const char *keep_index; /* directory that also gets the index files as they came; NULL: none */
+  int64_t start, stop;        /* only the years that these name; HDX_TIME_NONE: from the first, to the last */
+  bool dry_run;               /* only count what would be asked for */
+  bool strict;                /* a gap is a failure */
+  enum hdx_discover discover; /* how index files are found */
+  bool keep_vanished;         /* keep rows of index files that are gone */
+  uint64_t bad_rows_max;      /* per index file; more fail it (INTEGRITY) */
+  const char *keep_index;     /* directory that also gets the index files as they came; NULL: none */
   void (*item)(void *user, const struct hdx_index_item *item); /* for each index file; NULL: none */
   void *user;
 };
@@ -559,9 +561,10 @@ enum hdx_location {
 };
 
 /* Where the data file called `key` of the query's dataset is; *location is borrowed from the query until its next call.
- * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location, or none that can
- * be presigned; DENIED: a remote index names a file:// or link-local address, or a key that climbs (..); to presign,
- * also: there are no credentials. */
+ * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location, or none that
+ * can be presigned; DENIED: a remote index names a file:// or link-local address, or a key that climbs (..); to
+ * presign, also: there are no credentials. The first to be presigned looks for them, which may block for a minute; the
+ * bucket's region should be known (from the configuration, the registry, or an earlier answer of the bucket's). */
 HDX_API
 enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
                                    struct hdx_text *location, struct hdx_error *error);

@@ -358,7 +358,7 @@ static enum hdx_status check_bucket(const struct cli_args *args, struct hdx_erro
   return HDX_OK;
 }
 
-/* What no single option can tell. */
+/* How S3 is to be asked. */
 static enum hdx_status check_access(const struct cli_args *args, struct hdx_error *error) {
   const struct cli_settings *s = &args->settings;
   if (s->sign && s->no_sign)
@@ -367,11 +367,13 @@ static enum hdx_status check_access(const struct cli_args *args, struct hdx_erro
     return cli_fail(error, HDX_USAGE, "--request-payer needs signed requests: it goes without --no-sign-request");
   if (s->url_style == CLI_URL_PRESIGNED && s->no_sign)
     return cli_fail(error, HDX_USAGE, "--url-style presigned and --no-sign-request exclude each other");
-  if (cli_args_given(args, "expires") && s->url_style != CLI_URL_PRESIGNED)
+  const struct cli_option *expires = cli_option_find("expires", strlen("expires"));
+  if (args->on_line[cli_option_place(expires)] && s->url_style != CLI_URL_PRESIGNED)
     return cli_fail(error, HDX_USAGE, "--expires goes with --url-style presigned only");
   return HDX_OK;
 }
 
+/* What no single option can tell. */
 static enum hdx_status check_together(const struct cli_args *args, struct hdx_error *error) {
   const struct cli_settings *s = &args->settings;
   if (s->start != HDX_TIME_NONE && s->stop != HDX_TIME_NONE && s->stop < s->start) {
@@ -414,12 +416,23 @@ static enum hdx_status read_list(struct cli_args *args, const struct cli_option 
   return HDX_OK;
 }
 
+/* Whether the command line has an option that this one would contradict. */
+static bool opposed(const struct cli_args *args, const struct cli_option *option) {
+  for (size_t i = 0; i < CLI_OPPOSITES_MAX && option->opposites[i]; i++) {
+    const struct cli_option *other = cli_option_find(option->opposites[i], strlen(option->opposites[i]));
+    if (args->on_line[cli_option_place(other)])
+      return true;
+  }
+  return false;
+}
+
 static enum hdx_status read_environment(struct cli_args *args, struct hdx_error *error) {
+  memcpy(args->on_line, args->given, sizeof args->on_line);
   /* --json and --format share a member: one on the command line beats both in the environment. */
   bool format_given = args->settings.format != CLI_FORMAT_AUTO;
   for (size_t i = 0; i < cli_option_count(); i++) {
     const struct cli_option *option = cli_option_at(i);
-    if (!(option->verbs & args->verb->bit) || args->given[i] || option->hidden ||
+    if (!(option->verbs & args->verb->bit) || args->given[i] || option->hidden || opposed(args, option) ||
         option->offset == offsetof(struct cli_settings, help) ||
         option->offset == offsetof(struct cli_settings, version) ||
         (format_given && option->offset == offsetof(struct cli_settings, format)))

@@ -11,8 +11,9 @@
 struct cli_args {
   const struct cli_verb *verb; /* NULL: none given (with --help, --version, or nothing at all) */
   struct cli_settings settings;
-  bool given[CLI_OPTIONS_MAX]; /* by command line or environment; in the order of the table */
-  char **operands;             /* behind the verb, in argv */
+  bool given[CLI_OPTIONS_MAX];   /* by command line or environment; in the order of the table */
+  bool on_line[CLI_OPTIONS_MAX]; /* by command line */
+  char **operands;               /* behind the verb, in argv */
   size_t operand_count;
   char **words; /* the operands with the verb: owned */
   char *copies; /* of the environment's lists: owned */

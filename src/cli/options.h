@@ -129,6 +129,7 @@ enum cli_verb_bit {
    CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
 
 #define CLI_OPTIONS_MAX 96
+#define CLI_OPPOSITES_MAX 2
 
 struct cli_option {
   const char *name;     /* without the dashes */
@@ -142,6 +143,7 @@ struct cli_option {
   const char *fallback;       /* the default as the parser reads it; NULL: not given */
   const char *fallback_text;  /* the default as the help says it, where that differs */
   uint32_t verbs;
+  const char *opposites[CLI_OPPOSITES_MAX]; /* options of the command line that undo this one of the environment */
   bool hidden;
   bool empty; /* a CLI_TEXT that may be empty */
   const char *help;

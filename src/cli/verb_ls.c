@@ -39,18 +39,20 @@ static void on_object(void *user, const struct hdx_object *object) {
   open_rows(listing);
   if (listing->status == HDX_OK)
     cli_render_row(&listing->render, cells);
-  if (!cli_rows_wanted(&listing->render))
+  if (listing->status != HDX_OK || !cli_rows_wanted(&listing->render))
     hdx_session_cancel(listing->cli->session); /* whoever read the rows has gone */
 }
 
 static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   const struct cli_settings *settings = cli_settings(cli);
   struct listing listing = {.cli = cli, .status = HDX_OK, .error = error};
-  const struct hdx_list_options options = {.recursive = settings->recursive,
-                                           .limit = settings->limit,
-                                           .start_after = settings->start_after,
-                                           .object = on_object,
-                                           .user = &listing};
+  struct hdx_list_options options;
+  hdx_list_options_init(&options);
+  options.recursive = settings->recursive;
+  options.limit = settings->limit;
+  options.start_after = settings->start_after;
+  options.object = on_object;
+  options.user = &listing;
   enum hdx_status status = hdx_list(cli->session, cli_operand(cli, 0), &options, NULL, error);
   if (status == HDX_OK || status == HDX_EMPTY)
     open_rows(&listing);

@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "job/index.h"
 #include "job/list.h"
+#include "transfer/bucket.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -11,18 +13,29 @@ enum {
   AHEAD = 64,         /* datasets whose lists are begun before their turn */
   OBJECTS_A_FILE = 4, /* a folder with more objects than so many for each wanted file */
   OBJECTS_MIN = 8000, /* and these is not worth listing */
-  MEMORY_SHARE = 16,  /* names take at most this part of the session's memory, and as much again in an array */
+  NAMES_SHARE = 8,    /* the run's names take at most this part of the session's memory */
+  PAGES_SHARE = 8,    /* as do pages that are under way, of which each may be twice in a buffer that grows */
 };
 
-static bool grow(struct hdx_discovery *discovery) {
-  size_t capacity = discovery->capacity ? 2 * discovery->capacity : 1024;
-  if (capacity * sizeof *discovery->files > discovery->arena.max)
+/* Keeps a file, within what the names of all prefixes may take. */
+static bool keep(struct hdx_discovery *discovery, struct hdx_text name, struct hdx_text etag) {
+  struct hdx_index_run *run = discovery->run;
+  uint64_t bytes = name.size + etag.size + 2 * sizeof *discovery->files;
+  if (run->names_bytes + bytes > run->session->config.memory_bytes / NAMES_SHARE)
     return false;
-  struct hdx_listed_file *files = realloc(discovery->files, capacity * sizeof *files);
-  if (!files)
+  if (discovery->count == discovery->capacity) {
+    size_t capacity = discovery->capacity ? 2 * discovery->capacity : 64;
+    struct hdx_listed_file *files = realloc(discovery->files, capacity * sizeof *files);
+    if (!files)
+      return false;
+    discovery->files = files;
+    discovery->capacity = capacity;
+  }
+  struct hdx_listed_file file = {hdx_arena_copy(&discovery->arena, name), hdx_arena_copy(&discovery->arena, etag)};
+  if (!file.name.data || !file.etag.data)
     return false;
-  discovery->files = files;
-  discovery->capacity = capacity;
+  run->names_bytes += bytes;
+  discovery->files[discovery->count++] = file;
   return true;
 }
 
@@ -38,39 +51,64 @@ static void give_up(struct hdx_discovery *discovery, enum hdx_status status, con
     hdx_log_write(&run->session->log, HDX_LOG_INFO, "index files are asked for one by one: %s", why);
 }
 
-/* What was taken for missing so far may exist: that is worth a warning. */
-static void disorder(struct hdx_discovery *discovery) {
-  const char *why = "the server does not list in the order of the keys, so that its lists cannot be gone by";
-  hdx_log_write(&discovery->run->session->log, HDX_LOG_WARNING,
-                "%.*s: %s; index files that exist may have been taken for gaps: --discover probe asks for each",
-                HDX_TEXT_ARG(discovery->prefix->index), why);
+/* The list is not what it should be, so that what it lacked so far may exist all the same. */
+static void distrust(struct hdx_discovery *discovery, const char *why) {
+  struct hdx_index_run *run = discovery->run;
+  char text[HDX_ERROR_TEXT_MAX];
   give_up(discovery, HDX_INTEGRITY, why);
+  if (!discovery->absences)
+    return;
+  snprintf(text, sizeof text,
+           "%.*s: %s; %llu index files were taken for gaps by it and may exist: --discover probe asks for each",
+           HDX_TEXT_ARG(discovery->prefix->index), why, (unsigned long long)discovery->absences);
+  hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", text);
+  hdx_index_failed(run, HDX_INTEGRITY, text);
+}
+
+/* Whether the name is "id_YYYY.csv", of a dataset of the run. */
+static bool is_index_file(const struct hdx_index_run *run, struct hdx_text name) {
+  size_t ending = strlen("_2000.csv");
+  struct hdx_text id = {name.data, name.size > ending ? name.size - ending : 0};
+  uint64_t year;
+  size_t low = 0, high = run->dataset_count;
+  if (!id.size || name.data[id.size] != '_' || !hdx_text_ends_with(name, HDX_TEXT(".csv")) ||
+      !hdx_text_to_u64(hdx_text_sub(name, id.size + 1, id.size + 5), 9999, &year))
+    return false;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = hdx_text_compare(id, run->datasets[middle]->id);
+    if (order == 0)
+      return true;
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return false;
 }
 
 static void on_object(void *user, const struct hdx_s3_object *object) {
   struct hdx_discovery *discovery = user;
+  struct hdx_text folder = discovery->folder;
   discovery->seen++;
-  /* Folders stand behind the objects of their page, and are of no use here. */
-  if (object->prefix || object->key.size <= discovery->folder_size || discovery->state != HDX_DISCOVERY_LISTING)
+  if (discovery->state != HDX_DISCOVERY_LISTING)
     return;
-  struct hdx_text name = hdx_text_sub(object->key, discovery->folder_size, object->key.size);
-  if (name.size >= sizeof discovery->passed)
-    return; /* no index file: ids are shorter */
+  if (!hdx_text_starts_with(object->key, folder)) {
+    distrust(discovery, "the server lists keys of another folder");
+    return;
+  }
+  struct hdx_text name = hdx_text_sub(object->key, folder.size, object->key.size);
+  /* Folders stand behind the objects of their page, and are of no use here; nor is what is longer than ids are. */
+  if (object->prefix || !name.size || name.size >= sizeof discovery->passed)
+    return;
   if (hdx_text_compare(name, hdx_text_of(discovery->passed)) <= 0) {
-    disorder(discovery);
+    distrust(discovery, "the server does not list in the order of the keys");
     return;
   }
   memcpy(discovery->passed, name.data, name.size);
   discovery->passed[name.size] = 0;
-  if (!hdx_text_ends_with(object->key, HDX_TEXT(".csv")))
-    return;
-  struct hdx_listed_file file = {hdx_arena_copy(&discovery->arena, name),
-                                 hdx_arena_copy(&discovery->arena, object->etag)};
-  bool room = discovery->count < discovery->capacity || grow(discovery);
-  if (!room || !file.name.data || !file.etag.data)
-    give_up(discovery, HDX_LIMIT, "the names of the files in their folder need more memory than is allowed");
-  else
-    discovery->files[discovery->count++] = file;
+  if (is_index_file(discovery->run, name) && !keep(discovery, name, object->etag))
+    give_up(discovery, HDX_LIMIT, "the names of index files need more memory than is allowed");
 }
 
 static bool on_page(void *user, const struct hdx_s3_page *page) {
@@ -94,8 +132,7 @@ static void on_done(void *user, enum hdx_status status, const struct hdx_error *
   run->lists_open--;
   if (status != HDX_OK) {
     give_up(discovery, status, error->message);
-    if (status == HDX_DENIED)
-      run->unlistable = discovery->bucket;
+    discovery->bucket->unlistable |= status == HDX_DENIED;
   } else if (discovery->state == HDX_DISCOVERY_LISTING) {
     discovery->state = HDX_DISCOVERY_LISTED;
     hdx_log_write(&run->session->log, HDX_LOG_INFO, "%.*s: %zu index files are listed",
@@ -131,28 +168,30 @@ static void begin(struct hdx_index_run *run, const struct hdx_dataset *dataset, 
   struct hdx_text folder = HDX_TEXT("");
   discovery->run = run;
   discovery->prefix = prefix;
-  hdx_arena_init(&discovery->arena, (size_t)(run->session->config.memory_bytes / MEMORY_SHARE));
+  hdx_arena_init(&discovery->arena, SIZE_MAX);
   hdx_address_init(&address);
   enum hdx_status status = find_folder(run, dataset, &address, &folder, &error);
   if (status == HDX_OK)
     status = hdx_engine_bucket(run->session->engine, &address.place, &discovery->bucket, &error);
-  if (status == HDX_OK && run->unlistable == discovery->bucket && run->options->discover == HDX_DISCOVER_AUTO)
+  if (status == HDX_OK && discovery->bucket->unlistable && run->options->discover == HDX_DISCOVER_AUTO)
     status = hdx_error_set(&error, HDX_DENIED, "their bucket refused a list");
   if (status == HDX_OK) {
     struct hdx_text key = hdx_address_key(&address), first = hdx_text_sub(key, 0, folder.size + dataset->id.size);
     char *name = hdx_text_dup(prefix->index);
-    discovery->folder_size = folder.size;
+    discovery->folder = hdx_arena_copy(&discovery->arena, folder);
     discovery->state = HDX_DISCOVERY_LISTING;
     const struct hdx_list_request request = {.bucket = discovery->bucket,
                                              .name = name,
                                              .prefix = folder,
                                              .start_after = first,
                                              .folders = true,
+                                             .optional = run->options->discover == HDX_DISCOVER_AUTO,
                                              .object = on_object,
                                              .page = on_page,
                                              .done = on_done,
                                              .user = discovery};
-    status = name ? hdx_list_start(run->session, &request, &error) : hdx_error_memory(&error, prefix->index.size);
+    status = name && discovery->folder.data ? hdx_list_start(run->session, &request, &error)
+                                            : hdx_error_memory(&error, prefix->index.size);
     free(name);
     run->lists_open += status == HDX_OK;
   }
@@ -162,17 +201,24 @@ static void begin(struct hdx_index_run *run, const struct hdx_dataset *dataset, 
 }
 
 void hdx_discover_ahead(struct hdx_index_run *run) {
-  enum hdx_discover how = run->options->discover;
+  enum hdx_discover how = run->unknown_only ? HDX_DISCOVER_PROBE : run->options->discover;
   size_t end = run->next_dataset + AHEAD < run->dataset_count ? run->next_dataset + AHEAD : run->dataset_count;
-  for (size_t i = run->next_dataset; i < end && !run->stop; i++) {
-    struct hdx_prefix *prefix = hdx_index_prefix(run, run->datasets[i]->index);
+  size_t lists_max = (size_t)(run->session->config.memory_bytes / PAGES_SHARE / (2 * HDX_LIST_PAGE_BYTES_MAX));
+  if (run->next_to_discover < run->next_dataset)
+    run->next_to_discover = run->next_dataset;
+  for (; run->next_to_discover < end && !run->stop; run->next_to_discover++) {
+    const struct hdx_dataset *dataset = run->datasets[run->next_to_discover];
+    struct hdx_prefix *prefix = hdx_index_prefix(run, dataset->index);
     struct hdx_discovery *discovery = &prefix->discovery;
+    bool few = discovery->wanted < (how == HDX_DISCOVER_AUTO ? WANTED_MIN : 1);
     if (discovery->state != HDX_DISCOVERY_NONE)
       continue;
-    if (how == HDX_DISCOVER_PROBE || (how == HDX_DISCOVER_AUTO && discovery->wanted < WANTED_MIN))
+    if (how == HDX_DISCOVER_PROBE || few)
       discovery->state = HDX_DISCOVERY_PROBING;
+    else if (run->lists_open && run->lists_open >= lists_max)
+      return; /* the end of one that is under way comes back here */
     else
-      begin(run, run->datasets[i], prefix);
+      begin(run, dataset, prefix);
   }
 }
 
@@ -189,21 +235,25 @@ bool hdx_discover_ready(const struct hdx_prefix *prefix, struct hdx_text id) {
   return hdx_text_compare(hdx_text_sub(passed, id.size, passed.size), HDX_TEXT("_9999.csv")) >= 0;
 }
 
-enum hdx_listed hdx_discover_find(const struct hdx_prefix *prefix, struct hdx_text name, struct hdx_text *etag) {
-  const struct hdx_discovery *discovery = &prefix->discovery;
-  const struct hdx_listed_file key = {.name = name};
+enum hdx_listed hdx_discover_find(struct hdx_prefix *prefix, const struct hdx_target *target, struct hdx_text *etag) {
+  struct hdx_discovery *discovery = &prefix->discovery;
   bool known = discovery->state == HDX_DISCOVERY_LISTED || discovery->state == HDX_DISCOVERY_LISTING;
-  if (!known)
+  if (!known || target->bucket != discovery->bucket || !hdx_text_starts_with(target->key, discovery->folder))
     return HDX_LISTED_UNKNOWN;
+  const struct hdx_listed_file key = {.name = hdx_text_sub(target->key, discovery->folder.size, target->key.size)};
   const struct hdx_listed_file *file =
       discovery->count ? bsearch(&key, discovery->files, discovery->count, sizeof key, by_name) : NULL;
   if (file)
     *etag = file->etag;
+  else
+    discovery->absences++;
   return file ? HDX_LISTED_PRESENT : HDX_LISTED_ABSENT;
 }
 
 void hdx_discover_free(struct hdx_prefix *prefix) {
-  if (prefix->discovery.run)
-    hdx_arena_deinit(&prefix->discovery.arena);
-  free(prefix->discovery.files);
+  struct hdx_discovery *discovery = &prefix->discovery;
+  if (!discovery->run)
+    return;
+  hdx_arena_deinit(&discovery->arena);
+  free(discovery->files);
 }

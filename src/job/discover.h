@@ -2,7 +2,8 @@
  * one for each year, and their entity tags tell which have changed.
  *
  *   NONE ─wanted→ LISTING ─all pages→ LISTED
- *                    └─refused, or no saving→ PROBING (each year is asked for), or FAILED if lists are insisted on
+ *                    └─refused, no saving, or not to be trusted→ PROBING (each year is asked for), or FAILED if lists
+ *                      are insisted on
  *
  * Names come in the order of their bytes, as the run takes its datasets: a dataset may begin as soon as the list has
  * passed its files. Loop thread only. */
@@ -33,9 +34,10 @@ struct hdx_discovery {
   struct hdx_arena arena;        /* of the names and tags */
   struct hdx_listed_file *files; /* in the order of their names */
   size_t count, capacity;
-  size_t folder_size;        /* of the keys, before the names */
+  struct hdx_text folder;    /* what all keys begin with */
   char passed[256];          /* the last name that was told: all before are known */
   uint64_t wanted, seen;     /* files that are asked for; objects that were told */
+  uint64_t absences;         /* files that were looked for and are not listed */
   struct hdx_bucket *bucket; /* that is listed */
   struct hdx_error error;    /* of FAILED */
 };
@@ -48,8 +50,8 @@ bool hdx_discover_ready(const struct hdx_prefix *prefix, struct hdx_text id);
 
 /* What a list says of an index file. */
 enum hdx_listed { HDX_LISTED_UNKNOWN, HDX_LISTED_ABSENT, HDX_LISTED_PRESENT };
-/* *etag is a view into the discovery. `name` is what stands behind the folder: "id_2020.csv". */
-enum hdx_listed hdx_discover_find(const struct hdx_prefix *prefix, struct hdx_text name, struct hdx_text *etag);
+/* *etag is a view into the discovery. */
+enum hdx_listed hdx_discover_find(struct hdx_prefix *prefix, const struct hdx_target *target, struct hdx_text *etag);
 
 void hdx_discover_free(struct hdx_prefix *prefix);
 

@@ -126,7 +126,8 @@ struct hdx_index_run {
   size_t next_dataset, datasets_opening, datasets_open, datasets_parked, datasets_done;
   size_t datasets_max; /* under way at once */
   size_t years_pending, lists_open;
-  const struct hdx_bucket *unlistable; /* that refused a list */
+  size_t next_to_discover;
+  uint64_t names_bytes; /* of listed files */
   uint64_t files_total, files_done, held_bytes, started_ns;
   int64_t now;
   uint64_t succeeded, failed; /* index files */

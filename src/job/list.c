@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 enum {
-  PAGE_BYTES_MAX = 16 << 20, /* a thousand keys of 1,024 bytes, each percent-encoded, and what stands around them */
-  OBJECTS_A_PAGE = 1000      /* S3 gives no more */
+  OBJECTS_A_PAGE = 1000, /* S3 gives no more */
+  EMPTY_PAGES_MAX = 100, /* one behind the other: S3 has them where much was deleted */
 };
 
 struct hdx_lister {
@@ -15,7 +15,36 @@ struct hdx_lister {
   struct hdx_list_request request; /* texts are its own copies */
   struct hdx_buffer body;
   struct hdx_s3_page page;
+  char last[HDX_S3_KEY_BYTES_MAX], greatest[HDX_S3_KEY_BYTES_MAX]; /* key of the pages before; of the present one */
+  size_t last_size, greatest_size;
+  unsigned empty_pages;
 };
+
+static void on_found(void *user, const struct hdx_s3_object *object) {
+  struct hdx_lister *list = user;
+  struct hdx_text greatest = {list->greatest, list->greatest_size};
+  if (hdx_text_compare(object->key, greatest) > 0) { /* no key is longer than the array */
+    memcpy(list->greatest, object->key.data, object->key.size);
+    list->greatest_size = object->key.size;
+  }
+  list->request.object(list->request.user, object);
+}
+
+/* A list that never ends is one whose pages lead nowhere. */
+static enum hdx_status check_progress(struct hdx_lister *list, struct hdx_error *error) {
+  bool empty = !list->page.objects && !list->page.prefixes;
+  struct hdx_text last = {list->last, list->last_size}, greatest = {list->greatest, list->greatest_size};
+  list->empty_pages = empty ? list->empty_pages + 1 : 0;
+  if (list->page.truncated && list->empty_pages > EMPTY_PAGES_MAX)
+    return hdx_error_set(error, HDX_INTEGRITY, "%s: the list does not go on: %d pages have no key", list->request.name,
+                         EMPTY_PAGES_MAX);
+  if (!empty && list->last_size && hdx_text_compare(greatest, last) <= 0)
+    return hdx_error_set(error, HDX_INTEGRITY, "%s: the list does not go on: a page has no key behind those before",
+                         list->request.name);
+  memcpy(list->last, list->greatest, list->greatest_size);
+  list->last_size = list->greatest_size;
+  return HDX_OK;
+}
 
 static void on_begin(void *user, const struct hdx_fetch_head *head) {
   struct hdx_lister *list = user;
@@ -54,19 +83,14 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
   const struct hdx_list_request *request = &list->request;
   struct hdx_error error = {.message = ""};
   enum hdx_status status = result->status;
-  char token[HDX_S3_TOKEN_BYTES_MAX];
-  if (status != HDX_OK) {
+  if (status != HDX_OK)
     hdx_error_set(&error, status, "%s", result->message);
-  } else {
-    memcpy(token, list->page.token, sizeof token);
+  else
     status = hdx_buffer_status(&list->body, request->name, &error);
-    if (status == HDX_OK)
-      status = hdx_s3_page_read(hdx_buffer_text(&list->body), request->name, request->object, request->user,
-                                &list->page, &error);
-    if (status == HDX_OK && list->page.truncated && strcmp(token, list->page.token) == 0)
-      status =
-          hdx_error_set(&error, HDX_INTEGRITY, "%s: the list does not go on: its token stays the same", request->name);
-  }
+  if (status == HDX_OK)
+    status = hdx_s3_page_read(hdx_buffer_text(&list->body), request->name, on_found, list, &list->page, &error);
+  if (status == HDX_OK)
+    status = check_progress(list, &error);
   bool more = status == HDX_OK && request->page(request->user, &list->page) && list->page.truncated;
   if (more)
     status = ask(list, &error);
@@ -94,7 +118,8 @@ static enum hdx_status ask(struct hdx_lister *list, struct hdx_error *error) {
                                       .key = HDX_TEXT(""),
                                       .query = hdx_buffer_string(&query),
                                       .whole = true,
-                                      .bytes_max = PAGE_BYTES_MAX,
+                                      .optional = own->optional,
+                                      .bytes_max = HDX_LIST_PAGE_BYTES_MAX,
                                       .begin = on_begin,
                                       .block = on_block,
                                       .done = on_done,
@@ -116,7 +141,7 @@ enum hdx_status hdx_list_start(struct hdx_session *session, const struct hdx_lis
   list->request.name = hdx_text_dup(hdx_text_of(request->name));
   list->request.prefix.data = hdx_text_dup(request->prefix);
   list->request.start_after.data = hdx_text_dup(request->start_after);
-  hdx_buffer_init(&list->body, PAGE_BYTES_MAX);
+  hdx_buffer_init(&list->body, HDX_LIST_PAGE_BYTES_MAX);
   bool copied = list->request.name && list->request.prefix.data && list->request.start_after.data;
   enum hdx_status status = copied ? ask(list, error) : hdx_error_memory(error, request->prefix.size);
   if (status != HDX_OK)
@@ -260,6 +285,10 @@ static enum hdx_status list_all(struct listing *listing, const struct hdx_target
   if (atomic_load(&listing->session->cancelled))
     return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
   return listing->count ? HDX_OK : hdx_error_set(error, HDX_EMPTY, "%s: no key begins so", location);
+}
+
+void hdx_list_options_init(struct hdx_list_options *options) {
+  *options = (struct hdx_list_options){.recursive = false};
 }
 
 enum hdx_status hdx_list(struct hdx_session *session, const char *location, const struct hdx_list_options *options,

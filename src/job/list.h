@@ -5,12 +5,16 @@
 #include "job/session.h"
 #include "parse/s3_xml.h"
 
+/* A thousand keys of 1,024 bytes, each percent-encoded, and what stands around them. */
+#define HDX_LIST_PAGE_BYTES_MAX ((size_t)4 << 20)
+
 struct hdx_list_request {
   struct hdx_bucket *bucket;
   const char *name;            /* what messages call it, copied */
   struct hdx_text prefix;      /* of the keys, copied */
   struct hdx_text start_after; /* only keys behind this one; copied */
   bool folders;                /* what lies behind the next slash is told as one */
+  bool optional;               /* a refusal does not make the bucket be asked signed (fetch.h) */
   uint32_t page_objects;       /* asked for at once, 1 to 1000; 0: 1000 */
   void (*object)(void *user, const struct hdx_s3_object *object);
   /* A page has been told; false: no more is wanted, done is called with OK. */

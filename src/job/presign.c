@@ -1,29 +1,48 @@
 #include "job/presign.h"
 
 #include "base/time.h"
+#include "transfer/bucket.h"
 
-/* The session's signer, made when it is first needed. */
-static enum hdx_status find_signer(struct hdx_session *session, struct hdx_error *error) {
-  const struct hdx_config *config = &session->config;
-  const struct hdx_credentials_options options = {.key_id = config->access_key_id,
-                                                  .secret = config->secret_access_key,
-                                                  .token = config->session_token,
-                                                  .profile = config->profile};
+enum { AHEAD_S = 60 }; /* credentials that end so soon are looked for anew */
+
+static enum hdx_status search(struct hdx_session *session, struct hdx_credentials *found, struct hdx_error *error) {
+  const struct hdx_credentials_options options = hdx_session_credentials(session);
   struct hdx_credentials_request *request;
-  struct hdx_credentials found;
-  if (session->presigner)
-    return HDX_OK;
   enum hdx_status status = hdx_credentials_request_new(&options, &request, error);
   if (status != HDX_OK)
     return status;
-  status = hdx_credentials_find(request, &session->cancelled, &found, error);
+  status = hdx_credentials_find(request, &session->cancelled, found, error);
   hdx_credentials_request_free(request);
-  if (status != HDX_OK)
-    return status;
-  status = hdx_signer_new(hdx_text_of(found.key_id), hdx_text_of(found.secret), hdx_text_of(found.token),
-                          &session->presigner, error);
-  hdx_credentials_deinit(&found);
   return status;
+}
+
+/* The session's signer, made when it is first needed. What cannot be found is not looked for again. */
+static enum hdx_status find_signer(struct hdx_session *session, struct hdx_error *error) {
+  struct hdx_presigner *presigner = &session->presigner;
+  struct hdx_credentials found;
+  bool lasts = presigner->expires == HDX_TIME_NONE || presigner->expires - AHEAD_S * HDX_SECOND_NS > hdx_time_now();
+  if (presigner->signer && lasts)
+    return HDX_OK;
+  if (presigner->failure.status == HDX_OK && search(session, &found, &presigner->failure) == HDX_OK) {
+    hdx_signer_free(presigner->signer);
+    presigner->signer = NULL;
+    presigner->expires = found.expires;
+    hdx_signer_new(hdx_text_of(found.key_id), hdx_text_of(found.secret), hdx_text_of(found.token), &presigner->signer,
+                   &presigner->failure);
+    hdx_credentials_deinit(&found);
+  }
+  if (presigner->failure.status == HDX_OK)
+    return HDX_OK;
+  return hdx_error_set(error, presigner->failure.status, "%s", presigner->failure.message);
+}
+
+/* The region that is signed for: what the engine has learned of the bucket counts more than what was said of it. */
+static struct hdx_text region_of(struct hdx_session *session, const struct hdx_s3_place *place) {
+  struct hdx_bucket *bucket = NULL;
+  struct hdx_text region = place->region;
+  if (session->engine && hdx_engine_bucket(session->engine, place, &bucket, NULL) == HDX_OK)
+    region = hdx_text_of(bucket->region);
+  return region.size ? region : HDX_TEXT(HDX_S3_REGION_DEFAULT);
 }
 
 enum hdx_status hdx_session_presign(struct hdx_session *session, const struct hdx_address *address,
@@ -41,16 +60,16 @@ enum hdx_status hdx_session_presign(struct hdx_session *session, const struct hd
   if (status != HDX_OK)
     return status;
   const struct hdx_sigv4_field host = {HDX_TEXT("host"), hdx_url_authority(&url)};
-  const struct hdx_sigv4_request request = {.method = HDX_TEXT("GET"),
-                                            .path = url.path,
-                                            .query = HDX_TEXT(""),
-                                            .fields = &host,
-                                            .field_count = 1,
-                                            .payload_hash = HDX_TEXT(HDX_SIGV4_UNSIGNED_PAYLOAD)};
-  const struct hdx_sigv4_scope scope = {
-      hdx_time_now(), place->region.size ? place->region : HDX_TEXT(HDX_S3_REGION_DEFAULT), HDX_TEXT("s3")};
+  const struct hdx_sigv4_request request = {
+      .method = HDX_TEXT("GET"),
+      .path = url.path,
+      .query = session->config.request_payer ? HDX_TEXT("x-amz-request-payer=requester") : HDX_TEXT(""),
+      .fields = &host,
+      .field_count = 1,
+      .payload_hash = HDX_TEXT(HDX_SIGV4_UNSIGNED_PAYLOAD)};
+  const struct hdx_sigv4_scope scope = {hdx_time_now(), region_of(session, place), HDX_TEXT("s3")};
   hdx_buffer_append_text(out, text);
   hdx_buffer_append_byte(out, '?');
-  status = hdx_sigv4_sign_query(session->presigner, &scope, &request, session->config.presign_s, out, error);
+  status = hdx_sigv4_sign_query(session->presigner.signer, &scope, &request, session->config.presign_s, out, error);
   return status == HDX_OK ? hdx_buffer_status(out, "presigned URL", error) : status;
 }

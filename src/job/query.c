@@ -217,6 +217,7 @@ void hdx_query_close(struct hdx_query *query) {
   hdx_latest_free(query->latest);
   hdx_kept_rows_deinit(&query->merged);
   hdx_catalog_close(query->catalog);
+  hdx_buffer_wipe(&query->location); /* a presigned URL may hold a token */
   hdx_buffer_deinit(&query->location);
   hdx_arena_deinit(&query->arena);
   free(query->parts);

@@ -83,6 +83,7 @@ static enum hdx_status read_profile(struct hdx_session *session, struct hdx_erro
     status = hdx_error_set(&why, HDX_USAGE, "no profile is called %s in the shared configuration files", name);
     hdx_profile_free(profile);
   }
+  hdx_profile_forget_keys(profile);
   if (status == HDX_OK)
     return HDX_OK;
   *profile = (struct hdx_profile){.name = HDX_TEXT("")};
@@ -93,11 +94,11 @@ static enum hdx_status read_profile(struct hdx_session *session, struct hdx_erro
 }
 
 /* The first of the variables that is set, or the profile's setting; else `fallback`. */
-static const char *setting(const char *given, const char *const *variables, struct hdx_text of_profile,
-                           const char *fallback) {
+static const char *setting(const struct hdx_session *session, const char *given, const char *const *variables,
+                           struct hdx_text of_profile, const char *fallback) {
   for (; !given && *variables; variables++) {
-    const char *value = getenv(*variables);
-    given = value && value[0] ? value : NULL;
+    const char *value = hdx_environment_get(session->environment, *variables);
+    given = value[0] ? value : NULL;
   }
   if (!given)
     given = of_profile.size ? of_profile.data : fallback;
@@ -118,15 +119,15 @@ static void complete(struct hdx_session *session) {
   static const char *const dualstack[] = {"AWS_USE_DUALSTACK_ENDPOINT", NULL}, *const none[] = {NULL};
   const struct hdx_profile *profile = &session->profile;
   struct hdx_config *config = &session->config;
-  config->registry_url = setting(config->registry_url, registry, HDX_TEXT(""), HDX_REGISTRY_URL);
-  config->catalog_name = setting(config->catalog_name, none, HDX_TEXT(""), "catalog.json");
-  if (!is_true(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")))
-    config->endpoint_url = setting(config->endpoint_url, endpoint, profile->endpoint_url, NULL);
+  config->registry_url = setting(session, config->registry_url, registry, HDX_TEXT(""), HDX_REGISTRY_URL);
+  config->catalog_name = setting(session, config->catalog_name, none, HDX_TEXT(""), "catalog.json");
+  if (!is_true(hdx_environment_get(session->environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")))
+    config->endpoint_url = setting(session, config->endpoint_url, endpoint, profile->endpoint_url, NULL);
   if (config->endpoint_url && !config->endpoint_url[0])
     config->endpoint_url = NULL;
-  config->ca_file = setting(config->ca_file, ca, profile->ca_bundle, NULL);
-  session->region = setting(NULL, region, profile->region, NULL);
-  config->dualstack |= is_true(setting(NULL, dualstack, profile->use_dualstack, NULL));
+  config->ca_file = setting(session, config->ca_file, ca, profile->ca_bundle, NULL);
+  session->region = setting(session, NULL, region, profile->region, NULL);
+  config->dualstack |= is_true(setting(session, NULL, dualstack, profile->use_dualstack, NULL));
   if (config->addressing == HDX_ADDRESSING_AUTO && hdx_text_is(profile->addressing_style, "virtual"))
     config->addressing = HDX_ADDRESSING_VIRTUAL;
   else if (config->addressing == HDX_ADDRESSING_AUTO && hdx_text_is(profile->addressing_style, "path"))
@@ -139,8 +140,12 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
   if (!session)
     return hdx_error_memory(error, sizeof *session);
   session->config = *config;
+  if (session->config.profile && !session->config.profile[0])
+    session->config.profile = NULL;
   session->log = (struct hdx_log){config->log_level, config->log, config->log_user};
-  enum hdx_status status = read_profile(session, error);
+  session->environment = hdx_environment_copy(); /* its owner may change it while the session lasts */
+  enum hdx_status status =
+      session->environment ? read_profile(session, error) : hdx_error_memory(error, sizeof *session->environment);
   if (status == HDX_OK) {
     complete(session);
     status = check(&session->config, error);
@@ -149,6 +154,7 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
     status = hdx_store_init(&session->store, config->store, error);
   if (status != HDX_OK) {
     hdx_profile_free(&session->profile);
+    hdx_environment_free(session->environment);
     free(session);
     return status;
   }
@@ -160,6 +166,15 @@ static void on_wake(uv_async_t *async) {
   struct hdx_session *session = async->data;
   if (atomic_load(&session->cancelled))
     hdx_engine_cancel(session->engine);
+}
+
+struct hdx_credentials_options hdx_session_credentials(const struct hdx_session *session) {
+  const struct hdx_config *config = &session->config;
+  return (struct hdx_credentials_options){.key_id = config->access_key_id,
+                                          .secret = config->secret_access_key,
+                                          .token = config->session_token,
+                                          .profile = config->profile,
+                                          .offline = config->offline};
 }
 
 enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error *error) {
@@ -181,10 +196,7 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
       .ca_file = config->ca_file,
       .sign = config->sign,
       .request_payer = config->request_payer,
-      .credentials = {.key_id = config->access_key_id,
-                      .secret = config->secret_access_key,
-                      .token = config->session_token,
-                      .profile = config->profile},
+      .credentials = hdx_session_credentials(session),
       .log = &session->log,
   };
   /* Neither a peer that closes a connection nor a limit of file sizes must end the program: both are errors. */
@@ -224,7 +236,8 @@ void hdx_session_close(struct hdx_session *session) {
   }
   hdx_store_deinit(&session->store);
   hdx_profile_free(&session->profile);
-  hdx_signer_free(session->presigner);
+  hdx_signer_free(session->presigner.signer);
+  hdx_environment_free(session->environment);
   free(session->hosts);
   free(session);
 }

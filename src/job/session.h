@@ -6,6 +6,7 @@
 #include "catalog/source.h"
 #include "job/workers.h"
 #include "snapshot/store.h"
+#include "transfer/environment.h"
 #include "transfer/fetch.h"
 #include "transfer/profile.h"
 #include "transfer/sigv4.h"
@@ -14,19 +15,30 @@
 
 #define HDX_REGISTRY_URL "http://heliocloud.org/catalog/HelioDataRegistry.json"
 
+/* Signs URLs (presign.h). */
+struct hdx_presigner {
+  struct hdx_signer *signer; /* NULL until it is needed */
+  int64_t expires;
+  struct hdx_error failure; /* why there is none */
+};
+
 struct hdx_session {
   struct hdx_config config;
-  struct hdx_profile profile; /* of the shared configuration files */
+  char **environment;         /* as it was when the session was opened */
+  struct hdx_profile profile; /* of the shared configuration files, without its keys */
   const char *region;         /* where neither the caller nor a registry names one; or NULL */
   struct hdx_log log;
   struct hdx_store store;
   struct hdx_engine *engine; /* NULL until the network is needed */
   struct hdx_workers *workers;
-  struct hdx_signer *presigner; /* NULL until it is needed */
-  uv_async_t wake;              /* a cancellation has come */
+  struct hdx_presigner presigner;
+  uv_async_t wake; /* a cancellation has come */
   atomic_bool wake_ready, cancelled;
   struct hdx_host_stats *hosts; /* of the last hdx_session_stats */
 };
+
+/* Whose credentials the session uses; texts are the configuration's. */
+struct hdx_credentials_options hdx_session_credentials(const struct hdx_session *session);
 
 /* Starts the network. */
 enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error *error);

@@ -275,8 +275,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
   bool held = year->old && year->old->rows > 0;
   bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;
-  bool denied =
-      result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed;
+  bool denied = result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed;
   if (result->status == HDX_OK) {
     year->dataset->prefix->readable = true;
     free(year->etag);
@@ -318,14 +317,8 @@ static bool is_conditional(const struct hdx_year_job *year) {
 /* Settles the year without a request, if a list of its folder allows that. A file of which rows are held and which is
  * missing in the list is asked for all the same: rows are dropped only if the server itself says so. */
 static bool settle_by_list(struct hdx_year_job *year) {
-  const struct hdx_text id = year->dataset->dataset->id;
-  struct hdx_text name = hdx_text_of(year->location), etag = HDX_TEXT("");
-  const char *slash = memrchr(name.data, '/', name.size);
-  if (slash)
-    name = hdx_text_sub(name, (size_t)(slash + 1 - name.data), name.size);
-  if (!hdx_text_starts_with(name, id)) /* an index that is no folder */
-    return false;
-  enum hdx_listed listed = hdx_discover_find(year->dataset->prefix, name, &etag);
+  struct hdx_text etag = HDX_TEXT("");
+  enum hdx_listed listed = hdx_discover_find(year->dataset->prefix, &year->target, &etag);
   bool held = year->old && year->old->rows > 0;
   year->listed = listed == HDX_LISTED_PRESENT;
   if (listed == HDX_LISTED_ABSENT && !held)

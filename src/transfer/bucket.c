@@ -177,6 +177,8 @@ enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) 
   const struct hdx_sigv4_headers *signed_headers = &identity->headers;
   const struct hdx_buffer *lines[] = {&signed_headers->date, &signed_headers->content, &signed_headers->security,
                                       &signed_headers->authorization};
+  if (pays)
+    hdx_headers_add(&part->headers, "x-amz-request-payer", payer);
   size_t size = 0;
   for (size_t i = 0; i < 4; i++)
     size += lines[i]->size + 1;
@@ -184,8 +186,6 @@ enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) 
   for (size_t i = 0; i < 4; i++)
     if (lines[i]->size)
       hdx_headers_add_line(&part->headers, hdx_buffer_text(lines[i]));
-  if (pays)
-    hdx_headers_add(&part->headers, "x-amz-request-payer", payer);
   part->generation = identity->generation;
   part->skew_ns = identity->skew_ns;
   return HDX_OK;
@@ -203,8 +203,10 @@ void hdx_bucket_readable(struct hdx_part *part) {
       identity->proven = true;
       identity->renewed = false;
     }
-  } else if (bucket->access == HDX_ACCESS_UNDECIDED) {
+    bucket->tentative = false;
+  } else if (bucket->access == HDX_ACCESS_UNDECIDED || bucket->tentative) {
     bucket->access = HDX_ACCESS_ANONYMOUS;
+    bucket->tentative = false;
     hdx_engine_kick(part->fetch->engine); /* for those that wait */
   }
 }
@@ -235,8 +237,13 @@ static bool among(const char *code, const char *const *codes) {
   return *codes != NULL;
 }
 
-static const char *const expired[] = {"ExpiredToken",       "ExpiredTokenException", "InvalidToken",
-                                      "InvalidAccessKeyId", "TokenRefreshRequired",  "UserSuspended", NULL};
+static const char *const expired[] = {"ExpiredToken",
+                                      "ExpiredTokenException",
+                                      "InvalidToken",
+                                      "InvalidAccessKeyId",
+                                      "TokenRefreshRequired",
+                                      "UserSuspended",
+                                      NULL};
 
 /* Whether an answer is about the bucket or the user, and so tells nothing of the object: a refusal without AccessDenied
  * may be that of a signature, for which an object that exists must not be taken for missing. */
@@ -260,6 +267,21 @@ static bool sign_again(struct hdx_part *part, const struct hdx_s3_error *answer)
   if (strcmp(answer->code, "SignatureDoesNotMatch") == 0)
     hdx_identity_refused(identity, answer->code);
   return false;
+}
+
+/* Whether the part was asked for anonymously, and refused. */
+static bool refused_anonymously(const struct hdx_part *part) {
+  return part->refused.status == HDX_DENIED;
+}
+
+/* Gives up credentials that were tried tentatively and are none: true if the part may still be had without. */
+static bool without_credentials(struct hdx_part *part) {
+  struct hdx_bucket *bucket = part->fetch->bucket;
+  if (!bucket->tentative || part->fetch->engine->identity.state != HDX_IDENTITY_FAILED)
+    return false;
+  bucket->access = HDX_ACCESS_ANONYMOUS;
+  bucket->tentative = false;
+  return !refused_anonymously(part);
 }
 
 static void hint(const struct hdx_part *part, char *text) {
@@ -292,35 +314,43 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   if (!bucket)
     return false;
   fetch->not_of_object = not_of_object(status, answer->code);
+  bool refused = status == 400 || status == 401 || status == 403;
   bool again = moved(part, answer);
-  if (!again && part->generation && status >= 400 && status < 500)
-    again = sign_again(part, answer);
+  if (!again && part->generation && refused && bucket->access == HDX_ACCESS_ANONYMOUS)
+    again = true; /* it has turned out to be public meanwhile */
+  else if (!again && part->generation && refused)
+    again = sign_again(part, answer) || without_credentials(part);
   if (again) {
     hdx_fetch_enqueue(part);
     return true;
   }
-  if (status != 401 && status != 403 && !(part->generation && status == 400))
+  if (!refused || (status == 400 && !part->generation))
     return false;
-  if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS) {
+  bool undecided = bucket->access == HDX_ACCESS_UNDECIDED;
+  if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS || (undecided && fetch->request.optional)) {
     hint(part, text);
     if (!among(answer->code, expired))
       return false;
     hdx_fetch_complete(fetch, HDX_DENIED, false, status, text); /* S3 says so with status 400 */
     return true;
   }
-  if (bucket->access == HDX_ACCESS_UNDECIDED)
+  if (undecided)
     hdx_identity_want(&fetch->engine->identity);
   hdx_error_set(&part->refused, HDX_DENIED, "%s", text);
   wait_for_identity(part);
   return true;
 }
 
-/* Ends a fetch that waited for nothing. */
+/* Ends a fetch that waited for nothing, or has it asked for anonymously where that was not yet done. */
 static void give_up(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
   const struct hdx_identity *identity = &fetch->engine->identity;
   char text[HDX_ERROR_TEXT_MAX];
-  bool refused = part->refused.status == HDX_DENIED, failed = identity->state == HDX_IDENTITY_FAILED;
+  bool refused = refused_anonymously(part), failed = identity->state == HDX_IDENTITY_FAILED;
+  if (!refused && fetch->bucket->access == HDX_ACCESS_ANONYMOUS) {
+    hdx_fetch_enqueue(part);
+    return;
+  }
   if (!refused) {
     fail(part, identity->error.status, identity->error.message);
     return;
@@ -334,29 +364,33 @@ static void give_up(struct hdx_part *part) {
   hdx_fetch_complete(fetch, HDX_DENIED, false, part->head.status, text);
 }
 
-static void decide(struct hdx_bucket *bucket, struct hdx_identity *identity) {
-  enum hdx_identity_state state = identity->state;
-  if (bucket->access == HDX_ACCESS_UNDECIDED && state == HDX_IDENTITY_KNOWN)
+static void decide(struct hdx_bucket *bucket, const struct hdx_identity *identity) {
+  bool undecided = bucket->access == HDX_ACCESS_UNDECIDED;
+  if (undecided && identity->state == HDX_IDENTITY_KNOWN) {
     bucket->access = HDX_ACCESS_SIGNED;
-  else if (bucket->access == HDX_ACCESS_UNDECIDED && state == HDX_IDENTITY_FAILED)
+    bucket->tentative = true;
+  } else if ((undecided || bucket->tentative) && identity->state == HDX_IDENTITY_FAILED) {
     bucket->access = HDX_ACCESS_ANONYMOUS;
+    bucket->tentative = false;
+  }
+}
+
+static void decide_waiting(struct hdx_bucket *bucket, const struct hdx_identity *identity) {
+  decide(bucket, identity);
+  bool sign = bucket->access == HDX_ACCESS_SIGNED && identity->state == HDX_IDENTITY_KNOWN;
+  bool never = bucket->access == HDX_ACCESS_ANONYMOUS || identity->state == HDX_IDENTITY_FAILED;
+  struct hdx_part *part;
+  while ((sign || never) && (part = bucket->waiting.first)) {
+    hdx_part_list_remove(part);
+    if (sign)
+      hdx_fetch_enqueue(part);
+    else
+      give_up(part);
+  }
 }
 
 void hdx_buckets_pump(struct hdx_engine *engine) {
-  struct hdx_identity *identity = &engine->identity;
-  for (struct hdx_bucket *bucket = engine->buckets; bucket; bucket = bucket->next) {
-    if (!bucket->waiting.first)
-      continue;
-    decide(bucket, identity);
-    bool sign = bucket->access == HDX_ACCESS_SIGNED && identity->state == HDX_IDENTITY_KNOWN;
-    bool never = bucket->access == HDX_ACCESS_ANONYMOUS || identity->state == HDX_IDENTITY_FAILED;
-    struct hdx_part *part;
-    while ((sign || never) && (part = bucket->waiting.first)) {
-      hdx_part_list_remove(part);
-      if (sign)
-        hdx_fetch_enqueue(part);
-      else
-        give_up(part);
-    }
-  }
+  for (struct hdx_bucket *bucket = engine->buckets; bucket; bucket = bucket->next)
+    if (bucket->waiting.first)
+      decide_waiting(bucket, &engine->identity);
 }

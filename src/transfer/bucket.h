@@ -1,8 +1,9 @@
 /* A bucket of S3 as the engine knows it: at which address it is, in which region, and whether it is asked anonymously
  * or with signatures. What is learned from one answer holds for all requests to the bucket.
  *
- *   UNDECIDED ─something was read→ ANONYMOUS
- *       └─refused, and there are credentials→ SIGNED
+ *   UNDECIDED ─something was read→ ANONYMOUS ←─something was read anonymously after all, or the credentials are none─┐
+ *       └─refused, and there are credentials→ SIGNED (tentative) ────────────────────────────────────────────────────┤
+ *                                                  └─something was read signed→ SIGNED (for good)                     ┘
  *
  * While it is undecided, requests go out anonymously; those that are refused wait for the credentials together, and
  * are asked again signed. A region that a refusal names is believed once. Loop thread only. */
@@ -27,6 +28,8 @@ struct hdx_bucket {
   char *base;     /* URL of its present address, with the slash before a key */
   unsigned moves; /* how often the address or region has changed */
   enum hdx_access access;
+  bool tentative;               /* SIGNED because it was refused otherwise, and nothing was read so yet */
+  bool unlistable;              /* for whoever lists it: it refused a list */
   struct hdx_part_list waiting; /* for the credentials */
 };
 

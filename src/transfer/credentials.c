@@ -13,6 +13,7 @@ struct hdx_credentials_request {
   struct hdx_credentials given; /* key_id is NULL if there are none */
   char *profile;                /* NULL: not given */
   char **environment;
+  bool offline;
 };
 
 static void wipe_and_free(char *secret) {
@@ -46,6 +47,7 @@ enum hdx_status hdx_credentials_request_new(const struct hdx_credentials_options
     struct hdx_credentials_values values = lasting(options->key_id, options->secret, options->token);
     status = hdx_credentials_take(&values, "the credentials given", HDX_USAGE, &made->given, error);
   }
+  made->offline = options->offline;
   bool profile = options->profile && options->profile[0];
   if (profile)
     made->profile = hdx_text_dup(hdx_text_of(options->profile));
@@ -149,7 +151,9 @@ static enum hdx_status find_none(const struct hdx_credentials_request *request, 
 static enum hdx_status find_on_machine(const struct hdx_credentials_request *request,
                                        const struct hdx_credentials_context *context, const struct hdx_profile *profile,
                                        struct hdx_credentials *credentials, struct hdx_error *error) {
-  struct hdx_error reason;
+  struct hdx_error reason = {.message = "no service was asked, as the session is offline"};
+  if (request->offline)
+    return find_none(request, profile, &reason, error);
   enum hdx_status status = hdx_credentials_ask_container(context, credentials, error);
   if (status != HDX_NOT_FOUND)
     return status;

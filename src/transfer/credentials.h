@@ -33,6 +33,7 @@ void hdx_credentials_deinit(struct hdx_credentials *credentials);
 struct hdx_credentials_options {
   const char *key_id, *secret, *token; /* given by the caller, or NULL; token may be NULL */
   const char *profile; /* given by the caller; NULL or "": AWS_PROFILE, AWS_DEFAULT_PROFILE, then "default" */
+  bool offline;        /* no service is asked: neither a container's nor the instance's */
 };
 
 struct hdx_credentials_request;

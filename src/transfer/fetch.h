@@ -78,6 +78,7 @@ struct hdx_fetch_request {
   struct hdx_text key;       /* in the bucket, as it is; copied */
   const char *query;         /* of a request to a bucket: percent-encoded, sorted by name; NULL: none; copied */
   bool whole;                /* not in ranges */
+  bool optional;             /* a refusal is taken as it is, and does not make the bucket be asked signed */
   const char *etag;          /* If-None-Match; NULL or "": none; copied */
   const char *last_modified; /* If-Modified-Since, where there is no etag; copied */
   uint64_t bytes_max;        /* a larger object fails with LIMIT */

@@ -10,7 +10,7 @@
 enum {
   RENEW_S = 300,      /* so long before they expire, credentials are renewed */
   RENEW_PAUSE_S = 10, /* at least between two attempts, if the source has none that last longer */
-  SKEW_S = 240,       /* clocks that far apart are corrected: S3 refuses beyond 15 minutes, and Date has whole seconds */
+  SKEW_S = 240, /* clocks that far apart are corrected: S3 refuses beyond 15 minutes, and Date has whole seconds */
   SIGNATURE_DIGITS = 64,
   SIGNATURE_PART_DIGITS = 20, /* by which one is recognised where a text was cut */
   CUT_BYTES = 4,              /* a text that fills its array but for so many may have been cut */
@@ -102,7 +102,8 @@ static void searched(uv_work_t *work, int cancelled) {
     identity->state = HDX_IDENTITY_KNOWN;
     identity->changed(identity->user);
   } else if (identity->state == HDX_IDENTITY_KNOWN && !passed(identity, identity->expires)) {
-    identity->renewable = false; /* what is known holds until it expires */
+    /* What is known holds until it expires. */
+    identity->renew = hdx_time_now() + identity->skew_ns + RENEW_PAUSE_S * HDX_SECOND_NS;
     hdx_log_write(identity->log, HDX_LOG_WARNING, "credentials cannot be renewed: %s", error.message);
   } else {
     fail(identity, status, status == HDX_INTERRUPTED ? "interrupted" : error.message);
@@ -205,5 +206,6 @@ bool hdx_identity_betrayed(const struct hdx_identity *identity, const char *text
     return true;
   struct hdx_text token = identity->signer ? hdx_signer_token(identity->signer) : HDX_TEXT("");
   size_t part = TOKEN_PART_BYTES;
-  return token.size >= part && (memmem(text, size, token.data, part) || memmem(text, size, token.data + token.size - part, part));
+  return token.size >= part &&
+         (memmem(text, size, token.data, part) || memmem(text, size, token.data + token.size - part, part));
 }

@@ -1,8 +1,11 @@
 /* Who the user is to S3: finds the credentials when the first request wants to be signed, has them renewed before they
  * expire, and signs. Loop thread only, but for the finding, which is done by a thread of libuv's pool.
  *
- *   UNKNOWN ─wanted→ SEARCHING ─found→ KNOWN ─renew→ SEARCHING …
- *                        └─none, or refused by the server→ FAILED (for good) */
+ *   UNKNOWN ─wanted→ SEARCHING ─found→ KNOWN ─expired, by the clock or the server's word→ SEARCHING …
+ *                        └─none, or refused by the server→ FAILED (for good)
+ *
+ * What is about to expire is renewed while it still holds (KNOWN). One identity serves all places: credentials that one
+ * server does not know are not tried at another. */
 #ifndef HDX_TRANSFER_IDENTITY_H
 #define HDX_TRANSFER_IDENTITY_H
 

@@ -273,3 +273,12 @@ void hdx_profile_free(struct hdx_profile *profile) {
   hdx_arena_deinit(&profile->arena);
   *profile = (struct hdx_profile){0};
 }
+
+void hdx_profile_forget_keys(struct hdx_profile *profile) {
+  struct hdx_text *keys[] = {&profile->key_id, &profile->secret, &profile->token, &profile->credential_process};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    if (keys[i]->size)
+      explicit_bzero((char *)keys[i]->data, keys[i]->size); /* the arena's */
+    *keys[i] = (struct hdx_text){"", 0};
+  }
+}

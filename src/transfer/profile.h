@@ -37,6 +37,8 @@ enum hdx_status hdx_profile_read(const char *name, struct hdx_profile *profile, 
 /* The same by a copy of the environment (transfer/environment.h), for a thread that may not read the process's own. */
 enum hdx_status hdx_profile_read_by(char *const *environment, const char *name, struct hdx_profile *profile,
                                     struct hdx_error *error);
+/* Wipes the profile's keys and leaves it without, for those who want its settings alone. */
+void hdx_profile_forget_keys(struct hdx_profile *profile);
 void hdx_profile_free(struct hdx_profile *profile);
 
 #endif

@@ -136,6 +136,10 @@ enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const
   return found == 1 || first ? HDX_OK : fail(error, HDX_USAGE);
 }
 
+void hdx_list_options_init(struct hdx_list_options *options) {
+  *options = (struct hdx_list_options){.recursive = false};
+}
+
 enum hdx_status hdx_list(struct hdx_session *session, const char *location, const struct hdx_list_options *options,
                          uint64_t *count, struct hdx_error *error) {
   static const struct hdx_object objects[] = {

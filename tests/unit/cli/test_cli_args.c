@@ -217,6 +217,26 @@ static void maps(void **state) {
   }
 }
 
+/* What the command line says wins over an environment that says the opposite. */
+static void opposites(void **state) {
+  (void)state;
+  setenv("HELIODEX_SIGN", "yes", 1);
+  setenv("HELIODEX_OFFLINE", "yes", 1);
+  setenv("HELIODEX_EXPIRES", "2h", 1);
+  assert_true(good("query b i")->sign);
+  assert_int_equal(args.settings.expires_ms, 7200000);
+  assert_false(good("query b i --no-sign-request")->sign);
+  assert_true(args.settings.no_sign && args.settings.offline);
+  assert_false(good("query b i --refresh")->offline);
+  setenv("HELIODEX_NO_SIGN_REQUEST", "yes", 1);
+  bad("query b i", "--sign and --no-sign-request exclude each other");
+  assert_false(good("query b i --request-payer requester")->no_sign);
+  unsetenv("HELIODEX_SIGN");
+  unsetenv("HELIODEX_OFFLINE");
+  unsetenv("HELIODEX_EXPIRES");
+  unsetenv("HELIODEX_NO_SIGN_REQUEST");
+}
+
 static void environment(void **state) {
   (void)state;
   setenv("HELIODEX_JOBS", "9", 1);
@@ -304,6 +324,7 @@ int main(void) {
       cmocka_unit_test_teardown(option_forms, release), cmocka_unit_test_teardown(unknown_options, release),
       cmocka_unit_test_teardown(conditions, release),   cmocka_unit_test_teardown(values, release),
       cmocka_unit_test_teardown(maps, release),         cmocka_unit_test_teardown(environment, release),
-      cmocka_unit_test_teardown(table, release),        cmocka_unit_test_teardown(defaults, release)};
+      cmocka_unit_test_teardown(opposites, release),    cmocka_unit_test_teardown(table, release),
+      cmocka_unit_test_teardown(defaults, release)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static void set_environment(const char *key_id, const char *secret, const char *
 static void what_is_given_goes_first(void **state) {
   (void)state;
   set_environment("ENV", "hush-e", "hush-t");
-  struct hdx_credentials_options options = {"GIVEN", "hush-g", NULL, "no such profile"};
+  struct hdx_credentials_options options = {"GIVEN", "hush-g", NULL, "no such profile", false};
   assert_int_equal(find_with(options), HDX_OK);
   assert_found("GIVEN", "hush-g", "");
   assert_false(found.renewable);
@@ -32,26 +32,39 @@ static void what_is_given_goes_first(void **state) {
   assert_found("GIVEN", "hush-g", "hush-t");
 }
 
+static void no_service_is_asked_offline(void **state) {
+  (void)state;
+  setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/", 1);
+  assert_int_equal(find_with((struct hdx_credentials_options){.offline = true}), HDX_DENIED);
+  assert_said("offline");
+  set_environment("ENV", "hush-e", "");
+  assert_int_equal(find_with((struct hdx_credentials_options){.offline = true}), HDX_OK);
+}
+
 static void what_is_given_is_checked_at_once(void **state) {
   static char long_text[8200];
   (void)state;
   memset(long_text, 'h', sizeof long_text - 1);
-  const struct hdx_credentials_options wrong[] = {
-      {"hush-id", NULL, NULL, NULL},
-      {NULL, "hush", NULL, NULL},
-      {NULL, NULL, "hush", NULL},
-      {"", "hush", NULL, NULL},
-      {"hush-id\n", "hush", NULL, NULL},
-      {"hush-id", "hush\x01", NULL, NULL},
-      {"hush-id", "hush\x7f", NULL, NULL},
-      {"hush-id", "hush", "hush\r\nX: y", NULL},
-      {"hush-id", "hush-\xc3\xa9", "", NULL},
-      {"hush-id", "hush", long_text, NULL},
-      {"hush-id", long_text, "", NULL},
-      {long_text, "hush", "", NULL},
+  const struct {
+    const char *key_id, *secret, *token;
+  } wrong[] = {
+      {"hush-id", NULL, NULL},
+      {NULL, "hush", NULL},
+      {NULL, NULL, "hush"},
+      {"", "hush", NULL},
+      {"hush-id\n", "hush", NULL},
+      {"hush-id", "hush\x01", NULL},
+      {"hush-id", "hush\x7f", NULL},
+      {"hush-id", "hush", "hush\r\nX: y"},
+      {"hush-id", "hush-\xc3\xa9", ""},
+      {"hush-id", "hush", long_text},
+      {"hush-id", long_text, ""},
+      {long_text, "hush", ""},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-    assert_int_equal(find_with(wrong[i]), HDX_USAGE);
+    const struct hdx_credentials_options options = {
+        .key_id = wrong[i].key_id, .secret = wrong[i].secret, .token = wrong[i].token};
+    assert_int_equal(find_with(options), HDX_USAGE);
     assert_said("the credentials given: ");
   }
 }
@@ -183,6 +196,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, home_setup, home_teardown)
   const struct CMUnitTest tests[] = {
       TEST(what_is_given_goes_first),
+      TEST(no_service_is_asked_offline),
       TEST(what_is_given_is_checked_at_once),
       TEST(the_environment_goes_before_files_unless_a_profile_is_given),
       TEST(half_of_the_environment_is_an_error),
