@@ -234,6 +234,14 @@ def test_request_payer(user):
     assert all("x-amz-request-payer" in r.headers["authorization"] for r in requests) and user.stage.complaints == []
 
 
+@pytest.mark.parametrize("arguments", [["--sign"], ["--request-payer", "requester"]])
+def test_signing_at_once_needs_credentials(user, arguments):
+    """Though the bucket is public: nothing is sent without what was asked for."""
+    user.index(*arguments).expect(4, "no credentials")
+    assert user.server.requests() == []
+    user.index(*arguments, "--no-sign-request").expect(2, "--no-sign-request")
+
+
 def test_payer_is_hinted_at(user):
     user.stage.script = lambda request: DENIED
     user.keys()
