@@ -174,6 +174,17 @@ class User:
             done = self("query", self.bucket, identifier, "--offline", "--format", "csv", *arguments, **options)
             assert done.expect(0).out == self.stage.csv(identifier)
 
+    @staticmethod
+    def told(folder):
+        """Options that have all files written that a run can tell of itself."""
+        return ["--report", folder / "report", "--stats", folder / "stats", "--failed-out", folder / "failed",
+                "--keep-index", folder / "kept"]
+
+    def everything(self, folder, done):
+        """All that a run has left behind: what it said, the files of a folder and those of the store."""
+        files = [file for each in (folder, self.program.store) for file in each.rglob("*") if file.is_file()]
+        return done.raw + done.err.encode() + b"".join(file.read_bytes() for file in files)
+
     def keys(self, key="AKIAUSER000000000001", secret="user/secret+key1", token=None):
         """Gives the user keys that the stage takes, as variables of the environment."""
         self.stage.users[key] = (secret, token)

@@ -234,6 +234,14 @@ def test_request_payer(user):
     assert all("x-amz-request-payer" in r.headers["authorization"] for r in requests) and user.stage.complaints == []
 
 
+@pytest.mark.parametrize("arguments", [["--sign"], ["--request-payer", "requester"]])
+def test_signing_at_once_needs_credentials(user, arguments):
+    """Though the bucket is public: nothing is sent without what was asked for."""
+    user.index(*arguments).expect(4, "no credentials")
+    assert user.server.requests() == []
+    user.index(*arguments, "--no-sign-request").expect(2, "--no-sign-request")
+
+
 def test_payer_is_hinted_at(user):
     user.stage.script = lambda request: DENIED
     user.keys()
@@ -311,6 +319,39 @@ def test_region_of_a_private_bucket(user):
     first = [(r.host, r.status, bool(signed([r]))) for r in user.server.requests() if r.path == "/catalog.json"]
     west = f"{TINY}.s3.{WEST}.amazonaws.com"
     assert first == [(VIRTUAL, 301, False), (west, 403, False), (west, 206, True)] and user.stage.complaints == []
+
+
+@pytest.mark.parametrize("sign", [True, False])
+def test_region_of_a_list(user, sign):
+    """The question goes along, and is signed anew."""
+    user.keys()
+    moves(user, 301)
+    done = user("ls", f"{user.bucket}i/", "--start-after", "i/one_2018.csv", "--format", "keys", *["--sign"] * sign).expect(0)
+    assert done.lines == ["i/one_2019.csv"] and user.stage.complaints == []
+    first, second = user.server.requests()
+    assert first.target == second.target and first.host == VIRTUAL and f".{WEST}." in second.host
+
+
+def test_region_is_remembered_by_hundreds_at_once(user):
+    """The catalog is at an endpoint of its own; all that is asked first for the other bucket is answered by 301."""
+    other = Stage("other-bucket", private=True)
+    other.add("far", list(range(1960, 2020)))
+    user.stage.add("far", list(range(1960, 2020)), index="s3://other-bucket/i/")
+    user.keys()
+    other.users, other.region = user.stage.users, WEST
+
+    def answer(request):
+        if not request.host.startswith("other-bucket"):
+            return user.stage(request)
+        there = f".{WEST}." in request.host
+        return other(request) if there else (301, {"x-amz-bucket-region": WEST}, error("PermanentRedirect"))
+
+    user.server.answer = answer
+    user.index("far", "--discover", "probe").expect(0)
+    here = [r.target for r in user.server.requests() if r.host == "other-bucket.s3.amazonaws.com"]
+    good = [r.target for r in user.server.requests() if f".{WEST}." in r.host and r.status == 206]
+    assert len(here) == len(set(here)) and sorted(good) == sorted(set(good)) and len(good) == 60
+    assert other.complaints == []
 
 
 def test_wrong_region_is_put_right(user):

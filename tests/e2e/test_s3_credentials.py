@@ -1,6 +1,8 @@
 """Whose credentials sign: from each source that AWS's tools know, in their order; and what is said where one fails."""
 
 import json
+import signal
+import time
 
 import pytest
 
@@ -222,6 +224,28 @@ def test_service_that_gives_expired_credentials(private, metadata, how):
 def test_service_that_fails(private, metadata):
     metadata.fail(500, path=CONTAINER_PATH)
     private.index(env=metadata.container_environment()).expect(4, "container", "500")
+
+
+@pytest.mark.parametrize("how", ["process", "container", "instance"])
+def test_interrupted_while_a_source_is_asked(private, metadata, how):
+    """A source that takes its time does not hold up the end of the run."""
+    environment = {**private.environment, "AWS_METADATA_SERVICE_TIMEOUT": "30"}
+    metadata.delay = 30
+    if how == "process":
+        script = private.write("process", f"#!/bin/sh\ntouch {private.program.home}/asked\nexec sleep 30\n")
+        script.chmod(0o755)
+        private.write(".aws/config", f"[default]\ncredential_process = {script}\n")
+    else:
+        environment |= metadata.container_environment() if how == "container" else metadata.instance_environment()
+    run = private.program.start("index", private.bucket, env=environment)
+    end = time.monotonic() + 20
+    while not metadata.requests() and not (private.program.home / "asked").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    out, err = run.communicate(timeout=20)
+    private.program.finished(["index"], run.returncode, out, err).expect(130)
+    assert time.monotonic() - begun < 5 and signed(private.server.requests()) == []
 
 
 def test_credentials_that_are_not_taken(private):

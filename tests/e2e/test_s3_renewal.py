@@ -177,6 +177,42 @@ def test_renewed_again_hours_later(private, metadata):
     private.check("many")
 
 
+def test_renewed_ones_that_are_not_taken_either(private, metadata):
+    """A source that always has others is asked once more, not for ever."""
+    count = iter(range(100))
+
+    def script(request):
+        metadata.give(f"ASIAOTHER{next(count):011}", "other/secret", "other//token")
+        return EXPIRED if signed([request]) else None
+
+    private.stage.script = script
+    index(private).expect(4, "ExpiredToken", "instance metadata")
+    assert asked(metadata) == 2 and len(signed(private.server.requests())) == 2
+
+
+@pytest.mark.parametrize("how", ["good", "refused", "expired", "unreachable", "odd"])
+@pytest.mark.parametrize("where", ["instance", "container"])
+def test_no_secret_of_a_service_is_written(private, metadata, tmp_path, how, where):
+    """P10: neither its credentials nor what lets one ask for them."""
+    metadata.authorization = "Bearer of//secrets=="
+    if how == "refused":
+        private.stage.users.clear()
+    elif how == "expired":
+        expire(private, (400, {}, error("ExpiredToken", OLD[2])))
+    elif how == "unreachable":
+        metadata.fail(500, path=CONTAINER_PATH)
+        metadata.fail(500, path=f"{ROLE_PATH}/the-role")
+    elif how == "odd":
+        metadata.give(OLD[0], OLD[1] + "\n", OLD[2], Code=OLD[1] if where == "instance" else None)
+    environment = metadata.container_environment() if where == "container" else {}
+    (tmp_path / "out").mkdir()
+    done = index(private, "-vv", *private.told(tmp_path / "out"), env=environment)
+    assert (done.code == 0) == (how == "good") and metadata.requests()
+    written = private.everything(tmp_path / "out", done)
+    for text in [OLD[1], OLD[2], "of//secrets", *metadata.tokens, "X-aws-ec2-metadata-token"]:
+        assert text.encode() not in written, f"{text}: {done}"
+
+
 @pytest.mark.parametrize("answer", FINAL)
 def test_environment_expired(private, metadata, answer):
     """Nothing else can be found there: no retries."""

@@ -178,12 +178,6 @@ def test_bodies_that_are_no_error_document(private, body):
 # ---- secrets
 
 
-def everything(user, tmp_path, done):
-    """All that a run has left behind: what it said, reports, and the files of the store."""
-    files = [file for folder in (tmp_path / "out", user.program.store) for file in folder.rglob("*") if file.is_file()]
-    return done.raw + done.err.encode() + b"".join(file.read_bytes() for file in files)
-
-
 def echo(user):
     """The server tells all it was told."""
     def told(request):
@@ -221,11 +215,9 @@ def test_no_secret_is_written(private, tmp_path, case, progress):
     """P10: not by any message, report, statistics or file of the store."""
     (tmp_path / "out").mkdir()
     CASES[case](private)
-    out = tmp_path / "out"
-    done = private.index("-vv", "--progress", progress, "--report", out / "report", "--stats", out / "stats",
-                         "--failed-out", out / "failed", "--retries", "1", "--keep-index", out / "kept")
+    done = private.index("-vv", "--progress", progress, "--retries", "1", *private.told(tmp_path / "out"))
     assert (done.code == 0) == (case in ("skewed", "good")), done
-    written = everything(private, tmp_path, done)
+    written = private.everything(tmp_path / "out", done)
     assert signed(private.server.requests())
     for request in signed(private.server.requests()):
         assert request.headers["authorization"][-64:].encode() not in written
