@@ -4,12 +4,13 @@
  *   socket.c    libcurl's sockets on libuv's loop
  *   attempt.c   one HTTP request: from options to outcome
  *   fetch.c     one object: its parts, their order, what follows from an attempt's outcome
+ *   answer.c    what an answer that is no object means; redirect.c: where it leads
  *   bucket.c    buckets of S3: their address, region and access; what their refusals mean
  *   file.c      file:// objects
  *
  *   fetch ──has── parts, in order of offset: the first that is not finished is the head
- *   part:  QUEUED ─pump→ ACTIVE ─outcome→ DONE
- *            ↑─────── WAITING ←──retry──┘
+ *   part:  QUEUED ─pump→ ACTIVE ─outcome→ DONE (in no list)
+ *            ↑─────── WAITING ←─┘   in the engine's list until a retry is due, in the bucket's for the credentials
  *
  * The head hands its blocks out at once; parts behind it run ahead and keep theirs, which they have reserved, until
  * they become the head. So the head never waits for memory that only its own progress could free. */
@@ -30,7 +31,12 @@
 
 struct hdx_socket;
 
-enum hdx_part_state { HDX_PART_QUEUED, HDX_PART_ACTIVE, HDX_PART_WAITING };
+enum hdx_part_state {
+  HDX_PART_QUEUED,
+  HDX_PART_ACTIVE,
+  HDX_PART_WAITING, /* to be tried again, or for the credentials */
+  HDX_PART_DONE     /* has all its bytes, behind the head */
+};
 
 /* Why a callback ended an attempt. */
 enum hdx_refusal {
@@ -169,6 +175,17 @@ void hdx_fetch_block(struct hdx_part *part);
 /* Ends a fetch: frees what it has and calls done. */
 void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
                         const char *message);
+
+/* answer.c */
+/* Says what the answer is: with the words of S3, unless they hold what must not be shown. */
+void hdx_answer_describe(const struct hdx_part *part, const struct hdx_s3_error *answer, char text[HDX_ERROR_TEXT_MAX]);
+enum hdx_status hdx_answer_status(long http_status);
+/* How long the server asks to wait; 0: it does not say. */
+uint64_t hdx_answer_retry_ms(const struct hdx_part *part);
+
+/* redirect.c */
+/* Sends the part's fetch to another place, or ends it: `to` is NULL or not allowed. `said` describes the answer. */
+void hdx_fetch_redirect(struct hdx_part *part, const char *to, const char *said);
 
 /* file.c */
 enum hdx_status hdx_file_queue(struct hdx_fetch *fetch, struct hdx_error *error);

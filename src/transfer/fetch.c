@@ -285,90 +285,6 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
   hdx_part_list_push(&engine->waiting, part);
 }
 
-/* Without the query of the place, which may hold a signature. */
-static char *redirected_name(const struct hdx_fetch *fetch, const char *to) {
-  int size = (int)strcspn(to, "?#");
-  size_t room = strlen(fetch->request.url) + (size_t)size + sizeof " (redirected to )";
-  char *name = malloc(room);
-  if (name)
-    snprintf(name, room, "%s (redirected to %.*s)", fetch->request.url, size, to);
-  return name;
-}
-
-/* `said` tells what the answer is. */
-static void redirect(struct hdx_part *part, const char *to, const char *said) {
-  struct hdx_fetch *fetch = part->fetch;
-  char text[HDX_ERROR_TEXT_MAX];
-  struct hdx_url from_url, to_url;
-  struct hdx_error error;
-  if (!to) {
-    snprintf(text, sizeof text, "%.900s, without a place to go", said);
-    fail(fetch, HDX_INTEGRITY, part->head.status, text);
-    return;
-  }
-  if (part->generation) {
-    snprintf(text, sizeof text, "%.900s, redirects a signed request, which is never sent to another place", said);
-    fail(fetch, HDX_DENIED, part->head.status, text);
-    return;
-  }
-  /* A link-local address is refused here too: a proxy would ask it for us. */
-  bool allowed =
-      hdx_url_parse(hdx_text_of(to), &to_url, &error) == HDX_OK && !hdx_url_link_local(to_url.host) &&
-      hdx_url_parse(hdx_text_of(fetch->url), &from_url, &error) == HDX_OK &&
-      (to_url.scheme == HDX_SCHEME_HTTPS || (to_url.scheme == HDX_SCHEME_HTTP && from_url.scheme == HDX_SCHEME_HTTP));
-  if (!allowed || fetch->redirects >= HDX_REDIRECTS_MAX) {
-    snprintf(text, sizeof text, "%s: %s", fetch->name,
-             allowed ? "more than five redirects"
-                     : "a redirect that is not allowed (from https to http, to a link-local or no web address)");
-    fail(fetch, allowed ? HDX_INTEGRITY : HDX_DENIED, part->head.status, text);
-    return;
-  }
-  char *url = strdup(to), *name = redirected_name(fetch, to);
-  struct hdx_host *host = url && name ? hdx_engine_host(fetch->engine, &to_url) : NULL;
-  if (!host) {
-    free(url);
-    free(name);
-    fail_memory(fetch);
-    return;
-  }
-  free(fetch->url);
-  if (fetch->name != fetch->request.url)
-    free((char *)fetch->name);
-  fetch->url = url;
-  fetch->name = name;
-  fetch->host = host;
-  fetch->bucket = NULL;
-  fetch->redirects++;
-  hdx_fetch_enqueue(part);
-}
-
-static enum hdx_status status_of(long http_status) {
-  switch (http_status) {
-  case 404:
-  case 410:
-    return HDX_NOT_FOUND;
-  case 401:
-  case 402:
-  case 403:
-  case 407:
-  case 451:
-    return HDX_DENIED;
-  default:
-    return hdx_retry_status(http_status) || http_status >= 500 ? HDX_TEMPORARY : HDX_INTEGRITY;
-  }
-}
-
-static uint64_t retry_after_ms(const struct hdx_part *part) {
-  uint64_t seconds;
-  const char *text = part->head.retry_after;
-  if (!text[0])
-    return 0;
-  if (hdx_text_to_u64(hdx_text_of(text), 86400, &seconds))
-    return seconds * 1000;
-  time_t date = part->fetch->engine->curl->getdate(text, NULL), now = time(NULL);
-  return date > now ? (uint64_t)(date - now) * 1000 : 0;
-}
-
 /* The part has all its bytes: the next becomes the head, or the object is complete. */
 static void finish_part(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
@@ -378,13 +294,11 @@ static void finish_part(struct hdx_part *part) {
     hdx_fetch_block(part);
   if (fetch->planned < part->to)
     fetch->planned = part->to;
-  if (part != fetch->parts) {
-    part->state = HDX_PART_WAITING; /* for its turn, in no list */
+  part->state = HDX_PART_DONE;
+  if (part != fetch->parts)
     return;
-  }
   /* Parts behind the head may have finished before it. */
-  while (fetch->parts && fetch->parts->state != HDX_PART_ACTIVE &&
-         fetch->parts->to == fetch->parts->from + fetch->parts->received) {
+  while (fetch->parts && fetch->parts->state == HDX_PART_DONE) {
     struct hdx_part *next = fetch->parts->sibling;
     free_part(fetch->parts);
     fetch->parts = next;
@@ -397,36 +311,6 @@ static void finish_part(struct hdx_part *part) {
     hdx_fetch_complete(fetch, HDX_OK, false, fetch->whole ? 200 : 206, "");
 }
 
-/* What a refusal most often means, where the server does not say. */
-static const char *meaning(long status) {
-  switch (status) {
-  case 401:
-  case 403:
-    return ", not allowed: not public, or no such object (S3 says so where listing is not allowed)";
-  case 404:
-    return ", no such object";
-  case 407:
-    return ", the proxy asks for a user and password";
-  default:
-    return "";
-  }
-}
-
-/* Says what the answer is: with the words of S3, unless they hold what must not be shown. */
-static void describe(const struct hdx_part *part, const struct hdx_s3_error *answer, char text[HDX_ERROR_TEXT_MAX]) {
-  const struct hdx_identity *identity = &part->fetch->engine->identity;
-  long status = part->head.status;
-  bool shown = answer->code[0] && !hdx_identity_betrayed(identity, answer->code, sizeof answer->code) &&
-               !hdx_identity_betrayed(identity, answer->message, sizeof answer->message) &&
-               !hdx_identity_betrayed(identity, answer->request_id, sizeof answer->request_id);
-  if (shown)
-    snprintf(text, HDX_ERROR_TEXT_MAX, "%.500s: status %ld, %s%s%.255s%s%.100s%s", part->fetch->name, status,
-             answer->code, answer->message[0] ? ": " : "", answer->message, answer->request_id[0] ? " (request " : "",
-             answer->request_id, answer->request_id[0] ? ")" : "");
-  else
-    snprintf(text, HDX_ERROR_TEXT_MAX, "%s: status %ld%s", part->fetch->name, status, meaning(status));
-}
-
 static void answered(struct hdx_part *part, const char *location) {
   struct hdx_fetch *fetch = part->fetch;
   struct hdx_engine *engine = fetch->engine;
@@ -435,7 +319,7 @@ static void answered(struct hdx_part *part, const char *location) {
   struct hdx_s3_error answer = {.code = ""};
   if (part->answer.size)
     hdx_s3_error_read(hdx_buffer_text(&part->answer), &answer);
-  describe(part, &answer, text);
+  hdx_answer_describe(part, &answer, text);
   if (status >= 300 && status != 304 && hdx_bucket_answered(part, &answer, text))
     return;
   if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->begun) {
@@ -450,7 +334,7 @@ static void answered(struct hdx_part *part, const char *location) {
       retry(part, HDX_INTEGRITY, engine->options.retries, false, 0, text);
     }
   } else if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
-    redirect(part, location, text);
+    hdx_fetch_redirect(part, location, text);
   } else if (status == 416 && !fetch->begun && !fetch->whole && part->from == 0) {
     restart(fetch, true); /* an empty object has no ranges */
   } else if (status == 412 || status == 416) {
@@ -460,7 +344,7 @@ static void answered(struct hdx_part *part, const char *location) {
     else
       fail(fetch, HDX_INTEGRITY, status, text);
   } else if (hdx_retry_status(status)) {
-    uint64_t after_ms = retry_after_ms(part);
+    uint64_t after_ms = hdx_answer_retry_ms(part);
     if (status == 429 || status == 503)
       hdx_host_throttled(part->host, hdx_engine_now(),
                          after_ms > HDX_RETRY_AFTER_MS_MAX ? HDX_RETRY_AFTER_MS_MAX : after_ms);
@@ -470,7 +354,7 @@ static void answered(struct hdx_part *part, const char *location) {
       size_t size = strlen(text);
       snprintf(text + size, sizeof text - size, "%s", hdx_proxy_note(fetch->url, proxy, sizeof proxy));
     }
-    fail(fetch, status_of(status), status, text);
+    fail(fetch, hdx_answer_status(status), status, text);
   }
 }
 
