@@ -144,7 +144,8 @@ static const struct cli_option options[] = {
     {"catalog-name", 0, "NAME", CLI_TEXT, CLI_GROUP_ACCESS, AT(catalog_name), .fallback_text = "catalog.json",
      .verbs = CLI_VERBS_ALL, .help = "The file name of the catalog in its bucket."},
     {"endpoint-url", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(endpoint_url),
-     .fallback_text = "$AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS", .verbs = CLI_VERBS_ALL, .empty = true,
+     .fallback_text = "$AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS", .verbs = CLI_VERBS_ALL,
+     .empty = true,
      .help = "The S3 server that s3:// locations of the bucket are read from; empty: AWS whatever is set. Credentials "
              "go to this server alone then."},
     {"region", 0, "REGION", CLI_TEXT, CLI_GROUP_ACCESS, AT(region),

@@ -10,7 +10,7 @@
 enum {
   RENEW_S = 300,      /* so long before they expire, credentials are renewed */
   RENEW_PAUSE_S = 10, /* at least between two attempts, if the source has none that last longer */
-  SKEW_S = 240,       /* clocks that far apart are corrected: S3 refuses beyond 15 minutes, and Date has whole seconds */
+  SKEW_S = 240, /* clocks that far apart are corrected: S3 refuses beyond 15 minutes, and Date has whole seconds */
   SIGNATURE_DIGITS = 64,
   SIGNATURE_PART_DIGITS = 20, /* by which one is recognised where a text was cut */
   CUT_BYTES = 4,              /* a text that fills its array but for so many may have been cut */
