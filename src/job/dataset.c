@@ -169,9 +169,10 @@ static void opened(struct hdx_work *work) {
   if (status == HDX_OK && !is_csv(job->dataset->indextype))
     status = hdx_error_set(&job->error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read: only csv can",
                            HDX_TEXT_ARG(job->dataset->indextype));
-  if (status == HDX_OK && job->prefix->discovery.state == HDX_DISCOVERY_FAILED)
-    status =
-        hdx_error_set(&job->error, job->prefix->discovery.error.status, "%s", job->prefix->discovery.error.message);
+  if (status == HDX_OK && job->prefix->discovery_state == HDX_DISCOVERY_FAILED) {
+    job->error = job->prefix->discovery->error;
+    status = job->error.status;
+  }
   if (status == HDX_OK)
     status = hdx_writer_create(job->path, &job->writer, &job->error);
   job->years_left = 1; /* until all have been begun */

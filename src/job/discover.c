@@ -43,9 +43,10 @@ static bool keep(struct hdx_discovery *discovery, struct hdx_text name, struct h
 static void give_up(struct hdx_discovery *discovery, enum hdx_status status, const char *why) {
   const struct hdx_index_run *run = discovery->run;
   bool insist = run->options->discover == HDX_DISCOVER_LIST;
-  if (discovery->state != HDX_DISCOVERY_LISTING && discovery->state != HDX_DISCOVERY_NONE)
+  if (discovery->prefix->discovery_state != HDX_DISCOVERY_LISTING &&
+      discovery->prefix->discovery_state != HDX_DISCOVERY_NONE)
     return;
-  discovery->state = insist ? HDX_DISCOVERY_FAILED : HDX_DISCOVERY_PROBING;
+  discovery->prefix->discovery_state = insist ? HDX_DISCOVERY_FAILED : HDX_DISCOVERY_PROBING;
   hdx_error_set(&discovery->error, status, "%s", why);
   if (!insist)
     hdx_log_write(&run->session->log, HDX_LOG_INFO, "index files are asked for one by one: %s", why);
@@ -91,7 +92,7 @@ static void on_object(void *user, const struct hdx_s3_object *object) {
   struct hdx_discovery *discovery = user;
   struct hdx_text folder = discovery->folder;
   discovery->seen++;
-  if (discovery->state != HDX_DISCOVERY_LISTING)
+  if (discovery->prefix->discovery_state != HDX_DISCOVERY_LISTING)
     return;
   if (!hdx_text_starts_with(object->key, folder)) {
     distrust(discovery, "the server lists keys of another folder");
@@ -114,12 +115,13 @@ static void on_object(void *user, const struct hdx_s3_object *object) {
 static bool on_page(void *user, const struct hdx_s3_page *page) {
   struct hdx_discovery *discovery = user;
   struct hdx_index_run *run = discovery->run;
-  bool costly = discovery->seen > OBJECTS_MIN && discovery->seen > OBJECTS_A_FILE * discovery->wanted;
+  bool costly = discovery->seen > OBJECTS_MIN && discovery->seen > OBJECTS_A_FILE * discovery->prefix->wanted;
   (void)page;
   if (costly && run->options->discover == HDX_DISCOVER_AUTO)
     give_up(discovery, HDX_LIMIT, "their folder has many more objects than are wanted");
   hdx_index_advance(run);
-  return discovery->state == HDX_DISCOVERY_LISTING && discovery->prefix->datasets_waiting && !run->stop;
+  return discovery->prefix->discovery_state == HDX_DISCOVERY_LISTING && discovery->prefix->datasets_waiting &&
+         !run->stop;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -133,8 +135,8 @@ static void on_done(void *user, enum hdx_status status, const struct hdx_error *
   if (status != HDX_OK) {
     give_up(discovery, status, error->message);
     discovery->bucket->unlistable |= status == HDX_DENIED;
-  } else if (discovery->state == HDX_DISCOVERY_LISTING) {
-    discovery->state = HDX_DISCOVERY_LISTED;
+  } else if (discovery->prefix->discovery_state == HDX_DISCOVERY_LISTING) {
+    discovery->prefix->discovery_state = HDX_DISCOVERY_LISTED;
     hdx_log_write(&run->session->log, HDX_LOG_INFO, "%.*s: %zu index files are listed",
                   HDX_TEXT_ARG(discovery->prefix->index), discovery->count);
   }
@@ -160,12 +162,39 @@ static enum hdx_status find_folder(struct hdx_index_run *run, const struct hdx_d
   return HDX_OK;
 }
 
-/* Lists the prefix from its first dataset, which is `dataset`, on. */
+/* Begins the list of a folder from its first dataset, which is `dataset`, on. */
+static enum hdx_status start_list(struct hdx_discovery *discovery, const struct hdx_dataset *dataset,
+                                  const struct hdx_address *address, struct hdx_text folder, struct hdx_error *error) {
+  struct hdx_index_run *run = discovery->run;
+  struct hdx_text key = hdx_address_key(address), first = hdx_text_sub(key, 0, folder.size + dataset->id.size);
+  char *name = hdx_text_dup(discovery->prefix->index);
+  discovery->folder = hdx_arena_copy(&discovery->arena, folder);
+  const struct hdx_list_request request = {.bucket = discovery->bucket,
+                                           .name = name,
+                                           .prefix = folder,
+                                           .start_after = first,
+                                           .folders = true,
+                                           .optional = run->options->discover == HDX_DISCOVER_AUTO,
+                                           .object = on_object,
+                                           .page = on_page,
+                                           .done = on_done,
+                                           .user = discovery};
+  enum hdx_status status = name && discovery->folder.data ? hdx_list_start(run->session, &request, error)
+                                                          : hdx_error_memory(error, discovery->prefix->index.size);
+  free(name);
+  return status;
+}
+
 static void begin(struct hdx_index_run *run, const struct hdx_dataset *dataset, struct hdx_prefix *prefix) {
-  struct hdx_discovery *discovery = &prefix->discovery;
+  struct hdx_discovery *discovery = calloc(1, sizeof *discovery);
   struct hdx_error error;
   struct hdx_address address;
   struct hdx_text folder = HDX_TEXT("");
+  if (!discovery) {
+    prefix->discovery_state = HDX_DISCOVERY_PROBING; /* what is out of memory fails at the next step */
+    return;
+  }
+  prefix->discovery = discovery;
   discovery->run = run;
   discovery->prefix = prefix;
   hdx_arena_init(&discovery->arena, SIZE_MAX);
@@ -175,28 +204,14 @@ static void begin(struct hdx_index_run *run, const struct hdx_dataset *dataset, 
     status = hdx_engine_bucket(run->session->engine, &address.place, &discovery->bucket, &error);
   if (status == HDX_OK && discovery->bucket->unlistable && run->options->discover == HDX_DISCOVER_AUTO)
     status = hdx_error_set(&error, HDX_DENIED, "their bucket refused a list");
+  if (status == HDX_OK)
+    status = start_list(discovery, dataset, &address, folder, &error);
   if (status == HDX_OK) {
-    struct hdx_text key = hdx_address_key(&address), first = hdx_text_sub(key, 0, folder.size + dataset->id.size);
-    char *name = hdx_text_dup(prefix->index);
-    discovery->folder = hdx_arena_copy(&discovery->arena, folder);
-    discovery->state = HDX_DISCOVERY_LISTING;
-    const struct hdx_list_request request = {.bucket = discovery->bucket,
-                                             .name = name,
-                                             .prefix = folder,
-                                             .start_after = first,
-                                             .folders = true,
-                                             .optional = run->options->discover == HDX_DISCOVER_AUTO,
-                                             .object = on_object,
-                                             .page = on_page,
-                                             .done = on_done,
-                                             .user = discovery};
-    status = name && discovery->folder.data ? hdx_list_start(run->session, &request, &error)
-                                            : hdx_error_memory(&error, prefix->index.size);
-    free(name);
-    run->lists_open += status == HDX_OK;
-  }
-  if (status != HDX_OK)
+    prefix->discovery_state = HDX_DISCOVERY_LISTING;
+    run->lists_open++;
+  } else {
     give_up(discovery, status, error.message);
+  }
   hdx_address_deinit(&address);
 }
 
@@ -209,12 +224,11 @@ void hdx_discover_ahead(struct hdx_index_run *run) {
   for (; run->next_to_discover < end && !run->stop; run->next_to_discover++) {
     const struct hdx_dataset *dataset = run->datasets[run->next_to_discover];
     struct hdx_prefix *prefix = hdx_index_prefix(run, dataset->index);
-    struct hdx_discovery *discovery = &prefix->discovery;
-    bool few = discovery->wanted < (how == HDX_DISCOVER_AUTO ? WANTED_MIN : 1);
-    if (discovery->state != HDX_DISCOVERY_NONE)
+    bool few = prefix->wanted < (how == HDX_DISCOVER_AUTO ? WANTED_MIN : 1);
+    if (prefix->discovery_state != HDX_DISCOVERY_NONE)
       continue;
     if (how == HDX_DISCOVER_PROBE || few)
-      discovery->state = HDX_DISCOVERY_PROBING;
+      prefix->discovery_state = HDX_DISCOVERY_PROBING;
     else if (run->lists_open && run->lists_open >= lists_max)
       return; /* the end of one that is under way comes back here */
     else
@@ -223,10 +237,9 @@ void hdx_discover_ahead(struct hdx_index_run *run) {
 }
 
 bool hdx_discover_ready(const struct hdx_prefix *prefix, struct hdx_text id) {
-  const struct hdx_discovery *discovery = &prefix->discovery;
-  struct hdx_text passed = hdx_text_of(discovery->passed);
-  if (discovery->state != HDX_DISCOVERY_LISTING)
-    return discovery->state != HDX_DISCOVERY_NONE;
+  if (prefix->discovery_state != HDX_DISCOVERY_LISTING)
+    return prefix->discovery_state != HDX_DISCOVERY_NONE;
+  struct hdx_text passed = hdx_text_of(prefix->discovery->passed);
   size_t same = passed.size < id.size ? passed.size : id.size;
   int order = hdx_text_compare(hdx_text_sub(passed, 0, same), hdx_text_sub(id, 0, same));
   if (order != 0 || passed.size < id.size)
@@ -235,9 +248,10 @@ bool hdx_discover_ready(const struct hdx_prefix *prefix, struct hdx_text id) {
   return hdx_text_compare(hdx_text_sub(passed, id.size, passed.size), HDX_TEXT("_9999.csv")) >= 0;
 }
 
-enum hdx_listed hdx_discover_find(struct hdx_prefix *prefix, const struct hdx_target *target, struct hdx_text *etag) {
-  struct hdx_discovery *discovery = &prefix->discovery;
-  bool known = discovery->state == HDX_DISCOVERY_LISTED || discovery->state == HDX_DISCOVERY_LISTING;
+enum hdx_listed hdx_discover_find(const struct hdx_prefix *prefix, const struct hdx_target *target,
+                                  struct hdx_text *etag) {
+  struct hdx_discovery *discovery = prefix->discovery;
+  bool known = prefix->discovery_state == HDX_DISCOVERY_LISTED || prefix->discovery_state == HDX_DISCOVERY_LISTING;
   if (!known || target->bucket != discovery->bucket || !hdx_text_starts_with(target->key, discovery->folder))
     return HDX_LISTED_UNKNOWN;
   const struct hdx_listed_file key = {.name = hdx_text_sub(target->key, discovery->folder.size, target->key.size)};
@@ -250,10 +264,10 @@ enum hdx_listed hdx_discover_find(struct hdx_prefix *prefix, const struct hdx_ta
   return file ? HDX_LISTED_PRESENT : HDX_LISTED_ABSENT;
 }
 
-void hdx_discover_free(struct hdx_prefix *prefix) {
-  struct hdx_discovery *discovery = &prefix->discovery;
-  if (!discovery->run)
+void hdx_discover_free(struct hdx_discovery *discovery) {
+  if (!discovery)
     return;
   hdx_arena_deinit(&discovery->arena);
   free(discovery->files);
+  free(discovery);
 }

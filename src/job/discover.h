@@ -27,19 +27,19 @@ struct hdx_listed_file {
   struct hdx_text name, etag;
 };
 
+/* A list of a prefix's folder, under way or at its end. */
 struct hdx_discovery {
-  enum hdx_discovery_state state;
   struct hdx_index_run *run;
-  const struct hdx_prefix *prefix;
+  struct hdx_prefix *prefix;
   struct hdx_arena arena;        /* of the names and tags */
   struct hdx_listed_file *files; /* in the order of their names */
   size_t count, capacity;
   struct hdx_text folder;    /* what all keys begin with */
   char passed[256];          /* the last name that was told: all before are known */
-  uint64_t wanted, seen;     /* files that are asked for; objects that were told */
+  uint64_t seen;             /* objects that were told */
   uint64_t absences;         /* files that were looked for and are not listed */
   struct hdx_bucket *bucket; /* that is listed */
-  struct hdx_error error;    /* of FAILED */
+  struct hdx_error error;    /* why the prefix's state is FAILED */
 };
 
 /* Begins what is to be listed for the run's next datasets. */
@@ -51,8 +51,10 @@ bool hdx_discover_ready(const struct hdx_prefix *prefix, struct hdx_text id);
 /* What a list says of an index file. */
 enum hdx_listed { HDX_LISTED_UNKNOWN, HDX_LISTED_ABSENT, HDX_LISTED_PRESENT };
 /* *etag is a view into the discovery. */
-enum hdx_listed hdx_discover_find(struct hdx_prefix *prefix, const struct hdx_target *target, struct hdx_text *etag);
+enum hdx_listed hdx_discover_find(const struct hdx_prefix *prefix, const struct hdx_target *target,
+                                  struct hdx_text *etag);
 
-void hdx_discover_free(struct hdx_prefix *prefix);
+/* NULL is allowed. */
+void hdx_discover_free(struct hdx_discovery *discovery);
 
 #endif

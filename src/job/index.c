@@ -47,14 +47,14 @@ static enum hdx_status make_prefixes(struct hdx_index_run *run, struct hdx_error
     list[i] = (struct hdx_prefix){.index = run->datasets[i]->index,
                                   .datasets_left = 1,
                                   .datasets_waiting = 1,
-                                  .discovery = {.wanted = wanted_count(run, run->datasets[i])}};
+                                  .wanted = wanted_count(run, run->datasets[i])};
   qsort(list, run->dataset_count, sizeof *list, by_index);
   for (size_t i = 0; i < run->dataset_count; i++) {
     struct hdx_prefix *last = count ? &list[count - 1] : NULL;
     if (last && hdx_text_equal(last->index, list[i].index)) {
       last->datasets_left++;
       last->datasets_waiting++;
-      last->discovery.wanted += list[i].discovery.wanted;
+      last->wanted += list[i].wanted;
     } else {
       list[count++] = list[i];
     }
@@ -254,7 +254,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   run->summary->elapsed_ns = uv_hrtime() - run->started_ns;
   free_scanners(run);
   for (size_t i = 0; i < run->prefix_count; i++)
-    hdx_discover_free(&run->prefixes[i]);
+    hdx_discover_free(run->prefixes[i].discovery);
   hdx_arena_deinit(&run->arena);
   return status;
 }

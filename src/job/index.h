@@ -25,7 +25,9 @@ struct hdx_prefix {
   bool readable;           /* an object below it was read in this run */
   size_t datasets_left;    /* that may still read one */
   size_t datasets_waiting; /* that have not begun */
-  struct hdx_discovery discovery;
+  uint64_t wanted;         /* index files */
+  enum hdx_discovery_state discovery_state;
+  struct hdx_discovery *discovery; /* NULL: none was begun */
 };
 
 enum hdx_year_outcome {
