@@ -193,11 +193,13 @@ static void tell(struct cli *cli, enum hdx_status status, const struct hdx_error
     return;
   if (status == HDX_INTERRUPTED) {
     int number = cli_signals_pending();
-    cli_message(messages, CLI_ERROR, "interrupted%s: what was finished is kept, the same command goes on from there",
+    bool keeps = cli->args.verb && (cli->args.verb->bit & (CLI_VERB_INDEX | CLI_VERB_QUERY));
+    cli_message(messages, CLI_ERROR, "interrupted%s%s",
                 number == SIGINT    ? " by SIGINT"
                 : number == SIGTERM ? " by SIGTERM"
                 : number == SIGHUP  ? " by SIGHUP"
-                                    : "");
+                                    : "",
+                keeps ? ": what was finished is kept, the same command goes on from there" : "");
     return;
   }
   bool warning = status == HDX_EMPTY && !cli_settings(cli)->error_on_empty;

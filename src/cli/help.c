@@ -22,9 +22,12 @@ const struct cli_note cli_help_notes[CLI_HELP_NOTE_COUNT] = {
                "GB, TB powers of 1000; a RATE is a SIZE a second. A DURATION is 500ms, 30s, 5m, 2h or 1h30m; a number "
                "alone is seconds. Options without a value take =no to undo the environment."},
     {"Environment", "Every long option can come from the environment: HELIODEX_ and its name in capitals with "
-                    "underscores, as HELIODEX_PART_SIZE=16M; the command line wins. The variables of AWS's tools "
-                    "(AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3 and so on), "
-                    "ROOT_CATALOG_REGISTRY_URL, CURL_CA_BUNDLE, "
+                    "underscores, as HELIODEX_PART_SIZE=16M; the command line wins. AWS_ACCESS_KEY_ID, "
+                    "AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_DEFAULT_PROFILE, AWS_REGION, "
+                    "AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, "
+                    "AWS_USE_DUALSTACK_ENDPOINT, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, AWS_CONTAINER_…, "
+                    "AWS_EC2_METADATA_…, AWS_METADATA_SERVICE_…, AWS_CA_BUNDLE, ROOT_CATALOG_REGISTRY_URL, "
+                    "CURL_CA_BUNDLE, "
                     "SSL_CERT_FILE, XDG_CACHE_HOME, NO_COLOR and the usual variables for proxies are heard too."},
     {"Access", "A bucket of S3 is asked anonymously. If nothing of it may be read so, requests are signed with your "
                "credentials, which are looked for where AWS's tools look: the environment, the profile's keys or "

@@ -158,7 +158,7 @@ static const struct cli_option options[] = {
      .opposites = {"sign", "request-payer"}, .help = "Never sign: ask anonymously, and leave credentials alone."},
     {"request-payer", 0, "WHO", CLI_CHOICE, CLI_GROUP_ACCESS, AT(request_payer), .choices = payers,
      .verbs = CLI_VERBS_ALL, .opposites = {"no-sign-request"},
-     .help = "requester: agree to pay for what is read from buckets whose owners do not. Requests are signed then."},
+     .help = "requester: agree to pay for what is read, as some buckets want it. Requests are signed then."},
     {"profile", 0, "NAME", CLI_TEXT, CLI_GROUP_ACCESS, AT(profile), .fallback_text = "$AWS_PROFILE, then default",
      .verbs = CLI_VERBS_ALL,
      .help =

@@ -20,6 +20,8 @@ static void on_item(void *user, const struct hdx_index_item *item) {
   struct cli *cli = run->cli;
   bool failed = item->status != HDX_OK;
   char rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX], year[16] = "";
+  if (item->status == HDX_INTERRUPTED)
+    return; /* said once, at the end */
   run->stale += item->state == HDX_YEAR_STALE;
   if (item->year)
     snprintf(year, sizeof year, " %d", item->year);

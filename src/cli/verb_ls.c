@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/signals.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 
@@ -37,6 +38,8 @@ static void on_object(void *user, const struct hdx_object *object) {
       [ETAG] = cli_cell_text(etag),
   };
   open_rows(listing);
+  if (listing->cli->out.terminal)
+    cli_messages_live(&listing->cli->messages, NULL);
   if (listing->status == HDX_OK)
     cli_render_row(&listing->render, cells);
   if (listing->status != HDX_OK || !cli_rows_wanted(&listing->render))
@@ -45,6 +48,9 @@ static void on_object(void *user, const struct hdx_object *object) {
 
 static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   const struct cli_settings *settings = cli_settings(cli);
+  if (settings->start_after && strstr(settings->start_after, "://"))
+    return cli_fail(error, HDX_USAGE, "--start-after: expected a key (what follows s3://BUCKET/), found '%s'",
+                    settings->start_after);
   struct listing listing = {.cli = cli, .status = HDX_OK, .error = error};
   struct hdx_list_options options;
   hdx_list_options_init(&options);
@@ -54,12 +60,15 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   options.object = on_object;
   options.user = &listing;
   enum hdx_status status = hdx_list(cli->session, cli_operand(cli, 0), &options, NULL, error);
-  if (status == HDX_OK || status == HDX_EMPTY)
+  cli_messages_live(&cli->messages, NULL);
+  bool left = status == HDX_INTERRUPTED && !cli_signals_pending(); /* by the reader of the rows, or for their failure */
+  bool good = status == HDX_OK || status == HDX_EMPTY || left;
+  if (good)
     open_rows(&listing);
   if (!listing.open)
     return status;
   enum hdx_status closed = cli_rows_close(cli, &listing.render, listing.status, error);
-  return closed != HDX_OK && (status == HDX_OK || status == HDX_EMPTY) ? closed : status;
+  return good && (left || closed != HDX_OK) ? closed : status;
 }
 
 static const char *const examples[] = {
@@ -70,7 +79,7 @@ static const char *const examples[] = {
 
 const struct cli_verb cli_verb_ls = {
     .name = "ls",
-    .operands = "s3://BUCKET/PREFIX",
+    .operands = "BUCKET[/PREFIX]",
     .operands_min = 1,
     .operands_max = 1,
     .bit = CLI_VERB_LS,
@@ -78,8 +87,9 @@ const struct cli_verb cli_verb_ls = {
     .summary = "list the objects of a bucket",
     .description =
         "Lists key, size, time of last change and entity tag of the objects whose keys begin with PREFIX, in "
-        "the order of the keys. What lies behind a further slash is told once, as a folder whose name ends "
-        "with a slash; with --recursive every object is told. The bucket must allow lists.",
+        "the order of the keys; BUCKET is s3://name, the name alone, or a name in the registry. What lies "
+        "behind a further slash is listed as one folder, whose name ends with a slash and which has no size "
+        "and time; with --recursive every object is listed. The bucket must allow lists.",
     .examples = examples,
     .run = run,
 };

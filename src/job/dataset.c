@@ -610,7 +610,8 @@ static void conclude(struct hdx_dataset_job *job) {
   enum hdx_status status = collect(job);
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;
-  if (job->years && count(job, HDX_OUTCOME_ABSENT) == job->state_count)
+  bool interrupted = count(job, HDX_OUTCOME_INTERRUPTED) > 0;
+  if (job->years && !interrupted && count(job, HDX_OUTCOME_ABSENT) == job->state_count)
     hdx_log_write(&job->run->session->log, HDX_LOG_WARNING, "%.*s: none of its %zu index files exists below %.*s",
                   HDX_TEXT_ARG(job->dataset->id), job->state_count, HDX_TEXT_ARG(job->dataset->index));
   if (status != HDX_OK) {

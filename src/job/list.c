@@ -232,13 +232,16 @@ static void on_listed(void *user, enum hdx_status status, const struct hdx_error
 /* The bucket that a location is in, and the beginning of keys that it names. */
 static enum hdx_status find(struct hdx_session *session, const char *location, struct hdx_arena *arena,
                             struct hdx_address *address, struct hdx_error *error) {
-  struct hdx_text text = hdx_text_of(location), prefix = HDX_TEXT("");
+  struct hdx_text text = hdx_text_of(location), scheme = hdx_text_sub(text, 0, text.size < 5 ? text.size : 5);
+  struct hdx_text prefix = HDX_TEXT("");
   struct hdx_source source;
   struct hdx_buffer bucket;
   hdx_buffer_init(&bucket, HDX_URL_BYTES_MAX);
-  const char *behind = strstr(location, "://"), *slash = behind ? strchr(behind + 3, '/') : NULL;
-  bool object = hdx_text_starts_with(text, HDX_TEXT("s3://")) || hdx_text_starts_with(text, HDX_TEXT("gs://"));
-  if (object && slash) {
+  bool object = hdx_text_equal_nocase(scheme, HDX_TEXT("s3://")) || hdx_text_equal_nocase(scheme, HDX_TEXT("gs://"));
+  const char *slash = strchr(location + (object ? scheme.size : 0), '/');
+  /* Without a scheme, BUCKET/PREFIX is what AWS's own tool takes. */
+  bool bare = slash && hdx_bucket_kind(hdx_text_sub(text, 0, (size_t)(slash - location))) == HDX_BUCKET_NAME;
+  if (slash && (object || bare)) {
     prefix = hdx_text_of(slash + 1);
     text.size = (size_t)(slash + 1 - location);
   }
@@ -284,7 +287,7 @@ static enum hdx_status list_all(struct listing *listing, const struct hdx_target
     return listing->status;
   if (atomic_load(&listing->session->cancelled))
     return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-  return listing->count ? HDX_OK : hdx_error_set(error, HDX_EMPTY, "%s: no key begins so", location);
+  return listing->count ? HDX_OK : hdx_error_set(error, HDX_EMPTY, "%s: no key begins with it", location);
 }
 
 void hdx_list_options_init(struct hdx_list_options *options) {

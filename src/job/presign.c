@@ -1,5 +1,6 @@
 #include "job/presign.h"
 
+#include "base/log.h"
 #include "base/time.h"
 #include "transfer/bucket.h"
 
@@ -27,6 +28,7 @@ static enum hdx_status find_signer(struct hdx_session *session, struct hdx_error
     hdx_signer_free(presigner->signer);
     presigner->signer = NULL;
     presigner->expires = found.expires;
+    hdx_log_write(&session->log, HDX_LOG_INFO, "URLs are signed with the credentials of %s", found.origin);
     hdx_signer_new(hdx_text_of(found.key_id), hdx_text_of(found.secret), hdx_text_of(found.token), &presigner->signer,
                    &presigner->failure);
     hdx_credentials_deinit(&found);
@@ -34,6 +36,22 @@ static enum hdx_status find_signer(struct hdx_session *session, struct hdx_error
   if (presigner->failure.status == HDX_OK)
     return HDX_OK;
   return hdx_error_set(error, presigner->failure.status, "%s", presigner->failure.message);
+}
+
+/* For how long: no longer than the credentials, which is told once. */
+static uint32_t lifetime(struct hdx_session *session) {
+  struct hdx_presigner *presigner = &session->presigner;
+  uint32_t wanted = session->config.presign_s;
+  int64_t left =
+      presigner->expires == HDX_TIME_NONE ? INT64_MAX : (presigner->expires - hdx_time_now()) / HDX_SECOND_NS;
+  if (left >= wanted)
+    return wanted;
+  if (!presigner->told)
+    hdx_log_write(&session->log, HDX_LOG_WARNING,
+                  "presigned URLs hold for %lld s in place of %u: as long as the credentials that sign them",
+                  (long long)left, wanted);
+  presigner->told = true;
+  return left > 0 ? (uint32_t)left : 1;
 }
 
 /* The region that is signed for: what the engine has learned of the bucket counts more than what was said of it. */
@@ -70,6 +88,6 @@ enum hdx_status hdx_session_presign(struct hdx_session *session, const struct hd
   const struct hdx_sigv4_scope scope = {hdx_time_now(), region_of(session, place), HDX_TEXT("s3")};
   hdx_buffer_append_text(out, text);
   hdx_buffer_append_byte(out, '?');
-  status = hdx_sigv4_sign_query(session->presigner.signer, &scope, &request, session->config.presign_s, out, error);
+  status = hdx_sigv4_sign_query(session->presigner.signer, &scope, &request, lifetime(session), out, error);
   return status == HDX_OK ? hdx_buffer_status(out, "presigned URL", error) : status;
 }

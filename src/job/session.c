@@ -84,6 +84,9 @@ static enum hdx_status read_profile(struct hdx_session *session, struct hdx_erro
     hdx_profile_free(profile);
   }
   hdx_profile_forget_keys(profile);
+  if (status == HDX_OK && profile->named && !profile->found)
+    hdx_log_write(&session->log, HDX_LOG_WARNING, "no profile is called %s in %s and %s", profile->name.data,
+                  profile->credentials_file.data, profile->config_file.data);
   if (status == HDX_OK)
     return HDX_OK;
   *profile = (struct hdx_profile){.name = HDX_TEXT("")};
@@ -125,6 +128,8 @@ static void complete(struct hdx_session *session) {
     config->endpoint_url = setting(session, config->endpoint_url, endpoint, profile->endpoint_url, NULL);
   if (config->endpoint_url && !config->endpoint_url[0])
     config->endpoint_url = NULL;
+  if (is_true(hdx_environment_get(session->environment, "AWS_USE_FIPS_ENDPOINT")))
+    hdx_log_write(&session->log, HDX_LOG_WARNING, "AWS_USE_FIPS_ENDPOINT is left alone: such addresses are not known");
   config->ca_file = setting(session, config->ca_file, ca, profile->ca_bundle, NULL);
   session->region = setting(session, NULL, region, profile->region, NULL);
   config->dualstack |= is_true(setting(session, NULL, dualstack, profile->use_dualstack, NULL));

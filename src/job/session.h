@@ -20,6 +20,7 @@ struct hdx_presigner {
   struct hdx_signer *signer; /* NULL until it is needed */
   int64_t expires;
   struct hdx_error failure; /* why there is none */
+  bool told;                /* that URLs hold for less long than was asked for */
 };
 
 struct hdx_session {

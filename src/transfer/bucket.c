@@ -72,6 +72,11 @@ enum hdx_status hdx_engine_bucket(struct hdx_engine *engine, const struct hdx_s3
   }
   bucket->next = engine->buckets;
   engine->buckets = bucket;
+  hdx_log_write(engine->options.log, HDX_LOG_DEBUG, "%.*s: the bucket is asked at %s, %s", HDX_TEXT_ARG(place->bucket),
+                bucket->base,
+                bucket->access == HDX_ACCESS_SIGNED      ? "with credentials"
+                : bucket->access == HDX_ACCESS_ANONYMOUS ? "anonymously"
+                                                         : "anonymously at first");
   *result = bucket;
   return HDX_OK;
 }
@@ -224,7 +229,7 @@ static bool moved(struct hdx_part *part, const struct hdx_s3_error *answer) {
   if (!region[0] || bucket->moves >= MOVES_MAX || !hdx_s3_region(hdx_text_of(region)) ||
       strcmp(region, bucket->region) == 0)
     return false;
-  hdx_log_write(fetch->engine->options.log, HDX_LOG_INFO, "%.*s: the bucket is in %s",
+  hdx_log_write(fetch->engine->options.log, HDX_LOG_INFO, "%.*s: the bucket is in the region %s",
                 HDX_TEXT_ARG(bucket->place.bucket), region);
   memcpy(bucket->region, region, strlen(region) + 1); /* a region is short enough */
   bucket->moves++;
@@ -284,27 +289,25 @@ static bool without_credentials(struct hdx_part *part) {
   return !refused_anonymously(part);
 }
 
-static void hint(const struct hdx_part *part, char *text) {
+/* How it was asked, and what might help. */
+static void hint(const struct hdx_part *part, const char *code, char *text) {
   const struct hdx_engine *engine = part->fetch->engine;
   const struct hdx_bucket *bucket = part->fetch->bucket;
   const struct hdx_identity *identity = &engine->identity;
-  size_t size = strlen(text);
-  const char *what = "";
-  if (part->generation && identity->state == HDX_IDENTITY_FAILED) {
-    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %.500s", identity->error.message);
-    return;
-  }
-  if (part->generation)
-    what = engine->options.request_payer || part->head.status != 403
-               ? ""
-               : " (asked with credentials; a bucket may want --request-payer)";
+  size_t size = strlen(text), room = HDX_ERROR_TEXT_MAX - size;
+  bool denied = part->head.status == 403 && (!code[0] || strcmp(code, "AccessDenied") == 0);
+  bool may_pay = denied && !bucket->place.endpoint.size && !engine->options.request_payer;
+  if (part->generation && identity->state == HDX_IDENTITY_FAILED)
+    snprintf(text + size, room, "; %.500s", identity->error.message);
+  else if (part->generation)
+    snprintf(text + size, room, " (asked with the credentials of %s%s)", identity->origin,
+             may_pay ? "; a bucket may want --request-payer" : "");
   else if (engine->options.sign == HDX_SIGN_NEVER)
-    what = " (asked anonymously, by --no-sign-request)";
+    snprintf(text + size, room, " (asked anonymously, by --no-sign-request)");
   else if (bucket->place.trust == HDX_S3_TRUST_NONE)
-    what = " (asked anonymously: credentials go to the endpoint alone)";
+    snprintf(text + size, room, " (asked anonymously: credentials go to the endpoint alone)");
   else
-    what = " (asked anonymously; --sign asks with credentials)";
-  snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "%s", what);
+    snprintf(text + size, room, " (asked anonymously; --sign asks with credentials)");
 }
 
 bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answer, char *text) {
@@ -328,7 +331,7 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
     return false;
   bool undecided = bucket->access == HDX_ACCESS_UNDECIDED;
   if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS || (undecided && fetch->request.optional)) {
-    hint(part, text);
+    hint(part, answer->code, text);
     if (!among(answer->code, expired))
       return false;
     hdx_fetch_complete(fetch, HDX_DENIED, false, status, text); /* S3 says so with status 400 */
@@ -357,10 +360,10 @@ static void give_up(struct hdx_part *part) {
   }
   if (fetch->bucket->access == HDX_ACCESS_SIGNED)
     fetch->not_of_object = true; /* it was never asked for by whom the bucket lets read */
-  snprintf(text, sizeof text, "%.480s%s%.510s", part->refused.message, failed ? "; with credentials: " : "",
-           failed ? identity->error.message : "");
+  snprintf(text, sizeof text, "%.460s%s%.510s", part->refused.message,
+           failed ? " (asked anonymously); with credentials: " : "", failed ? identity->error.message : "");
   if (!failed)
-    hint(part, text);
+    hint(part, "", text);
   hdx_fetch_complete(fetch, HDX_DENIED, false, part->head.status, text);
 }
 
@@ -369,6 +372,8 @@ static void decide(struct hdx_bucket *bucket, const struct hdx_identity *identit
   if (undecided && identity->state == HDX_IDENTITY_KNOWN) {
     bucket->access = HDX_ACCESS_SIGNED;
     bucket->tentative = true;
+    hdx_log_write(identity->log, HDX_LOG_DEBUG, "%.*s: the bucket is asked with credentials now",
+                  HDX_TEXT_ARG(bucket->place.bucket));
   } else if ((undecided || bucket->tentative) && identity->state == HDX_IDENTITY_FAILED) {
     bucket->access = HDX_ACCESS_ANONYMOUS;
     bucket->tentative = false;

@@ -140,9 +140,10 @@ static enum hdx_status find_none(const struct hdx_credentials_request *request, 
   return hdx_error_set(error, HDX_DENIED,
                        "no credentials: not in %s, not in the profile %s of %s%s%s, not of a container "
                        "(AWS_CONTAINER_CREDENTIALS_…), and %s%s",
-                       request->profile ? "the options" : "the environment (AWS_ACCESS_KEY_ID)", profile->name.data,
-                       home ? profile->credentials_file.data : "~/.aws (there is no HOME)", home ? " and " : "",
-                       home ? profile->config_file.data : "", instance->message,
+                       request->profile ? "the environment (left alone, as a profile is given)"
+                                        : "the environment (AWS_ACCESS_KEY_ID)",
+                       profile->name.data, home ? profile->credentials_file.data : "~/.aws (there is no HOME)",
+                       home ? " and " : "", home ? profile->config_file.data : "", instance->message,
                        web ? "; AWS_WEB_IDENTITY_TOKEN_FILE is set, but web identities are not supported: eval \"$(aws "
                              "configure export-credentials --format env)\""
                            : "");

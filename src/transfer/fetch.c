@@ -390,8 +390,13 @@ static void broken(struct hdx_part *part, CURLcode code) {
   case CURLE_COULDNT_CONNECT:
     unreachable = true;
     break;
-  case CURLE_PEER_FAILED_VERIFICATION:
   case CURLE_SSL_CACERT_BADFILE:
+    snprintf(text, sizeof text, "%s: the certificates of %s cannot be read", part->fetch->name,
+             engine->options.ca_file ? engine->options.ca_file : "the system");
+    give_up_host(part->host, HDX_IO, text);
+    fail(part->fetch, HDX_IO, 0, text);
+    return;
+  case CURLE_PEER_FAILED_VERIFICATION:
   case CURLE_SSL_CERTPROBLEM:
   case CURLE_SSL_ISSUER_ERROR:
     snprintf(text, sizeof text,

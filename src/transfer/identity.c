@@ -67,8 +67,9 @@ static enum hdx_status take(struct hdx_identity *identity, struct hdx_error *err
   if (found->expires != HDX_TIME_NONE && found->expires <= now)
     return hdx_error_set(error, HDX_DENIED, "the credentials of %s have expired by the server's clock", found->origin);
   if (identity->renewed && same(identity, found))
-    return hdx_error_set(error, HDX_DENIED, "the credentials of %s are no longer valid, and there are no newer ones",
-                         found->origin);
+    return hdx_error_set(error, HDX_DENIED,
+                         "the credentials of %s are not valid, or no longer (%s), and there are no others",
+                         found->origin, identity->why);
   enum hdx_status status =
       hdx_signer_new(hdx_text_of(found->key_id), hdx_text_of(found->secret), hdx_text_of(found->token), &signer, error);
   if (status != HDX_OK)
@@ -153,6 +154,7 @@ bool hdx_identity_expired(struct hdx_identity *identity, unsigned generation, co
   if (identity->renewable && !identity->renewed) {
     hdx_log_write(identity->log, HDX_LOG_INFO, "renewing the credentials of %s: %s", identity->origin, why);
     identity->renewed = true;
+    snprintf(identity->why, sizeof identity->why, "%s", why);
     identity->state = HDX_IDENTITY_SEARCHING;
     begin_search(identity);
     return identity->state != HDX_IDENTITY_FAILED;

@@ -38,6 +38,7 @@ struct hdx_identity {
   bool renewable;
   bool proven;  /* the server has taken a signature of this generation */
   bool renewed; /* because a server called them expired; once, until one is taken again */
+  char why[64]; /* a server called them expired */
   char origin[256];
   int64_t skew_ns; /* the server's clock less ours */
   bool skew_known;

@@ -151,7 +151,7 @@ def test_no_credentials(other, gateway):
 def test_credentials_that_may_not(other, gateway):
     """Valid ones of someone who is not permitted anything."""
     stranger = keys(*gateway.user("stranger"))
-    request_of(other(stranger).index().expect(4, "AccessDenied", "asked with credentials"))
+    request_of(other(stranger).index().expect(4, "AccessDenied", "asked with the credentials of"))
     assert asked(gateway) == [(CATALOG, 403, NOBODY), (CATALOG, 403, "stranger")]
 
 

@@ -157,7 +157,7 @@ def test_renewal_that_gives_the_same(private, metadata, answer):
     """Ends the run without asking for what is left; a rerun with good ones goes on."""
     expire(private, answer)
     done = index(private)
-    done.expect(1, "no longer valid", "instance metadata")
+    done.expect(1, "not valid, or no longer", "instance metadata")
     assert asked(metadata) == 2
     assert len(files(private)) == 4 and len(files(private, status=206)) == 3
     private.stage.script = None
@@ -202,7 +202,7 @@ def test_files_that_were_refused_anonymously_are_no_gaps(private):
 
     private.server.answer = answer
     done = private.index("far", "--discover", "probe", "--max-connections-per-host", "1")
-    done.expect(1, "no longer valid", " 0 gaps", f"{len(YEARS) - 1} failed")
+    done.expect(1, "not valid, or no longer", " 0 gaps", f"{len(YEARS) - 1} failed")
     assert other.complaints == []
     assert [r.status for r in signed(private.server.requests())] == [206, 400]
 
@@ -212,7 +212,7 @@ def test_rows_are_kept_if_credentials_expire(private, metadata, answer):
     index(private).expect(0)
     private.server.clear()
     expire(private, answer)
-    index(private).expect(1, "no longer valid")
+    index(private).expect(1, "not valid, or no longer")
     private.stage.script = None
     private.check("many")
     assert len(files(private)) == 4
