@@ -19,6 +19,7 @@ from pathlib import Path
 
 ECHO_MODULE = "/usr/lib/nginx/modules/ngx_http_echo_module.so"
 START_SECONDS_MAX = 20
+LOG_SECONDS_MAX = 5
 NAMES = ("127.0.0.1", "localhost", "s3.localhost", "*.s3.localhost")
 
 
@@ -95,9 +96,16 @@ class Nginx:
     def __exit__(self, *unused):
         self.stop()
 
-    def requests(self):
-        """What was asked so far: (method, target, status, bytes of the body)."""
-        lines = (self.work / "access.log").read_text().splitlines()
+    def requests(self, count=0):
+        """What was asked so far: (method, target, status, bytes of the body). nginx writes it just after the answer has
+        gone out: waits a while until there are `count`."""
+        end = time.monotonic() + LOG_SECONDS_MAX
+        lines = []
+        while True:
+            lines = (self.work / "access.log").read_text().splitlines()
+            if len(lines) >= count or time.monotonic() > end:
+                break
+            time.sleep(0.01)
         return [(method, target, int(status), int(size)) for method, target, status, size in map(str.split, lines)]
 
     def _ready(self):

@@ -34,7 +34,7 @@ def test_plain(folder, tmp_path):
             get(server.url + "/b/x", {"If-None-Match": headers["ETag"]})
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(server.url + "/b/none")
-        assert [(r[0], r[1], r[2]) for r in server.requests()] == [
+        assert [(r[0], r[1], r[2]) for r in server.requests(4)] == [
             ("GET", "/b/x", 200), ("GET", "/b/x", 206), ("GET", "/b/x", 304), ("GET", "/b/none", 404)]
         process = server.process
     assert process.poll() is not None
