@@ -140,7 +140,8 @@ bool hdx_bucket_ready(struct hdx_part *part) {
       fail(part, status, error.message);
     return false;
   }
-  if (bucket->access != HDX_ACCESS_SIGNED || hdx_identity_want(&fetch->engine->identity) == HDX_IDENTITY_KNOWN)
+  if (bucket->access != HDX_ACCESS_SIGNED || part->unsigned_too ||
+      hdx_identity_want(&fetch->engine->identity) == HDX_IDENTITY_KNOWN)
     return true;
   wait_for_identity(part);
   return false;
@@ -156,7 +157,7 @@ enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) 
   bool pays = fetch->engine->options.request_payer;
   char range[HDX_RANGE_TEXT_MAX];
   part->generation = 0;
-  if (!bucket || bucket->access != HDX_ACCESS_SIGNED)
+  if (!bucket || bucket->access != HDX_ACCESS_SIGNED || part->unsigned_too)
     return HDX_OK;
   struct hdx_sigv4_field fields[3] = {{HDX_TEXT("host"), hdx_url_authority(&fetch->place)}};
   size_t count = 1;
@@ -274,14 +275,23 @@ static bool refused_anonymously(const struct hdx_part *part) {
   return part->refused.status == HDX_DENIED;
 }
 
-/* Gives up credentials that were tried tentatively and are none: true if the part may still be had without. */
-static bool without_credentials(struct hdx_part *part) {
+/* Gives up credentials that were tried tentatively and are none: the part is asked for anonymously, and judged so. */
+static bool without_credentials(const struct hdx_part *part) {
   struct hdx_bucket *bucket = part->fetch->bucket;
   if (!bucket->tentative || part->fetch->engine->identity.state != HDX_IDENTITY_FAILED)
     return false;
   bucket->access = HDX_ACCESS_ANONYMOUS;
   bucket->tentative = false;
-  return !refused_anonymously(part);
+  return true;
+}
+
+/* A user who may read nothing of the bucket so far may be refused what anybody may read. */
+static bool without_signature(struct hdx_part *part) {
+  const struct hdx_fetch *fetch = part->fetch;
+  if (!fetch->bucket->tentative || fetch->not_of_object || part->head.status == 400 || refused_anonymously(part))
+    return false;
+  part->unsigned_too = true;
+  return true;
 }
 
 static void hint(const struct hdx_part *part, char *text) {
@@ -294,7 +304,7 @@ static void hint(const struct hdx_part *part, char *text) {
     snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; %.500s", identity->error.message);
     return;
   }
-  if (part->generation)
+  if (part->generation || part->unsigned_too)
     what = engine->options.request_payer || part->head.status != 403
                ? ""
                : " (asked with credentials; a bucket may want --request-payer)";
@@ -302,7 +312,10 @@ static void hint(const struct hdx_part *part, char *text) {
     what = " (asked anonymously, by --no-sign-request)";
   else if (bucket->place.trust == HDX_S3_TRUST_NONE)
     what = " (asked anonymously: credentials go to the endpoint alone)";
-  else
+  else if (identity->state == HDX_IDENTITY_FAILED) {
+    snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "; with credentials: %.500s", identity->error.message);
+    return;
+  } else
     what = " (asked anonymously; --sign asks with credentials)";
   snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "%s", what);
 }
@@ -319,7 +332,7 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   if (!again && part->generation && refused && bucket->access == HDX_ACCESS_ANONYMOUS)
     again = true; /* it has turned out to be public meanwhile */
   else if (!again && part->generation && refused)
-    again = sign_again(part, answer) || without_credentials(part);
+    again = sign_again(part, answer) || without_credentials(part) || without_signature(part);
   if (again) {
     hdx_fetch_enqueue(part);
     return true;
@@ -327,7 +340,8 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   if (!refused || (status == 400 && !part->generation))
     return false;
   bool undecided = bucket->access == HDX_ACCESS_UNDECIDED;
-  if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS || (undecided && fetch->request.optional)) {
+  bool both = part->generation || part->unsigned_too;
+  if (both || bucket->access == HDX_ACCESS_ANONYMOUS || (undecided && fetch->request.optional)) {
     hint(part, text);
     if (!among(answer->code, expired))
       return false;

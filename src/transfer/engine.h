@@ -70,6 +70,7 @@ struct hdx_part {
   uint64_t wait_us; /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
   struct hdx_error refused;
+  bool unsigned_too; /* it was refused to a user who may read nothing of the bucket so far */
   char curl_error[CURL_ERROR_SIZE];
 };
 
