@@ -56,7 +56,8 @@ static void give_up(struct hdx_discovery *discovery, enum hdx_status status, con
 static void distrust(struct hdx_discovery *discovery, const char *why) {
   struct hdx_index_run *run = discovery->run;
   char text[HDX_ERROR_TEXT_MAX];
-  give_up(discovery, HDX_INTEGRITY, why);
+  snprintf(text, sizeof text, "%.*s: %s", HDX_TEXT_ARG(discovery->prefix->index), why);
+  give_up(discovery, HDX_INTEGRITY, text);
   if (!discovery->absences)
     return;
   snprintf(text, sizeof text,

@@ -145,7 +145,8 @@ bool hdx_bucket_ready(struct hdx_part *part) {
       fail(part, status, error.message);
     return false;
   }
-  if (bucket->access != HDX_ACCESS_SIGNED || hdx_identity_want(&fetch->engine->identity) == HDX_IDENTITY_KNOWN)
+  if (bucket->access != HDX_ACCESS_SIGNED || part->unsigned_too ||
+      hdx_identity_want(&fetch->engine->identity) == HDX_IDENTITY_KNOWN)
     return true;
   wait_for_identity(part);
   return false;
@@ -161,7 +162,7 @@ enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) 
   bool pays = fetch->engine->options.request_payer;
   char range[HDX_RANGE_TEXT_MAX];
   part->generation = 0;
-  if (!bucket || bucket->access != HDX_ACCESS_SIGNED)
+  if (!bucket || bucket->access != HDX_ACCESS_SIGNED || part->unsigned_too)
     return HDX_OK;
   struct hdx_sigv4_field fields[3] = {{HDX_TEXT("host"), hdx_url_authority(&fetch->place)}};
   size_t count = 1;
@@ -279,14 +280,23 @@ static bool refused_anonymously(const struct hdx_part *part) {
   return part->refused.status == HDX_DENIED;
 }
 
-/* Gives up credentials that were tried tentatively and are none: true if the part may still be had without. */
-static bool without_credentials(struct hdx_part *part) {
+/* Gives up credentials that were tried tentatively and are none. */
+static bool drop_credentials(const struct hdx_part *part) {
   struct hdx_bucket *bucket = part->fetch->bucket;
   if (!bucket->tentative || part->fetch->engine->identity.state != HDX_IDENTITY_FAILED)
     return false;
   bucket->access = HDX_ACCESS_ANONYMOUS;
   bucket->tentative = false;
-  return !refused_anonymously(part);
+  return true;
+}
+
+/* A user who may read nothing of the bucket so far may be refused what anybody may read. */
+static bool without_signature(struct hdx_part *part) {
+  const struct hdx_fetch *fetch = part->fetch;
+  if (!fetch->bucket->tentative || fetch->not_of_object || part->head.status == 400 || refused_anonymously(part))
+    return false;
+  part->unsigned_too = true;
+  return true;
 }
 
 /* How it was asked, and what might help. */
@@ -297,54 +307,23 @@ static void hint(const struct hdx_part *part, const char *code, char *text) {
   size_t size = strlen(text), room = HDX_ERROR_TEXT_MAX - size;
   bool denied = part->head.status == 403 && (!code[0] || strcmp(code, "AccessDenied") == 0);
   bool may_pay = denied && !bucket->place.endpoint.size && !engine->options.request_payer;
-  if (part->generation && identity->state == HDX_IDENTITY_FAILED)
+  bool failed = identity->state == HDX_IDENTITY_FAILED;
+  if (part->generation && failed)
     snprintf(text + size, room, "; %.500s", identity->error.message);
-  else if (part->generation)
+  else if (part->generation || part->unsigned_too)
     snprintf(text + size, room, " (asked with the credentials of %s%s)", identity->origin,
              may_pay ? "; a bucket may want --request-payer" : "");
   else if (engine->options.sign == HDX_SIGN_NEVER)
     snprintf(text + size, room, " (asked anonymously, by --no-sign-request)");
   else if (bucket->place.trust == HDX_S3_TRUST_NONE)
     snprintf(text + size, room, " (asked anonymously: credentials go to the endpoint alone)");
+  else if (failed)
+    snprintf(text + size, room, " (asked anonymously); with credentials: %.500s", identity->error.message);
   else
     snprintf(text + size, room, " (asked anonymously; --sign asks with credentials)");
 }
 
-bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answer, char *text) {
-  struct hdx_fetch *fetch = part->fetch;
-  struct hdx_bucket *bucket = fetch->bucket;
-  long status = part->head.status;
-  if (!bucket)
-    return false;
-  fetch->not_of_object = not_of_object(status, answer->code);
-  bool refused = status == 400 || status == 401 || status == 403;
-  bool again = moved(part, answer);
-  if (!again && part->generation && refused && bucket->access == HDX_ACCESS_ANONYMOUS)
-    again = true; /* it has turned out to be public meanwhile */
-  else if (!again && part->generation && refused)
-    again = sign_again(part, answer) || without_credentials(part);
-  if (again) {
-    hdx_fetch_enqueue(part);
-    return true;
-  }
-  if (!refused || (status == 400 && !part->generation))
-    return false;
-  bool undecided = bucket->access == HDX_ACCESS_UNDECIDED;
-  if (part->generation || bucket->access == HDX_ACCESS_ANONYMOUS || (undecided && fetch->request.optional)) {
-    hint(part, answer->code, text);
-    if (!among(answer->code, expired))
-      return false;
-    hdx_fetch_complete(fetch, HDX_DENIED, false, status, text); /* S3 says so with status 400 */
-    return true;
-  }
-  if (undecided)
-    hdx_identity_want(&fetch->engine->identity);
-  hdx_error_set(&part->refused, HDX_DENIED, "%s", text);
-  wait_for_identity(part);
-  return true;
-}
-
-/* Ends a fetch that waited for nothing, or has it asked for anonymously where that was not yet done. */
+/* Without credentials: has the part asked for anonymously, or ends its fetch by what was answered to that. */
 static void give_up(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
   const struct hdx_identity *identity = &fetch->engine->identity;
@@ -358,13 +337,54 @@ static void give_up(struct hdx_part *part) {
     fail(part, identity->error.status, identity->error.message);
     return;
   }
-  if (fetch->bucket->access == HDX_ACCESS_SIGNED)
-    fetch->not_of_object = true; /* it was never asked for by whom the bucket lets read */
+  /* Where the bucket is asked signed, it was never asked for by whom the bucket lets read. */
+  fetch->not_of_object = part->refused_for_other || fetch->bucket->access == HDX_ACCESS_SIGNED;
   snprintf(text, sizeof text, "%.460s%s%.510s", part->refused.message,
            failed ? " (asked anonymously); with credentials: " : "", failed ? identity->error.message : "");
   if (!failed)
     hint(part, "", text);
-  hdx_fetch_complete(fetch, HDX_DENIED, false, part->head.status, text);
+  hdx_fetch_complete(fetch, HDX_DENIED, false, 403, text);
+}
+
+bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answer, char *text) {
+  struct hdx_fetch *fetch = part->fetch;
+  struct hdx_bucket *bucket = fetch->bucket;
+  long status = part->head.status;
+  if (!bucket)
+    return false;
+  fetch->not_of_object = not_of_object(status, answer->code);
+  bool refused = status == 400 || status == 401 || status == 403;
+  bool again = moved(part, answer);
+  if (!again && part->generation && refused) {
+    bool anonymous = bucket->access == HDX_ACCESS_ANONYMOUS; /* it has turned out to be public meanwhile */
+    again = !anonymous && sign_again(part, answer);
+    if (!again && (anonymous || drop_credentials(part))) {
+      give_up(part);
+      return true;
+    }
+    again = again || without_signature(part);
+  }
+  if (again) {
+    hdx_fetch_enqueue(part);
+    return true;
+  }
+  if (!refused || (status == 400 && !part->generation))
+    return false;
+  bool undecided = bucket->access == HDX_ACCESS_UNDECIDED;
+  bool both = part->generation || part->unsigned_too;
+  if (both || bucket->access == HDX_ACCESS_ANONYMOUS || (undecided && fetch->request.optional)) {
+    hint(part, answer->code, text);
+    if (!among(answer->code, expired))
+      return false;
+    hdx_fetch_complete(fetch, HDX_DENIED, false, status, text); /* S3 says so with status 400 */
+    return true;
+  }
+  if (undecided)
+    hdx_identity_want(&fetch->engine->identity);
+  hdx_error_set(&part->refused, HDX_DENIED, "%s", text);
+  part->refused_for_other = fetch->not_of_object;
+  wait_for_identity(part);
+  return true;
 }
 
 static void decide(struct hdx_bucket *bucket, const struct hdx_identity *identity) {

@@ -76,6 +76,8 @@ struct hdx_part {
   uint64_t wait_us; /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
   struct hdx_error refused;
+  bool refused_for_other; /* refused anonymously, for a reason that is not the object's */
+  bool unsigned_too;      /* it was refused to a user who may read nothing of the bucket so far */
   char curl_error[CURL_ERROR_SIZE];
 };
 

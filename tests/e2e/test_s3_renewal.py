@@ -286,6 +286,7 @@ def test_catalog_refused_as_expired(private):
     private.stage.script = lambda request: EXPIRED if signed([request]) else None
     private.index().expect(4, "ExpiredToken", "environment")
     private.index("--sign").expect(4, "ExpiredToken", "environment")
+    # Without --sign: anonymously and signed; what was answered to the first counts.
     assert len(private.server.requests()) == 3
 
 

@@ -1,0 +1,363 @@
+"""Lists that are wrong, endless or large: a list is a hint, which costs neither rows nor memory nor an end.
+
+A stage (stage.py) is the endpoint; its lists are answered by a function of the test.
+"""
+
+import os
+import random
+import time
+from pathlib import Path
+from urllib.parse import parse_qsl, quote
+
+import pytest
+
+from answering import Answering
+from conftest import BUILD, Program
+from stage import Stage, User, etag
+
+YEARS = list(range(1990, 2020))
+GAPS = [1995, 2005]
+FILES = len(YEARS) - len(GAPS)
+PAGES_MAX = 110  # that may be asked for where all are empty
+
+
+def is_list(request):
+    return "list-type=2" in request.target
+
+
+def parameters(request):
+    return dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
+
+
+def page(keys, token=None, more=None, tags={}):
+    """A page of a list; there is more if there is a token."""
+    more = bool(token) if more is None else more
+    inner = "".join(f"<Contents><Key>{quote(key)}</Key><ETag>{tags.get(key, '')}</ETag><Size>1</Size></Contents>" for key in keys)
+    token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    return (f"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>{token}{inner}"
+            "</ListBucketResult>").encode()
+
+
+def make_user(program, server, stage):
+    it = User(program, server, stage)
+    it.environment["AWS_ENDPOINT_URL"] = server.url
+    return it
+
+
+@pytest.fixture
+def user(heliodex):
+    """A user of a bucket with one dataset, which has two gaps; user.lists(function) answers lists."""
+    stage = Stage()
+    stage.add("m", YEARS)
+    for year in GAPS:
+        del stage.objects[f"i/m_{year}.csv"]
+    with Answering(stage) as server:
+        it = make_user(heliodex, server, stage)
+
+        def lists(answer):
+            stage.script = lambda request: (200, {}, answer(request)) if is_list(request) else None
+
+        it.lists = lists
+        yield it
+
+
+def keys(stage, identifier="m"):
+    return sorted(key for key in stage.objects if key.startswith(f"i/{identifier}_"))
+
+
+def listed(user):
+    return [request for request in user.server.requests() if is_list(request)]
+
+
+def files(user, *statuses):
+    """The index files that were asked for, sorted."""
+    return sorted(r.path.rsplit("/", 1)[1] for r in user.server.requests()
+                  if r.path.endswith(".csv") and (not statuses or r.status in statuses))
+
+
+# ---- wrong lists
+
+
+class Scripts:
+    """Each makes an answer to a list's request: of the stage and the number of the page, from 0."""
+
+    @staticmethod
+    def other_folder(stage, number):
+        return page([key.replace("i/", "elsewhere/") for key in keys(stage)])
+
+    @staticmethod
+    def backwards(stage, number):
+        return page(keys(stage)[::-1])
+
+    @staticmethod
+    def same_again(stage, number):
+        return page(keys(stage)[:5], token="same")
+
+    @staticmethod
+    def to_and_fro(stage, number):
+        return page(keys(stage)[:5], token=f"t{number % 2}")
+
+    @staticmethod
+    def empty_pages(stage, number):
+        return page([], token=f"t{number}")
+
+    @staticmethod
+    def no_token(stage, number):
+        return page(keys(stage)[:5], more=True)
+
+    @staticmethod
+    def large(stage, number):
+        return page(keys(stage)).replace(b"<EncodingType>", b" " * (5 << 20) + b"<EncodingType>")
+
+    @staticmethod
+    def breaks(stage, number):
+        whole = page(keys(stage))
+        return whole[:len(whole) // 2]
+
+    @staticmethod
+    def breaks_on_its_second_page(stage, number):
+        return page(keys(stage)[:9], token="t") if number == 0 else page(keys(stage)[9:])[:-200]
+
+    @staticmethod
+    def nothing(stage, number):
+        return b""
+
+    @staticmethod
+    def html(stage, number):
+        return b"<!DOCTYPE html><html><body>It works!</body></html>"
+
+    @staticmethod
+    def error_with_status_200(stage, number):
+        return b"<Error><Code>InternalError</Code><Message>later</Message></Error>"
+
+
+SCRIPTS = {  # what is told where lists are insisted on
+    "other_folder": "another folder", "backwards": "order", "same_again": "order", "to_and_fro": "order",
+    "empty_pages": "go on", "no_token": "Token", "large": "limit of 4194304", "breaks": "line", "breaks_on_its_second_page": "line",
+    "nothing": "line", "html": "line", "error_with_status_200": "ListBucketResult",
+}
+
+
+def use(user, name):
+    number = iter(range(10**6))
+    user.lists(lambda request: getattr(Scripts, name)(user.stage, next(number)))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_wrong_list_leads_back_to_asking(user, name):
+    """And is given up soon."""
+    use(user, name)
+    user.index("-v").expect(0, f"{FILES} fetched", f"{len(GAPS)} gaps", "one by one")
+    assert len(listed(user)) <= (PAGES_MAX if name == "empty_pages" else 3)
+    assert len(files(user, 206)) == FILES and len(files(user, 404)) == len(GAPS)
+    user.check("m")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_wrong_list_that_is_insisted_on(user, name):
+    """Fails, says why and where, and takes nothing for a gap; what was held before stays."""
+    use(user, name)
+    done = user.index("--discover", "list")
+    assert done.code in (7, 8) and SCRIPTS[name] in done.err and "s3://tiny-bucket/i/" in done.err, done
+    assert "0 gaps" in done.err and len(listed(user)) <= PAGES_MAX and files(user) == []
+    user.index("--discover", "probe").expect(0)
+    assert user.index("--discover", "list").code in (7, 8)
+    user.check("m")
+
+
+def test_absences_of_a_list_that_contradicts_itself(user, tmp_path):
+    """Where files were taken for gaps before, that is told, with what to do: they are there if one asks."""
+    user.stage.add("b", YEARS)
+
+    def answer(request):
+        if "continuation-token" not in request.target:
+            return page(keys(user.stage, "m"), token="t")
+        time.sleep(0.5)  # the first page is made use of meanwhile
+        return page(keys(user.stage, "b"))
+
+    user.lists(answer)
+    done = user.index().expect(1, "warning", "order", f"{len(YEARS)} index files", "--discover probe", "s3://tiny-bucket/i/")
+    assert files(user, 206) == [key[2:] for key in keys(user.stage, "m")], done
+    user.check("m")
+    user.index("--discover", "probe").expect(0, f"{len(YEARS)} fetched")
+    user.check("b", "m")
+
+
+def test_rows_that_a_wrong_list_lacks(user):
+    """What is held is asked for before its rows are dropped, whatever a list says."""
+    user.index("--discover", "probe").expect(0)
+    for how in ("auto", "list"):
+        user.lists(lambda request: page([]))
+        user.server.clear()
+        user.index("--discover", how).expect(0, f"{FILES} unchanged", f"{len(GAPS)} gaps", "0 vanished")
+        assert len(files(user)) == FILES
+        user.check("m")
+
+
+def test_objects_without_end(user):
+    """Strangers between the files that are wanted: lists that cost more than they save are given up."""
+    count = iter(range(10**6))
+    user.lists(lambda request: page([f"i/m_1990.csv.{next(count):06}" for _ in range(1000)], token="t"))
+    user.index("-v").expect(0, "many more objects", f"{len(GAPS)} gaps")
+    assert len(listed(user)) <= 10
+    user.check("m")
+
+
+# ---- ls
+
+
+def ls(user, *arguments):
+    return user("ls", f"{user.bucket}i/", "--format", "keys", *arguments)
+
+
+@pytest.mark.parametrize("name", ["same_again", "to_and_fro"])
+def test_ls_of_pages_that_come_again(user, name):
+    use(user, name)
+    assert ls(user).expect(7, "does not go on").lines == keys(user.stage)[:5] and len(listed(user)) == 2
+
+
+@pytest.mark.parametrize("name,count", [("empty_pages", 0), ("no_token", 0), ("large", 0), ("breaks_on_its_second_page", 9),
+                                        ("html", 0), ("nothing", 0)])
+def test_ls_of_wrong_pages(user, name, count):
+    """What is told is what whole pages had."""
+    use(user, name)
+    done = ls(user)
+    assert done.code in (7, 8) and SCRIPTS[name] in done.err, done
+    assert done.lines == keys(user.stage)[:len(done.lines)] and len(done.lines) <= count
+    assert len(listed(user)) <= PAGES_MAX
+
+
+def test_ls_over_some_empty_pages(user):
+    """S3 has them where much was deleted."""
+    count = iter(range(1000))
+
+    def answer(request):
+        number = next(count)
+        return page(keys(user.stage)) if number == 60 else page([], token=f"t{number}")
+
+    user.lists(answer)
+    assert ls(user).expect(0).lines == keys(user.stage) and len(listed(user)) == 61
+
+
+# ---- names that begin alike
+
+
+IDS = ["a", "a-b", "a_b", "A", "9", "a_2000"]
+STRANGERS = ["a_1999.csv.bak", "a_b_c_2001.csv", "a_20011.csv", "a.csv", "_2001.csv", "b_2001.csv", "a_2001.txt", "Z", "a"]
+
+
+def alike(seed):
+    """A stage with a random half of the index files of all IDS, whose lists have three keys a page."""
+    stage, chance = Stage(), random.Random(seed)
+    for identifier in IDS:
+        stage.add(identifier, range(2000, 2012))
+    for key in sorted(key for key in stage.objects if key.startswith("i/")):
+        if chance.random() < 0.5:
+            del stage.objects[key]
+    stage.objects |= {f"i/{name}": b"x" for name in STRANGERS}
+    stage.page = 3
+    return stage
+
+
+def rows_by(user):
+    query = user("query", user.bucket, "*", "--offline", "--format", "csv").expect(0).out
+    return query, user("info", user.bucket, "--offline", "--json", "*").out
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("jobs", ["1", "64"])
+def test_ids_that_begin_alike(heliodex, tmp_path, seed, jobs):
+    """Exactly what exists is fetched, exactly what is missing is a gap: both as if each file was asked for."""
+    stage = alike(seed)
+    wanted = {f"{identifier}_{year}.csv" for identifier in IDS for year in range(2000, 2012)}
+    there = sorted(name for name in wanted if f"i/{name}" in stage.objects)
+    answers = []
+    with Answering(stage) as server:
+        for how in ("list", "auto", "probe"):
+            home = tmp_path / how
+            home.mkdir()
+            server.clear()
+            user = make_user(Program(home), server, stage)
+            user.index("--discover", how, "--jobs", jobs).expect(0, f"{len(there)} fetched", f"{len(wanted) - len(there)} gaps")
+            missing = [name for name in wanted if name not in there]
+            assert files(user, 206) == there and files(user, 404) == (sorted(missing) if how == "probe" else [])
+            assert bool(listed(user)) == (how != "probe")
+            answers.append(rows_by(user))
+    assert answers[0][0] == answers[1][0] == answers[2][0] and answers[0][0].count("\n") == 1 + 5 * len(there)
+
+
+# ---- queries
+
+
+@pytest.mark.parametrize("lacking", [1, 29])
+def test_query_that_lacks_years_lists_nothing(user, lacking):
+    user.index("--discover", "probe", "--start", YEARS[0], "--stop", YEARS[-lacking]).expect(0)
+    user.server.clear()
+    done = user("query", user.bucket, "m", "--format", "csv").expect(0)
+    assert listed(user) == [] and len(files(user)) == lacking and done.out == user.stage.csv("m")
+
+
+# ---- memory
+
+
+FOLDERS, NAMES = 120, 7000
+PEAK_BYTES_MAX = 96 << 20
+
+
+def plain_build():
+    """A build folder without sanitizers, or None."""
+    named = [BUILD, *[Path(each) for each in [os.environ.get("HDX_VALGRIND_BUILD")] if each]]
+    for each in named:
+        cache = each / "CMakeCache.txt"
+        if cache.is_file() and "\nHDX_SANITIZE:STRING=\n" in cache.read_text():
+            return each
+    return None
+
+
+def peak_of(process):
+    """The most memory that a process has had at once, as it ends; sampled, as what the kernel tells of children at their
+    end counts the parent from which they were made."""
+    peak = 0
+    while process.poll() is None:
+        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                peak = int(line.split()[1]) << 10
+        time.sleep(0.01)
+    return peak
+
+
+def names_of(folder, own):
+    """A page of a folder's names: of the years far away of its own dataset, or of strangers."""
+    if own:
+        return page([f"{folder}/{folder}_{9999 - NAMES + 1 + i}.csv" for i in range(NAMES)])
+    return page([f"{folder}/{folder}{'e' * 60}{i:06}.csv" for i in range(NAMES)])
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "strangers"])
+def test_memory(tmp_path, own):
+    """Of a hundred folders with thousands of names, no more is kept than the session may take."""
+    build = plain_build()
+    if not build:
+        pytest.skip("HDX_BUILD and HDX_VALGRIND_BUILD name no build without sanitizers")
+    stage = Stage()
+    for i in range(FOLDERS):
+        stage.add(f"d{i:03}", range(2000, 2020), index=f"s3://{stage.bucket}/d{i:03}/")
+    stage.objects = {"catalog.json": stage.objects["catalog.json"]}
+    template = names_of("d000", own)
+
+    def script(request):
+        if is_list(request):
+            return 200, {}, template.replace(b"d000", parameters(request)["prefix"].rstrip("/").encode())
+
+    stage.script = script
+    (tmp_path / "home").mkdir()
+    with Answering(stage) as server:
+        program = Program(tmp_path / "home", build)
+        with open(tmp_path / "err", "wb") as err:
+            process = program.start("index", f"s3://{stage.bucket}/", "--memory", "32M", "--discover", "auto", stdout=err,
+                                    stderr=err, env={"AWS_ENDPOINT_URL": server.url, "AWS_EC2_METADATA_DISABLED": "true"})
+            peak = peak_of(process)
+        asked = [request for request in server.requests() if is_list(request)]
+    text = (tmp_path / "err").read_text()
+    assert process.returncode == 0 and f"{FOLDERS * 20:,} gaps" in text, text
+    assert len(asked) == FOLDERS and 8 << 20 < peak < PEAK_BYTES_MAX, peak
