@@ -374,9 +374,9 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   bool both = part->generation || part->unsigned_too;
   if (both || bucket->access == HDX_ACCESS_ANONYMOUS || (undecided && fetch->request.optional)) {
     hint(part, answer->code, text);
-    if (!among(answer->code, expired))
+    if (!among(answer->code, expired) && strncmp(answer->code, "KMS.", 4) != 0)
       return false;
-    hdx_fetch_complete(fetch, HDX_DENIED, false, status, text); /* S3 says so with status 400 */
+    hdx_fetch_complete(fetch, HDX_DENIED, false, status, text); /* S3 says so with 400, too */
     return true;
   }
   if (undecided)
