@@ -1,4 +1,4 @@
-"""What is learned of a bucket from refusals alone is tentative, and what is learned of credentials is no word on objects.
+"""What is learned of a bucket from refusals alone is tentative; a refusal of credentials is no word on objects.
 
 The catalog lies in one public bucket, the index files of a dataset in another, which nothing was read of yet when the
 first of many requests to it are answered.
@@ -250,7 +250,7 @@ def instance(private):
 
 
 def fail_once(metadata):
-    """The next attempt to get credentials fails, with whatever retries it makes, and that after it is given new ones."""
+    """The next attempt to get credentials fails, and the one after it is given new ones."""
     metadata.give(*NEW)
     metadata.fail(404, path=ROLE, times=1)
 
@@ -329,7 +329,8 @@ def test_presigned_for_a_requester_who_pays(user):
         asked = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
         assert asked["x-amz-request-payer"] == ["requester"]
         assert asked["X-Amz-Signature"] == [computed(url, "AKIAPRESIGN", "presign/secret+")]
-        assert asked["X-Amz-Signature"] != [computed(url.replace("=requester", "=owner"), "AKIAPRESIGN", "presign/secret+")]
+        other = url.replace("=requester", "=owner")
+        assert asked["X-Amz-Signature"] != [computed(other, "AKIAPRESIGN", "presign/secret+")]
     assert "payer" not in presign(user).expect(0).out
 
 
