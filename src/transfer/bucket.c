@@ -275,7 +275,7 @@ static bool refused_anonymously(const struct hdx_part *part) {
   return part->refused.status == HDX_DENIED;
 }
 
-/* Gives up credentials that were tried tentatively and are none: the part is asked for anonymously, and judged so. */
+/* Gives up credentials that were tried tentatively and are none: what the bucket says anonymously counts. */
 static bool without_credentials(const struct hdx_part *part) {
   struct hdx_bucket *bucket = part->fetch->bucket;
   if (!bucket->tentative || part->fetch->engine->identity.state != HDX_IDENTITY_FAILED)
@@ -320,6 +320,29 @@ static void hint(const struct hdx_part *part, char *text) {
   snprintf(text + size, HDX_ERROR_TEXT_MAX - size, "%s", what);
 }
 
+/* Ends a fetch that gets no signature, or has it asked for anonymously where that was not yet done. */
+static void give_up(struct hdx_part *part) {
+  struct hdx_fetch *fetch = part->fetch;
+  const struct hdx_identity *identity = &fetch->engine->identity;
+  char text[HDX_ERROR_TEXT_MAX];
+  bool refused = refused_anonymously(part), failed = identity->state == HDX_IDENTITY_FAILED;
+  if (!refused && fetch->bucket->access == HDX_ACCESS_ANONYMOUS) {
+    hdx_fetch_enqueue(part);
+    return;
+  }
+  if (!refused) {
+    fail(part, identity->error.status, identity->error.message);
+    return;
+  }
+  /* It may not have been asked for by whom the bucket lets read. */
+  fetch->not_of_object = part->refused_otherwise || fetch->bucket->access == HDX_ACCESS_SIGNED;
+  snprintf(text, sizeof text, "%.480s%s%.510s", part->refused.message, failed ? "; with credentials: " : "",
+           failed ? identity->error.message : "");
+  if (!failed)
+    hint(part, text);
+  hdx_fetch_complete(fetch, HDX_DENIED, false, part->refused_status, text);
+}
+
 bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answer, char *text) {
   struct hdx_fetch *fetch = part->fetch;
   struct hdx_bucket *bucket = fetch->bucket;
@@ -332,7 +355,11 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   if (!again && part->generation && refused && bucket->access == HDX_ACCESS_ANONYMOUS)
     again = true; /* it has turned out to be public meanwhile */
   else if (!again && part->generation && refused)
-    again = sign_again(part, answer) || without_credentials(part) || without_signature(part);
+    again = sign_again(part, answer) || without_signature(part);
+  if (!again && part->generation && refused && without_credentials(part)) {
+    give_up(part);
+    return true;
+  }
   if (again) {
     hdx_fetch_enqueue(part);
     return true;
@@ -351,31 +378,10 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   if (undecided)
     hdx_identity_want(&fetch->engine->identity);
   hdx_error_set(&part->refused, HDX_DENIED, "%s", text);
+  part->refused_status = status;
+  part->refused_otherwise = fetch->not_of_object;
   wait_for_identity(part);
   return true;
-}
-
-/* Ends a fetch that waited for nothing, or has it asked for anonymously where that was not yet done. */
-static void give_up(struct hdx_part *part) {
-  struct hdx_fetch *fetch = part->fetch;
-  const struct hdx_identity *identity = &fetch->engine->identity;
-  char text[HDX_ERROR_TEXT_MAX];
-  bool refused = refused_anonymously(part), failed = identity->state == HDX_IDENTITY_FAILED;
-  if (!refused && fetch->bucket->access == HDX_ACCESS_ANONYMOUS) {
-    hdx_fetch_enqueue(part);
-    return;
-  }
-  if (!refused) {
-    fail(part, identity->error.status, identity->error.message);
-    return;
-  }
-  if (fetch->bucket->access == HDX_ACCESS_SIGNED)
-    fetch->not_of_object = true; /* it was never asked for by whom the bucket lets read */
-  snprintf(text, sizeof text, "%.480s%s%.510s", part->refused.message, failed ? "; with credentials: " : "",
-           failed ? identity->error.message : "");
-  if (!failed)
-    hint(part, text);
-  hdx_fetch_complete(fetch, HDX_DENIED, false, part->head.status, text);
 }
 
 static void decide(struct hdx_bucket *bucket, const struct hdx_identity *identity) {

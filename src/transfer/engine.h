@@ -69,7 +69,9 @@ struct hdx_part {
   uint64_t attempt_bytes;
   uint64_t wait_us; /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
-  struct hdx_error refused;
+  struct hdx_error refused; /* when it was asked for anonymously: what the answer was, */
+  long refused_status;      /* its status, and whether it told nothing of the object */
+  bool refused_otherwise;
   bool unsigned_too; /* it was refused to a user who may read nothing of the bucket so far */
   char curl_error[CURL_ERROR_SIZE];
 };

@@ -227,8 +227,7 @@ def test_catalog_refused_as_expired(private):
     private.stage.script = lambda request: EXPIRED if signed([request]) else None
     private.index().expect(4, "ExpiredToken", "environment")
     private.index("--sign").expect(4, "ExpiredToken", "environment")
-    # Without --sign: anonymously, signed, and anonymously again, which is what then counts.
-    assert len(private.server.requests()) == 4
+    assert len(private.server.requests()) == 3
 
 
 def test_container_is_renewed(private, metadata):

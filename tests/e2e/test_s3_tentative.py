@@ -138,6 +138,18 @@ def test_refusal_that_overtakes(far, jobs, count, refusal):
     check(far, *REFUSED)
 
 
+@pytest.mark.parametrize("refusal", [UNKNOWN, DENIED], ids=["unknown", "denied"])
+def test_refused_file_is_judged_as_anybody_is_refused(far, refusal):
+    """The one signed request is that of the file which is for nobody; all others are under way by then."""
+    overtaking = Overtaking(refusal)
+    del far.stage.entries[-1]
+    far.stage.add("far", YEARS[:6], index=f"s3://{OTHER}/i/")
+    far.other.script = lambda request: (overtaking(request) if signed([request]) else DENIED
+                                        if year_of(request) == YEARS[3] else overtaking.decided.wait(PATIENCE) and None)
+    far.index("far", "--discover", "probe").expect(0, "5 fetched", "1 gap")
+    assert [year_of(r) for r in signed(asked(far))] == [YEARS[3]]
+
+
 @pytest.mark.parametrize("refusal,told", [(UNKNOWN, "InvalidAccessKeyId"), (DENIED, "--request-payer")],
                          ids=["unknown", "denied"])
 def test_nothing_is_readable(far, tmp_path, refusal, told):
