@@ -32,10 +32,11 @@ def parameters(request):
 def page(keys, token=None, more=None, tags={}):
     """A page of a list; there is more if there is a token."""
     more = bool(token) if more is None else more
-    inner = "".join(f"<Contents><Key>{quote(key)}</Key><ETag>{tags.get(key, '')}</ETag><Size>1</Size></Contents>" for key in keys)
+    inner = "".join(f"<Contents><Key>{quote(key)}</Key><ETag>{tags.get(key, '')}</ETag><Size>1</Size></Contents>"
+                    for key in keys)
     token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
-    return (f"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>{token}{inner}"
-            "</ListBucketResult>").encode()
+    return ("<ListBucketResult><EncodingType>url</EncodingType>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{inner}</ListBucketResult>").encode()
 
 
 def make_user(program, server, stage):
@@ -133,7 +134,8 @@ class Scripts:
 
 SCRIPTS = {  # what is told where lists are insisted on
     "other_folder": "another folder", "backwards": "order", "same_again": "order", "to_and_fro": "order",
-    "empty_pages": "go on", "no_token": "Token", "large": "limit of 4194304", "breaks": "line", "breaks_on_its_second_page": "line",
+    "empty_pages": "go on", "no_token": "Token", "large": "limit of 4194304", "breaks": "line",
+    "breaks_on_its_second_page": "line",
     "nothing": "line", "html": "line", "error_with_status_200": "ListBucketResult",
 }
 
@@ -176,7 +178,8 @@ def test_absences_of_a_list_that_contradicts_itself(user, tmp_path):
         return page(keys(user.stage, "b"))
 
     user.lists(answer)
-    done = user.index().expect(1, "warning", "order", f"{len(YEARS)} index files", "--discover probe", "s3://tiny-bucket/i/")
+    told = ["warning", "order", f"{len(YEARS)} index files", "--discover probe", "s3://tiny-bucket/i/"]
+    done = user.index().expect(1, *told)
     assert files(user, 206) == [key[2:] for key in keys(user.stage, "m")], done
     user.check("m")
     user.index("--discover", "probe").expect(0, f"{len(YEARS)} fetched")
@@ -216,8 +219,8 @@ def test_ls_of_pages_that_come_again(user, name):
     assert ls(user).expect(7, "does not go on").lines == keys(user.stage)[:5] and len(listed(user)) == 2
 
 
-@pytest.mark.parametrize("name,count", [("empty_pages", 0), ("no_token", 0), ("large", 0), ("breaks_on_its_second_page", 9),
-                                        ("html", 0), ("nothing", 0)])
+@pytest.mark.parametrize("name,count", [("empty_pages", 0), ("no_token", 0), ("large", 0), ("html", 0), ("nothing", 0),
+                                        ("breaks_on_its_second_page", 9)])
 def test_ls_of_wrong_pages(user, name, count):
     """What is told is what whole pages had."""
     use(user, name)
@@ -243,7 +246,8 @@ def test_ls_over_some_empty_pages(user):
 
 
 IDS = ["a", "a-b", "a_b", "A", "9", "a_2000"]
-STRANGERS = ["a_1999.csv.bak", "a_b_c_2001.csv", "a_20011.csv", "a.csv", "_2001.csv", "b_2001.csv", "a_2001.txt", "Z", "a"]
+STRANGERS = ["a_1999.csv.bak", "a_b_c_2001.csv", "a_20011.csv", "a.csv", "_2001.csv", "b_2001.csv", "a_2001.txt", "Z",
+             "a"]
 
 
 def alike(seed):
@@ -259,11 +263,6 @@ def alike(seed):
     return stage
 
 
-def rows_by(user):
-    query = user("query", user.bucket, "*", "--offline", "--format", "csv").expect(0).out
-    return query, user("info", user.bucket, "--offline", "--json", "*").out
-
-
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("jobs", ["1", "64"])
 def test_ids_that_begin_alike(heliodex, tmp_path, seed, jobs):
@@ -271,6 +270,7 @@ def test_ids_that_begin_alike(heliodex, tmp_path, seed, jobs):
     stage = alike(seed)
     wanted = {f"{identifier}_{year}.csv" for identifier in IDS for year in range(2000, 2012)}
     there = sorted(name for name in wanted if f"i/{name}" in stage.objects)
+    missing = sorted(wanted - set(there))
     answers = []
     with Answering(stage) as server:
         for how in ("list", "auto", "probe"):
@@ -278,12 +278,12 @@ def test_ids_that_begin_alike(heliodex, tmp_path, seed, jobs):
             home.mkdir()
             server.clear()
             user = make_user(Program(home), server, stage)
-            user.index("--discover", how, "--jobs", jobs).expect(0, f"{len(there)} fetched", f"{len(wanted) - len(there)} gaps")
-            missing = [name for name in wanted if name not in there]
-            assert files(user, 206) == there and files(user, 404) == (sorted(missing) if how == "probe" else [])
+            done = user.index("--discover", how, "--jobs", jobs)
+            done.expect(0, f"{len(there)} fetched", f"{len(missing)} gaps")
+            assert files(user, 206) == there and files(user, 404) == (missing if how == "probe" else [])
             assert bool(listed(user)) == (how != "probe")
-            answers.append(rows_by(user))
-    assert answers[0][0] == answers[1][0] == answers[2][0] and answers[0][0].count("\n") == 1 + 5 * len(there)
+            answers.append(user("query", user.bucket, "*", "--offline", "--format", "csv").expect(0).out)
+    assert answers[0] == answers[1] == answers[2] and answers[0].count("\n") == 1 + 5 * len(there)
 
 
 # ---- queries
@@ -300,7 +300,7 @@ def test_query_that_lacks_years_lists_nothing(user, lacking):
 # ---- memory
 
 
-FOLDERS, NAMES = 120, 7000
+FOLDERS, NAMES = 250, 7000
 PEAK_BYTES_MAX = 96 << 20
 
 
@@ -315,8 +315,10 @@ def plain_build():
 
 
 def peak_of(process):
-    """The most memory that a process has had at once, as it ends; sampled, as what the kernel tells of children at their
-    end counts the parent from which they were made."""
+    """The most memory that a process has had at once, as it ends.
+
+    Sampled: what the kernel tells of children at their end counts the parent from which they were made.
+    """
     peak = 0
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
@@ -328,14 +330,14 @@ def peak_of(process):
 
 def names_of(folder, own):
     """A page of a folder's names: of the years far away of its own dataset, or of strangers."""
-    if own:
-        return page([f"{folder}/{folder}_{9999 - NAMES + 1 + i}.csv" for i in range(NAMES)])
-    return page([f"{folder}/{folder}{'e' * 60}{i:06}.csv" for i in range(NAMES)])
+    middle, first = ("_", 9999 - NAMES + 1) if own else ("e" * 60, 10000)
+    names = [f"{folder}/{folder}{middle}{first + i}.csv" for i in range(NAMES)]
+    return page(names, tags={name: etag(name.encode()) for name in names})
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["own", "strangers"])
 def test_memory(tmp_path, own):
-    """Of a hundred folders with thousands of names, no more is kept than the session may take."""
+    """Of hundreds of folders with thousands of names, no more is kept than the session may take."""
     build = plain_build()
     if not build:
         pytest.skip("HDX_BUILD and HDX_VALGRIND_BUILD name no build without sanitizers")
@@ -353,9 +355,10 @@ def test_memory(tmp_path, own):
     (tmp_path / "home").mkdir()
     with Answering(stage) as server:
         program = Program(tmp_path / "home", build)
+        arguments = ["index", f"s3://{stage.bucket}/", "--memory", "32M", "--discover", "auto", "--no-sign-request",
+                     "--endpoint-url", server.url]
         with open(tmp_path / "err", "wb") as err:
-            process = program.start("index", f"s3://{stage.bucket}/", "--memory", "32M", "--discover", "auto", stdout=err,
-                                    stderr=err, env={"AWS_ENDPOINT_URL": server.url, "AWS_EC2_METADATA_DISABLED": "true"})
+            process = program.start(*arguments, stdout=err, stderr=err)
             peak = peak_of(process)
         asked = [request for request in server.requests() if is_list(request)]
     text = (tmp_path / "err").read_text()

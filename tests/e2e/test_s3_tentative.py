@@ -1,4 +1,4 @@
-"""What is learned of a bucket from refusals alone is tentative, and what is learned of credentials is no word on objects.
+"""What is learned of a bucket from refusals alone is tentative; a refusal of credentials is no word on objects.
 
 The catalog lies in one public bucket, the index files of a dataset in another, which nothing was read of yet when the
 first of many requests to it are answered.
@@ -138,6 +138,18 @@ def test_refusal_that_overtakes(far, jobs, count, refusal):
     check(far, *REFUSED)
 
 
+@pytest.mark.parametrize("refusal", [UNKNOWN, DENIED], ids=["unknown", "denied"])
+def test_refused_file_is_judged_as_anybody_is_refused(far, refusal):
+    """The one signed request is that of the file which is for nobody; all others are under way by then."""
+    overtaking = Overtaking(refusal)
+    del far.stage.entries[-1]
+    far.stage.add("far", YEARS[:6], index=f"s3://{OTHER}/i/")
+    far.other.script = lambda request: (overtaking(request) if signed([request]) else DENIED
+                                        if year_of(request) == YEARS[3] else overtaking.decided.wait(PATIENCE) and None)
+    far.index("far", "--discover", "probe").expect(0, "5 fetched", "1 gap")
+    assert [year_of(r) for r in signed(asked(far))] == [YEARS[3]]
+
+
 @pytest.mark.parametrize("refusal,told", [(UNKNOWN, "InvalidAccessKeyId"), (DENIED, "--request-payer")],
                          ids=["unknown", "denied"])
 def test_nothing_is_readable(far, tmp_path, refusal, told):
@@ -250,7 +262,7 @@ def instance(private):
 
 
 def fail_once(metadata):
-    """The next attempt to get credentials fails, with whatever retries it makes, and that after it is given new ones."""
+    """The next attempt to get credentials fails, and the one after it is given new ones."""
     metadata.give(*NEW)
     metadata.fail(404, path=ROLE, times=1)
 
@@ -329,7 +341,8 @@ def test_presigned_for_a_requester_who_pays(user):
         asked = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
         assert asked["x-amz-request-payer"] == ["requester"]
         assert asked["X-Amz-Signature"] == [computed(url, "AKIAPRESIGN", "presign/secret+")]
-        assert asked["X-Amz-Signature"] != [computed(url.replace("=requester", "=owner"), "AKIAPRESIGN", "presign/secret+")]
+        other = url.replace("=requester", "=owner")
+        assert asked["X-Amz-Signature"] != [computed(other, "AKIAPRESIGN", "presign/secret+")]
     assert "payer" not in presign(user).expect(0).out
 
 
