@@ -60,6 +60,8 @@ static enum hdx_status check(const struct hdx_config *config, struct hdx_error *
   }
   enum hdx_status status = check_url("registry URL", config->registry_url, error);
   const char *endpoint = config->endpoint_url && config->endpoint_url[0] ? config->endpoint_url : NULL;
+  if (status == HDX_OK && endpoint && !hdx_url_like(hdx_text_of(endpoint)))
+    return hdx_error_set(error, HDX_USAGE, "endpoint URL: expected http:// or https:// in front of %s", endpoint);
   if (status == HDX_OK)
     status = check_url("endpoint URL", endpoint, error);
   if (status == HDX_OK && endpoint && strncasecmp(endpoint, "http", 4) != 0)
