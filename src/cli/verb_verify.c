@@ -88,10 +88,10 @@ static void on_comparison(void *user, const struct hdx_comparison *comparison) {
   run->failed += failed;
   cli_render_row(&run->render, cells);
   if (failed)
-    cli_report_add(&run->report, &(struct cli_report_item){.id = comparison->id,
+    cli_report_add(&run->report, &(struct cli_report_item){.bucket = comparison->bucket,
+                                                           .id = comparison->id,
                                                            .state = state,
                                                            .status = comparison->status,
-                                                           .url = comparison->bucket,
                                                            .message = comparison->message,
                                                            .failed = true});
 }

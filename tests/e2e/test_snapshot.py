@@ -50,7 +50,10 @@ def test_what_is_as_its_source(two):
 def test_a_source_that_changed(two):
     path = two.tiny.path("whole", 2019)
     two.tiny.write(path, two.tiny.read(path).replace(b"/000007.cdf", b"/x00007.cdf"))
-    done = verify(two).expect(1, "heliodex index")
+    report = two.program.home / "report"
+    done = verify(two, "--report", report).expect(1, "heliodex index")
+    told = json.loads(report.read_text())
+    assert (told["bucket"], told["id"], told["url"]) == (f"s3://{TINY}/", "whole", None)
     row = states(done)["whole"]
     assert row["state"] == "source changed"
     assert re.search(r"2019: row \d+ differs in datakey .*x00007", row["difference"]), row
