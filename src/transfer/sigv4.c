@@ -23,8 +23,7 @@ enum {
 /* ---- Buffers with secrets in them ---- */
 
 static void wipe(struct hdx_buffer *buffer) {
-  if (buffer->data)
-    explicit_bzero(buffer->data, buffer->capacity);
+  hdx_buffer_wipe(buffer);
   hdx_buffer_deinit(buffer);
 }
 
