@@ -109,7 +109,7 @@ static void fill(struct source *source, struct hdx_rows *rows, struct hdx_error 
     size[i] = made[i].size;
     key[i] = (struct hdx_text){made[i].key, made[i].key_size};
   }
-  struct hdx_csv_batch batch = {count, start, stop, size, key, NULL};
+  struct hdx_csv_batch batch = {.count = count, .start = start, .stop = stop, .size = size, .key = key};
   if (hdx_rows_append(rows, &batch, 0, count, NULL, 0, year, error) != HDX_OK)
     bench_fail("rows", error->message);
 }

@@ -90,6 +90,7 @@ struct hdx_text {
 #define HDX_TIME_MIN (INT64_MIN + 2) /* the first instant that can be told */
 #define HDX_TIME_MAX INT64_MAX       /* the last one; as a stop: open end */
 #define HDX_TIME_NONE INT64_MIN      /* no time given */
+#define HDX_TIME_STATIC HDX_TIME_MIN /* the start of a row without time ("static"), which is in every range */
 #define HDX_TIME_TEXT_MAX 36         /* bytes that hdx_time_format needs at the most, NUL included */
 
 /* Reads an ISO 8601 time in UTC in any truncation (a year alone to nanoseconds, calendar date or day of year, with or
@@ -308,6 +309,49 @@ HDX_API
 enum hdx_status hdx_catalog_find(const struct hdx_catalog *catalog, const char *id, const struct hdx_dataset **dataset,
                                  struct hdx_error *error);
 
+/* What is looked for in catalogs. All texts are compared in any letter case; of everything that is given, a dataset
+ * must satisfy all. */
+struct hdx_search_options {
+  const char *id;           /* a part of its id; NULL: any */
+  const char *title;        /* a part of its title; NULL: any */
+  const char *const *words; /* any of them must occur in id, index, title or tags */
+  size_t word_count;
+};
+
+struct hdx_search_hit {
+  const struct hdx_registry_entry *bucket;
+  const struct hdx_dataset *dataset;
+  uint64_t score; /* how often the words occur in its id, index, title and tags */
+};
+
+/* A bucket whose catalog could not be read. */
+struct hdx_search_failure {
+  const struct hdx_registry_entry *bucket;
+  enum hdx_status status;
+  const char *message;
+};
+
+struct hdx_search;
+
+/* Looks through the catalogs of all buckets of the registry, those that are not held (or, as the session refreshes, all
+ * of them) fetched at once. Hits are in the order of descending score, then as the registry and the catalogs have them.
+ * EMPTY: no hit, and no bucket failed; PARTIAL: some buckets failed (they are told; *search is made); the gravest
+ * failure where all of them failed. */
+HDX_API
+enum hdx_status hdx_search(struct hdx_session *session, const struct hdx_search_options *options,
+                           struct hdx_search **search, struct hdx_error *error);
+HDX_API
+void hdx_search_close(struct hdx_search *search);
+/* All views point into the search. */
+HDX_API
+size_t hdx_search_count(const struct hdx_search *search);
+HDX_API
+const struct hdx_search_hit *hdx_search_at(const struct hdx_search *search, size_t i);
+HDX_API
+size_t hdx_search_failure_count(const struct hdx_search *search);
+HDX_API
+const struct hdx_search_failure *hdx_search_failure(const struct hdx_search *search, size_t i);
+
 /* -------------------------------------------------------------------------------------------------------- listing */
 
 /* An object of a bucket, or what many of them have in common up to a slash ("folder"). Texts live during the call. */
@@ -371,15 +415,27 @@ struct hdx_index_item {
   uint64_t rows, bad_rows, bytes;
 };
 
+/* A row of an index file that cannot be read. Views live during the callback. */
+struct hdx_bad_row {
+  const char *bucket; /* canonical URL */
+  struct hdx_text id;
+  int year;
+  const char *url;
+  uint64_t line, byte; /* line from 1; byte of the line's beginning in the file, from 0 */
+  uint32_t column;     /* byte of the line, from 1 */
+  const char *reason;  /* what was expected and found */
+};
+
 struct hdx_index_options {
   int64_t start, stop;        /* only the years that these name; HDX_TIME_NONE: from the first, to the last */
   bool dry_run;               /* only count what would be asked for */
   bool strict;                /* a gap is a failure */
   enum hdx_discover discover; /* how index files are found */
   bool keep_vanished;         /* keep rows of index files that are gone */
-  uint64_t bad_rows_max;      /* per index file; more fail it (INTEGRITY) */
+  uint64_t bad_rows_max;      /* of the whole run: more end it, and fail the file that they are in (INTEGRITY) */
   const char *keep_index;     /* directory that also gets the index files as they came; NULL: none */
-  void (*item)(void *user, const struct hdx_index_item *item); /* for each index file; NULL: none */
+  void (*item)(void *user, const struct hdx_index_item *item);    /* for each index file; NULL: none */
+  void (*bad_row)(void *user, const struct hdx_bad_row *bad_row); /* for each bad row; NULL: none */
   void *user;
 };
 
@@ -390,6 +446,10 @@ struct hdx_index_summary {
   uint64_t datasets, datasets_failed;
   uint64_t files, files_fetched, files_unchanged, files_failed, gaps, vanished;
   uint64_t rows, rows_fetched, rows_bad; /* held after the run; parsed in the run; refused in the run */
+  uint64_t repairs;                      /* times and quotes mended in the run */
+  uint64_t duplicates;                   /* rows parsed in the run that are equal to the one before (kept) */
+  uint64_t files_unsorted;               /* parsed in the run, whose rows were out of order */
+  uint64_t stale;                        /* index files of which older rows are held, after the run */
   uint64_t bytes;                        /* of index files, as parsed */
   uint64_t snapshot_bytes;               /* written */
   uint64_t warnings, elapsed_ns;
@@ -404,6 +464,84 @@ HDX_API
 enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
                           const struct hdx_index_options *options, struct hdx_index_summary *summary,
                           struct hdx_error *error);
+
+/* An index file as its server has it now. */
+struct hdx_probed_file {
+  int year;                  /* 0: a file without a year (static) */
+  enum hdx_year_state state; /* PRESENT, GAP or FAILED */
+  const char *url;
+  uint64_t size;                    /* bytes; UINT64_MAX: not stated */
+  const char *etag, *last_modified; /* "" if not stated */
+  const char *message;              /* of a failure, else "" */
+};
+
+struct hdx_probe {
+  size_t count;
+  const struct hdx_probed_file *files; /* by year */
+  bool has_row;                        /* the members below: of the first row of the first file that is present */
+  int64_t start, stop, size;           /* HDX_TIME_NONE, -1: not stated */
+  struct hdx_text key;
+  const char *form;    /* of that file, as in struct hdx_year */
+  const char *message; /* why there is no first row, else "" */
+};
+
+/* Asks which index files of a dataset exist, by a list where that is allowed or else for each of them, and reads the
+ * first row by a small range request. The answer is the caller's, to be freed by hdx_probe_free. NOT_FOUND: no such
+ * dataset; USAGE: the session is offline; what fails of a file is told with the file. */
+HDX_API
+enum hdx_status hdx_probe(struct hdx_session *session, const char *bucket, const char *id, struct hdx_probe **probe,
+                          struct hdx_error *error);
+HDX_API
+void hdx_probe_free(struct hdx_probe *probe);
+
+/* ------------------------------------------------------------------------------------------------------- validate */
+
+enum hdx_severity {
+  HDX_SEVERITY_NOTE,    /* allowed, and worth a look */
+  HDX_SEVERITY_WARNING, /* against a recommendation, or read only because readers are lenient */
+  HDX_SEVERITY_ERROR    /* against the specification: readers may lose rows */
+};
+
+/* "note", "warning", "error". */
+HDX_API
+const char *hdx_severity_name(enum hdx_severity severity);
+
+/* Something that a published document has wrong. Texts live during the call. */
+struct hdx_finding {
+  enum hdx_severity severity;
+  const char *rule;      /* its short name: "dataset-id", "row-order" … */
+  const char *document;  /* URL or path */
+  const char *path;      /* JSON path ("$.catalog[3].start") in a document of JSON, else "" */
+  uint64_t line, column; /* from 1; 0: the document as a whole */
+  struct hdx_text id;    /* of the dataset; empty: none */
+  struct hdx_text value; /* that was found, empty: none */
+  const char *message;   /* what was expected, and found */
+};
+
+struct hdx_validate_options {
+  bool deep; /* index files too */
+  /* The first so many findings of one rule in one document are told, the others are counted; 0: all. */
+  uint64_t findings_max;
+  void (*finding)(void *user, const struct hdx_finding *finding); /* NULL: only counted */
+  void *user;
+};
+HDX_API
+void hdx_validate_options_init(struct hdx_validate_options *options);
+
+struct hdx_validate_summary {
+  uint64_t errors, warnings, notes;
+  uint64_t documents, datasets, files, rows; /* that were looked at */
+  uint64_t unread;                           /* documents and index files that could not be read (errors, too) */
+  uint64_t elapsed_ns;
+};
+
+/* Checks a published document against the specification: `target` is a BUCKET as in hdx_catalog_load (its catalog, and
+ * with `deep` all its index files), the path or URL of a registry, catalog or index file, or NULL (the registry).
+ * Nothing is kept. PARTIAL: there are errors; NOT_FOUND, DENIED, TEMPORARY …: the document itself could not be read. */
+HDX_API
+enum hdx_status hdx_validate(struct hdx_session *session, const char *target,
+                             const struct hdx_validate_options *options, struct hdx_validate_summary *summary,
+                             struct hdx_error *error);
 
 /* ---------------------------------------------------------------------------------------------------------- query */
 
@@ -482,6 +620,7 @@ struct hdx_query_info {
   int64_t checked_at; /* when the oldest of the years asked for was last confirmed */
   size_t extra_count;
   const struct hdx_text *extra_names; /* of several: of all, each name once; sorted */
+  const struct hdx_parameter *extras; /* as many; of several: what the datasets that state it agree on */
   size_t incomplete_years;            /* wanted years that are stale or, with allow_partial, cannot be read */
   size_t dataset_count, failure_count;
   uint64_t older_versions; /* of the query: rows that latest_version left out so far, or of the last sum */
@@ -554,6 +693,18 @@ HDX_API
 enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *summary,
                                   struct hdx_error *error);
 
+/* What rows are counted by. */
+enum hdx_unit { HDX_UNIT_YEAR, HDX_UNIT_MONTH, HDX_UNIT_DAY };
+
+/* Sums up the rows of one dataset of the answer by the calendar year, month or day that they start in, ascending: calls
+ * `visit` for each in which there are rows, `from` being its first instant (HDX_TIME_STATIC: rows without time); and
+ * leaves the query at its beginning. As hdx_query_summary otherwise: blocks that lie wholly in one of them are not
+ * looked at. INTEGRITY as hdx_query_next. */
+HDX_API
+enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
+                                 void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,
+                                 struct hdx_error *error);
+
 enum hdx_location {
   HDX_LOCATION_PUBLISHED, /* a URL, mostly s3://bucket/key, as published; a bare key is made one */
   HDX_LOCATION_FETCHED,   /* the http, https or file URL that it is fetched from, percent-encoded */
@@ -594,7 +745,21 @@ struct hdx_year {
   const char *url, *etag, *last_modified, *reason; /* "" where unknown */
   int64_t checked_at;                              /* when its server last spoke of it */
   uint64_t rows, bad_rows, bytes;                  /* of the index file */
+  /* What the file looked like, in words: "csv, header, quoted with ', no stop column, gzip"; "" if not known. */
+  const char *form;
+  uint64_t repairs, duplicates; /* times and quotes mended; rows equal to the one before, which are kept */
+  bool unsorted;                /* its rows were out of order */
 };
+
+/* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"). */
+enum hdx_parameter_type { HDX_PARAMETER_UNKNOWN, HDX_PARAMETER_STRING, HDX_PARAMETER_INTEGER, HDX_PARAMETER_DOUBLE };
+struct hdx_parameter {
+  enum hdx_parameter_type type;
+  struct hdx_text units, description; /* empty: not stated */
+};
+/* "string", "int", "double"; "" for UNKNOWN. */
+HDX_API
+const char *hdx_parameter_type_name(enum hdx_parameter_type type);
 
 struct hdx_snapshot_info {
   const char *path;
@@ -609,6 +774,7 @@ struct hdx_snapshot_info {
   const struct hdx_year *years;
   size_t extra_count;
   const struct hdx_text *extra_names;
+  const struct hdx_parameter *extras; /* as many */
 };
 
 /* Describes what the store holds of a dataset (no network but for a registry name that is unknown). NOT_FOUND: nothing

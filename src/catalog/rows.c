@@ -225,8 +225,12 @@ static enum hdx_status append_rows(struct hdx_rows *rows, const struct hdx_rows 
     return status;
   for (size_t c = 0; status == HDX_OK && c < other->extra_count; c++)
     status = hdx_rows_column(rows, other->extra_id[c], &columns[c], error);
-  struct hdx_csv_batch batch = {other->count, other->start, other->stop,
-                                other->size,  other->key,   (const struct hdx_text *const *)other->extra};
+  struct hdx_csv_batch batch = {.count = other->count,
+                                .start = other->start,
+                                .stop = other->stop,
+                                .size = other->size,
+                                .key = other->key,
+                                .extra = (const struct hdx_text *const *)other->extra};
   if (status == HDX_OK)
     status = append(rows, &batch, from, to, columns, other->extra_count, other->year, 0, copy, error);
   return status;

@@ -35,11 +35,12 @@ struct hdx_csv_dialect {
   bool header;  /* a header line was there */
   bool no_stop; /* no stop column (specification below 0.5): stops are HDX_TIME_NONE */
   bool bom, crlf;
-  char quote;         /* 0, '"' or '\'': the first quote seen around a field */
-  size_t extra_count; /* columns behind filesize */
-  struct hdx_text
-      extra_names[HDX_CSV_EXTRA_MAX]; /* from the header, else "checksum", "checksum_algorithm" (positions 5
-                                         and 6 by the specification) and "column7" …; owned by the scanner */
+  char quote;                                     /* 0, '"' or '\'': the first quote seen around a field */
+  size_t extra_count;                             /* columns behind filesize */
+  bool names_made_up;                             /* neither a header nor the options name all of them */
+  struct hdx_text extra_names[HDX_CSV_EXTRA_MAX]; /* from the header, else the options' names, else "checksum",
+                                                     "checksum_algorithm" (positions 5 and 6 by the specification) and
+                                                     "column7" …; owned by the scanner */
 };
 
 struct hdx_csv_batch {
@@ -48,17 +49,36 @@ struct hdx_csv_batch {
   const int64_t *size;                 /* -1: empty */
   const struct hdx_text *key;          /* unquoted; valid during the callback */
   const struct hdx_text *const *extra; /* extra[column][row] */
+  const uint64_t *line;                /* of each row, from 1; NULL unless the options ask for it */
 };
 
 struct hdx_csv_bad_row {
   uint64_t line, byte; /* line from 1; byte of its beginning in the file, from 0 */
+  uint32_t column;     /* where in the line the fault is: its byte, from 1 */
   char reason[120];    /* what was expected and found */
 };
 
+/* What was mended, and how often. */
+enum hdx_csv_repair {
+  HDX_CSV_REPAIR_DOT,       /* a dot where a colon belongs */
+  HDX_CSV_REPAIR_SEPARATOR, /* a colon, blank or small letter where the T, or a small z where the Z belongs */
+  HDX_CSV_REPAIR_DATE,      /* a date alone: its first instant */
+  HDX_CSV_REPAIR_HOUR,      /* 24:00: the next day's first instant */
+  HDX_CSV_REPAIR_LEAP,      /* second 60: the last instant of its minute */
+  HDX_CSV_REPAIR_LATE,      /* a stop beyond 2262: open end */
+  HDX_CSV_REPAIR_QUOTE,     /* a quote that is not in a pair, or a typographic one: dropped */
+  HDX_CSV_REPAIR_DECIMALS,  /* a size with a decimal point: cut */
+  HDX_CSV_REPAIR_COUNT
+};
+
+/* In words, with a place for how many: "dots for colons in times" and the like. */
+const char *hdx_csv_repair_text(enum hdx_csv_repair repair);
+
 struct hdx_csv_result {
   uint64_t rows, bad_rows, lines, bytes;
-  uint64_t mended;     /* times and quotes repaired with a warning (separators, leap seconds, saturated stops) */
-  uint64_t decimals;   /* sizes with a decimal point, cut */
+  uint64_t repairs[HDX_CSV_REPAIR_COUNT];
+  uint64_t mended, decimals;
+  uint64_t duplicates; /* rows whose start, stop and key are those of the row before */
   uint64_t reversed;   /* rows whose stop is before their start; handed out as published */
   int time_digits;     /* 0, 3, 6 or 9: the most that any time needs */
   bool unsorted;       /* a start before the one of the row above */
@@ -71,7 +91,10 @@ struct hdx_csv_options {
   enum hdx_cpu_level kernel; /* at most this one */
   /* Takes a batch; anything but OK ends the scan with that status. May be NULL (rows are only counted). */
   enum hdx_status (*rows)(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error);
+  /* Told of each bad row, in the order of lines, within the calls that scan; NULL: only the first ones are kept. */
+  void (*bad)(void *user, const struct hdx_csv_bad_row *bad_row);
   void *user;
+  bool lines; /* batches have the rows' lines */
 };
 
 struct hdx_csv;
@@ -81,6 +104,11 @@ void hdx_csv_close(struct hdx_csv *csv);
 
 /* Begins another file, keeping the memory. */
 void hdx_csv_reset(struct hdx_csv *csv);
+
+/* Names for the extra columns that no header names, by their position; copied. To be called before the first bytes of a
+ * file, holds for this file. MEMORY. */
+enum hdx_status hdx_csv_name_extras(struct hdx_csv *csv, const struct hdx_text *names, size_t count,
+                                    struct hdx_error *error);
 
 /* The next bytes of the file; rows handed out hold views into them only during the callback. INTEGRITY: this is no
  * index file at all (an HTML page, binary bytes, a parquet or zip file: recognised and named). */

@@ -26,8 +26,12 @@ enum hdx_status hdx_writer_decode(struct hdx_rows *rows, struct hdx_block *block
   }
   if (status != HDX_OK)
     return status;
-  struct hdx_csv_batch batch = {block->count, block->start, block->stop,
-                                block->size,  block->key,   (const struct hdx_text *const *)block->extra};
+  struct hdx_csv_batch batch = {.count = block->count,
+                                .start = block->start,
+                                .stop = block->stop,
+                                .size = block->size,
+                                .key = block->key,
+                                .extra = (const struct hdx_text *const *)block->extra};
   status = hdx_rows_append(rows, &batch, 0, block->count, columns, block->extra_count, block->year_of_all, error);
   for (size_t i = 0; status == HDX_OK && block->year && i < block->count; i++)
     rows->year[at + i] = (int16_t)block->year[i];

@@ -61,7 +61,8 @@ static void append(struct hdx_rows *rows, size_t from, size_t to, size_t extras,
   }
   for (size_t c = 0; c < extras; c++)
     assert_int_equal(hdx_rows_column(rows, 40 + (uint32_t)c, &places[c], &error), HDX_OK);
-  struct hdx_csv_batch batch = {COUNT, start, stop, size, key, columns};
+  struct hdx_csv_batch batch = {
+      .count = COUNT, .start = start, .stop = stop, .size = size, .key = key, .extra = columns};
   assert_int_equal(hdx_rows_append(rows, &batch, from, to, places, extras, year, &error), HDX_OK);
 }
 
@@ -183,7 +184,7 @@ static void limits_leave_the_rows_as_they_were(void **state) {
   static char large[20000];
   struct hdx_text key = {large, sizeof large};
   int64_t zero = 0;
-  struct hdx_csv_batch batch = {1, &zero, &zero, &zero, &key, NULL};
+  struct hdx_csv_batch batch = {.count = 1, .start = &zero, .stop = &zero, .size = &zero, .key = &key};
   assert_int_equal(hdx_rows_append(&rows, &batch, 0, 1, NULL, 0, 1, &error), HDX_LIMIT);
   check(&rows, 100);
   size_t column;

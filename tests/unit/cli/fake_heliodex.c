@@ -406,9 +406,25 @@ enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch,
 }
 
 static const struct hdx_year years[] = {
-    {2019, HDX_YEAR_PRESENT, "s3://one/aia/aia_0094_2019.csv", "\"e1\"", "Mon, 01 Jan 2020", "", FIRST_NS, 1000, 2,
-     5000},
-    {2020, HDX_YEAR_GAP, "s3://one/aia/aia_0094_2020.csv", "", "", "", FIRST_NS, 0, 0, 0},
+    {.year = 2019,
+     .state = HDX_YEAR_PRESENT,
+     .url = "s3://one/aia/aia_0094_2019.csv",
+     .etag = "\"e1\"",
+     .last_modified = "Mon, 01 Jan 2020",
+     .reason = "",
+     .checked_at = FIRST_NS,
+     .rows = 1000,
+     .bad_rows = 2,
+     .bytes = 5000,
+     .form = "csv, header"},
+    {.year = 2020,
+     .state = HDX_YEAR_GAP,
+     .url = "s3://one/aia/aia_0094_2020.csv",
+     .etag = "",
+     .last_modified = "",
+     .reason = "",
+     .checked_at = FIRST_NS,
+     .form = ""},
 };
 
 static const struct hdx_snapshot_info snapshot = {.path = "/the/store/aws/one/aia_0094.hdx",

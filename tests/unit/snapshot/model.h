@@ -141,7 +141,8 @@ static inline void model_fill(const struct model *model, struct hdx_writer *writ
   for (size_t i = from; i < to; i++) {
     const struct model_row *row = &model->rows[i];
     const struct hdx_text *extra[MODEL_EXTRAS] = {&row->extra[0], &row->extra[1], &row->extra[2]};
-    struct hdx_csv_batch batch = {1, &row->start, &row->stop, &row->size, &row->key, extra};
+    struct hdx_csv_batch batch = {
+        .count = 1, .start = &row->start, .stop = &row->stop, .size = &row->size, .key = &row->key, .extra = extra};
     assert_int_equal(hdx_rows_append(rows, &batch, 0, 1, columns, model->extra_count, row->year, &error), HDX_OK);
   }
 }

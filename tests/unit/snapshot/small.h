@@ -84,7 +84,8 @@ static inline void small_block(struct small *small, struct hdx_block_encoder *en
     const struct hdx_text *extra[] = {&row->extra[0], &row->extra[1], &row->extra[2]};
     for (size_t c = extra_count; c < MODEL_EXTRAS; c++)
       row->extra[c] = HDX_TEXT("");
-    struct hdx_csv_batch batch = {1, &row->start, &row->stop, &row->size, &row->key, extra};
+    struct hdx_csv_batch batch = {
+        .count = 1, .start = &row->start, .stop = &row->stop, .size = &row->size, .key = &row->key, .extra = extra};
     row->year = n % 2 ? 2000 : row->year;
     assert_int_equal(hdx_rows_append(&rows, &batch, 0, 1, columns, extra_count, row->year, &error), HDX_OK);
   }

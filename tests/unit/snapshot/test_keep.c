@@ -53,7 +53,8 @@ static void write_year(const struct model *model, struct hdx_writer *writer, int
       continue;
     for (size_t c = 0; c < count; c++)
       extra[c] = &row->extra[at[c]];
-    struct hdx_csv_batch batch = {1, &row->start, &row->stop, &row->size, &row->key, extra};
+    struct hdx_csv_batch batch = {
+        .count = 1, .start = &row->start, .stop = &row->stop, .size = &row->size, .key = &row->key, .extra = extra};
     assert_int_equal(hdx_rows_append(&rows, &batch, 0, 1, columns, count, year, &error), HDX_OK);
   }
   assert_int_equal(hdx_writer_add(writer, year, &rows, false, &error), HDX_OK);

@@ -171,7 +171,8 @@ static void columns_are_in_order_of_name(void **state) {
       if (names[round][c][0] != 'u')
         assert_int_equal(hdx_rows_column(&rows, id, &columns[names[round][c][0] - 'a'], &error), HDX_OK);
     }
-    struct hdx_csv_batch batch = {1, &zero, &zero, &zero, &key, extra};
+    struct hdx_csv_batch batch = {
+        .count = 1, .start = &zero, .stop = &zero, .size = &zero, .key = &key, .extra = extra};
     assert_int_equal(hdx_rows_append(&rows, &batch, 0, 1, columns, 2, 2000, &error), HDX_OK);
     assert_int_equal(hdx_writer_add(writer, 2000, &rows, false, &error), HDX_OK);
     hdx_rows_deinit(&rows);
@@ -221,7 +222,7 @@ static void large_texts_make_small_blocks(void **state) {
   for (int64_t i = 0; i < ROWS; i++) {
     struct hdx_text key = {large, 1 << 20};
     large[i] = 'y';
-    struct hdx_csv_batch batch = {1, &i, &i, &i, &key, NULL};
+    struct hdx_csv_batch batch = {.count = 1, .start = &i, .stop = &i, .size = &i, .key = &key};
     assert_int_equal(hdx_rows_append(&rows, &batch, 0, 1, NULL, 0, 2000, &error), HDX_OK);
   }
   assert_int_equal(hdx_writer_create(path, &writer, &error), HDX_OK);
