@@ -145,9 +145,10 @@ static void log_scan(struct hdx_year_job *year) {
   if (result->bad_rows > result->sample_count)
     hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", year->target.url,
                   (unsigned long long)result->bad_rows);
-  if (result->mended)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu times were mended (wrong separators, leap seconds, ends beyond 2261)",
-                  year->target.url, (unsigned long long)result->mended);
+  for (int i = 0; i < HDX_CSV_REPAIR_COUNT; i++)
+    if (result->repairs[i] && i != HDX_CSV_REPAIR_DATE)
+      hdx_log_write(log, HDX_LOG_WARNING, "%s: mended: %llu %s", year->target.url,
+                    (unsigned long long)result->repairs[i], hdx_csv_repair_text((enum hdx_csv_repair)i));
 }
 
 /* The outcome is known: told to the dataset as soon as no worker has the year. */
