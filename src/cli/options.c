@@ -121,7 +121,7 @@ static const struct cli_option options[] = {
     {"keep-vanished", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(keep_vanished), .verbs = CLI_VERB_INDEX,
      .help = "Keep the rows of index files that are gone from the archive."},
     {"max-bad-rows", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(bad_rows_max), .max = INT64_MAX,
-     .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "Refuse an index file with more bad rows than N."},
+     .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "End the run when more than N rows cannot be read."},
     {"discover", 0, "HOW", CLI_CHOICE, CLI_GROUP_SELECT, AT(discover), .choices = discoveries, .fallback = "auto",
      .verbs = CLI_VERB_INDEX,
      .help =
@@ -212,7 +212,8 @@ static const struct cli_option options[] = {
     {"stats", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(stats), .verbs = CLI_VERBS_ALL,
      .help = "Write what the run took to FILE as JSON: requests, connections, bytes, retries, and latencies per host."},
     {"report", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(report), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
-     .help = "Write a line of JSON to FILE for each item that failed or changed."},
+     .help =
+         "Write a line of JSON to FILE for each item that failed or changed, and for each row that cannot be read."},
     {"failed-out", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(failed_out), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
      .help = "Write the ids of datasets with failures to FILE, one a line, to be given as operands again."},
     {"help", 'h', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(help), .verbs = CLI_VERBS_ALL, .help = "Explain the verb."},

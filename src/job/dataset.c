@@ -341,6 +341,10 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     state->rows = result->rows;
     state->bad_rows = result->bad_rows;
     state->bytes = year->bytes;
+    state->duplicates = result->duplicates;
+    state->unsorted = result->unsorted;
+    for (int repair = 0; repair < HDX_CSV_REPAIR_COUNT; repair++)
+      state->repairs += result->repairs[repair];
     return true;
   case HDX_OUTCOME_UNCHANGED:
     *state = *old;
@@ -389,10 +393,13 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
                                 .bytes = year->bytes};
   char message[HDX_ERROR_TEXT_MAX + 128];
   summary->files++;
+  summary->rows_bad += year->bad_count;
   if (year->outcome == HDX_OUTCOME_NEW) {
     summary->files_fetched++;
     summary->rows_fetched += state->rows;
-    summary->rows_bad += state->bad_rows;
+    summary->repairs += state->repairs;
+    summary->duplicates += state->duplicates;
+    summary->files_unsorted += state->unsorted;
   } else if (year->outcome == HDX_OUTCOME_UNCHANGED) {
     summary->files_unchanged++;
   } else if (gap) {
@@ -480,6 +487,8 @@ static enum hdx_status collect(struct hdx_dataset_job *job) {
       if (held(&info->years[i]))
         job->kept[job->kept_count++] = info->years[i].year;
     }
+  for (size_t i = 0; i < job->state_count; i++)
+    job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE && job->states[i].rows;
   if (job->kept_count && info->time_digits > job->digits)
     job->digits = info->time_digits;
   return HDX_OK;

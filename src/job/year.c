@@ -35,6 +35,7 @@ void hdx_year_free(struct hdx_year_job *year) {
     year->scanner->next = run->scanners;
     run->scanners = year->scanner;
   }
+  hdx_bad_rows_deinit(&year->bad_rows);
   hdx_rows_deinit(&year->rows);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
@@ -64,12 +65,16 @@ static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *
   return status;
 }
 
+static void on_bad_row(void *user, const struct hdx_csv_bad_row *bad_row) {
+  hdx_year_bad_row(((struct hdx_scanner *)user)->year, bad_row);
+}
+
 /* A batch of the scanner goes to the rows, and rows that make a block to the writer. */
 static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
   struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
   struct hdx_rows *rows = &year->rows;
   size_t columns = hdx_csv_dialect(year->scanner->csv)->extra_count;
-  enum hdx_status status = HDX_OK;
+  enum hdx_status status = year->scan_status;
   for (size_t from = 0, to; from < batch->count && status == HDX_OK; from = to) {
     size_t room = HDX_BLOCK_ROWS - rows->count;
     to = batch->count - from < room ? batch->count : from + room;
@@ -84,13 +89,18 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
 }
 
 static void scan_begin(struct hdx_year_job *year) {
-  year->scan_status = HDX_OK;
+  hdx_year_forget_bad_rows(year);
   hdx_csv_reset(year->scanner->csv);
   hdx_rows_clear(&year->rows);
   hdx_writer_drop_year(year->dataset->writer, year->year);
   year->keep_bytes = 0;
-  if (year->keep.path && ftruncate(year->keep.fd, 0) != 0)
+  if (year->scan_status == HDX_OK && year->keep.path && ftruncate(year->keep.fd, 0) != 0)
     year->scan_status = hdx_error_errno(&year->scan_error, year->keep.path, "truncate", errno);
+}
+
+/* What a bad row made of the scan stands. */
+static void note(struct hdx_year_job *year, enum hdx_status status) {
+  year->scan_status = year->scan_status == HDX_OK ? status : year->scan_status;
 }
 
 static void scan_block(struct hdx_year_job *year, const struct hdx_block *block) {
@@ -100,19 +110,19 @@ static void scan_block(struct hdx_year_job *year, const struct hdx_block *block)
     year->keep_bytes += block->size;
   }
   if (year->scan_status == HDX_OK)
-    year->scan_status = hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error);
+    note(year, hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error));
 }
 
 static void scan_end(struct hdx_year_job *year) {
   struct hdx_error *error = &year->scan_error;
-  uint64_t bad_max = year->dataset->run->options->bad_rows_max;
   if (year->scan_status == HDX_OK)
-    year->scan_status = hdx_csv_finish(year->scanner->csv, error);
+    note(year, hdx_csv_finish(year->scanner->csv, error));
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
-  if (year->scan_status == HDX_OK && (result->bad_rows > bad_max || (result->bad_rows && !result->rows))) {
+  if (year->scan_status == HDX_OK && result->bad_rows && !result->rows) {
     const struct hdx_csv_bad_row *bad = &result->samples[0];
-    year->scan_status = hdx_error_set(error, HDX_INTEGRITY, "too many bad rows: %llu, the first in line %llu: %s",
-                                      (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
+    year->scan_status =
+        hdx_error_set(error, HDX_INTEGRITY, "none of its %llu rows can be read; the first in line %llu: %s",
+                      (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
   }
   if (year->scan_status == HDX_OK)
     year->scan_status = hdx_writer_add(year->dataset->writer, year->year, &year->rows, false, error);
@@ -136,20 +146,6 @@ static void scan(struct hdx_work *work) {
 
 static void schedule(struct hdx_year_job *year);
 
-static void log_scan(struct hdx_year_job *year) {
-  const struct hdx_log *log = &year->dataset->run->session->log;
-  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
-  for (size_t i = 0; i < result->sample_count; i++)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: line %llu: %s", year->target.url,
-                  (unsigned long long)result->samples[i].line, result->samples[i].reason);
-  if (result->bad_rows > result->sample_count)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", year->target.url,
-                  (unsigned long long)result->bad_rows);
-  if (result->mended)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu times were mended (wrong separators, leap seconds, ends beyond 2261)",
-                  year->target.url, (unsigned long long)result->mended);
-}
-
 /* The outcome is known: told to the dataset as soon as no worker has the year. */
 static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enum hdx_status status,
                    const char *message) {
@@ -159,6 +155,7 @@ static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enu
   queue_clear(year);
   year->settling = year->busy;
   if (!year->busy) {
+    hdx_year_tell_bad_rows(year);
     if (outcome != HDX_OUTCOME_NEW)
       hdx_writer_drop_year(year->dataset->writer, year->year);
     hdx_dataset_year_settled(year);
@@ -171,16 +168,19 @@ static void scanned(struct hdx_work *work) {
   give_back(year, year->taken);
   year->taken = NULL;
   year->busy = false;
+  year->dataset->run->stop |= atomic_load(&year->dataset->run->bad_ended);
   if (year->settling) {
     memcpy(message, year->message, sizeof message);
     settle(year, year->outcome, year->status, message);
   } else if (!year->last) {
     schedule(year);
   } else if (year->scan_status == HDX_OK) {
-    log_scan(year);
+    hdx_year_log(year);
     settle(year, HDX_OUTCOME_NEW, HDX_OK, "");
+  } else if (year->scan_status == HDX_INTERRUPTED) {
+    settle(year, HDX_OUTCOME_INTERRUPTED, HDX_INTERRUPTED, year->scan_error.message);
   } else {
-    log_scan(year);
+    hdx_year_log(year);
     snprintf(message, sizeof message, "%s: %.900s", year->target.url, year->scan_error.message);
     settle(year, HDX_OUTCOME_FAILED, year->scan_status, message);
   }
@@ -203,7 +203,8 @@ static void schedule(struct hdx_year_job *year) {
 
 static struct hdx_scanner *new_scanner(struct hdx_error *error) {
   struct hdx_scanner *scanner = calloc(1, sizeof *scanner);
-  struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .user = scanner};
+  struct hdx_csv_options options = {
+      .kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .bad = on_bad_row, .user = scanner};
   if (!scanner) {
     hdx_error_memory(error, sizeof *scanner);
     return NULL;
@@ -395,6 +396,7 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   year->old = old;
   year->queue_last = &year->queue;
   year->keep.fd = -1;
+  hdx_bad_rows_init(&year->bad_rows);
   hdx_rows_init(&year->rows, ROWS_TEXT_BYTES_MAX);
   enum hdx_status status = locate(year, error);
   if (status != HDX_OK) {
