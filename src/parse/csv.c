@@ -39,6 +39,7 @@ enum hdx_status hdx_csv_open(const struct hdx_csv_options *options, struct hdx_c
   made->scan = kernels[find_kernel(options->kernel)].scan;
   hdx_buffer_init(&made->carry, HDX_CSV_LINE_BYTES_MAX);
   hdx_arena_init(&made->names, HDX_CSV_NAMES_BYTES_MAX);
+  hdx_arena_init(&made->given_names, HDX_CSV_NAMES_BYTES_MAX);
   made->start = malloc(numbers);
   made->stop = malloc(numbers);
   made->size = malloc(numbers);
@@ -57,6 +58,7 @@ void hdx_csv_close(struct hdx_csv *csv) {
     return;
   hdx_buffer_deinit(&csv->carry);
   hdx_arena_deinit(&csv->names);
+  hdx_arena_deinit(&csv->given_names);
   free(csv->scratch);
   free(csv->start);
   free(csv->stop);
@@ -77,9 +79,24 @@ void hdx_csv_reset(struct hdx_csv *csv) {
   csv->chunk_at = csv->line_at = 0;
   hdx_buffer_clear(&csv->carry);
   hdx_arena_clear(&csv->names);
+  hdx_arena_clear(&csv->given_names);
+  csv->given_count = 0;
   csv->header = (struct hdx_text){NULL, 0};
   csv->latest = HDX_TIME_NONE;
   csv->start_day = csv->stop_day = (struct hdx_csv_day){0};
+}
+
+enum hdx_status hdx_csv_name_extras(struct hdx_csv *csv, const struct hdx_text *names, size_t count,
+                                    struct hdx_error *error) {
+  hdx_arena_clear(&csv->given_names);
+  csv->given_count = 0;
+  for (size_t i = 0; i < count && i < HDX_CSV_EXTRA_MAX; i++) {
+    struct hdx_text copy = hdx_arena_copy(&csv->given_names, names[i]);
+    if (!copy.data)
+      return hdx_error_memory(error, names[i].size);
+    csv->given[csv->given_count++] = copy;
+  }
+  return HDX_OK;
 }
 
 /* Counts are taken here, over whole columns, so that every way to read a row counts alike. */
