@@ -88,8 +88,12 @@ static enum hdx_status make_columns(struct answer *answer, struct hdx_error *err
     return cli_fail(error, HDX_MEMORY, "out of memory");
   memcpy(answer->columns, fixed, sizeof fixed);
   enum hdx_status status = HDX_OK;
-  for (size_t i = 0; status == HDX_OK && i < info->extra_count; i++)
-    status = name_column(answer, info->extra_names[i], &answer->columns[FIXED_COUNT + i].name, error);
+  for (size_t i = 0; status == HDX_OK && i < info->extra_count; i++) {
+    enum hdx_parameter_type type = info->extras[i].type;
+    struct cli_column *column = &answer->columns[FIXED_COUNT + i];
+    column->kind = type == HDX_PARAMETER_INTEGER || type == HDX_PARAMETER_DOUBLE ? CLI_KIND_VALUE : CLI_KIND_TEXT;
+    status = name_column(answer, info->extra_names[i], &column->name, error);
+  }
   return status;
 }
 
@@ -445,6 +449,8 @@ const struct cli_verb cli_verb_query = {
         "Patterns match characters of UTF-8, not bytes.\n\n"
         "A row is printed if it satisfies everything that is given: the range, --key, --key-exclude, --min-size, "
         "--max-size and every --where. A size that the index does not state is empty in CSV and TSV and null in JSON. "
+        "Values of a column that the file of parameters beside the index files calls int or double are numbers in "
+        "JSON, where they are written as JSON has them; all others are strings. "
         "If a wanted year cannot be read, no row is printed and the exit status says why, unless --allow-partial is "
         "given. Where no row matches, csv and tsv have their header, json is [], and the exit status is 0 with a "
         "warning, or 9 with --error-on-empty.",

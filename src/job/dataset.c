@@ -1,5 +1,5 @@
 /* One dataset of an index run: which years to ask for, what their answers mean together, its new snapshot. */
-#include "job/index.h"
+#include "job/parameters.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,11 +24,13 @@ static void close_job(struct hdx_dataset_job *job) {
     hdx_year_free(job->years);
     job->years = next;
   }
+  hdx_parameters_free(job->parameters);
   hdx_writer_abandon(job->writer);
   hdx_temp_abandon(&job->file);
   hdx_reader_close(job->old);
   free(job->states);
   free(job->kept);
+  job->parameters = NULL;
   job->writer = NULL;
   job->old = NULL;
   job->states = NULL;
@@ -331,6 +333,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
                              .etag = "",
                              .last_modified = "",
                              .reason = "",
+                             .form = "",
                              .checked_at = year->dataset->run->now};
   *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
   switch (year->outcome) {
@@ -341,7 +344,8 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     state->rows = result->rows;
     state->bad_rows = result->bad_rows;
     state->bytes = year->bytes;
-    state->duplicates = result->duplicates;
+    state->form = year->form;
+    state->duplicates = year->duplicates;
     state->unsorted = result->unsorted;
     for (int repair = 0; repair < HDX_CSV_REPAIR_COUNT; repair++)
       state->repairs += result->repairs[repair];
@@ -520,6 +524,9 @@ static void write_snapshot(struct hdx_work *work) {
   job->status = HDX_OK;
   for (size_t i = 0; i < job->kept_count && job->status == HDX_OK; i++)
     job->status = hdx_writer_keep_year(job->writer, job->old, job->kept[i], &job->error);
+  if (job->status != HDX_OK)
+    return;
+  job->status = hdx_parameters_describe(job, &job->error);
   if (job->status != HDX_OK)
     return;
   struct hdx_writer *writer = job->writer;

@@ -5,6 +5,7 @@
  *   dataset.c   one dataset: which years to ask for, what their answers mean together, its snapshot
  *   year.c      one index file: fetched by the loop, scanned by workers, its rows handed to the dataset's writer
  *   faults.c    what was bad or mended in it: counted against the run's limit, kept, told
+ *   parameters.c what the extra columns of a dataset are, as a document beside its index files says
  *
  *   run ─has─ datasets: WAITING → opened (worker) → years under way → settled → committed (worker) → done
  *
@@ -78,7 +79,11 @@ struct hdx_year_job {
   bool bad_ended;               /* the run's limit was reached in this file: scan_status tells */
   struct hdx_rows rows;
   size_t *columns; /* places in rows of the file's extra columns */
-  char *keep_path; /* --keep-index: where the file is kept as it came; NULL: nowhere */
+  bool named;      /* those that no header names have the names that the dataset's parameters say */
+  uint64_t duplicates;
+  char *form;                        /* what the file looked like, once it was read */
+  struct hdx_year_job *next_waiting; /* for the dataset's parameters */
+  char *keep_path;                   /* --keep-index: where the file is kept as it came; NULL: nowhere */
   struct hdx_temp keep;
   uint64_t keep_bytes;
 };
@@ -94,7 +99,8 @@ struct hdx_dataset_job {
   bool corrupt;           /* there is one, but it cannot be read: error tells why */
   int64_t confirmed;      /* when all of its years were last confirmed */
   struct hdx_writer *writer;
-  struct hdx_year_job *years; /* that were asked for */
+  struct hdx_year_job *years;        /* that were asked for */
+  struct hdx_parameters *parameters; /* NULL: no index file with extra columns was read yet */
   size_t years_left;
   bool failed;
   bool concluded; /* something came of it: not all of it was interrupted */
@@ -188,6 +194,8 @@ int64_t hdx_dataset_confirmed(const char *path);
 enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int year, const struct hdx_year *old,
                                struct hdx_error *error);
 void hdx_year_free(struct hdx_year_job *year);
+/* The file was read to its end, and what its extra columns are is known, if it has any. */
+void hdx_year_go_on(struct hdx_year_job *year);
 
 /* faults.c */
 /* The scanner found a bad row (on a worker). */

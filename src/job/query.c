@@ -104,6 +104,43 @@ static enum hdx_status unite_columns(struct hdx_query *query, struct hdx_error *
   return HDX_OK;
 }
 
+/* Takes what another dataset says over where nothing was said; what two of them disagree on is emptied, and `disputed`
+ * has the text that keeps it so. */
+static void agree_on_text(struct hdx_text *text, struct hdx_text other, bool *disputed) {
+  if (!other.size || *disputed)
+    return;
+  *disputed = text->size && !hdx_text_equal(*text, other);
+  *text = *disputed ? HDX_TEXT("") : other;
+}
+
+/* What the datasets that have a column, and say what it is, agree on. */
+static struct hdx_parameter agree(const struct hdx_query *query, size_t column) {
+  struct hdx_parameter agreed = {.units = HDX_TEXT(""), .description = HDX_TEXT("")};
+  bool types = false, units = false, descriptions = false;
+  for (size_t i = 0; i < query->part_count; i++) {
+    const struct hdx_query_part *part = &query->parts[i];
+    if (part->columns[column] == SIZE_MAX)
+      continue;
+    const struct hdx_parameter *own = &part->info.extras[part->columns[column]];
+    types |= own->type && agreed.type && own->type != agreed.type;
+    agreed.type = own->type ? own->type : agreed.type;
+    agree_on_text(&agreed.units, own->units, &units);
+    agree_on_text(&agreed.description, own->description, &descriptions);
+  }
+  agreed.type = types ? HDX_PARAMETER_UNKNOWN : agreed.type;
+  return agreed;
+}
+
+static enum hdx_status unite_extras(struct hdx_query *query, struct hdx_error *error) {
+  query->extras = calloc(query->info.extra_count + 1, sizeof *query->extras);
+  if (!query->extras)
+    return hdx_error_memory(error, query->info.extra_count * sizeof *query->extras);
+  for (size_t c = 0; c < query->info.extra_count; c++)
+    query->extras[c] = agree(query, c);
+  query->info.extras = query->extras;
+  return HDX_OK;
+}
+
 /* The info of all datasets together, as far as the years that are wanted have to do with it. */
 static void unite_years(struct hdx_query *query) {
   query->info.checked_at = query->parts[0].info.checked_at;
@@ -127,7 +164,8 @@ static enum hdx_status unite(struct hdx_query *query, struct hdx_error *error) {
     query->info.stop_made_up |= info->stop_made_up;
   }
   unite_years(query);
-  return unite_columns(query, error);
+  enum hdx_status status = unite_columns(query, error);
+  return status == HDX_OK ? unite_extras(query, error) : status;
 }
 
 /* Conditions are on columns that there are. */
@@ -223,6 +261,7 @@ void hdx_query_close(struct hdx_query *query) {
   free(query->parts);
   free(query->failures);
   free(query->extra_names);
+  free(query->extras);
   free(query->heap);
   free(query);
 }

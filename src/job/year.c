@@ -3,8 +3,8 @@
  *   loop:    blocks arrive → queue ─┐              ┌→ blocks given back, more? ─┐
  *   worker:                         └→ scan, write ┘                            └→ … → finish → settled
  */
-#include "job/index.h"
-
+#include "job/form.h"
+#include "job/parameters.h"
 #include "transfer/head.h"
 
 #include <errno.h>
@@ -43,6 +43,7 @@ void hdx_year_free(struct hdx_year_job *year) {
   hdx_target_deinit(&year->target);
   free(year->etag);
   free(year->last_modified);
+  free(year->form);
   free(year->keep_path);
   free(year);
 }
@@ -91,6 +92,11 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
 static void scan_begin(struct hdx_year_job *year) {
   hdx_year_forget_bad_rows(year);
   hdx_csv_reset(year->scanner->csv);
+  if (year->named) {
+    size_t count;
+    const struct hdx_text *names = hdx_parameters_names(year->dataset, &count);
+    year->scan_status = hdx_csv_name_extras(year->scanner->csv, names, count, &year->scan_error);
+  }
   hdx_rows_clear(&year->rows);
   hdx_writer_drop_year(year->dataset->writer, year->year);
   year->keep_bytes = 0;
@@ -113,6 +119,18 @@ static void scan_block(struct hdx_year_job *year, const struct hdx_block *block)
     note(year, hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error));
 }
 
+/* Counts the rows that the file has already. The scanner knows of those that follow each other, which are all of a file
+ * in order; those of one out of order do so once its rows are sorted, if they are all here. */
+static enum hdx_status count_duplicates(struct hdx_year_job *year, struct hdx_error *error) {
+  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
+  year->duplicates = result->duplicates;
+  if (year->rows.sorted || year->rows.count != result->rows)
+    return HDX_OK;
+  enum hdx_status status = hdx_rows_sort(&year->rows, error);
+  year->duplicates = hdx_rows_duplicates(&year->rows);
+  return status;
+}
+
 static void scan_end(struct hdx_year_job *year) {
   struct hdx_error *error = &year->scan_error;
   if (year->scan_status == HDX_OK)
@@ -124,6 +142,8 @@ static void scan_end(struct hdx_year_job *year) {
         hdx_error_set(error, HDX_INTEGRITY, "none of its %llu rows can be read; the first in line %llu: %s",
                       (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
   }
+  if (year->scan_status == HDX_OK)
+    year->scan_status = count_duplicates(year, error);
   if (year->scan_status == HDX_OK)
     year->scan_status = hdx_writer_add(year->dataset->writer, year->year, &year->rows, false, error);
   if (year->scan_status == HDX_OK && year->keep.path)
@@ -162,6 +182,62 @@ static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enu
   }
 }
 
+static void fetch(struct hdx_year_job *year);
+static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error);
+
+/* Reads the file once more, now that the names of its columns are known. That is dearer than to hold its blocks until
+ * they are, but safe: blocks that wait for an answer of the network would take the memory that the answer needs. */
+static void read_again(struct hdx_year_job *year) {
+  year->ended = false;
+  year->restarted = true;
+  if (year->keep_path)
+    year->ready = open_keep(year, &year->scan_error);
+  fetch(year);
+}
+
+static enum hdx_status put_form(struct hdx_year_job *year, struct hdx_error *error) {
+  struct hdx_buffer form;
+  hdx_buffer_init(&form, 1024);
+  if (year->bytes)
+    hdx_form_put(hdx_csv_dialect(year->scanner->csv), "", &form);
+  free(year->form);
+  enum hdx_status status = hdx_buffer_status(&form, "the form of an index file", error);
+  year->form = status == HDX_OK ? hdx_text_dup(hdx_buffer_text(&form)) : NULL;
+  hdx_buffer_deinit(&form);
+  return status == HDX_OK && !year->form ? hdx_error_memory(error, form.size) : status;
+}
+
+/* Rows whose columns have no names, or that lack what is known of them, would stay so until the file changes: so a
+ * failure to learn of that is one of the file. */
+static void fail_unnamed(struct hdx_year_job *year, enum hdx_status status, const char *why) {
+  char message[HDX_ERROR_TEXT_MAX];
+  snprintf(message, sizeof message, "%s: what its extra columns are cannot be read: %.800s", year->target.url, why);
+  settle(year, status == HDX_INTERRUPTED ? HDX_OUTCOME_INTERRUPTED : HDX_OUTCOME_FAILED, status, message);
+}
+
+static bool has_extras(const struct hdx_year_job *year) {
+  return hdx_csv_dialect(year->scanner->csv)->extra_count && hdx_csv_result(year->scanner->csv)->rows;
+}
+
+void hdx_year_go_on(struct hdx_year_job *year) {
+  const char *why = "";
+  size_t names = 0;
+  enum hdx_status status = has_extras(year) ? hdx_parameters_status(year->dataset, &why) : HDX_OK;
+  if (status != HDX_OK) {
+    fail_unnamed(year, status, why);
+    return;
+  }
+  hdx_parameters_names(year->dataset, &names);
+  if (names && !year->named && hdx_csv_dialect(year->scanner->csv)->names_made_up) {
+    read_again(year);
+    return;
+  }
+  status = put_form(year, &year->scan_error);
+  hdx_year_log(year);
+  settle(year, status == HDX_OK ? HDX_OUTCOME_NEW : HDX_OUTCOME_FAILED, status,
+         status == HDX_OK ? "" : year->scan_error.message);
+}
+
 static void scanned(struct hdx_work *work) {
   struct hdx_year_job *year = (struct hdx_year_job *)work;
   char message[HDX_ERROR_TEXT_MAX];
@@ -174,9 +250,10 @@ static void scanned(struct hdx_work *work) {
     settle(year, year->outcome, year->status, message);
   } else if (!year->last) {
     schedule(year);
+  } else if (year->scan_status == HDX_OK && has_extras(year) && !hdx_parameters_answered(year->dataset)) {
+    hdx_parameters_wait(year);
   } else if (year->scan_status == HDX_OK) {
-    hdx_year_log(year);
-    settle(year, HDX_OUTCOME_NEW, HDX_OK, "");
+    hdx_year_go_on(year);
   } else if (year->scan_status == HDX_INTERRUPTED) {
     settle(year, HDX_OUTCOME_INTERRUPTED, HDX_INTERRUPTED, year->scan_error.message);
   } else {
@@ -195,6 +272,10 @@ static void schedule(struct hdx_year_job *year) {
   year->queue_last = &year->queue;
   year->restart = year->restarted;
   year->restarted = false;
+  if (year->restart) {
+    size_t names;
+    year->named = hdx_parameters_names(year->dataset, &names) != NULL;
+  }
   year->last = year->ended;
   year->busy = true;
   year->work = (struct hdx_work){.run = scan, .done = scanned};
@@ -269,8 +350,6 @@ static void on_block(void *user, struct hdx_block *block) {
   if (year->bytes != year->size)
     schedule(year);
 }
-
-static void fetch(struct hdx_year_job *year);
 
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;

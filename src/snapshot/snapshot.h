@@ -12,7 +12,7 @@
 #include "catalog/dataset.h"
 #include "catalog/rows.h"
 
-#define HDX_SNAPSHOT_VERSION "1.0"
+#define HDX_SNAPSHOT_VERSION "1.1"
 
 #define HDX_BLOCK_ROWS 8192      /* rows of a block, at the most, as written; readers take up to 65,536 */
 #define HDX_MIXED_ROWS_MAX 65536 /* a dataset with fewer is one run of blocks that mix years, sorted as a whole */
@@ -52,6 +52,11 @@ void hdx_writer_drop_year(struct hdx_writer *writer, int year);
  * not be closed before the writer is committed or abandoned. INTEGRITY: a block of it is corrupt. */
 enum hdx_status hdx_writer_keep_year(struct hdx_writer *writer, const struct hdx_reader *reader, int year,
                                      struct hdx_error *error);
+
+/* Says what the extra column called `name` is (copied), in place of what was said before. Nothing happens if there is
+ * no such column so far. MEMORY. */
+enum hdx_status hdx_writer_describe(struct hdx_writer *writer, struct hdx_text name,
+                                    const struct hdx_parameter *parameter, struct hdx_error *error);
 
 /* Rows added so far and not dropped; of all years. */
 uint64_t hdx_writer_rows(const struct hdx_writer *writer);

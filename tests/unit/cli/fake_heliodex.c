@@ -226,6 +226,11 @@ const char *hdx_year_state_name(enum hdx_year_state state) {
   return names[state];
 }
 
+const char *hdx_parameter_type_name(enum hdx_parameter_type type) {
+  static const char *const names[] = {"", "string", "int", "double"};
+  return names[type];
+}
+
 void hdx_index_options_init(struct hdx_index_options *options) {
   *options = (struct hdx_index_options){.start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .bad_rows_max = 777};
 }
@@ -303,6 +308,7 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
                                const struct hdx_query_options *options, struct hdx_query **query,
                                struct hdx_error *error) {
   static const struct hdx_text names[] = {T("checksum"), T("say, what"), T("id"), T("id_2"), T("start")};
+  static const struct hdx_parameter parameters[5] = {{.type = HDX_PARAMETER_STRING}};
   fake.query_options = *options;
   fake.where[0] = 0;
   for (size_t i = 0; i < options->where_count; i++)
@@ -326,6 +332,7 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
                                            .checked_at = FIRST_NS,
                                            .extra_count = fake.extra_count,
                                            .extra_names = names,
+                                           .extras = parameters,
                                            .incomplete_years = fake.incomplete_years,
                                            .dataset_count = 1};
   return HDX_OK;
