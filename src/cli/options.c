@@ -19,6 +19,7 @@ static const char *const addressings[] = {"auto", "virtual", "path", NULL};
 static const char *const discoveries[] = {"auto", "list", "probe", NULL};
 static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const units[] = {"year", "month", "day", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
 
 #define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
@@ -51,6 +52,11 @@ static const struct cli_option options[] = {
      .help =
          "Write, in place of rows, one row for each dataset that sums them up: id, rows, bytes (of the sizes that are "
          "stated), unsized (rows whose size is not), start (the first), stop (the last)."},
+    {"count-by", 0, "UNIT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(count_by), .choices = units, .verbs = CLI_VERB_QUERY,
+     .help =
+         "Write, in place of rows, one row for each year, month or day in which rows of a dataset start: id, year "
+         "(2020), month (2020-02) or day (2020-02-01), rows, bytes, unsized, as --summary has them. Rows without time "
+         "are counted under the word static."},
     {"url-style", 0, "STYLE", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(url_style), .choices = url_styles, .fallback = "https",
      .verbs = CLI_VERB_QUERY,
      .help = "What --format urls (and aria2: https or presigned) writes: https: the URL that a file is fetched from, "

@@ -372,6 +372,21 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
   return HDX_OK;
 }
 
+enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
+                                 void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,
+                                 struct hdx_error *error) {
+  const struct hdx_summary some = {.rows = 2, .bytes = 5000, .size_missing = 1};
+  (void)dataset;
+  if (fake.next_status != HDX_OK)
+    return fail(error, fake.next_status);
+  if (query->rows) {
+    visit(user, HDX_TIME_STATIC, &some);
+    visit(user, HDX_TIME_STATIC + 1, &some); /* in 1677 */
+    visit(user, FIRST_NS + (unit == HDX_UNIT_DAY ? 86400 * INT64_C(1000000000) : 0), &some);
+  }
+  return HDX_OK;
+}
+
 /* Published keys and those of https as they are; fetched, bucket and key behind a host, with blanks encoded. */
 enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
                                    struct hdx_text *location, struct hdx_error *error) {
