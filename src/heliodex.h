@@ -335,13 +335,16 @@ struct hdx_search;
 
 /* Looks through the catalogs of all buckets of the registry, those that are not held (or, as the session refreshes, all
  * of them) fetched at once. Hits are in the order of descending score, then as the registry and the catalogs have them.
- * EMPTY: no hit, and no bucket failed; PARTIAL: some buckets failed (they are told; *search is made); the gravest
- * failure where all of them failed. */
+ * A bucket whose hits need more than the session's memory_bytes, together with those before, fails with LIMIT.
+ *
+ * *search is made where the registry could be read: with OK, EMPTY (no hit, and no bucket failed), PARTIAL (some
+ * buckets failed) and the gravest failure where all of them failed; otherwise it is NULL. USAGE: a word or part that is
+ * empty. */
 HDX_API
 enum hdx_status hdx_search(struct hdx_session *session, const struct hdx_search_options *options,
                            struct hdx_search **search, struct hdx_error *error);
 HDX_API
-void hdx_search_close(struct hdx_search *search);
+void hdx_search_close(struct hdx_search *search); /* NULL is allowed */
 /* All views point into the search. */
 HDX_API
 size_t hdx_search_count(const struct hdx_search *search);
