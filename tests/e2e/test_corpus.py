@@ -12,7 +12,7 @@
                     forms      what the index files look like, by id and year
                     states     of index files, by id and year
                     types      of extra columns, by id
-                    duplicates, unsorted   of set's only index file
+                    duplicates, out_of_order   of set's only index file
                     info       texts that `info ID` tells
 
 The files and what is expected of them were written by hand from the specification and from what archives really publish;
@@ -101,7 +101,7 @@ def check_files(case, expected):
     for identifier, types in expected.get("types", {}).items():
         columns = {column["name"]: column["type"] for column in case.info(identifier)["snapshot"]["extra_columns"]}
         assert columns == types
-    for name in ("duplicates", "unsorted"):
+    for name in ("duplicates", "out_of_order"):
         if name in expected:
             file, = case.files("set").values()
             assert file[name] == expected[name]
