@@ -38,12 +38,16 @@ void hdx_year_free(struct hdx_year_job *year) {
   hdx_rows_deinit(&year->rows);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
-  free(year->location);
-  hdx_target_deinit(&year->target);
+  hdx_year_forget_name(year);
   free(year->etag);
   free(year->last_modified);
-  free(year->keep_path);
   free(year);
+}
+
+void hdx_scanner_free(struct hdx_scanner *scanner) {
+  hdx_csv_close(scanner->csv);
+  hdx_unpack_close(scanner->unpack);
+  free(scanner);
 }
 
 /* ---- on a worker ---- */
@@ -83,8 +87,14 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
   return status;
 }
 
+/* What the file holds goes to the scanner. */
+static enum hdx_status on_unpacked(void *user, const char *data, size_t size, struct hdx_error *error) {
+  return hdx_csv_feed(((struct hdx_scanner *)user)->csv, data, size, error);
+}
+
 static void scan_begin(struct hdx_year_job *year) {
   year->scan_status = HDX_OK;
+  hdx_unpack_reset(year->scanner->unpack);
   hdx_csv_reset(year->scanner->csv);
   hdx_rows_clear(&year->rows);
   hdx_writer_drop_year(year->dataset->writer, year->year);
@@ -100,12 +110,14 @@ static void scan_block(struct hdx_year_job *year, const struct hdx_block *block)
     year->keep_bytes += block->size;
   }
   if (year->scan_status == HDX_OK)
-    year->scan_status = hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error);
+    year->scan_status = hdx_unpack_feed(year->scanner->unpack, block->data, block->size, &year->scan_error);
 }
 
 static void scan_end(struct hdx_year_job *year) {
   struct hdx_error *error = &year->scan_error;
   uint64_t bad_max = year->dataset->run->options->bad_rows_max;
+  if (year->scan_status == HDX_OK)
+    year->scan_status = hdx_unpack_finish(year->scanner->unpack, error);
   if (year->scan_status == HDX_OK)
     year->scan_status = hdx_csv_finish(year->scanner->csv, error);
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
@@ -208,11 +220,11 @@ static struct hdx_scanner *new_scanner(struct hdx_error *error) {
     hdx_error_memory(error, sizeof *scanner);
     return NULL;
   }
-  if (hdx_csv_open(&options, &scanner->csv, error) != HDX_OK) {
-    free(scanner);
-    return NULL;
-  }
-  return scanner;
+  if (hdx_csv_open(&options, &scanner->csv, error) == HDX_OK &&
+      hdx_unpack_open(on_unpacked, scanner, &scanner->unpack, error) == HDX_OK)
+    return scanner;
+  hdx_scanner_free(scanner);
+  return NULL;
 }
 
 static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error) {
@@ -271,6 +283,26 @@ static void on_block(void *user, struct hdx_block *block) {
 
 static void fetch(struct hdx_year_job *year);
 
+/* The file is not there by the name that was asked for, or may not be read (`denied`). */
+static void not_there(struct hdx_year_job *year, bool denied, const char *why) {
+  struct hdx_error error;
+  char message[HDX_ERROR_TEXT_MAX];
+  bool first = hdx_year_has_other_name(year) && hdx_year_worth_asking(year), second = year->name_changed;
+  snprintf(message, sizeof message, "%s", second && year->name_denied ? year->message : why);
+  /* What is nowhere is told by the name that comes first. */
+  if ((first || second) && hdx_year_change_name(year, &error) != HDX_OK) {
+    settle(year, HDX_OUTCOME_FAILED, error.status, error.message);
+  } else if (first) {
+    year->name_known = year->name_changed = true;
+    year->name_denied = denied;
+    memcpy(year->message, message, sizeof message);
+    fetch(year);
+  } else {
+    denied |= year->name_denied;
+    settle(year, denied ? HDX_OUTCOME_DENIED : HDX_OUTCOME_ABSENT, denied ? HDX_DENIED : HDX_NOT_FOUND, message);
+  }
+}
+
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
   bool held = year->old && year->old->rows > 0;
@@ -299,7 +331,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
     year->asked_again = true;
     fetch(year);
   } else if (missing || denied) {
-    settle(year, missing ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_DENIED, result->status, result->message);
+    not_there(year, denied, result->message);
   } else if (result->status == HDX_INTERRUPTED) {
     settle(year, HDX_OUTCOME_INTERRUPTED, result->status, result->message);
   } else {
@@ -311,23 +343,42 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
 static bool is_conditional(const struct hdx_year_job *year) {
   if (year->keep_path && access(year->keep_path, F_OK) != 0)
     return false;
-  return year->old && (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+  return year->old && year->gzipped == hdx_year_held_gzipped(year->old) &&
+         (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+}
+
+/* What a list of the folder says; where it has the file by its other name, that one is taken. */
+static enum hdx_listed look_up(struct hdx_year_job *year, struct hdx_text *etag, struct hdx_error *error) {
+  const struct hdx_prefix *prefix = year->dataset->prefix;
+  enum hdx_listed listed = hdx_discover_find(prefix, &year->target, etag);
+  if (listed == HDX_LISTED_ABSENT && hdx_year_has_other_name(year) && hdx_year_change_name(year, error) == HDX_OK) {
+    listed = hdx_discover_find(prefix, &year->target, etag);
+    if (listed != HDX_LISTED_PRESENT)
+      hdx_year_change_name(year, error);
+  }
+  year->name_known |= listed != HDX_LISTED_UNKNOWN;
+  return listed;
 }
 
 /* Settles the year without a request, if a list of its folder allows that. A file of which rows are held and which is
  * missing in the list is asked for all the same: rows are dropped only if the server itself says so. */
 static bool settle_by_list(struct hdx_year_job *year) {
+  struct hdx_error error = {.status = HDX_OK};
   struct hdx_text etag = HDX_TEXT("");
-  enum hdx_listed listed = hdx_discover_find(year->dataset->prefix, &year->target, &etag);
+  enum hdx_listed listed = look_up(year, &etag, &error);
   bool held = year->old && year->old->rows > 0;
   year->listed = listed == HDX_LISTED_PRESENT;
-  if (listed == HDX_LISTED_ABSENT && !held)
+  if (error.status != HDX_OK) {
+    settle(year, HDX_OUTCOME_FAILED, error.status, error.message);
+  } else if (listed == HDX_LISTED_ABSENT && !held) {
+    year->dataset->prefix->discovery->absences++;
     settle(year, HDX_OUTCOME_ABSENT, HDX_NOT_FOUND, "");
-  else if (year->listed && is_conditional(year) && hdx_head_strong(year->old->etag) &&
-           hdx_text_is(etag, year->old->etag))
+  } else if (year->listed && is_conditional(year) && hdx_head_strong(year->old->etag) &&
+             hdx_text_is(etag, year->old->etag)) {
     settle(year, HDX_OUTCOME_UNCHANGED, HDX_OK, "");
-  else
+  } else {
     return false;
+  }
   return true;
 }
 
@@ -350,41 +401,6 @@ static void fetch(struct hdx_year_job *year) {
     settle(year, HDX_OUTCOME_FAILED, status, error.message);
 }
 
-/* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it. */
-static enum hdx_status keep_path(const char *folder, struct hdx_text id, int year, char **result,
-                                 struct hdx_error *error) {
-  struct hdx_buffer path;
-  size_t size;
-  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_buffer_append_format(&path, "%s/%.*s/%.*s_%04d.csv", folder, HDX_TEXT_ARG(id), HDX_TEXT_ARG(id), year);
-  hdx_buffer_append_byte(&path, 0);
-  enum hdx_status status = hdx_buffer_status(&path, "the path of a kept index file", error);
-  *result = hdx_buffer_take(&path, &size);
-  return status;
-}
-
-static enum hdx_status locate(struct hdx_year_job *year, struct hdx_error *error) {
-  const struct hdx_index_run *run = year->dataset->run;
-  const struct hdx_dataset *dataset = year->dataset->dataset;
-  struct hdx_buffer location;
-  struct hdx_address address;
-  hdx_address_init(&address);
-  hdx_buffer_init(&location, HDX_URL_BYTES_MAX);
-  enum hdx_status status =
-      hdx_dataset_year_url(dataset->index, dataset->id, dataset->indextype, year->year, &location, error);
-  if (status == HDX_OK)
-    status = hdx_source_locate(&run->catalog->source, hdx_buffer_text(&location), HDX_TEXT(""), false, &address, error);
-  if (status == HDX_OK)
-    status = hdx_session_target(run->session, &address, &year->target, error);
-  if (status == HDX_OK && !(year->location = hdx_text_dup(hdx_buffer_text(&location))))
-    status = hdx_error_memory(error, location.size);
-  if (status == HDX_OK && run->options->keep_index)
-    status = keep_path(run->options->keep_index, dataset->id, year->year, &year->keep_path, error);
-  hdx_buffer_deinit(&location);
-  hdx_address_deinit(&address);
-  return status;
-}
-
 enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, const struct hdx_year *old,
                                struct hdx_error *error) {
   struct hdx_year_job *year = calloc(1, sizeof *year);
@@ -395,8 +411,9 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   year->old = old;
   year->queue_last = &year->queue;
   year->keep.fd = -1;
+  year->gzipped = hdx_year_held_gzipped(old);
   hdx_rows_init(&year->rows, ROWS_TEXT_BYTES_MAX);
-  enum hdx_status status = locate(year, error);
+  enum hdx_status status = hdx_year_locate(year, error);
   if (status != HDX_OK) {
     hdx_year_free(year);
     return status;
