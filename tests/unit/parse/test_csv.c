@@ -479,7 +479,8 @@ static void test_foreign_files_are_named(void **state) {
     const char *name;
   } cases[] = {
       {HDX_TEXT("PK\x03\x04rest"), "a zip file"},
-      {HDX_TEXT("PAR1\x15\x04"), "a parquet file"},
+      {HDX_TEXT("PAR1\x15\x04"),
+       "a parquet file, which cannot be read: ask its publisher for csv or csv-zip, or convert it in a copy"},
       {HDX_TEXT("\x1f\x8b\x08"), "a gzip file"},
       {HDX_TEXT("\x28\xb5\x2f\xfd"), "a zstd file"},
       {HDX_TEXT("\n <!DOCTYPE html><p>"), "an HTML page"},
@@ -494,7 +495,7 @@ static void test_foreign_files_are_named(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (int tail = 0; tail < 2; tail++) {
       struct hdx_buffer file;
-      char message[128];
+      char message[256];
       struct scan scan;
       hdx_buffer_init(&file, 4096);
       hdx_buffer_append_text(&file, cases[i].begin);
