@@ -1,4 +1,5 @@
 /* One dataset of an index run: which years to ask for, what their answers mean together, its new snapshot. */
+#include "job/form.h"
 #include "job/parameters.h"
 
 #include <fcntl.h>
@@ -354,8 +355,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     state->form = year->form;
     state->duplicates = year->duplicates;
     state->unsorted = result->unsorted;
-    for (int repair = 0; repair < HDX_CSV_REPAIR_COUNT; repair++)
-      state->repairs += result->repairs[repair];
+    state->repairs = hdx_form_repairs(result);
     return true;
   case HDX_OUTCOME_UNCHANGED:
     *state = *old;

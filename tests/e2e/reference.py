@@ -127,8 +127,22 @@ def size_of(text):
     return int(match[1])
 
 
-def read_index(content):
-    """(rows, numbers of the bad lines) of an index file's bytes."""
+def read_parameters(path):
+    """[(name, type)] of extra columns, from <id>.info or <id>.json beside the index files; [] where there is none, or
+    none that can be read."""
+    for ending in (".info", ".json"):
+        file = path.with_name(path.name + ending)
+        if file.is_file():
+            try:
+                found = [(entry["name"], entry.get("type")) for entry in json.loads(file.read_bytes())["parameters"]]
+            except (ValueError, KeyError, TypeError):
+                return []
+            return found[4:] if [name for name, _ in found[:4]] == ["start", "stop", "datakey", "filesize"] else found
+    return []
+
+
+def read_index(content, published=()):
+    """(rows, numbers of the bad lines) of an index file's bytes. `published`: names for extra columns without one."""
     text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     rows, bad, names, no_stop, begun = [], [], None, None, False
     for number, line in enumerate(text.split("\n"), 1):
@@ -146,13 +160,13 @@ def read_index(content):
         if no_stop is None:  # the first row decides what the columns are
             no_stop = len(fields) == 3 or (len(fields) > 1 and not is_time(fields[1]) and "/" in fields[1])
         try:
-            rows.append(row_of(fields, no_stop, names))
+            rows.append(row_of(fields, no_stop, names, published))
         except (ValueError, IndexError):
             bad.append(number)
     return rows, bad
 
 
-def row_of(fields, no_stop, names):
+def row_of(fields, no_stop, names, published):
     if no_stop:
         fields = [fields[0], None, *fields[1:]]
         names = names and [names[0], None, *names[1:]]
@@ -165,6 +179,7 @@ def row_of(fields, no_stop, names):
     extras = {}
     for place, value in enumerate(fields[4:], 4):
         given = names[place] if names and place < len(names) else ""
+        given = given or (published[place - 4] if place - 4 < len(published) else "")
         extras[given or (usual[place] if place < len(usual) else f"column{place + 1}")] = value
     row = Row(start, None if fields[1] is None else time_ns(fields[1]), fields[2], size_of(fields[3]), extras)
     repairs = [kind for time in filter(None, fields[:2]) for kind in time_repairs(time)] + ["decimals"] * ("." in fields[3])
@@ -199,10 +214,11 @@ class Dataset:
 
     def _read(self):
         rows = []
+        self.types = dict(read_parameters(self.path(0).with_name(self.id)))
         for year in range(self.first, self.last + 1):
             if self.path(year).is_file():
                 self.years.append(year)
-                found, self.bad[year] = read_index(self.path(year).read_bytes())
+                found, self.bad[year] = read_index(self.path(year).read_bytes(), list(self.types))
                 rows += [dataclasses.replace(row, year=year) for row in found]
         self.stop_made_up = any(row.stop is None for row in rows)
         rows.sort(key=lambda row: (row.start, TIME_MIN if row.stop is None else row.stop, row.order()[2]))
