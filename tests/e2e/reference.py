@@ -159,7 +159,12 @@ def read_index(content, published=()):
         fields = fields_of(line)
         if no_stop is None:  # the first row decides what the columns are
             no_stop = len(fields) == 3 or (len(fields) > 1 and not is_time(fields[1]) and "/" in fields[1])
+            width = max(len(fields), len(names or []))
+        while len(fields) > width and not fields[-1]:
+            fields.pop()
         try:
+            if len(fields) > width:
+                raise ValueError("too many fields")
             rows.append(row_of(fields, no_stop, names, published))
         except (ValueError, IndexError):
             bad.append(number)
