@@ -350,13 +350,15 @@ static void fetch(struct hdx_year_job *year) {
     settle(year, HDX_OUTCOME_FAILED, status, error.message);
 }
 
-/* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it. */
+/* DIR/<id>/<id>_YYYY.csv (or _static.csv), as the original tool's cache has it. */
 static enum hdx_status keep_path(const char *folder, struct hdx_text id, int year, char **result,
                                  struct hdx_error *error) {
   struct hdx_buffer path;
   size_t size;
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_buffer_append_format(&path, "%s/%.*s/%.*s_%04d.csv", folder, HDX_TEXT_ARG(id), HDX_TEXT_ARG(id), year);
+  hdx_buffer_append_format(&path, "%s/%.*s/%.*s", folder, HDX_TEXT_ARG(id), HDX_TEXT_ARG(id));
+  hdx_dataset_append_year(&path, year);
+  hdx_buffer_append_text(&path, HDX_TEXT(".csv"));
   hdx_buffer_append_byte(&path, 0);
   enum hdx_status status = hdx_buffer_status(&path, "the path of a kept index file", error);
   *result = hdx_buffer_take(&path, &size);

@@ -171,18 +171,31 @@ static enum hdx_time_note read_time(struct hdx_text text, int64_t *time_ns, stru
   return note;
 }
 
+static bool is_static(struct hdx_text text) {
+  return hdx_text_equal_nocase(hdx_text_trim(text), HDX_TEXT("static"));
+}
+
 static bool is_time(struct hdx_text text) {
   struct row ignored = {0};
   int64_t time_ns;
-  return read_time(text, &time_ns, &ignored) < HDX_TIME_OFFSET;
+  return is_static(text) || read_time(text, &time_ns, &ignored) < HDX_TIME_OFFSET;
 }
 
-/* The reason if the values of a row cannot be read, with the field that it is about; else NULL. */
-static const char *read_row(const struct fields *fields, bool no_stop, struct row *row, struct hdx_text *found) {
-  const struct hdx_text *field = fields->at;
-  *row = (struct row){.stop = HDX_TIME_NONE, .mended = fields->mended};
-  *found = *field;
-  switch (read_time(*field++, &row->start, row)) {
+/* The times of a row without time; *start is its first field, the stop the one behind it. */
+static const char *read_static(const struct hdx_text *start, bool no_stop, struct row *row, struct hdx_text *found) {
+  row->start = HDX_TIME_STATIC;
+  row->stop = HDX_TIME_MAX;
+  if (no_stop || start[1].size == 0 || is_static(start[1]))
+    return NULL;
+  *found = start[1];
+  return "stop: expected static, as the start is, found";
+}
+
+static const char *read_times(const struct hdx_text *field, bool no_stop, struct row *row, struct hdx_text *found) {
+  *found = field[0];
+  if (is_static(field[0]))
+    return read_static(field, no_stop, row, found);
+  switch (read_time(field[0], &row->start, row)) {
   case HDX_TIME_MALFORMED:
     return "start: expected a time, found";
   case HDX_TIME_OFFSET:
@@ -193,14 +206,24 @@ static const char *read_row(const struct fields *fields, bool no_stop, struct ro
   default:
     break;
   }
-  if (!no_stop) {
-    *found = *field;
-    enum hdx_time_note note = read_time(*field++, &row->stop, row);
-    if (note == HDX_TIME_MALFORMED)
-      return "stop: expected a time, found";
-    if (note == HDX_TIME_OFFSET)
-      return "stop: expected a time in UTC, found";
-  }
+  if (row->start == HDX_TIME_STATIC) /* its first instant stands for no time */
+    return "start: expected a time of 1678 to 2261, found";
+  if (no_stop)
+    return NULL;
+  *found = field[1];
+  enum hdx_time_note note = read_time(field[1], &row->stop, row);
+  return note == HDX_TIME_MALFORMED ? "stop: expected a time, found"
+         : note == HDX_TIME_OFFSET  ? "stop: expected a time in UTC, found"
+                                    : NULL;
+}
+
+/* The reason if the values of a row cannot be read, with the field that it is about; else NULL. */
+static const char *read_row(const struct fields *fields, bool no_stop, struct row *row, struct hdx_text *found) {
+  const struct hdx_text *field = fields->at + (no_stop ? 1 : 2);
+  *row = (struct row){.stop = HDX_TIME_NONE, .mended = fields->mended};
+  const char *wrong = read_times(fields->at, no_stop, row, found);
+  if (wrong)
+    return wrong;
   *found = row->key = *field++;
   if (row->key.size == 0)
     return "datakey: expected a location, found";
@@ -219,7 +242,7 @@ static bool is_one_of(struct hdx_text text, const char *const *words, size_t cou
 
 /* A header has words where a row has times, a location and a size. */
 static bool is_header(const struct fields *fields) {
-  if (fields->count < 3 || hdx_text_equal_nocase(fields->at[0], HDX_TEXT("static")))
+  if (fields->count < 3 || is_static(fields->at[0]))
     return false;
   for (size_t i = 0; i < fields->count && i < 4; i++) {
     struct hdx_text field = fields->at[i];

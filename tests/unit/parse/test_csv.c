@@ -277,7 +277,15 @@ static void test_bad_rows_are_told_and_lose_nothing_else(void **state) {
   static const struct {
     const char *line, *reason;
   } cases[] = {
-      {"static,static,s3://b/k,1", "start: expected a time, found 'static'"},
+      {"static,2010-05-13T00:00:00Z,s3://b/k,1",
+       "stop: expected static, as the start is, found '2010-05-13T00:00:00Z'"},
+      {"2010-05-13T00:00:00Z,static,s3://b/k,1", "stop: expected a time, found 'static'"},
+      {"static,static,,1", "datakey: expected a location, found ''"},
+      {"statics,static,k,1", "start: expected a time, found 'statics'"},
+      {"1677-09-21T00:12:43.145224194Z,2010-05-13T00:04:00.000Z,k,1",
+       "start: expected a time of 1678 to 2261, found '1677-09-21T00:12:43.145224194Z'"},
+      {"'1677-09-21T00:12:43.145224194Z','2010-05-13T00:04:00.000Z','k','1'",
+       "start: expected a time of 1678 to 2261, found '1677-09-21T00:12:43.145224194Z'"},
       {"2010-05-13T00:00:00+01:00,2010-05-13T00:04:00Z,k,1",
        "start: expected a time in UTC, found '2010-05-13T00:00:00+01:00'"},
       {"2010-13-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1",
@@ -372,6 +380,37 @@ static void test_a_bad_first_row_settles_nothing(void **state) {
   scan_all(&scan, "Dear Sir, the archive, so they say, is closed\nsincerely, as ever, yours\nbest, again, yours\n");
   expect_counts(&scan, 0, 2, 3);
   scan_close(&scan);
+}
+
+static void test_rows_without_time(void **state) {
+  (void)state;
+  static const struct {
+    const char *file;
+    size_t rows;
+    bool no_stop;
+  } cases[] = {
+      {"static,static,s3://b/k,7\n", 1, false},
+      {"# start, stop, datakey, filesize\n'Static','STATIC','s3://b/k','7'\n", 1, false},
+      {"start,stop,datakey,filesize\nstatic,,s3://b/k,7\nstatic,\"\",s3://b/l,\n", 2, false},
+      {"static,s3://b/k,7\nstatic,s3://b/l,8\n", 2, true},
+      {"# start, key, filesize\nstatic,s3://b/k,7\n", 1, true},
+      {"#static,static,s3://b/remark,7\n static , static ,s3://b/k,7\n" A B, 3, false},
+      {"1677-09-21T00:12:43.145224195Z,2010-05-13T00:04:00.000Z,k,1\n", 1, false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct scan scan;
+    bool first = i == sizeof cases / sizeof *cases - 1;
+    scan_all(&scan, cases[i].file);
+    assert_int_equal(scan.count, cases[i].rows);
+    assert_int_equal(hdx_csv_result(scan.csv)->bad_rows, 0);
+    assert_int_equal(hdx_csv_dialect(scan.csv)->no_stop, cases[i].no_stop);
+    assert_true(scan.rows[0].start == HDX_TIME_STATIC + first);
+    assert_true(first || scan.rows[0].stop == HDX_TIME_MAX);
+    assert_string_equal(scan.rows[0].key, first ? "k" : "s3://b/k");
+    assert_int_equal(scan.rows[0].size, first ? 1 : 7);
+    assert_int_equal(hdx_csv_result(scan.csv)->time_digits, first ? 9 : 0);
+    scan_close(&scan);
+  }
 }
 
 static void test_extra_columns(void **state) {
@@ -651,6 +690,7 @@ int main(void) {
       cmocka_unit_test(test_only_some_bad_rows_are_kept),
       cmocka_unit_test(test_files_without_stop),
       cmocka_unit_test(test_a_bad_first_row_settles_nothing),
+      cmocka_unit_test(test_rows_without_time),
       cmocka_unit_test(test_extra_columns),
       cmocka_unit_test(test_too_many_columns_are_refused),
       cmocka_unit_test(test_reversed_rows_are_kept_and_counted),
