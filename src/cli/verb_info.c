@@ -28,7 +28,7 @@ static const char *time_text(int64_t time_ns, int digits, char out[HDX_TIME_TEXT
   if (time_ns == HDX_TIME_NONE)
     out[0] = 0;
   else
-    hdx_time_format(time_ns, digits, out);
+    *cli_render_time(&(struct cli_day){0}, time_ns, digits, out) = 0;
   return out;
 }
 
@@ -123,7 +123,9 @@ static void put_years(struct cli_render *render, const struct hdx_snapshot_info 
       used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s%s", used ? ", " : "", counts[state],
                                hdx_year_state_name((enum hdx_year_state)state),
                                state == HDX_YEAR_GAP && counts[state] > 1 ? "s" : "");
-  if (first == last)
+  if (!last)
+    put_field_format(render, "held file", "static: %s", text);
+  else if (first == last)
     put_field_format(render, "held years", "%d: %s", first, text);
   else
     put_field_format(render, "held years", "%d to %d: %s", first, last, text);
@@ -202,7 +204,7 @@ static void put_held(struct cli_render *render, const struct view *view) {
                    bytes_per_row(held->file_bytes, held));
   if (held->rows > 0)
     put_field_format(render, "held times", "%s to %s%s", time_text(held->first, held->time_digits, first),
-                     time_text(held->last, held->time_digits, last),
+                     time_text(cli_shown_stop(held->first, held->last), held->time_digits, last),
                      held->stop_made_up ? " (stops are made up: the next row's start)" : "");
   put_field_format(render, "data files", "%s%s", cli_human_bytes(held->size_sum, a),
                    held->size_missing ? ", some without a stated size" : "");
