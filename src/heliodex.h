@@ -713,10 +713,11 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
 /* What rows are counted by. */
 enum hdx_unit { HDX_UNIT_YEAR, HDX_UNIT_MONTH, HDX_UNIT_DAY };
 
-/* Sums up the rows of one dataset of the answer by the calendar year, month or day that they start in, ascending: calls
- * `visit` for each in which there are rows, `from` being its first instant (HDX_TIME_STATIC: rows without time); and
- * leaves the query at its beginning. As hdx_query_summary otherwise: blocks that lie wholly in one of them are not
- * looked at. INTEGRITY as hdx_query_next. */
+/* Sums up the rows of one dataset of the answer, or of all (HDX_QUERY_ALL), by the calendar year, month or day that
+ * they start in, ascending: calls `visit` for each in which there are rows, `from` being its first instant that can be
+ * told (HDX_TIME_STATIC: rows without time); and leaves the query at its beginning. As hdx_query_summary otherwise:
+ * blocks that lie wholly in one of them are not looked at. `visit` is not called where this fails: INTEGRITY as
+ * hdx_query_next. */
 HDX_API
 enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
                                  void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,

@@ -183,8 +183,8 @@ static int64_t time_of(const struct hdx_json_value *value) {
   int64_t time;
   int digits;
   size_t at;
-  enum hdx_time_note note = hdx_time_read(hdx_text_trim(text_of(value)), true, &time, &digits, &at);
-  return note != HDX_TIME_OFFSET && note != HDX_TIME_MALFORMED ? time : HDX_TIME_NONE;
+  bool read = hdx_time_read(hdx_text_trim(text_of(value)), true, &time, &digits, &at) < HDX_TIME_OFFSET;
+  return read ? time : HDX_TIME_NONE;
 }
 
 /* The same with a warning where there is another text (but for "static", which means that there is none). */

@@ -129,9 +129,26 @@ static void put_years(struct cli_render *render, const struct hdx_snapshot_info 
     put_field_format(render, "held years", "%d to %d: %s", first, last, text);
 }
 
+/* ", 3 repairs, 1 duplicate, out of order"; what there is of it. */
+static const char *oddities(const struct hdx_year *year, char *out, size_t size) {
+  const struct {
+    uint64_t count;
+    const char *what;
+  } counts[] = {{year->repairs, "repair"}, {year->duplicates, "duplicate"}};
+  size_t used = 0;
+  out[0] = 0;
+  for (size_t i = 0; i < 2; i++)
+    if (counts[i].count)
+      used += (size_t)snprintf(out + used, size - used, ", %" PRIu64 " %s%s", counts[i].count, counts[i].what,
+                               counts[i].count == 1 ? "" : "s");
+  if (year->unsorted)
+    snprintf(out + used, size - used, ", out of order");
+  return out;
+}
+
 static void put_year(struct cli_render *render, const struct hdx_year *year) {
   char field[32] = "index file", checked[HDX_TIME_TEXT_MAX], rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX];
-  char sizes[3 * CLI_HUMAN_MAX] = "", bad[64] = "";
+  char sizes[3 * CLI_HUMAN_MAX] = "", bad[64] = "", odd[160];
   if (year->year)
     snprintf(field, sizeof field, "index file %d", year->year);
   if (year->bad_rows)
@@ -140,7 +157,8 @@ static void put_year(struct cli_render *render, const struct hdx_year *year) {
   if (year->rows || year->bytes || year->state == HDX_YEAR_PRESENT)
     snprintf(sizes, sizeof sizes, ", %s rows%s, %s", cli_human_count(year->rows, rows), bad,
              cli_human_bytes(year->bytes, bytes));
-  put_field_format(render, field, "%s%s, checked %s%s%s%s%s%s%s%s%s", hdx_year_state_name(year->state), sizes,
+  put_field_format(render, field, "%s%s%s%s%s, checked %s%s%s%s%s%s%s%s%s", hdx_year_state_name(year->state), sizes,
+                   *year->form ? ", " : "", year->form, oddities(year, odd, sizeof odd),
                    time_text(year->checked_at, 0, checked), *year->etag ? ", ETag " : "", year->etag,
                    *year->last_modified ? ", of " : "", year->last_modified, *year->reason ? ", " : "", year->reason,
                    *year->url ? ", " : "", year->url);
@@ -158,6 +176,17 @@ static void put_columns(struct cli_render *render, const struct view *view) {
     put_field_format(render, "column", "%s: %s, %.4f bytes a row, %s", column->name,
                      cli_human_bytes(column->bytes, bytes), bytes_per_row(column->bytes, view->held), column->encoding);
   }
+}
+
+/* "quality: int, 1, "0 is best""; the name alone where nothing is known of it. */
+static void put_extra(struct cli_render *render, struct hdx_text name, const struct hdx_parameter *parameter) {
+  const char *type = hdx_parameter_type_name(parameter->type);
+  struct hdx_text units = parameter->units, description = parameter->description;
+  const char *colon = *type || units.size || description.size ? ": " : "";
+  const char *before_units = *type && units.size ? ", " : "", *quote = description.size ? "\"" : "";
+  const char *before_quote = (*type || units.size) && description.size ? ", " : "";
+  put_field_format(render, "extra column", "%.*s%s%s%s%.*s%s%s%.*s%s", CLI_TEXT_ARG(name), colon, type, before_units,
+                   CLI_TEXT_ARG(units), before_quote, quote, CLI_TEXT_ARG(description), quote);
 }
 
 static void put_held(struct cli_render *render, const struct view *view) {
@@ -178,7 +207,7 @@ static void put_held(struct cli_render *render, const struct view *view) {
   put_field_format(render, "data files", "%s%s", cli_human_bytes(held->size_sum, a),
                    held->size_missing ? ", some without a stated size" : "");
   for (size_t i = 0; i < held->extra_count; i++)
-    put_field(render, "extra column", held->extra_names[i]);
+    put_extra(render, held->extra_names[i], &held->extras[i]);
   put_columns(render, view);
   for (size_t i = 0; i < held->year_count; i++)
     put_year(render, &held->years[i]);
@@ -230,6 +259,9 @@ static void put_json_year(struct cli_writer *out, const struct hdx_year *year) {
   put_string(out, "state", hdx_year_state_name(year->state));
   cli_writer_format(out, ",\"rows\":%" PRIu64 ",\"bad_rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", year->rows,
                     year->bad_rows, year->bytes);
+  put_string(out, "form", year->form);
+  cli_writer_format(out, ",\"repairs\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"out_of_order\":%s,", year->repairs,
+                    year->duplicates, year->unsorted ? "true" : "false");
   put_string(out, "url", year->url);
   cli_writer_byte(out, ',');
   put_string(out, "etag", year->etag);
@@ -239,6 +271,27 @@ static void put_json_year(struct cli_writer *out, const struct hdx_year *year) {
   put_string(out, "checked", time_text(year->checked_at, 0, checked));
   cli_writer_byte(out, ',');
   put_string(out, "reason", year->reason);
+  cli_writer_byte(out, '}');
+}
+
+static void put_text(struct cli_writer *out, const char *name, struct hdx_text value) {
+  cli_writer_format(out, "\"%s\":", name);
+  if (value.size)
+    cli_writer_json(out, value);
+  else
+    cli_writer_string(out, "null");
+}
+
+static void put_json_extra(struct cli_writer *out, size_t i, struct hdx_text name,
+                           const struct hdx_parameter *parameter) {
+  cli_writer_string(out, i ? ",{" : "{");
+  put_text(out, "name", name);
+  cli_writer_byte(out, ',');
+  put_string(out, "type", hdx_parameter_type_name(parameter->type));
+  cli_writer_byte(out, ',');
+  put_text(out, "units", parameter->units);
+  cli_writer_byte(out, ',');
+  put_text(out, "description", parameter->description);
   cli_writer_byte(out, '}');
 }
 
@@ -277,6 +330,9 @@ static void put_json_held(struct cli_writer *out, const struct view *view) {
       cli_writer_byte(out, ',');
     cli_writer_json(out, held->extra_names[i]);
   }
+  cli_writer_string(out, "],\"parameters\":[");
+  for (size_t i = 0; i < held->extra_count; i++)
+    put_json_extra(out, i, held->extra_names[i], &held->extras[i]);
   cli_writer_string(out, "],\"columns\":[");
   put_json_columns(out, view);
   cli_writer_string(out, "],\"index_files\":[");

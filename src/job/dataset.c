@@ -1,5 +1,5 @@
 /* One dataset of an index run: which years to ask for, what their answers mean together, its new snapshot. */
-#include "job/index.h"
+#include "job/parameters.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,11 +24,13 @@ static void close_job(struct hdx_dataset_job *job) {
     hdx_year_free(job->years);
     job->years = next;
   }
+  hdx_parameters_free(job->parameters);
   hdx_writer_abandon(job->writer);
   hdx_temp_abandon(&job->file);
   hdx_reader_close(job->old);
   free(job->states);
   free(job->kept);
+  job->parameters = NULL;
   job->writer = NULL;
   job->old = NULL;
   job->states = NULL;
@@ -331,6 +333,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
                              .etag = "",
                              .last_modified = "",
                              .reason = "",
+                             .form = "",
                              .checked_at = year->dataset->run->now};
   *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
   switch (year->outcome) {
@@ -341,6 +344,11 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     state->rows = result->rows;
     state->bad_rows = result->bad_rows;
     state->bytes = year->bytes;
+    state->form = year->form;
+    state->duplicates = year->duplicates;
+    state->unsorted = result->unsorted;
+    for (int repair = 0; repair < HDX_CSV_REPAIR_COUNT; repair++)
+      state->repairs += result->repairs[repair];
     return true;
   case HDX_OUTCOME_UNCHANGED:
     *state = *old;
@@ -389,10 +397,13 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
                                 .bytes = year->bytes};
   char message[HDX_ERROR_TEXT_MAX + 128];
   summary->files++;
+  summary->rows_bad += year->bad_count;
   if (year->outcome == HDX_OUTCOME_NEW) {
     summary->files_fetched++;
     summary->rows_fetched += state->rows;
-    summary->rows_bad += state->bad_rows;
+    summary->repairs += state->repairs;
+    summary->duplicates += state->duplicates;
+    summary->files_unsorted += state->unsorted;
   } else if (year->outcome == HDX_OUTCOME_UNCHANGED) {
     summary->files_unchanged++;
   } else if (gap) {
@@ -480,6 +491,8 @@ static enum hdx_status collect(struct hdx_dataset_job *job) {
       if (held(&info->years[i]))
         job->kept[job->kept_count++] = info->years[i].year;
     }
+  for (size_t i = 0; i < job->state_count; i++)
+    job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE && job->states[i].rows;
   if (job->kept_count && info->time_digits > job->digits)
     job->digits = info->time_digits;
   return HDX_OK;
@@ -511,6 +524,9 @@ static void write_snapshot(struct hdx_work *work) {
   job->status = HDX_OK;
   for (size_t i = 0; i < job->kept_count && job->status == HDX_OK; i++)
     job->status = hdx_writer_keep_year(job->writer, job->old, job->kept[i], &job->error);
+  if (job->status != HDX_OK)
+    return;
+  job->status = hdx_parameters_describe(job, &job->error);
   if (job->status != HDX_OK)
     return;
   struct hdx_writer *writer = job->writer;

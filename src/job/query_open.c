@@ -404,6 +404,7 @@ static void fill_info(struct hdx_query_part *part) {
   part->info.stop_made_up = info->stop_made_up;
   part->info.extra_count = info->extra_count;
   part->info.extra_names = info->extra_names;
+  part->info.extras = info->extras;
   part->confirmed = hdx_dataset_confirmed(part->path);
   hdx_query_fill_years(part);
 }

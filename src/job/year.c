@@ -3,8 +3,8 @@
  *   loop:    blocks arrive → queue ─┐              ┌→ blocks given back, more? ─┐
  *   worker:                         └→ scan, write ┘                            └→ … → finish → settled
  */
-#include "job/index.h"
-
+#include "job/form.h"
+#include "job/parameters.h"
 #include "transfer/head.h"
 
 #include <errno.h>
@@ -35,6 +35,7 @@ void hdx_year_free(struct hdx_year_job *year) {
     year->scanner->next = run->scanners;
     run->scanners = year->scanner;
   }
+  hdx_bad_rows_deinit(&year->bad_rows);
   hdx_rows_deinit(&year->rows);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
@@ -42,6 +43,7 @@ void hdx_year_free(struct hdx_year_job *year) {
   hdx_target_deinit(&year->target);
   free(year->etag);
   free(year->last_modified);
+  free(year->form);
   free(year->keep_path);
   free(year);
 }
@@ -64,12 +66,16 @@ static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *
   return status;
 }
 
+static void on_bad_row(void *user, const struct hdx_csv_bad_row *bad_row) {
+  hdx_year_bad_row(((struct hdx_scanner *)user)->year, bad_row);
+}
+
 /* A batch of the scanner goes to the rows, and rows that make a block to the writer. */
 static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
   struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
   struct hdx_rows *rows = &year->rows;
   size_t columns = hdx_csv_dialect(year->scanner->csv)->extra_count;
-  enum hdx_status status = HDX_OK;
+  enum hdx_status status = year->scan_status;
   for (size_t from = 0, to; from < batch->count && status == HDX_OK; from = to) {
     size_t room = HDX_BLOCK_ROWS - rows->count;
     to = batch->count - from < room ? batch->count : from + room;
@@ -84,13 +90,23 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
 }
 
 static void scan_begin(struct hdx_year_job *year) {
-  year->scan_status = HDX_OK;
+  hdx_year_forget_bad_rows(year);
   hdx_csv_reset(year->scanner->csv);
+  if (year->named) {
+    size_t count;
+    const struct hdx_text *names = hdx_parameters_names(year->dataset, &count);
+    year->scan_status = hdx_csv_name_extras(year->scanner->csv, names, count, &year->scan_error);
+  }
   hdx_rows_clear(&year->rows);
   hdx_writer_drop_year(year->dataset->writer, year->year);
   year->keep_bytes = 0;
-  if (year->keep.path && ftruncate(year->keep.fd, 0) != 0)
+  if (year->scan_status == HDX_OK && year->keep.path && ftruncate(year->keep.fd, 0) != 0)
     year->scan_status = hdx_error_errno(&year->scan_error, year->keep.path, "truncate", errno);
+}
+
+/* What a bad row made of the scan stands. */
+static void note(struct hdx_year_job *year, enum hdx_status status) {
+  year->scan_status = year->scan_status == HDX_OK ? status : year->scan_status;
 }
 
 static void scan_block(struct hdx_year_job *year, const struct hdx_block *block) {
@@ -100,20 +116,34 @@ static void scan_block(struct hdx_year_job *year, const struct hdx_block *block)
     year->keep_bytes += block->size;
   }
   if (year->scan_status == HDX_OK)
-    year->scan_status = hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error);
+    note(year, hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error));
+}
+
+/* Counts the rows that the file has already. The scanner knows of those that follow each other, which are all of a file
+ * in order; those of one out of order do so once its rows are sorted, if they are all here. */
+static enum hdx_status count_duplicates(struct hdx_year_job *year, struct hdx_error *error) {
+  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
+  year->duplicates = result->duplicates;
+  if (year->rows.sorted || year->rows.count != result->rows)
+    return HDX_OK;
+  enum hdx_status status = hdx_rows_sort(&year->rows, error);
+  year->duplicates = hdx_rows_duplicates(&year->rows);
+  return status;
 }
 
 static void scan_end(struct hdx_year_job *year) {
   struct hdx_error *error = &year->scan_error;
-  uint64_t bad_max = year->dataset->run->options->bad_rows_max;
   if (year->scan_status == HDX_OK)
-    year->scan_status = hdx_csv_finish(year->scanner->csv, error);
+    note(year, hdx_csv_finish(year->scanner->csv, error));
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
-  if (year->scan_status == HDX_OK && (result->bad_rows > bad_max || (result->bad_rows && !result->rows))) {
+  if (year->scan_status == HDX_OK && result->bad_rows && !result->rows) {
     const struct hdx_csv_bad_row *bad = &result->samples[0];
-    year->scan_status = hdx_error_set(error, HDX_INTEGRITY, "too many bad rows: %llu, the first in line %llu: %s",
-                                      (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
+    year->scan_status =
+        hdx_error_set(error, HDX_INTEGRITY, "none of its %llu rows can be read; the first in line %llu: %s",
+                      (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
   }
+  if (year->scan_status == HDX_OK)
+    year->scan_status = count_duplicates(year, error);
   if (year->scan_status == HDX_OK)
     year->scan_status = hdx_writer_add(year->dataset->writer, year->year, &year->rows, false, error);
   if (year->scan_status == HDX_OK && year->keep.path)
@@ -136,20 +166,6 @@ static void scan(struct hdx_work *work) {
 
 static void schedule(struct hdx_year_job *year);
 
-static void log_scan(struct hdx_year_job *year) {
-  const struct hdx_log *log = &year->dataset->run->session->log;
-  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
-  for (size_t i = 0; i < result->sample_count; i++)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: line %llu: %s", year->target.url,
-                  (unsigned long long)result->samples[i].line, result->samples[i].reason);
-  if (result->bad_rows > result->sample_count)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", year->target.url,
-                  (unsigned long long)result->bad_rows);
-  if (result->mended)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu times were mended (wrong separators, leap seconds, ends beyond 2261)",
-                  year->target.url, (unsigned long long)result->mended);
-}
-
 /* The outcome is known: told to the dataset as soon as no worker has the year. */
 static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enum hdx_status status,
                    const char *message) {
@@ -159,10 +175,67 @@ static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enu
   queue_clear(year);
   year->settling = year->busy;
   if (!year->busy) {
+    hdx_year_tell_bad_rows(year);
     if (outcome != HDX_OUTCOME_NEW)
       hdx_writer_drop_year(year->dataset->writer, year->year);
     hdx_dataset_year_settled(year);
   }
+}
+
+static void fetch(struct hdx_year_job *year);
+static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error);
+
+/* Reads the file once more, now that the names of its columns are known. That is dearer than to hold its blocks until
+ * they are, but safe: blocks that wait for an answer of the network would take the memory that the answer needs. */
+static void read_again(struct hdx_year_job *year) {
+  year->ended = false;
+  year->restarted = true;
+  if (year->keep_path)
+    year->ready = open_keep(year, &year->scan_error);
+  fetch(year);
+}
+
+static enum hdx_status put_form(struct hdx_year_job *year, struct hdx_error *error) {
+  struct hdx_buffer form;
+  hdx_buffer_init(&form, 1024);
+  if (year->bytes)
+    hdx_form_put(hdx_csv_dialect(year->scanner->csv), "", &form);
+  free(year->form);
+  enum hdx_status status = hdx_buffer_status(&form, "the form of an index file", error);
+  year->form = status == HDX_OK ? hdx_text_dup(hdx_buffer_text(&form)) : NULL;
+  hdx_buffer_deinit(&form);
+  return status == HDX_OK && !year->form ? hdx_error_memory(error, form.size) : status;
+}
+
+/* Rows whose columns have no names, or that lack what is known of them, would stay so until the file changes: so a
+ * failure to learn of that is one of the file. */
+static void fail_unnamed(struct hdx_year_job *year, enum hdx_status status, const char *why) {
+  char message[HDX_ERROR_TEXT_MAX];
+  snprintf(message, sizeof message, "%s: what its extra columns are cannot be read: %.800s", year->target.url, why);
+  settle(year, status == HDX_INTERRUPTED ? HDX_OUTCOME_INTERRUPTED : HDX_OUTCOME_FAILED, status, message);
+}
+
+static bool has_extras(const struct hdx_year_job *year) {
+  return hdx_csv_dialect(year->scanner->csv)->extra_count && hdx_csv_result(year->scanner->csv)->rows;
+}
+
+void hdx_year_go_on(struct hdx_year_job *year) {
+  const char *why = "";
+  size_t names = 0;
+  enum hdx_status status = has_extras(year) ? hdx_parameters_status(year->dataset, &why) : HDX_OK;
+  if (status != HDX_OK) {
+    fail_unnamed(year, status, why);
+    return;
+  }
+  hdx_parameters_names(year->dataset, &names);
+  if (names && !year->named && hdx_csv_dialect(year->scanner->csv)->names_made_up) {
+    read_again(year);
+    return;
+  }
+  status = put_form(year, &year->scan_error);
+  hdx_year_log(year);
+  settle(year, status == HDX_OK ? HDX_OUTCOME_NEW : HDX_OUTCOME_FAILED, status,
+         status == HDX_OK ? "" : year->scan_error.message);
 }
 
 static void scanned(struct hdx_work *work) {
@@ -171,16 +244,20 @@ static void scanned(struct hdx_work *work) {
   give_back(year, year->taken);
   year->taken = NULL;
   year->busy = false;
+  year->dataset->run->stop |= atomic_load(&year->dataset->run->bad_ended);
   if (year->settling) {
     memcpy(message, year->message, sizeof message);
     settle(year, year->outcome, year->status, message);
   } else if (!year->last) {
     schedule(year);
+  } else if (year->scan_status == HDX_OK && has_extras(year) && !hdx_parameters_answered(year->dataset)) {
+    hdx_parameters_wait(year);
   } else if (year->scan_status == HDX_OK) {
-    log_scan(year);
-    settle(year, HDX_OUTCOME_NEW, HDX_OK, "");
+    hdx_year_go_on(year);
+  } else if (year->scan_status == HDX_INTERRUPTED) {
+    settle(year, HDX_OUTCOME_INTERRUPTED, HDX_INTERRUPTED, year->scan_error.message);
   } else {
-    log_scan(year);
+    hdx_year_log(year);
     snprintf(message, sizeof message, "%s: %.900s", year->target.url, year->scan_error.message);
     settle(year, HDX_OUTCOME_FAILED, year->scan_status, message);
   }
@@ -195,6 +272,10 @@ static void schedule(struct hdx_year_job *year) {
   year->queue_last = &year->queue;
   year->restart = year->restarted;
   year->restarted = false;
+  if (year->restart) {
+    size_t names;
+    year->named = hdx_parameters_names(year->dataset, &names) != NULL;
+  }
   year->last = year->ended;
   year->busy = true;
   year->work = (struct hdx_work){.run = scan, .done = scanned};
@@ -203,7 +284,8 @@ static void schedule(struct hdx_year_job *year) {
 
 static struct hdx_scanner *new_scanner(struct hdx_error *error) {
   struct hdx_scanner *scanner = calloc(1, sizeof *scanner);
-  struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .user = scanner};
+  struct hdx_csv_options options = {
+      .kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .bad = on_bad_row, .user = scanner};
   if (!scanner) {
     hdx_error_memory(error, sizeof *scanner);
     return NULL;
@@ -268,8 +350,6 @@ static void on_block(void *user, struct hdx_block *block) {
   if (year->bytes != year->size)
     schedule(year);
 }
-
-static void fetch(struct hdx_year_job *year);
 
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
@@ -395,6 +475,7 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   year->old = old;
   year->queue_last = &year->queue;
   year->keep.fd = -1;
+  hdx_bad_rows_init(&year->bad_rows);
   hdx_rows_init(&year->rows, ROWS_TEXT_BYTES_MAX);
   enum hdx_status status = locate(year, error);
   if (status != HDX_OK) {

@@ -200,10 +200,7 @@ class Dataset:
 
     @property
     def extra_names(self):
-        names = {}
-        for row in sorted(self.rows, key=lambda row: row.year):
-            names.update(dict.fromkeys(row.extras))
-        return list(names)
+        return sorted({name for row in self.rows for name in row.extras}, key=str.encode)
 
     def wanted_years(self, start, stop):
         first = self.first if start is None or self.multiyear else max(self.first, year_of(start) - 1)
@@ -340,12 +337,13 @@ def summary_csv(datasets, rows):
 class Bucket:
     def __init__(self, folder, name, catalog="catalog.json"):
         self.folder, self.name = Path(folder), name
-        self.catalog = json.loads((self.folder / name / catalog).read_text())
-        self.ids = [entry["id"] for entry in self.catalog["catalog"]]
+        self.catalog = json.loads((self.folder / name / catalog).read_text("utf-8-sig"))
+        self.entries = [entry for entry in self.catalog["catalog"] if isinstance(entry, dict)]
+        self.ids = [entry["id"] for entry in self.entries]
         self.cache = {}
 
     def dataset(self, identifier):
         if identifier not in self.cache:
-            entry, = (e for e in self.catalog["catalog"] if e["id"] == identifier)
+            entry, = (e for e in self.entries if e["id"] == identifier)
             self.cache[identifier] = Dataset(self.folder, entry)
         return self.cache[identifier]

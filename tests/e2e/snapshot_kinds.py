@@ -21,7 +21,7 @@ EVERY |= {f"part {kind}" for kind in ("literal", "time", "fixed", "plain", "mark
 EVERY |= {"instant of start", "instant of stop", *(f"instant of start, moved by unit {unit}" for unit in range(1, 8))}
 EVERY |= {f"letter {letter}" for letter in "YymdjHMSLUN"}
 EVERY |= {"heap constant", "heap shared", "heap raw", "heap zstd", "heap lengths one", "heap lengths vary"}
-EVERY |= {"extra column", "footer raw", "footer zstd"}
+EVERY |= {"extra column", "footer raw", "footer zstd", "forms", "parameters"}
 
 
 def row(start, stop, key, size=SIZE, *extras, digits=0):

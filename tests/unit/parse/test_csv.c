@@ -16,6 +16,7 @@ enum { ROWS_MAX = 5000, TEXT_MAX = 200 };
 
 struct row {
   int64_t start, stop, size;
+  uint64_t line;
   char key[TEXT_MAX], extra[3][TEXT_MAX];
 };
 
@@ -23,7 +24,7 @@ struct row {
 struct scan {
   struct hdx_csv *csv;
   struct row *rows;
-  size_t count, batches, stop_after;
+  size_t count, batches, stop_after, told; /* bad rows told of */
   enum hdx_status status;
   struct hdx_error error;
 };
@@ -43,6 +44,7 @@ static enum hdx_status take(void *user, const struct hdx_csv_batch *batch, struc
     row->start = batch->start[i];
     row->stop = batch->stop[i];
     row->size = batch->size[i];
+    row->line = batch->line[i];
     copy(row->key, batch->key[i]);
     for (size_t j = 0; j < 3 && j < hdx_csv_dialect(scan->csv)->extra_count; j++)
       copy(row->extra[j], batch->extra[j][i]);
@@ -53,10 +55,17 @@ static enum hdx_status take(void *user, const struct hdx_csv_batch *batch, struc
   return HDX_OK;
 }
 
+static void tell(void *user, const struct hdx_csv_bad_row *bad) {
+  struct scan *scan = user;
+  if (scan->told < HDX_CSV_SAMPLE_MAX)
+    assert_memory_equal(bad, &hdx_csv_result(scan->csv)->samples[scan->told], sizeof *bad);
+  scan->told++;
+}
+
 static void scan_open(struct scan *scan) {
   *scan = (struct scan){.rows = calloc(ROWS_MAX, sizeof(struct row))};
   assert_non_null(scan->rows);
-  struct hdx_csv_options options = {.kernel = hdx_cpu_level(), .rows = take, .user = scan};
+  struct hdx_csv_options options = {.kernel = hdx_cpu_level(), .rows = take, .bad = tell, .user = scan, .lines = true};
   assert_int_equal(hdx_csv_open(&options, &scan->csv, &scan->error), HDX_OK);
 }
 
@@ -98,7 +107,14 @@ static void expect_counts(const struct scan *scan, uint64_t rows, uint64_t bad_r
   assert_int_equal(result->rows, rows);
   assert_int_equal(scan->count, rows);
   assert_int_equal(result->bad_rows, bad_rows);
+  assert_int_equal(scan->told, bad_rows);
   assert_int_equal(result->lines, lines);
+}
+
+/* Only the repair of this kind (NULL: none at all), so many times. */
+static void expect_repairs(const struct scan *scan, const enum hdx_csv_repair *kind, uint64_t count) {
+  for (int i = 0; i < HDX_CSV_REPAIR_COUNT; i++)
+    assert_int_equal(hdx_csv_result(scan->csv)->repairs[i], kind && i == (int)*kind ? count : 0);
 }
 
 static const struct hdx_csv_bad_row *sample(const struct scan *scan, size_t i) {
@@ -167,7 +183,7 @@ static void test_quotes(void **state) {
   expect_row(&scan, 2, "2010-05-08 12:05:30", "2010-05-08 12:06:14", "it's, so.fts", 246000);
   expect_row(&scan, 3, "2010-05-08 12:05:30", "2010-05-08 12:06:14", "s3://b/it's \"so\".fts", 246000);
   expect_row(&scan, 4, "2010-05-08 12:05:30", "2010-05-08 12:06:14", "s3://b/%20+\xc3\xa9 k.fts", 246000);
-  assert_int_equal(hdx_csv_result(scan.csv)->mended, 0);
+  expect_repairs(&scan, NULL, 0);
   scan_close(&scan);
 }
 
@@ -194,7 +210,7 @@ static void test_quotes_are_mended_within_their_line(void **state) {
   expect_row(&scan, 3, "2010-05-08 12:05:30", "2010-05-08 12:06:14", "s3://b/e.fts", 2);
   expect_row(&scan, 4, "2010-05-08 12:05:30", "2010-05-08 12:06:14", "s3://b/f.fts", 3);
   expect_row(&scan, 5, "2010-05-13 00:00:00", "2010-05-13 00:04:00", "s3://b/a.fits", 100);
-  assert_int_equal(hdx_csv_result(scan.csv)->mended, 1 + 4 + 2 + 1 + 1);
+  expect_repairs(&scan, (const enum hdx_csv_repair[]){HDX_CSV_REPAIR_QUOTE}, 1 + 4 + 2 + 1 + 1);
   scan_close(&scan);
 }
 
@@ -213,7 +229,11 @@ static void test_times_of_every_form(void **state) {
   expect_row(&scan, 3, "2010-05-13 00:00:00", "2010-05-14 00:00:00", "k", 1);
   assert_int_equal(scan.rows[4].stop, HDX_TIME_MAX);
   const struct hdx_csv_result *result = hdx_csv_result(scan.csv);
-  assert_int_equal(result->mended, 3);
+  assert_int_equal(result->repairs[HDX_CSV_REPAIR_DOT], 1);
+  assert_int_equal(result->repairs[HDX_CSV_REPAIR_SEPARATOR], 1);
+  assert_int_equal(result->repairs[HDX_CSV_REPAIR_DATE], 3);
+  assert_int_equal(result->repairs[HDX_CSV_REPAIR_HOUR], 1);
+  assert_int_equal(result->repairs[HDX_CSV_REPAIR_LATE], 1);
   assert_int_equal(result->time_digits, 0);
   assert_true(result->unsorted);
   assert_int_equal(result->first, utc("1980-01-01 00:00:00"));
@@ -267,7 +287,7 @@ static void test_sizes_of_every_form(void **state) {
     scan_all(&scan, file);
     expect_counts(&scan, 3, 0, 3);
     assert_int_equal(scan.rows[1].size, cases[i].size);
-    assert_int_equal(hdx_csv_result(scan.csv)->decimals, cases[i].decimals);
+    assert_int_equal(hdx_csv_result(scan.csv)->repairs[HDX_CSV_REPAIR_DECIMALS], cases[i].decimals);
     scan_close(&scan);
   }
 }
@@ -275,28 +295,33 @@ static void test_sizes_of_every_form(void **state) {
 static void test_bad_rows_are_told_and_lose_nothing_else(void **state) {
   (void)state;
   static const struct {
-    const char *line, *reason;
+    const char *line;
+    uint32_t column;
+    const char *reason;
   } cases[] = {
-      {"static,static,s3://b/k,1", "start: expected a time, found 'static'"},
-      {"2010-05-13T00:00:00+01:00,2010-05-13T00:04:00Z,k,1",
+      {"static,static,s3://b/k,1", 1, "start: expected a time, found 'static'"},
+      {"2010-05-13T00:00:00+01:00,2010-05-13T00:04:00Z,k,1", 1,
        "start: expected a time in UTC, found '2010-05-13T00:00:00+01:00'"},
-      {"2010-13-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1",
+      {"2010-13-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1", 1,
        "start: expected a time, found '2010-13-13T00:00:00.000Z'"},
-      {"1600-01-01T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1",
+      {"1600-01-01T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1", 1,
        "start: expected a time of 1678 to 2261, found '1600-01-01T00:00:00.000Z'"},
-      {"2010-05-13T00:00:00.000Z,2010-02-30T00:04:00.000Z,s3://b/kkkkkkkkkkkkkkkkk,1",
+      {"2010-05-13T00:00:00.000Z,2010-02-30T00:04:00.000Z,s3://b/kkkkkkkkkkkkkkkkk,1", 26,
        "stop: expected a time, found '2010-02-30T00:04:00.000Z'"},
-      {"2010-05-13T00:00:00.000Z,,k,1", "stop: expected a time, found ''"},
-      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,,1", "datakey: expected a location, found ''"},
-      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1a", "filesize: expected an integer, found '1a'"},
-      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,-1", "filesize: expected an integer, found '-1'"},
-      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,9223372036854775808",
+      {"2010-05-13T00:00:00.000Z,,k,1", 26, "stop: expected a time, found ''"},
+      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,,1", 51, "datakey: expected a location, found ''"},
+      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1a", 53, "filesize: expected an integer, found '1a'"},
+      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,-1", 53, "filesize: expected an integer, found '-1'"},
+      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,9223372036854775808", 53,
        "filesize: expected an integer, found '9223372036854775808'"},
-      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k", "expected 4 columns, found 3"},
-      {"x", "expected 4 columns, found 1"},
-      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1,x", "expected at most 4 columns, found 5"},
-      {"\x01\x7f\xc3\xa9,x,y,z", "start: expected a time, found '\?\?\xc3\xa9'"},
-      {"a very long text in the place of the start is cut,x,y,z",
+      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k", 1, "expected 4 columns, found 3"},
+      {"x", 1, "expected 4 columns, found 1"},
+      {"2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1,x", 55, "expected at most 4 columns, found 5"},
+      {"\x01\x7f\xc3\xa9,x,y,z", 1, "start: expected a time, found '\?\?\xc3\xa9'"},
+      {" '2010-05-13T00:00:00Z' , 'x''y' ,k,1", 27, "stop: expected a time, found 'x'y'"},
+      {"'2010-05-13T00:00:00Z','2010-05-13T00:04:00Z','','1'", 47, "datakey: expected a location, found ''"},
+      {"\t2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1, ,x", 57, "expected at most 4 columns, found 6"},
+      {"a very long text in the place of the start is cut,x,y,z", 1,
        "start: expected a time, found 'a very long text in the place of the sta…'"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -309,6 +334,9 @@ static void test_bad_rows_are_told_and_lose_nothing_else(void **state) {
     assert_string_equal(sample(&scan, 0)->reason, cases[i].reason);
     assert_int_equal(sample(&scan, 0)->line, 2);
     assert_int_equal(sample(&scan, 0)->byte, sizeof A - 1);
+    assert_int_equal(sample(&scan, 0)->column, cases[i].column);
+    assert_int_equal(scan.rows[0].line, 1);
+    assert_int_equal(scan.rows[1].line, 3);
     scan_close(&scan);
   }
 }
@@ -321,6 +349,7 @@ static void test_nul_is_a_bad_row(void **state) {
   assert_int_equal(scan.status, HDX_OK);
   expect_counts(&scan, 2, 1, 3);
   assert_string_equal(sample(&scan, 0)->reason, "expected text, found a NUL byte");
+  assert_int_equal(sample(&scan, 0)->column, 58);
   scan_close(&scan);
 }
 
