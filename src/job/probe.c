@@ -1,15 +1,16 @@
 /* Which index files of a dataset exist, without reading them, and the first row that one of them has.
  *
  *   list of "<index><id>_", a request for all ──allowed→ present and gaps
- *        └─ refused, no S3, too long → a byte of each wanted file, all at once → present, gap, refused, failed
+ *        └─ refused, no S3, too long → a byte of each wanted file, all at once → present, gap, refused, failed;
+ *                                      those that are not there once more as .csv.gz
  *   first file that is present ─ its first 64 KiB → first row
  */
 #include "base/error.h"
 #include "base/time.h"
 #include "catalog/dataset.h"
+#include "job/first_row.h"
 #include "job/list.h"
 #include "job/session.h"
-#include "parse/csv.h"
 #include "transfer/bucket.h"
 
 #include <stdio.h>
@@ -25,9 +26,13 @@ enum {
   TEXT_BYTES_MAX = 8 << 20
 };
 
+#define GZIP_ENDING ".gz"
+
 struct file {
   struct hdx_probed_file shown;
-  bool wanted, denied; /* denied: 403, which is a gap if others can be read */
+  bool wanted;
+  bool denied;  /* 403: a gap if others can be read */
+  bool gzipped; /* it is .csv.gz in place of .csv */
   struct run *run;
 };
 
@@ -39,10 +44,10 @@ struct run {
   struct file files[PLACE_COUNT];
   struct hdx_text index_file; /* the location of year 2000's, of which those of others are made */
   size_t year_at;             /* where the year stands in it */
+  bool plain;                 /* it is a .csv, which mirrors may have as .csv.gz */
   struct hdx_text key_start;  /* what the keys of all of them begin with, up to the year; empty: no bucket of S3 */
   struct hdx_bucket *bucket;
   struct hdx_buffer head; /* of the file that is read */
-  uint64_t head_of;       /* its size */
   size_t open;            /* requests under way */
   unsigned pages;
   bool interrupted, done;
@@ -62,8 +67,8 @@ static int year_of(size_t place) {
 }
 
 /* The text in the answer's arena; "" if out of memory, which leaves the answer poorer but true. */
-static const char *keep(struct run *run, const char *text) {
-  struct hdx_text copy = hdx_arena_copy(&run->answer->arena, hdx_text_of(text));
+static const char *keep(struct run *run, struct hdx_text text) {
+  struct hdx_text copy = hdx_arena_copy(&run->answer->arena, text);
   return copy.data ? copy.data : "";
 }
 
@@ -77,19 +82,31 @@ static enum hdx_status locate(const struct run *run, size_t place, struct hdx_bu
   else
     hdx_buffer_append_format(location, "%04d", year_of(place));
   hdx_buffer_append_text(location, hdx_text_sub(whole, run->year_at + strlen("2000"), whole.size));
+  if (run->files[place].gzipped)
+    hdx_buffer_append_text(location, HDX_TEXT(GZIP_ENDING));
   return hdx_buffer_status(location, "location of an index file", error);
 }
 
-/* Marks what the catalog promises. */
+/* Marks what the catalog promises; nothing is known of any file. */
 static void want(struct run *run) {
   const struct hdx_dataset *dataset = run->dataset;
   struct hdx_years years =
       hdx_dataset_years(dataset->start, dataset->stop, hdx_time_now(), HDX_TIME_NONE, HDX_TIME_NONE);
   bool fixed =
       dataset->start == HDX_TIME_NONE && hdx_text_equal_nocase(hdx_text_trim(dataset->start_text), HDX_TEXT("static"));
-  run->files[STATIC].wanted = fixed;
-  for (size_t place = 1; place < PLACE_COUNT && !fixed; place++)
-    run->files[place].wanted = year_of(place) >= years.first && year_of(place) <= years.last;
+  for (size_t place = 0; place < PLACE_COUNT; place++) {
+    int year = year_of(place);
+    bool wanted = place == STATIC ? fixed : !fixed && year >= years.first && year <= years.last;
+    run->files[place] = (struct file){.shown = {.year = year,
+                                                .state = HDX_YEAR_GAP,
+                                                .url = "",
+                                                .size = UINT64_MAX,
+                                                .etag = "",
+                                                .last_modified = "",
+                                                .message = ""},
+                                      .wanted = wanted,
+                                      .run = run};
+  }
 }
 
 /* What the locations of the files have in common, and the bucket that they are in, if it is one of S3. */
@@ -107,6 +124,7 @@ static enum hdx_status find_place(struct run *run, struct hdx_error *error) {
   if (status == HDX_OK) {
     run->year_at = dataset->index.size + dataset->id.size + 1;
     run->index_file = hdx_arena_copy(arena, hdx_buffer_text(&location));
+    run->plain = hdx_text_ends_with(hdx_buffer_text(&location), HDX_TEXT(".csv"));
     if (!run->index_file.data)
       status = hdx_error_memory(error, location.size);
   }
@@ -125,12 +143,14 @@ static enum hdx_status find_place(struct run *run, struct hdx_error *error) {
 /* ---- by a list ---- */
 
 /* The place of a listed key; PLACE_COUNT: it is no index file of the dataset. */
-static size_t place_of(const struct run *run, struct hdx_text key) {
+static size_t place_of(const struct run *run, struct hdx_text key, bool *gzipped) {
   struct hdx_text ending = hdx_text_sub(run->index_file, run->year_at + strlen("2000"), run->index_file.size);
   uint64_t year;
   if (!hdx_text_starts_with(key, run->key_start))
     return PLACE_COUNT;
   struct hdx_text rest = hdx_text_sub(key, run->key_start.size, key.size);
+  *gzipped = run->plain && hdx_text_ends_with(rest, HDX_TEXT(GZIP_ENDING));
+  rest.size -= *gzipped ? strlen(GZIP_ENDING) : 0;
   if (rest.size <= ending.size || !hdx_text_ends_with(rest, ending))
     return PLACE_COUNT;
   rest.size -= ending.size;
@@ -153,21 +173,24 @@ static const char *http_date(struct run *run, int64_t time_ns) {
   int year = hdx_time_date(day_number, &month, &day);
   snprintf(text, sizeof text, "%s, %02u %s %d %02d:%02d:%02d GMT", days + day_number % 7 * 4, day,
            months + (month - 1) * 4, year, (int)(clock / 3600), (int)(clock / 60 % 60), (int)(clock % 60));
-  return keep(run, text);
+  return keep(run, hdx_text_of(text));
 }
 
 static void on_object(void *user, const struct hdx_s3_object *object) {
   struct run *run = user;
-  size_t place = object->prefix ? PLACE_COUNT : place_of(run, object->key);
+  bool gzipped;
+  size_t place = object->prefix ? PLACE_COUNT : place_of(run, object->key, &gzipped);
   if (place == PLACE_COUNT)
     return;
-  char *etag = hdx_text_dup(object->etag);
-  run->files[place].wanted = true;
-  run->files[place].shown = (struct hdx_probed_file){.state = HDX_YEAR_PRESENT,
-                                                     .size = object->size,
-                                                     .etag = keep(run, etag),
-                                                     .last_modified = http_date(run, object->modified)};
-  free(etag);
+  struct file *file = &run->files[place];
+  if (gzipped && file->shown.state == HDX_YEAR_PRESENT) /* a .csv goes before its .csv.gz */
+    return;
+  file->wanted = true;
+  file->gzipped = gzipped;
+  file->shown.state = HDX_YEAR_PRESENT;
+  file->shown.size = object->size;
+  file->shown.etag = keep(run, object->etag);
+  file->shown.last_modified = http_date(run, object->modified);
 }
 
 static bool on_page(void *user, const struct hdx_s3_page *page) {
@@ -204,9 +227,11 @@ static bool list(struct run *run) {
   run->status = hdx_list_start(run->session, &request, &run->error);
   if (run->status == HDX_OK)
     hdx_session_run(run->session, &run->done);
-  if (run->status != HDX_OK)
-    hdx_log_write(&run->session->log, HDX_LOG_INFO, "index files are asked for one by one: %s", run->error.message);
-  return run->status == HDX_OK;
+  if (run->status == HDX_OK)
+    return true;
+  hdx_log_write(&run->session->log, HDX_LOG_INFO, "index files are asked for one by one: %s", run->error.message);
+  want(run); /* what it has told so far does not count */
+  return false;
 }
 
 /* ---- one by one ---- */
@@ -226,29 +251,32 @@ static void on_file_block(void *user, struct hdx_block *block) {
 
 static void settle(struct file *file, enum hdx_year_state state, const char *message) {
   file->shown.state = state;
-  file->shown.message = keep(file->run, message);
+  file->shown.message = keep(file->run, hdx_text_of(message));
 }
 
 static void on_file_done(void *user, const struct hdx_fetch_result *result) {
   struct file *file = user;
   struct run *run = file->run;
   run->interrupted |= result->status == HDX_INTERRUPTED;
-  file->denied = result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object;
+  bool denied = result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object;
+  bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;
+  run->done = !--run->open;
+  if (missing && file->denied) /* by its first name */
+    return;
+  file->denied = denied;
   if (result->status == HDX_OK) {
-    file->shown.etag = keep(run, result->etag);
-    file->shown.last_modified = keep(run, result->last_modified);
+    file->shown.etag = keep(run, hdx_text_of(result->etag));
+    file->shown.last_modified = keep(run, hdx_text_of(result->last_modified));
     settle(file, HDX_YEAR_PRESENT, "");
-  } else if (result->status == HDX_NOT_FOUND && !result->not_of_object) {
+  } else if (missing) {
     settle(file, HDX_YEAR_GAP, "");
   } else {
     settle(file, HDX_YEAR_FAILED, result->message);
   }
-  run->done = !--run->open;
 }
 
 /* Begins to fetch the beginning of a file. */
-static enum hdx_status fetch(struct run *run, size_t place, struct hdx_fetch_request *request,
-                             struct hdx_error *error) {
+static enum hdx_status fetch(struct run *run, size_t place, struct hdx_fetch_request request, struct hdx_error *error) {
   struct hdx_buffer location;
   struct hdx_address address;
   struct hdx_target target = {0};
@@ -260,11 +288,11 @@ static enum hdx_status fetch(struct run *run, size_t place, struct hdx_fetch_req
   if (status == HDX_OK)
     status = hdx_session_target(run->session, &address, &target, error);
   if (status == HDX_OK) {
-    request->url = target.url;
-    request->bucket = target.bucket;
-    request->key = target.key;
-    request->bytes_max = INT64_MAX;
-    status = hdx_fetch(run->session->engine, request, error);
+    request.url = target.url;
+    request.bucket = target.bucket;
+    request.key = target.key;
+    request.bytes_max = INT64_MAX;
+    status = hdx_fetch(run->session->engine, &request, error);
   }
   hdx_target_deinit(&target);
   hdx_address_deinit(&address);
@@ -272,37 +300,50 @@ static enum hdx_status fetch(struct run *run, size_t place, struct hdx_fetch_req
   return status;
 }
 
-static void ask(struct run *run) {
-  bool readable = false;
+/* Asks for the first byte of files, all at once: of all that are wanted, or of those alone that are not there as .csv
+ * once more as .csv.gz. */
+static void ask_round(struct run *run, bool gzipped) {
   run->open = 1; /* until all have begun */
   for (size_t place = 0; place < PLACE_COUNT; place++) {
     struct file *file = &run->files[place];
-    struct hdx_fetch_request request = {
+    const struct hdx_fetch_request request = {
         .first_bytes = 1, .begin = on_file_begin, .block = on_file_block, .done = on_file_done, .user = file};
     struct hdx_error error;
-    if (!file->wanted)
+    if (!file->wanted || (gzipped && file->shown.state != HDX_YEAR_GAP && !file->denied))
       continue;
+    file->gzipped = gzipped;
     run->open++;
-    if (fetch(run, place, &request, &error) != HDX_OK) {
+    if (fetch(run, place, request, &error) != HDX_OK) {
       run->open--;
       settle(file, HDX_YEAR_FAILED, error.message);
     }
   }
   run->done = !--run->open;
   hdx_session_run(run->session, &run->done);
+}
+
+static void ask(struct run *run) {
+  bool readable = false;
+  ask_round(run, false);
+  if (run->plain && !run->interrupted)
+    ask_round(run, true);
   for (size_t place = 0; place < PLACE_COUNT; place++)
-    readable |= run->files[place].wanted && run->files[place].shown.state == HDX_YEAR_PRESENT;
-  /* Whoever may read one of them, and not list, is told 403 of those that do not exist. */
-  for (size_t place = 0; place < PLACE_COUNT && readable; place++)
-    if (run->files[place].denied)
-      settle(&run->files[place], HDX_YEAR_GAP, "");
+    readable |= run->files[place].shown.state == HDX_YEAR_PRESENT;
+  for (size_t place = 0; place < PLACE_COUNT; place++) {
+    struct file *file = &run->files[place];
+    /* Whoever may read one of them, and not list, is told 403 of those that do not exist. */
+    if (readable && file->denied)
+      settle(file, HDX_YEAR_GAP, "");
+    /* What is nowhere is told by the name that comes first. */
+    file->gzipped &= file->shown.state == HDX_YEAR_PRESENT;
+  }
 }
 
 /* ---- the first row ---- */
 
 static void on_head_begin(void *user, const struct hdx_fetch_head *head) {
   struct run *run = user;
-  run->head_of = head->size;
+  (void)head;
   hdx_buffer_clear(&run->head);
 }
 
@@ -321,55 +362,6 @@ static void on_head_done(void *user, const struct hdx_fetch_result *result) {
   run->done = true;
 }
 
-static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
-  struct answer *answer = user;
-  struct hdx_probe *probe = &answer->probe;
-  if (probe->has_row || !batch->count)
-    return HDX_OK;
-  probe->key = hdx_arena_copy(&answer->arena, batch->key[0]);
-  if (!probe->key.data)
-    return hdx_error_memory(error, batch->key[0].size);
-  probe->has_row = true;
-  probe->start = batch->start[0];
-  probe->stop = batch->stop[0];
-  probe->size = batch->size[0];
-  return HDX_OK;
-}
-
-/* What the file looks like, in words. */
-static const char *form_of(struct run *run, const struct hdx_csv_dialect *dialect) {
-  char text[128], quote[16] = "";
-  if (dialect->quote)
-    snprintf(quote, sizeof quote, ", quoted with %c", dialect->quote);
-  snprintf(text, sizeof text, "csv%s%s%s%s%s", dialect->header ? ", header" : "", quote,
-           dialect->no_stop ? ", no stop column" : "", dialect->bom ? ", byte order mark" : "",
-           dialect->crlf ? ", CRLF" : "");
-  return keep(run, text);
-}
-
-/* Scans what has come: bytes of the index file, packed as they are. */
-static enum hdx_status scan_head(struct run *run, struct hdx_error *error) {
-  const struct hdx_csv_options options = {
-      .kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .user = run->answer};
-  struct hdx_csv *csv;
-  enum hdx_status status = hdx_csv_open(&options, &csv, error);
-  if (status != HDX_OK)
-    return status;
-  status = hdx_csv_feed(csv, run->head.data, run->head.size, error);
-  if (status == HDX_OK && run->head.size < HEAD_BYTES) /* the last line is whole only where the file is */
-    status = hdx_csv_finish(csv, error);
-  const struct hdx_csv_result *result = hdx_csv_result(csv);
-  if (status == HDX_OK && run->answer->probe.has_row)
-    run->answer->probe.form = form_of(run, hdx_csv_dialect(csv));
-  else if (status == HDX_OK && result->bad_rows)
-    status = hdx_error_set(error, HDX_INTEGRITY, "line %llu: %s", (unsigned long long)result->samples[0].line,
-                           result->samples[0].reason);
-  else if (status == HDX_OK)
-    status = hdx_error_set(error, HDX_EMPTY, "there is no row in its first %zu bytes", run->head.size);
-  hdx_csv_close(csv);
-  return status;
-}
-
 static void read_first_row(struct run *run, size_t place) {
   struct hdx_probe *probe = &run->answer->probe;
   struct hdx_error error;
@@ -377,7 +369,7 @@ static void read_first_row(struct run *run, size_t place) {
       .first_bytes = HEAD_BYTES, .begin = on_head_begin, .block = on_head_block, .done = on_head_done, .user = run};
   hdx_buffer_init(&run->head, HEAD_BYTES);
   run->done = false;
-  enum hdx_status status = fetch(run, place, &request, &error);
+  enum hdx_status status = fetch(run, place, request, &error);
   if (status == HDX_OK) {
     hdx_session_run(run->session, &run->done);
     status = run->status;
@@ -386,9 +378,10 @@ static void read_first_row(struct run *run, size_t place) {
   if (status == HDX_OK)
     status = hdx_buffer_status(&run->head, run->index_file.data, &error);
   if (status == HDX_OK)
-    status = scan_head(run, &error);
+    status =
+        hdx_first_row(hdx_buffer_text(&run->head), run->head.size < HEAD_BYTES, &run->answer->arena, probe, &error);
   if (status != HDX_OK)
-    probe->message = keep(run, error.message);
+    probe->message = keep(run, hdx_text_of(error.message));
   hdx_buffer_deinit(&run->head);
 }
 
@@ -408,8 +401,7 @@ static enum hdx_status show(struct run *run, size_t *first, struct hdx_error *er
       continue;
     hdx_buffer_clear(&location);
     status = locate(run, place, &location, error);
-    shown->year = year_of(place);
-    shown->url = keep(run, hdx_buffer_string(&location));
+    shown->url = keep(run, hdx_buffer_text(&location));
     if (shown->state != HDX_YEAR_PRESENT)
       shown->size = UINT64_MAX;
     else if (*first == PLACE_COUNT)
@@ -424,11 +416,6 @@ static enum hdx_status show(struct run *run, size_t *first, struct hdx_error *er
 static enum hdx_status probe(struct run *run, struct hdx_error *error) {
   size_t first;
   want(run);
-  for (size_t place = 0; place < PLACE_COUNT; place++) {
-    run->files[place].run = run;
-    run->files[place].shown = (struct hdx_probed_file){
-        .state = HDX_YEAR_GAP, .size = UINT64_MAX, .etag = "", .last_modified = "", .message = ""};
-  }
   hdx_engine_forgive(run->session->engine);
   enum hdx_status status = find_place(run, error);
   if (status == HDX_OK && !list(run) && !run->interrupted)
