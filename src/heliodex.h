@@ -275,6 +275,7 @@ struct hdx_dataset {
   struct hdx_text indextype;             /* as published, "csv" where absent */
   struct hdx_text filetype, modification, description, resource, creation, expiration, verified, citation, contact,
       about;
+  int64_t modified; /* the time that `modification` says; HDX_TIME_NONE: it says none */
   struct hdx_text collections, tags; /* the JSON list as published; empty where absent */
   bool multiyear;
   struct hdx_text json; /* the whole entry as published */
@@ -305,6 +306,19 @@ int64_t hdx_catalog_checked_at(const struct hdx_catalog *catalog);
  */
 HDX_API
 struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char *name);
+
+/* A member of a dataset's entry as published. Views point into the catalog. */
+struct hdx_member {
+  struct hdx_text name;
+  struct hdx_text value; /* of a string: unescaped; of all others: JSON as written */
+  bool text;             /* it is a string */
+  bool known;            /* it is what a member of struct hdx_dataset was read from */
+};
+
+/* Calls `visit` for each member of the entry of a dataset of this catalog, in the order as published. */
+HDX_API
+void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
+                         void (*visit)(void *user, const struct hdx_member *member), void *user);
 
 /* The dataset called `id`, exactly or else in any letter case. NOT_FOUND: none (near names are suggested); INTEGRITY:
  * several. */
