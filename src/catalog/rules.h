@@ -139,14 +139,13 @@ enum hdx_status hdx_rules_catalog(struct hdx_findings *findings, int64_t now, si
 /* The version of the specification that a catalog states, as major * 1000 + minor; -1: none, or none that is known. */
 int hdx_rules_version(const struct hdx_json *json);
 
-/* What the rows of a dataset's index files came to. */
+/* What the index files of a dataset came to. */
 struct hdx_dataset_facts {
-  int64_t start, stop;       /* of the first and last row; HDX_TIME_NONE: there is none */
-  bool stops;                /* rows have stops */
-  size_t files, unread;      /* that are there; that could not be read */
-  int first_year, last_year; /* of the years that were asked for */
-  const int *years;          /* with a file, ascending */
+  int64_t start, stop; /* of the first and last row; HDX_TIME_NONE: there is none */
+  bool stops;          /* rows have stops; else `stop` is the last start */
+  const int *years;    /* that have a file, ascending */
   size_t year_count;
+  size_t unread; /* of them that could not be read */
 };
 
 /* Checks what the catalog says of a dataset, whose entry is `entry` at the path, against its index files. */

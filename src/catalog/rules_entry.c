@@ -241,29 +241,20 @@ void hdx_entry_check(struct hdx_findings *findings, const struct hdx_json_value 
 
 /* ---- what an entry says of its index files ---- */
 
-static bool has_year(const struct hdx_dataset_facts *facts, int year) {
-  for (size_t i = 0; i < facts->year_count; i++)
-    if (facts->years[i] == year)
-      return true;
-  return false;
-}
-
 /* Years without a file between those that have one, as "2003, 2005-2007". */
 static void check_gaps(struct hdx_findings *findings, const struct hdx_json_value *entry,
                        const struct hdx_dataset_facts *facts) {
   struct hdx_buffer list;
   size_t missing = 0;
   hdx_buffer_init(&list, 512);
-  for (int year = facts->first_year; year <= facts->last_year; year++) {
-    int from = year;
-    while (year <= facts->last_year && !has_year(facts, year))
-      year++;
-    if (year == from)
+  for (size_t i = 1; i < facts->year_count; i++) {
+    int from = facts->years[i - 1] + 1, to = facts->years[i] - 1;
+    if (from > to)
       continue;
-    missing += (size_t)(year - from);
+    missing += (size_t)(to - from) + 1;
     hdx_buffer_append_format(&list, "%s%d", list.size ? ", " : "", from);
-    if (year - from > 1)
-      hdx_buffer_append_format(&list, "-%d", year - 1);
+    if (from < to)
+      hdx_buffer_append_format(&list, "-%d", to);
   }
   if (missing)
     hdx_findings_json(findings, HDX_RULE_YEAR_GAP, entry, "%zu years have no index file: %s", missing,
@@ -290,7 +281,7 @@ void hdx_rules_dataset(struct hdx_findings *findings, const struct hdx_json_valu
   static const char *const starts[] = {"start", "startdate", "start_date", NULL};
   static const char *const stops[] = {"stop", "stopdate", "stop_date", "enddate", "end_date", NULL};
   findings->id = dataset->id;
-  if (!facts->year_count && !facts->unread) {
+  if (!facts->year_count) {
     hdx_findings_json(findings, HDX_RULE_DATASET_EMPTY, entry, "none of its index files exists below %.*s",
                       dataset->index.size < 200 ? (int)dataset->index.size : 200, dataset->index.data);
   } else if (!facts->unread) { /* otherwise it is not known */

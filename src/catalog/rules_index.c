@@ -133,6 +133,8 @@ static void check_with_above(const struct hdx_index_check *check, const struct h
 }
 
 static void check_times(const struct hdx_index_check *check, int64_t start, int64_t stop, uint64_t line) {
+  if (start == HDX_TIME_STATIC)
+    return;
   if (start < check->year_begin || start >= check->year_end)
     find_time(check, HDX_RULE_ROW_YEAR, line, start, "expected a start from", check->year_begin);
   if (stop != HDX_TIME_NONE && stop < start)

@@ -138,15 +138,19 @@ enum hdx_status hdx_rules_registry(struct hdx_findings *findings, size_t *entrie
   const struct hdx_json_value *found[TOP_COUNT];
   struct shared shared = {.names = {.count = 0}};
   size_t i = 0;
+  *entries = 0;
+  if (json->values->type != HDX_JSON_OBJECT) {
+    hdx_findings_json(findings, HDX_RULE_DOCUMENT, json->values,
+                      "expected an object with a list \"registry\", found %s", hdx_members_type(json->values));
+    return HDX_OK;
+  }
   hdx_members_find(findings, json->values, top, sizeof top / sizeof *top, found);
   int64_t time;
   hdx_members_time(findings, found[MODIFICATION], -1, &time);
   const struct hdx_json_value *list = found[REGISTRY];
-  *entries = 0;
   if (!list || list->type != HDX_JSON_LIST) {
-    list = list ? list : json->values;
-    hdx_findings_json(findings, HDX_RULE_DOCUMENT, list, "expected a list \"registry\", found %s",
-                      hdx_members_type(list));
+    hdx_findings_json(findings, HDX_RULE_DOCUMENT, list ? list : json->values, "expected a list \"registry\", found %s",
+                      list ? hdx_members_type(list) : "no such member");
     return HDX_OK;
   }
   enum hdx_status status = note_shared(json, list, &shared) ? HDX_OK : hdx_error_memory(error, list->count * 32);

@@ -242,13 +242,16 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   enum hdx_status status = hdx_session_online(run->session, error);
   if (status == HDX_OK)
     status = make_prefixes(run, error);
-  if (status == HDX_OK)
+  bool writes = !run->inspector;
+  if (status == HDX_OK && writes)
     status = lock(run, &held, error);
   if (status == HDX_OK) {
-    hdx_store_sweep(run->store, run->catalog->source.folder);
+    if (writes)
+      hdx_store_sweep(run->store, run->catalog->source.folder);
     hdx_engine_forgive(run->session->engine);
     run_all(run);
-    hdx_store_unlock(&held);
+    if (writes)
+      hdx_store_unlock(&held);
     status = outcome(run, error);
   }
   run->summary->elapsed_ns = uv_hrtime() - run->started_ns;

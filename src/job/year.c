@@ -35,6 +35,8 @@ void hdx_year_free(struct hdx_year_job *year) {
     year->scanner->next = run->scanners;
     run->scanners = year->scanner;
   }
+  if (year->inspected)
+    run->inspector->free(year->inspected);
   hdx_rows_deinit(&year->rows);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
@@ -67,6 +69,8 @@ static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *
 /* A batch of the scanner goes to the rows, and rows that make a block to the writer. */
 static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
   struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
+  if (year->dataset->run->inspector)
+    return year->dataset->run->inspector->rows(year, batch, error);
   struct hdx_rows *rows = &year->rows;
   size_t columns = hdx_csv_dialect(year->scanner->csv)->extra_count;
   enum hdx_status status = HDX_OK;
@@ -83,9 +87,19 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
   return status;
 }
 
+static void on_bad_row(void *user, const struct hdx_csv_bad_row *bad) {
+  struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
+  year->dataset->run->inspector->bad(year, bad);
+}
+
 static void scan_begin(struct hdx_year_job *year) {
+  const struct hdx_inspector *inspector = year->dataset->run->inspector;
   year->scan_status = HDX_OK;
   hdx_csv_reset(year->scanner->csv);
+  if (inspector) {
+    year->scan_status = inspector->begin(year, &year->scan_error);
+    return;
+  }
   hdx_rows_clear(&year->rows);
   hdx_writer_drop_year(year->dataset->writer, year->year);
   year->keep_bytes = 0;
@@ -108,6 +122,11 @@ static void scan_end(struct hdx_year_job *year) {
   uint64_t bad_max = year->dataset->run->options->bad_rows_max;
   if (year->scan_status == HDX_OK)
     year->scan_status = hdx_csv_finish(year->scanner->csv, error);
+  if (year->dataset->run->inspector) {
+    if (year->scan_status == HDX_OK)
+      year->dataset->run->inspector->end(year);
+    return;
+  }
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
   if (year->scan_status == HDX_OK && (result->bad_rows > bad_max || (result->bad_rows && !result->rows))) {
     const struct hdx_csv_bad_row *bad = &result->samples[0];
@@ -137,6 +156,8 @@ static void scan(struct hdx_work *work) {
 static void schedule(struct hdx_year_job *year);
 
 static void log_scan(struct hdx_year_job *year) {
+  if (year->dataset->run->inspector)
+    return; /* which tells more of it */
   const struct hdx_log *log = &year->dataset->run->session->log;
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
   for (size_t i = 0; i < result->sample_count; i++)
@@ -160,7 +181,7 @@ static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enu
   queue_clear(year);
   year->settling = year->busy;
   if (!year->busy) {
-    if (outcome != HDX_OUTCOME_NEW)
+    if (outcome != HDX_OUTCOME_NEW && year->dataset->writer)
       hdx_writer_drop_year(year->dataset->writer, year->year);
     hdx_dataset_year_settled(year);
   }
@@ -202,9 +223,13 @@ static void schedule(struct hdx_year_job *year) {
   hdx_workers_submit(year->dataset->run->session->workers, &year->work);
 }
 
-static struct hdx_scanner *new_scanner(struct hdx_error *error) {
+static struct hdx_scanner *new_scanner(const struct hdx_index_run *run, struct hdx_error *error) {
   struct hdx_scanner *scanner = calloc(1, sizeof *scanner);
-  struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .user = scanner};
+  struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level()),
+                                    .rows = on_rows,
+                                    .bad = run->inspector ? on_bad_row : NULL,
+                                    .lines = run->inspector != NULL,
+                                    .user = scanner};
   if (!scanner) {
     hdx_error_memory(error, sizeof *scanner);
     return NULL;
@@ -236,7 +261,7 @@ static enum hdx_status prepare(struct hdx_year_job *year) {
     year->scanner = run->scanners;
     run->scanners = year->scanner->next;
   } else {
-    year->scanner = new_scanner(error);
+    year->scanner = new_scanner(run, error);
   }
   if (!year->scanner)
     return year->ready = error->status;
