@@ -56,8 +56,8 @@
   X(MULTIYEAR, "multiyear", WARNING, "a \"multiyear\" that is not true or false but a word")                           \
   X(LIST, "list", WARNING, "\"collections\" or \"tags\" that are no list of strings")                                  \
   X(DATASET_EMPTY, "dataset-empty", ERROR, "a dataset without any index file")                                         \
-  X(RANGE_START, "range-start", WARNING, "a start that is not the first row's")                                        \
-  X(RANGE_STOP, "range-stop", WARNING, "a stop that is not the last row's")                                            \
+  X(RANGE_START, "range-start", WARNING, "a start that is a second or more from the first row's")                      \
+  X(RANGE_STOP, "range-stop", WARNING, "a stop that is a second or more from the last row's")                          \
   X(YEAR_GAP, "year-gap", NOTE, "years within the dataset's range without an index file")                              \
   X(FILE_NAME, "file-name", NOTE, "an index file whose name does not end with _YYYY.csv")                              \
   X(FILE_EMPTY, "file-empty", NOTE, "an index file without rows")                                                      \

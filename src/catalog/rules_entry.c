@@ -257,9 +257,14 @@ static void check_gaps(struct hdx_findings *findings, const struct hdx_json_valu
       hdx_buffer_append_format(&list, "-%d", to);
   }
   if (missing)
-    hdx_findings_json(findings, HDX_RULE_YEAR_GAP, entry, "%zu years have no index file: %s", missing,
+    hdx_findings_json(findings, HDX_RULE_YEAR_GAP, entry, "%zu year%s no index file: %s", missing,
+                      missing == 1 ? " has" : "s have",
                       list.status == HDX_OK ? hdx_buffer_string(&list) : "too many to be listed");
   hdx_buffer_deinit(&list);
+}
+
+static uint64_t apart(int64_t a, int64_t b) {
+  return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
 }
 
 static void check_declared(struct hdx_findings *findings, const struct hdx_json_value *entry, const char *const *names,
@@ -268,8 +273,8 @@ static void check_declared(struct hdx_findings *findings, const struct hdx_json_
   const struct hdx_json_value *value = NULL;
   for (; !value && *names; names++)
     value = hdx_json_member(findings->json, entry, *names);
-  if (!value || declared == HDX_TIME_NONE || real == HDX_TIME_NONE || declared == real)
-    return;
+  if (!value || declared == HDX_TIME_NONE || real == HDX_TIME_NONE || apart(declared, real) < HDX_SECOND_NS)
+    return; /* a catalog need not have the rows' decimals */
   hdx_time_format(real, real % HDX_SECOND_NS ? real % 1000000 ? 9 : 3 : 0, text);
   size_t before = hdx_members_enter(findings, value);
   hdx_findings_json(findings, rule, value, "the %s at %s", what, text);

@@ -132,11 +132,18 @@ static void check_with_above(const struct hdx_index_check *check, const struct h
     find_time(check, HDX_RULE_ROW_OVERLAP, line, start, "the row above stops at", stop_above);
 }
 
+static void find_year(const struct hdx_index_check *check, int64_t start, uint64_t line) {
+  char value[HDX_TIME_TEXT_MAX];
+  size_t size = hdx_time_format(start, start % HDX_SECOND_NS ? VALUE_TIME_DIGITS : 0, value);
+  hdx_findings_line(check->findings, HDX_RULE_ROW_YEAR, line, 1, (struct hdx_text){value, size},
+                    "expected a start in %d, as the file's name has it", check->year);
+}
+
 static void check_times(const struct hdx_index_check *check, int64_t start, int64_t stop, uint64_t line) {
   if (start == HDX_TIME_STATIC)
     return;
   if (start < check->year_begin || start >= check->year_end)
-    find_time(check, HDX_RULE_ROW_YEAR, line, start, "expected a start from", check->year_begin);
+    find_year(check, start, line);
   if (stop != HDX_TIME_NONE && stop < start)
     find_time(check, HDX_RULE_ROW_REVERSED, line, stop, "expected a stop not before", start);
 }

@@ -389,6 +389,7 @@ enum hdx_status hdx_validate(struct hdx_session *session, const char *target,
   hdx_arena_deinit(&place.arena);
   validation.summary->elapsed_ns = uv_hrtime() - began;
   if (status == HDX_OK && validation.summary->errors)
-    return hdx_error_set(error, HDX_PARTIAL, "%llu errors", (unsigned long long)validation.summary->errors);
+    return hdx_error_set(error, HDX_PARTIAL, "%llu error%s", (unsigned long long)validation.summary->errors,
+                         validation.summary->errors == 1 ? "" : "s");
   return status;
 }
