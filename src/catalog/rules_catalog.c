@@ -54,7 +54,8 @@ int hdx_rules_version(const struct hdx_json *json) {
 
 static void check_version(struct hdx_findings *findings, const struct hdx_json_value *value) {
   struct hdx_text text;
-  if (!hdx_members_text(findings, value, false, &text) || version_of(value) >= 0)
+  hdx_members_text(findings, value, false, &text);
+  if (!value || (value->type != HDX_JSON_STRING && value->type != HDX_JSON_NUMBER) || version_of(value) >= 0)
     return;
   size_t before = hdx_members_enter(findings, value);
   hdx_findings_json(findings, HDX_RULE_MEMBER_TYPE, value, "expected a version as 1.1");

@@ -8,16 +8,7 @@
 
 #include <stdlib.h>
 
-enum {
-  FILE_TEXT_MAX = 64 << 20,    /* bytes of the findings of one index file that are kept to be told */
-  WAITING_TEXT_MAX = 256 << 20 /* of all that wait for their turn */
-};
-
-/* A finding that is kept, with its texts behind it. */
-struct kept {
-  struct kept *next;
-  struct hdx_finding finding;
-};
+enum { WAITING_BYTES_MAX = 256 << 20 /* of findings that wait for their turn */ };
 
 /* What was found in one index file. */
 struct record {
@@ -26,8 +17,7 @@ struct record {
   int year;
   struct hdx_findings findings;
   struct hdx_index_check check;
-  struct hdx_arena arena;
-  struct kept *first, **last;
+  struct hdx_kept kept;
 };
 
 /* What is to be told of one dataset. */
@@ -57,30 +47,10 @@ struct inspection {
 
 /* ---- records ---- */
 
-static const char *copy(struct hdx_arena *arena, struct hdx_text text) {
-  return hdx_arena_copy(arena, text).data;
-}
-
-/* Takes a finding of an index file, on the thread that has the record. */
-static bool keep(void *user, const struct hdx_finding *finding) {
-  struct record *record = user;
-  struct kept *kept = hdx_arena_alloc(&record->arena, sizeof *kept);
-  const char *message = kept ? copy(&record->arena, hdx_text_of(finding->message)) : NULL;
-  const char *value = message ? copy(&record->arena, finding->value) : NULL;
-  if (!value)
-    return false;
-  *kept = (struct kept){.finding = *finding};
-  kept->finding.message = message;
-  kept->finding.value.data = value;
-  *record->last = kept;
-  record->last = &kept->next;
-  return true;
-}
-
 static void free_record(void *inspected) {
   struct record *record = inspected;
   hdx_index_check_deinit(&record->check);
-  hdx_arena_deinit(&record->arena);
+  hdx_kept_deinit(&record->kept);
   free(record->document);
   free(record);
 }
@@ -96,9 +66,9 @@ static struct record *new_record(struct inspection *inspection, const struct hdx
   }
   record->document = document;
   record->year = year->year;
-  record->last = &record->first;
-  hdx_arena_init(&record->arena, FILE_TEXT_MAX);
-  hdx_findings_init(&record->findings, document, inspection->validation->options->findings_max, keep, record);
+  hdx_kept_init(&record->kept, HDX_VALIDATE_FILE_BYTES_MAX);
+  hdx_findings_init(&record->findings, document, inspection->validation->options->findings_max, hdx_kept_take,
+                    &record->kept);
   record->findings.id = dataset->id;
   hdx_index_check_init(&record->check, &record->findings, year->year, dataset->multiyear, inspection->stops_expected,
                        hdx_index_home(dataset->index), hdx_text_of(inspection->home));
@@ -143,8 +113,7 @@ static void on_end(struct hdx_year_job *year) {
 /* ---- on the loop thread ---- */
 
 static void tell_record(struct inspection *inspection, struct record *record) {
-  for (struct kept *kept = record->first; kept; kept = kept->next)
-    hdx_validate_tell(inspection->validation, &kept->finding);
+  hdx_kept_tell(&record->kept, hdx_validate_tell, inspection->validation);
   record->findings.take = hdx_validate_tell;
   record->findings.user = inspection->validation;
   hdx_findings_end(&record->findings);
@@ -168,7 +137,7 @@ static void tell_slot(struct inspection *inspection, size_t i) {
   const struct hdx_dataset *dataset = inspection->datasets[i];
   size_t place = (size_t)(dataset - inspection->catalog->doc.datasets);
   for (struct record *record = slot->records; record; record = record->next) {
-    inspection->waiting -= record->arena.total;
+    inspection->waiting -= record->kept.arena.total;
     tell_record(inspection, record);
   }
   size_t before = hdx_findings_enter(findings, HDX_TEXT("catalog"));
@@ -192,7 +161,7 @@ static void tell_due(struct inspection *inspection) {
     if (!inspection->slots[i].told)
       tell_slot(inspection, i);
   }
-  for (size_t i = inspection->next; inspection->waiting > WAITING_TEXT_MAX && i < inspection->count; i++)
+  for (size_t i = inspection->next; inspection->waiting > WAITING_BYTES_MAX && i < inspection->count; i++)
     if (inspection->slots[i].settled && !inspection->slots[i].told)
       tell_slot(inspection, i);
 }
@@ -204,7 +173,7 @@ static void add_record(struct inspection *inspection, struct slot *slot, struct 
     at = &(*at)->next;
   record->next = *at;
   *at = record;
-  inspection->waiting += record->arena.total;
+  inspection->waiting += record->kept.arena.total;
 }
 
 static void add_facts(struct hdx_dataset_facts *facts, const struct hdx_index_check *check) {

@@ -158,6 +158,7 @@ struct reading {
   struct hdx_buffer body;
   struct hdx_csv *csv; /* NULL: JSON */
   struct hdx_index_check check;
+  struct hdx_kept kept; /* findings of an index file */
   bool sniffed, done;
   enum hdx_status status, scan_status; /* of the fetch; of the scan */
   struct hdx_error *error;
@@ -191,6 +192,8 @@ static void begin_index(struct reading *reading) {
   struct hdx_text name = hdx_buffer_text(&reading->place->name), id = HDX_TEXT(""), none = HDX_TEXT("");
   int year = 0;
   bool named = hdx_index_file_name(name, &id, &year);
+  hdx_findings_init(reading->findings, hdx_buffer_string(&reading->place->name),
+                    reading->validation->options->findings_max, hdx_kept_take, &reading->kept);
   reading->findings->id = id;
   if (!named)
     hdx_findings_line(reading->findings, HDX_RULE_FILE_NAME, 0, 0, none, "expected a name that ends with _YYYY.csv");
@@ -203,9 +206,11 @@ static void on_begin(void *user, const struct hdx_fetch_head *head) {
   struct reading *reading = user;
   (void)head;
   hdx_buffer_clear(&reading->body);
-  /* Findings of rows were told as they came: rows that come again would be told again. */
-  if (reading->csv)
-    reading->scan_status = hdx_error_set(&reading->scan_error, HDX_TEMPORARY, "the file changed while it was read");
+  hdx_kept_clear(&reading->kept);
+  hdx_csv_close(reading->csv);
+  hdx_index_check_deinit(&reading->check);
+  reading->csv = NULL;
+  reading->sniffed = false;
 }
 
 static void take(struct reading *reading, struct hdx_text bytes) {
@@ -273,6 +278,10 @@ static void end_index(struct reading *reading) {
     summary->unread++;
   }
   summary->rows += reading->check.rows;
+  hdx_kept_tell(&reading->kept, hdx_validate_tell, reading->validation);
+  reading->findings->take = hdx_validate_tell;
+  reading->findings->user = reading->validation;
+  hdx_findings_end(reading->findings);
 }
 
 /* Where the index files of a catalog at a path are: where it says that they are. */
@@ -341,6 +350,7 @@ static enum hdx_status check(struct hdx_validation *validation, struct place *pl
   bool json = place->expected != EXPECTED_ANY || hdx_text_ends_with(name, HDX_TEXT(".json"));
   place->max = json ? config->catalog_bytes_max : INT64_MAX;
   hdx_buffer_init(&reading.body, (size_t)config->catalog_bytes_max);
+  hdx_kept_init(&reading.kept, HDX_VALIDATE_FILE_BYTES_MAX);
   hdx_findings_init(&findings, hdx_buffer_string(&place->name), validation->options->findings_max, hdx_validate_tell,
                     validation);
   enum hdx_status status = fetch(&reading, error);
@@ -352,11 +362,10 @@ static enum hdx_status check(struct hdx_validation *validation, struct place *pl
       end_index(&reading);
     else
       status = check_json(&reading, error);
-    if (reading.csv)
-      hdx_findings_end(&findings);
   }
   hdx_csv_close(reading.csv);
   hdx_index_check_deinit(&reading.check);
+  hdx_kept_deinit(&reading.kept);
   hdx_buffer_deinit(&reading.body);
   return status;
 }
