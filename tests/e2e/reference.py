@@ -127,8 +127,22 @@ def size_of(text):
     return int(match[1])
 
 
-def read_index(content):
-    """(rows, numbers of the bad lines) of an index file's bytes."""
+def read_parameters(path):
+    """[(name, type)] of extra columns, from <id>.info or <id>.json beside the index files; [] where there is none, or
+    none that can be read."""
+    for ending in (".info", ".json"):
+        file = path.with_name(path.name + ending)
+        if file.is_file():
+            try:
+                found = [(entry["name"], entry.get("type")) for entry in json.loads(file.read_bytes())["parameters"]]
+            except (ValueError, KeyError, TypeError):
+                return []
+            return found[4:] if [name for name, _ in found[:4]] == ["start", "stop", "datakey", "filesize"] else found
+    return []
+
+
+def read_index(content, published=()):
+    """(rows, numbers of the bad lines) of an index file's bytes. `published`: names for extra columns without one."""
     text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     rows, bad, names, no_stop, begun = [], [], None, None, False
     for number, line in enumerate(text.split("\n"), 1):
@@ -145,14 +159,19 @@ def read_index(content):
         fields = fields_of(line)
         if no_stop is None:  # the first row decides what the columns are
             no_stop = len(fields) == 3 or (len(fields) > 1 and not is_time(fields[1]) and "/" in fields[1])
+            width = max(len(fields), len(names or []))
+        while len(fields) > width and not fields[-1]:
+            fields.pop()
         try:
-            rows.append(row_of(fields, no_stop, names))
+            if len(fields) > width:
+                raise ValueError("too many fields")
+            rows.append(row_of(fields, no_stop, names, published))
         except (ValueError, IndexError):
             bad.append(number)
     return rows, bad
 
 
-def row_of(fields, no_stop, names):
+def row_of(fields, no_stop, names, published):
     if no_stop:
         fields = [fields[0], None, *fields[1:]]
         names = names and [names[0], None, *names[1:]]
@@ -165,6 +184,7 @@ def row_of(fields, no_stop, names):
     extras = {}
     for place, value in enumerate(fields[4:], 4):
         given = names[place] if names and place < len(names) else ""
+        given = given or (published[place - 4] if place - 4 < len(published) else "")
         extras[given or (usual[place] if place < len(usual) else f"column{place + 1}")] = value
     row = Row(start, None if fields[1] is None else time_ns(fields[1]), fields[2], size_of(fields[3]), extras)
     repairs = [kind for time in filter(None, fields[:2]) for kind in time_repairs(time)] + ["decimals"] * ("." in fields[3])
@@ -199,10 +219,11 @@ class Dataset:
 
     def _read(self):
         rows = []
+        self.types = dict(read_parameters(self.path(0).with_name(self.id)))
         for year in range(self.first, self.last + 1):
             if self.path(year).is_file():
                 self.years.append(year)
-                found, self.bad[year] = read_index(self.path(year).read_bytes())
+                found, self.bad[year] = read_index(self.path(year).read_bytes(), list(self.types))
                 rows += [dataclasses.replace(row, year=year) for row in found]
         self.stop_made_up = any(row.stop is None for row in rows)
         rows.sort(key=lambda row: (row.start, TIME_MIN if row.stop is None else row.stop, row.order()[2]))
@@ -219,10 +240,7 @@ class Dataset:
 
     @property
     def extra_names(self):
-        names = {}
-        for row in sorted(self.rows, key=lambda row: row.year):
-            names.update(dict.fromkeys(row.extras))
-        return list(names)
+        return sorted({name for row in self.rows for name in row.extras}, key=str.encode)
 
     def wanted_years(self, start, stop):
         first = self.first if start is None or self.multiyear else max(self.first, year_of(start) - 1)
@@ -359,12 +377,13 @@ def summary_csv(datasets, rows):
 class Bucket:
     def __init__(self, folder, name, catalog="catalog.json"):
         self.folder, self.name = Path(folder), name
-        self.catalog = json.loads((self.folder / name / catalog).read_text())
-        self.ids = [entry["id"] for entry in self.catalog["catalog"]]
+        self.catalog = json.loads((self.folder / name / catalog).read_text("utf-8-sig"))
+        self.entries = [entry for entry in self.catalog["catalog"] if isinstance(entry, dict)]
+        self.ids = [entry["id"] for entry in self.entries]
         self.cache = {}
 
     def dataset(self, identifier):
         if identifier not in self.cache:
-            entry, = (e for e in self.catalog["catalog"] if e["id"] == identifier)
+            entry, = (e for e in self.entries if e["id"] == identifier)
             self.cache[identifier] = Dataset(self.folder, entry)
         return self.cache[identifier]
