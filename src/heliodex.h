@@ -435,7 +435,9 @@ struct hdx_index_item {
   uint64_t rows, bad_rows, bytes;
 };
 
-/* A row of an index file that cannot be read. Views live during the callback. */
+/* A row of an index file that cannot be read. Views live during the callback. The rows of a file are told in the order
+ * of their lines, once its outcome is known and before its item, be it a failure: each once, however often the file was
+ * fetched. They wait in a temporary file in the store where they are many. */
 struct hdx_bad_row {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
@@ -479,7 +481,10 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. `summary`
  * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the order IO, DENIED,
  * INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist. EMPTY: globs that
- * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on. */
+ * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ *
+ * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
+ * for files with further bad rows: those are left as they were. */
 HDX_API
 enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
                           const struct hdx_index_options *options, struct hdx_index_summary *summary,
