@@ -15,9 +15,11 @@ import dataclasses
 import datetime
 import fnmatch
 import fractions
+import gzip
 import io
 import json
 import re
+import zipfile
 from pathlib import Path
 
 SECOND = 10**9
@@ -127,6 +129,17 @@ def size_of(text):
     return int(match[1])
 
 
+def unpacked(content):
+    """What is in an index file, whatever it is called: plain, gzip, or zip with one member."""
+    if content[:2] == b"\x1f\x8b":
+        return gzip.decompress(content)
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            name, = archive.namelist()
+            return archive.read(name)
+    return content
+
+
 def read_parameters(path):
     """[(name, type)] of extra columns, from <id>.info or <id>.json beside the index files; [] where there is none, or
     none that can be read."""
@@ -143,6 +156,7 @@ def read_parameters(path):
 
 def read_index(content, published=()):
     """(rows, numbers of the bad lines) of an index file's bytes. `published`: names for extra columns without one."""
+    content = unpacked(content)
     text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     rows, bad, names, no_stop, begun = [], [], None, None, False
     for number, line in enumerate(text.split("\n"), 1):
@@ -205,6 +219,7 @@ class Dataset:
 
         self.folder, self.id = Path(folder), entry["id"]
         self.index = member("index", "loc")
+        self.type = str(member("indextype", "ndxformat") or "csv").lower()
         self.start, self.stop = member("start", "startdate"), member("stop", "enddate")
         self.multiyear = str(entry.get("multiyear", False)).lower() == "true"
         this_year = datetime.datetime.now(datetime.timezone.utc).year
@@ -215,7 +230,10 @@ class Dataset:
         self.rows = self._read()
 
     def path(self, year):
-        return self.folder / re.sub(r"^\w+://", "", self.index) / f"{self.id}_{year}.csv"
+        plain = self.folder / re.sub(r"^\w+://", "", self.index) / f"{self.id}_{year}.csv"
+        if self.type == "csv-zip":
+            return plain.with_suffix(".csv.zip")
+        return plain if plain.exists() else plain.with_suffix(".csv.gz")
 
     def _read(self):
         rows = []
