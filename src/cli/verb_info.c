@@ -426,12 +426,17 @@ const struct cli_verb cli_verb_info = {
     .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
     .summary = "show a dataset's catalog entry and what is held of it",
     .description =
-        "Shows the catalog entry of one dataset, its index files with their state (present, gap, stale, "
-        "vanished, failed), rows, bytes, ETag and dates, and what the local snapshot holds: 'held as of' is when "
+        "Shows the catalog entry of one dataset, its index files with their state (present, gap, stale, vanished, "
+        "failed) and its reason, rows, bytes, ETag and dates, and what the local snapshot holds: 'held as of' is when "
         "the servers last confirmed it, the oldest year first; 'column' is what a column takes in the snapshot and how "
-        "it "
-        "is written there, each way with the number of blocks. --format json and ndjson give one object with the entry "
-        "as published; --format keys the URLs of the index files.",
+        "it is written there, each way with the number of blocks.\n\n"
+        "Of each index file it tells what it looked like (csv, then header, quoted with ', no stop column, CRLF, byte "
+        "order mark: what it has of these), how many times and quotes were mended, how many rows equal another of the "
+        "file in start, stop and key (all are kept; of files out of order with more than 8,192 rows only those that "
+        "follow each other are counted), and whether rows are out of order. 'extra column' has type, units and "
+        "description where the file of parameters beside the index files states them.\n\n"
+        "--format json and ndjson give one object with the entry as published; --format keys the URLs of the index "
+        "files.",
     .examples = examples,
     .run = run,
 };
