@@ -819,7 +819,8 @@ hdx_store_visit(struct hdx_session *session, const char *bucket, const char *con
 struct hdx_comparison {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
-  size_t years, years_changed; /* index files compared; with other rows than are held, as they are newer */
+  size_t years, years_changed; /* index files compared; with other rows, or names of columns, than are held, as those
+                                  are newer */
   uint64_t rows;               /* compared */
   bool differs;                /* rows differ although the index file is the same one */
   /* OK: every row is as its index file has it. PARTIAL: so are all but those of index files that changed since they

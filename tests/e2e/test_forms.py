@@ -1,5 +1,6 @@
 """What is known of the form of index files and of their extra columns: by headers, by documents beside them, by both."""
 
+import csv
 import json
 import shutil
 
@@ -115,6 +116,8 @@ def test_form_is_kept_with_the_rows(tiny, client):
     assert any(line.startswith("held years: 2017 to 2019: 1 present, 1 stale, 1 vanished") for line in shown(client, "a"))
     stale, = (line for line in shown(client, "a") if line.startswith("index file 2018: stale"))
     assert "500" in stale and f", {form}, " in stale
+    vanished, = (line for line in shown(client, "a") if line.startswith("index file 2019: vanished"))
+    assert "404" in vanished and f", {form}, " in vanished
 
 
 # ---- names and types by documents
@@ -286,6 +289,19 @@ def test_document_that_leads_elsewhere(tiny, client):
     assert client.query("a", "--offline").code == 3
 
 
+def test_names_that_are_published_later_are_no_damage(tiny, client):
+    tiny.add("a", {2019: lines("{day}", "x")})
+    client.index().expect(0)
+    verify = ["verify", client.bucket, "a", *client.access, "--deep", "--format", "csv"]
+    client.program(*verify).expect(0)
+    tiny.describe("a", [QUALITY, NOTE])
+    done = client.program(*verify).expect(1)
+    assert "source changed" in done.out and "called otherwise" in done.out
+    etag = info(client, "a")["index_files"][0]["etag"]
+    tiny.origin.always(tiny.path("a", 2019), Behaviour(body=lines("{day}", "y").encode(), headers={"ETag": etag}))
+    client.program(*verify).expect(7)  # other values are
+
+
 # ---- files that are read again
 
 
@@ -380,11 +396,11 @@ def test_snapshot_of_1_0_becomes_one_of_1_1(heliodex, tiny):
     assert (Snapshot(vector).minor, new.minor) == (0, 1)
     assert [(year["state"], year["form"]) for year in new.years] == [(2, b""), (0, b"csv, header")]
     assert new.parameters == {"sequence": ("int", "", "")}
-    old = vector.with_suffix(".csv").read_text().splitlines()
-    rows = client.query("corpus_texts", "--offline").expect(0).lines
-    assert [line for line in rows if line.startswith("2018")] == \
-        [line.rsplit(",", 4)[0].rsplit(",", 1)[0] + line[len(line.rsplit(",", 4)[0].rsplit(",", 1)[0]):] for line in old
-         if line.startswith("2018")] or len(rows) == 1 + 90 + 3
+    old = [row[:4] for row in csv.reader(vector.with_suffix(".csv").open()) if row[0].startswith("2018")]
+    rows = [row[:4] for row in csv.reader(client.query("corpus_texts", "--offline").expect(0).lines)]
+    assert len(rows) == 1 + len(old) + 3 and len(old) == 90
+    # The stop of the last one is the next row's start, which is another now.
+    assert rows[1:90] == old[:-1] and rows[90] == [*old[-1][:1], "2019-01-01T00:00:00Z", *old[-1][2:]]
 
 
 def test_vector_of_1_1_says_what_it_said(heliodex):
