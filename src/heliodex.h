@@ -335,13 +335,16 @@ struct hdx_search;
 
 /* Looks through the catalogs of all buckets of the registry, those that are not held (or, as the session refreshes, all
  * of them) fetched at once. Hits are in the order of descending score, then as the registry and the catalogs have them.
- * EMPTY: no hit, and no bucket failed; PARTIAL: some buckets failed (they are told; *search is made); the gravest
- * failure where all of them failed. */
+ * A bucket whose hits need more than the session's memory_bytes, together with those before, fails with LIMIT.
+ *
+ * *search is made where the registry could be read: with OK, EMPTY (no hit, and no bucket failed), PARTIAL (some
+ * buckets failed) and the gravest failure where all of them failed; otherwise it is NULL. USAGE: a word or part that is
+ * empty. */
 HDX_API
 enum hdx_status hdx_search(struct hdx_session *session, const struct hdx_search_options *options,
                            struct hdx_search **search, struct hdx_error *error);
 HDX_API
-void hdx_search_close(struct hdx_search *search);
+void hdx_search_close(struct hdx_search *search); /* NULL is allowed */
 /* All views point into the search. */
 HDX_API
 size_t hdx_search_count(const struct hdx_search *search);
@@ -696,10 +699,11 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
 /* What rows are counted by. */
 enum hdx_unit { HDX_UNIT_YEAR, HDX_UNIT_MONTH, HDX_UNIT_DAY };
 
-/* Sums up the rows of one dataset of the answer by the calendar year, month or day that they start in, ascending: calls
- * `visit` for each in which there are rows, `from` being its first instant (HDX_TIME_STATIC: rows without time); and
- * leaves the query at its beginning. As hdx_query_summary otherwise: blocks that lie wholly in one of them are not
- * looked at. INTEGRITY as hdx_query_next. */
+/* Sums up the rows of one dataset of the answer, or of all (HDX_QUERY_ALL), by the calendar year, month or day that
+ * they start in, ascending: calls `visit` for each in which there are rows, `from` being its first instant that can be
+ * told (HDX_TIME_STATIC: rows without time); and leaves the query at its beginning. As hdx_query_summary otherwise:
+ * blocks that lie wholly in one of them are not looked at. `visit` is not called where this fails: INTEGRITY as
+ * hdx_query_next. */
 HDX_API
 enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
                                  void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,

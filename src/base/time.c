@@ -49,7 +49,8 @@ static int64_t split_day(int64_t time_ns, int64_t *of_day) {
 struct cursor {
   struct hdx_text text;
   size_t pos;
-  bool lenient, mended;
+  bool lenient;
+  unsigned notes;
 };
 
 static int peek(const struct cursor *c) {
@@ -82,16 +83,18 @@ static bool ended(struct cursor *c) {
     return true;
   if ((next != 'Z' && !(next == 'z' && c->lenient)) || c->pos + 1 != c->text.size)
     return false;
-  c->mended |= next == 'z';
+  if (next == 'z')
+    c->notes |= HDX_TIME_SEPARATOR;
   return true;
 }
 
-static bool separator(struct cursor *c, char right, const char *wrong) {
+/* `mended` is noted where one of the `wrong` ones is read as the right one. */
+static bool separator(struct cursor *c, char right, const char *wrong, unsigned mended) {
   int next = peek(c);
   if (next != right) {
     if (!c->lenient || next <= 0 || !strchr(wrong, next))
       return false;
-    c->mended = true;
+    c->notes |= mended;
   }
   c->pos++;
   return true;
@@ -109,7 +112,7 @@ static bool read_date(struct cursor *c, int64_t *days, bool *whole) {
   if (!number(c, 4, 0, 9999, &year))
     return false;
   if (!ended(c)) {
-    if (!separator(c, '-', ""))
+    if (!separator(c, '-', "", 0))
       return false;
     size_t from = c->pos, width = 0;
     while (from + width < c->text.size && is_digit((unsigned char)c->text.data[from + width]))
@@ -122,7 +125,7 @@ static bool read_date(struct cursor *c, int64_t *days, bool *whole) {
       return false;
     } else if (!ended(c)) {
       *whole = true;
-      if (!separator(c, '-', "") || !number(c, 2, 1, hdx_time_month_days((int)year, month), &day))
+      if (!separator(c, '-', "", 0) || !number(c, 2, 1, hdx_time_month_days((int)year, month), &day))
         return false;
     }
   }
@@ -132,7 +135,7 @@ static bool read_date(struct cursor *c, int64_t *days, bool *whole) {
 
 static bool read_fraction(struct cursor *c, struct clock *clock) {
   unsigned scale = 100000000;
-  if (!separator(c, '.', ""))
+  if (!separator(c, '.', "", 0))
     return false;
   for (int i = 1; is_digit(peek(c)); i++, c->pos++, scale /= 10) {
     if (i > 9)
@@ -151,10 +154,10 @@ static bool read_clock(struct cursor *c, struct clock *clock) {
   if (!number(c, 2, 0, 24, &clock->hour))
     return false;
   bool more = is_digit(peek(c)) || peek(c) == ':' || peek(c) == '.';
-  if (more && (!separator(c, ':', ".") || !number(c, 2, 0, 59, &clock->minute)))
+  if (more && (!separator(c, ':', ".", HDX_TIME_DOT) || !number(c, 2, 0, 59, &clock->minute)))
     return false;
   more = more && (is_digit(peek(c)) || peek(c) == ':' || peek(c) == '.');
-  if (more && (!separator(c, ':', ".") || !number(c, 2, 0, 60, &clock->second)))
+  if (more && (!separator(c, ':', ".", HDX_TIME_DOT) || !number(c, 2, 0, 60, &clock->second)))
     return false;
   if (more && !ended(c) && peek(c) == '.' && !read_fraction(c, clock))
     return false;
@@ -176,18 +179,20 @@ static bool to_nanoseconds(int64_t seconds, int64_t nanos, int64_t *time_ns) {
          !__builtin_add_overflow(product, nanos, time_ns) && *time_ns >= HDX_TIME_MIN;
 }
 
-enum hdx_time_note hdx_time_read(struct hdx_text text, bool lenient, int64_t *time_ns, int *digits, size_t *at) {
+unsigned hdx_time_read(struct hdx_text text, bool lenient, int64_t *time_ns, int *digits, size_t *at) {
   struct cursor c = {.text = text, .lenient = lenient};
   struct clock clock = {0};
   int64_t days;
   bool whole;
   bool good = read_date(&c, &days, &whole);
-  if (good && !ended(&c)) {
+  if (good && ended(&c)) {
+    c.notes |= HDX_TIME_DATE;
+  } else if (good) {
     if (whole && peek(&c) == '+') {
       *at = c.pos;
       return HDX_TIME_OFFSET;
     }
-    good = whole && separator(&c, 'T', ": t") && read_clock(&c, &clock);
+    good = whole && separator(&c, 'T', ": t", HDX_TIME_SEPARATOR) && read_clock(&c, &clock);
     if (good && (peek(&c) == '+' || peek(&c) == '-')) {
       *at = c.pos;
       return HDX_TIME_OFFSET;
@@ -198,20 +203,21 @@ enum hdx_time_note hdx_time_read(struct hdx_text text, bool lenient, int64_t *ti
     *at = c.pos;
     return HDX_TIME_MALFORMED;
   }
-  enum hdx_time_note note = c.mended ? HDX_TIME_SEPARATOR : HDX_TIME_EXACT;
+  if (clock.hour == 24)
+    c.notes |= HDX_TIME_HOUR_24;
   if (clock.second == 60) {
-    note = HDX_TIME_LEAP_SECOND;
+    c.notes |= HDX_TIME_LEAP_SECOND;
     clock.second = 59;
     clock.nanos = 999999999;
     clock.digits = 9;
   }
   int64_t seconds = days * 86400 + clock.hour * 3600 + clock.minute * 60 + clock.second;
   if (!to_nanoseconds(seconds, clock.nanos, time_ns)) {
-    note = seconds < 0 ? HDX_TIME_SATURATED_EARLY : HDX_TIME_SATURATED_LATE;
+    c.notes |= seconds < 0 ? HDX_TIME_SATURATED_EARLY : HDX_TIME_SATURATED_LATE;
     *time_ns = seconds < 0 ? HDX_TIME_MIN : HDX_TIME_MAX;
   }
   *digits = clock.digits;
-  return note;
+  return c.notes;
 }
 
 enum hdx_status hdx_time_parse(struct hdx_text text, int64_t *time_ns, struct hdx_error *error) {
@@ -221,21 +227,16 @@ enum hdx_status hdx_time_parse(struct hdx_text text, int64_t *time_ns, struct hd
   int64_t value;
   int digits;
   size_t at = 0;
-  switch (hdx_time_read(text, false, &value, &digits, &at)) {
-  case HDX_TIME_EXACT:
-  case HDX_TIME_SEPARATOR:
-  case HDX_TIME_LEAP_SECOND:
+  unsigned notes = hdx_time_read(text, false, &value, &digits, &at);
+  if (notes < HDX_TIME_SATURATED_LATE) {
     *time_ns = value;
     return HDX_OK;
-  case HDX_TIME_SATURATED_LATE:
-  case HDX_TIME_SATURATED_EARLY:
+  }
+  if (notes < HDX_TIME_OFFSET)
     return hdx_error_set(error, HDX_USAGE, "'%.*s%s': outside of the years 1678 to 2261", HDX_TEXT_ARG(shown), cut);
-  case HDX_TIME_OFFSET:
+  if (notes & HDX_TIME_OFFSET)
     return hdx_error_set(error, HDX_USAGE, "'%.*s%s': expected UTC (Z or nothing), found an offset at character %zu",
                          HDX_TEXT_ARG(shown), cut, at + 1);
-  case HDX_TIME_MALFORMED:
-    break;
-  }
   return hdx_error_set(error, HDX_USAGE, "'%.*s%s': expected %s; it is none from character %zu on", HDX_TEXT_ARG(shown),
                        cut, form, at + 1);
 }

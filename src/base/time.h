@@ -11,23 +11,26 @@
 #define HDX_SECOND_NS INT64_C(1000000000)
 #define HDX_DAY_NS (86400 * HDX_SECOND_NS)
 
-/* What was wrong, or mended, in a time that was read; of several the gravest, which is the last in this list. */
+/* What is to be said of a time that was read: a set of these. Those from HDX_TIME_OFFSET on refuse it, so that a set
+ * is a time if it is less; a set that is less than HDX_TIME_SATURATED_LATE is a time within the range. */
 enum hdx_time_note {
-  HDX_TIME_EXACT,
-  HDX_TIME_SEPARATOR,   /* a dot where a colon belongs, a colon or blank where the T belongs, small letters: mended */
-  HDX_TIME_LEAP_SECOND, /* second 60: became 59.999999999 of its minute */
-  HDX_TIME_SATURATED_LATE,  /* beyond 2262: HDX_TIME_MAX */
-  HDX_TIME_SATURATED_EARLY, /* before 1677: HDX_TIME_MIN */
-  HDX_TIME_OFFSET,          /* an offset other than Z: refused */
-  HDX_TIME_MALFORMED        /* refused */
+  HDX_TIME_DOT = 1 << 0,             /* a dot where a colon belongs: mended */
+  HDX_TIME_SEPARATOR = 1 << 1,       /* a colon or blank where the T belongs, small letters: mended */
+  HDX_TIME_DATE = 1 << 2,            /* a date (or month, or year) alone: its first instant */
+  HDX_TIME_HOUR_24 = 1 << 3,         /* 24:00:00: the next day's 00:00 */
+  HDX_TIME_LEAP_SECOND = 1 << 4,     /* second 60: became 59.999999999 of its minute */
+  HDX_TIME_SATURATED_LATE = 1 << 5,  /* beyond 2262: HDX_TIME_MAX */
+  HDX_TIME_SATURATED_EARLY = 1 << 6, /* before 1677: HDX_TIME_MIN */
+  HDX_TIME_OFFSET = 1 << 7,          /* an offset other than Z: refused */
+  HDX_TIME_MALFORMED = 1 << 8        /* refused */
 };
 
-/* Reads a whole text as a time. `lenient` mends what published index files have wrong (HDX_TIME_SEPARATOR); without it
- * that is malformed. *digits is the number of decimals of the second that are needed to tell the time exactly, 0 to 9
- * (trailing zeros do not count; of a saturated time, those of the text). Outputs are set unless OFFSET or MALFORMED is
- * returned; *at is then the byte where it stopped being a time. hour 24:00:00 is the next day's 00:00. More than nine
- * decimals are refused. */
-enum hdx_time_note hdx_time_read(struct hdx_text text, bool lenient, int64_t *time_ns, int *digits, size_t *at);
+/* Reads a whole text as a time; returns its notes (enum hdx_time_note), 0 if there is nothing to be said. `lenient`
+ * mends what published index files have wrong (DOT, SEPARATOR); without it that is malformed. *digits is the number of
+ * decimals of the second that are needed to tell the time exactly, 0 to 9 (trailing zeros do not count; of a saturated
+ * time, those of the text). Outputs are set unless the time is refused; *at is then the byte where it stopped being a
+ * time. More than nine decimals are refused. */
+unsigned hdx_time_read(struct hdx_text text, bool lenient, int64_t *time_ns, int *digits, size_t *at);
 
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; month from 1, day from 1 (a day of the year if
  * the month is 1). */

@@ -186,8 +186,7 @@ static int64_t read_time(struct reader *reader, struct hdx_text id, const struct
   size_t at;
   if (text.size == 0 || hdx_text_equal_nocase(text, HDX_TEXT("static")))
     return HDX_TIME_NONE;
-  enum hdx_time_note note = hdx_time_read(text, true, &time, &digits, &at);
-  if (note != HDX_TIME_OFFSET && note != HDX_TIME_MALFORMED)
+  if (hdx_time_read(text, true, &time, &digits, &at) < HDX_TIME_OFFSET)
     return time;
   hdx_warnings_add(&reader->warnings, value->raw, "%.*s: \"%.*s\" is no time in UTC: '%.*s'", HDX_TEXT_ARG(id),
                    HDX_TEXT_ARG(value->name), text.size < 60 ? (int)text.size : 60, text.data);

@@ -19,6 +19,7 @@ static const char *const addressings[] = {"auto", "virtual", "path", NULL};
 static const char *const discoveries[] = {"auto", "list", "probe", NULL};
 static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const units[] = {"year", "month", "day", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
 
 #define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
@@ -51,6 +52,11 @@ static const struct cli_option options[] = {
      .help =
          "Write, in place of rows, one row for each dataset that sums them up: id, rows, bytes (of the sizes that are "
          "stated), unsized (rows whose size is not), start (the first), stop (the last)."},
+    {"count-by", 0, "UNIT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(count_by), .choices = units, .verbs = CLI_VERB_QUERY,
+     .help =
+         "Write, in place of rows, one row for each year, month or day in which rows of a dataset start: id, year "
+         "(2020), month (2020-02) or day (2020-02-01), rows, bytes, unsized, as --summary has them. Rows without time "
+         "are counted under the word static."},
     {"url-style", 0, "STYLE", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(url_style), .choices = url_styles, .fallback = "https",
      .verbs = CLI_VERB_QUERY,
      .help = "What --format urls (and aria2: https or presigned) writes: https: the URL that a file is fetched from, "
@@ -121,7 +127,7 @@ static const struct cli_option options[] = {
     {"keep-vanished", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(keep_vanished), .verbs = CLI_VERB_INDEX,
      .help = "Keep the rows of index files that are gone from the archive."},
     {"max-bad-rows", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(bad_rows_max), .max = INT64_MAX,
-     .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "Refuse an index file with more bad rows than N."},
+     .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "End the run when more than N rows cannot be read."},
     {"discover", 0, "HOW", CLI_CHOICE, CLI_GROUP_SELECT, AT(discover), .choices = discoveries, .fallback = "auto",
      .verbs = CLI_VERB_INDEX,
      .help =
@@ -212,7 +218,8 @@ static const struct cli_option options[] = {
     {"stats", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(stats), .verbs = CLI_VERBS_ALL,
      .help = "Write what the run took to FILE as JSON: requests, connections, bytes, retries, and latencies per host."},
     {"report", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(report), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
-     .help = "Write a line of JSON to FILE for each item that failed or changed."},
+     .help =
+         "Write a line of JSON to FILE for each item that failed or changed, and for each row that cannot be read."},
     {"failed-out", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(failed_out), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
      .help = "Write the ids of datasets with failures to FILE, one a line, to be given as operands again."},
     {"help", 'h', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(help), .verbs = CLI_VERBS_ALL, .help = "Explain the verb."},

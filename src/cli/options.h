@@ -29,6 +29,7 @@ static inline bool cli_format_is_manifest(unsigned format) {
 enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS_JSON, CLI_PROGRESS_NONE };
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3, CLI_URL_PRESIGNED };
+enum cli_count_by { CLI_COUNT_BY_YEAR = 1, CLI_COUNT_BY_MONTH, CLI_COUNT_BY_DAY };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
 
 /* Values given several times, in their order; the texts belong to argv or the environment. */
@@ -46,6 +47,7 @@ struct cli_settings {
   uint64_t limit;
   bool error_on_empty;
   bool reverse, summary;
+  unsigned count_by;
   unsigned url_style;
   uint64_t expires_ms;
   /* what is asked for */

@@ -46,6 +46,10 @@ static char *put_decimals(uint32_t nanoseconds, int digits, char *p) {
 
 char *cli_render_time(struct cli_day *day, int64_t time_ns, int digits, char *p) {
   if (!day->date[0] || time_ns < day->start || (uint64_t)time_ns - (uint64_t)day->start >= (uint64_t)DAY_NS) {
+    if (time_ns == HDX_TIME_STATIC) {
+      memcpy(p, "static", 6);
+      return p + 6;
+    }
     if (time_ns < INT64_MIN + DAY_NS)
       return p + hdx_time_format(time_ns, digits, p); /* its day begins before the first instant */
     char whole[HDX_TIME_TEXT_MAX];

@@ -154,8 +154,16 @@ static bool known(const struct hdx_year *year) {
   return year && year->state != HDX_YEAR_FAILED;
 }
 
-static bool is_csv(struct hdx_text indextype) {
-  return hdx_text_equal_nocase(indextype, HDX_TEXT("csv"));
+/* Whether we can read the dataset's index files. */
+static enum hdx_status check_type(const struct hdx_dataset *dataset, struct hdx_error *error) {
+  struct hdx_text type = hdx_text_trim(dataset->indextype);
+  if (!type.size || hdx_text_equal_nocase(type, HDX_TEXT("csv")) || hdx_text_equal_nocase(type, HDX_TEXT("csv-zip")))
+    return HDX_OK;
+  bool parquet = hdx_text_equal_nocase(type, HDX_TEXT("parquet"));
+  return hdx_error_set(
+      error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read, only csv and csv-zip can%s",
+      type.size < 100 ? (int)type.size : 100, type.data,
+      parquet ? ": ask its publisher for one of them, or convert the files to csv in a copy of your own" : "");
 }
 
 static void settled(struct hdx_dataset_job *job);
@@ -169,9 +177,8 @@ static void opened(struct hdx_work *work) {
   run->datasets_opening--;
   if (job->corrupt)
     hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
-  if (status == HDX_OK && !is_csv(job->dataset->indextype))
-    status = hdx_error_set(&job->error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read: only csv can",
-                           HDX_TEXT_ARG(job->dataset->indextype));
+  if (status == HDX_OK)
+    status = check_type(job->dataset, &job->error);
   if (status == HDX_OK && job->prefix->discovery_state == HDX_DISCOVERY_FAILED) {
     job->error = job->prefix->discovery->error;
     status = job->error.status;
@@ -398,10 +405,10 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
                                 .bytes = year->bytes};
   char message[HDX_ERROR_TEXT_MAX + 128];
   summary->files++;
+  summary->rows_bad += year->bad_count;
   if (year->outcome == HDX_OUTCOME_NEW) {
     summary->files_fetched++;
     summary->rows_fetched += state->rows;
-    summary->rows_bad += state->bad_rows;
     summary->repairs += state->repairs;
     summary->duplicates += state->duplicates;
     summary->files_unsorted += state->unsorted;

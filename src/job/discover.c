@@ -67,9 +67,13 @@ static void distrust(struct hdx_discovery *discovery, const char *why) {
   hdx_index_failed(run, HDX_INTEGRITY, text);
 }
 
-/* Whether the name is "id_YYYY.csv", of a dataset of the run. */
+/* Whether the name is "id_YYYY.csv", or the same packed, of a dataset of the run. */
 static bool is_index_file(const struct hdx_index_run *run, struct hdx_text name) {
   size_t ending = strlen("_2000.csv");
+  if (hdx_text_ends_with(name, HDX_TEXT(".csv.gz")))
+    name.size -= strlen(".gz");
+  else if (hdx_text_ends_with(name, HDX_TEXT(".csv.zip")))
+    name.size -= strlen(".zip");
   struct hdx_text id = {name.data, name.size > ending ? name.size - ending : 0};
   uint64_t year;
   size_t low = 0, high = run->dataset_count;
@@ -245,13 +249,13 @@ bool hdx_discover_ready(const struct hdx_prefix *prefix, struct hdx_text id) {
   int order = hdx_text_compare(hdx_text_sub(passed, 0, same), hdx_text_sub(id, 0, same));
   if (order != 0 || passed.size < id.size)
     return order > 0;
-  /* Its own files end with "_9999.csv" at the latest. */
-  return hdx_text_compare(hdx_text_sub(passed, id.size, passed.size), HDX_TEXT("_9999.csv")) >= 0;
+  /* Its own files end with "_9999.csv.zip" at the latest. */
+  return hdx_text_compare(hdx_text_sub(passed, id.size, passed.size), HDX_TEXT("_9999.csv.zip")) >= 0;
 }
 
 enum hdx_listed hdx_discover_find(const struct hdx_prefix *prefix, const struct hdx_target *target,
                                   struct hdx_text *etag) {
-  struct hdx_discovery *discovery = prefix->discovery;
+  const struct hdx_discovery *discovery = prefix->discovery;
   bool known = prefix->discovery_state == HDX_DISCOVERY_LISTED || prefix->discovery_state == HDX_DISCOVERY_LISTING;
   if (!known || target->bucket != discovery->bucket || !hdx_text_starts_with(target->key, discovery->folder))
     return HDX_LISTED_UNKNOWN;
@@ -260,8 +264,6 @@ enum hdx_listed hdx_discover_find(const struct hdx_prefix *prefix, const struct 
       discovery->count ? bsearch(&key, discovery->files, discovery->count, sizeof key, by_name) : NULL;
   if (file)
     *etag = file->etag;
-  else
-    discovery->absences++;
   return file ? HDX_LISTED_PRESENT : HDX_LISTED_ABSENT;
 }
 

@@ -20,5 +20,5 @@ uint64_t hdx_form_repairs(const struct hdx_csv_result *result) {
   uint64_t sum = 0;
   for (int repair = 0; repair < HDX_CSV_REPAIR_COUNT; repair++)
     sum += result->repairs[repair];
-  return sum ? sum : result->mended + result->decimals;
+  return sum;
 }

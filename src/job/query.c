@@ -2,6 +2,7 @@
 #include "job/query.h"
 
 #include "job/presign.h"
+#include "snapshot/counts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -314,8 +315,8 @@ static enum hdx_status next_of_part(void *user, struct hdx_batch *batch, struct 
   return hdx_cursor_next(part->cursor, batch, error);
 }
 
-/* Sums up a dataset's rows without their older versions, which no zone map knows of. */
-static enum hdx_status sum_latest(struct hdx_query_part *part, struct hdx_summary *sum, struct hdx_error *error) {
+/* Counts a dataset's rows without their older versions, which no zone map knows of. */
+static enum hdx_status count_latest(struct hdx_query_part *part, struct hdx_counts *counts, struct hdx_error *error) {
   struct hdx_batch batch;
   uint64_t older = part->query->info.older_versions;
   enum hdx_status status = hdx_latest_begin(part->query, error);
@@ -324,43 +325,59 @@ static enum hdx_status sum_latest(struct hdx_query_part *part, struct hdx_summar
     status = hdx_latest_next(part->query, next_of_part, part, &batch, error);
     if (status != HDX_OK || batch.count == 0)
       break;
-    for (size_t i = 0; i < batch.count; i++) {
-      bool sized = batch.size[i] >= 0;
-      const struct hdx_summary row = {1, sized ? (uint64_t)batch.size[i] : 0, !sized, batch.start[i], batch.stop[i]};
-      hdx_summary_add(sum, &row);
-    }
+    status = hdx_counts_add(counts, &batch, error);
   }
   return status;
 }
 
-enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *result,
+static enum hdx_status count_part(struct hdx_query_part *part, struct hdx_counts *counts, struct hdx_error *error) {
+  enum hdx_status status = hdx_query_ask(part, part->query->wanted, error);
+  if (status == HDX_OK)
+    status = part->query->options.latest_version ? count_latest(part, counts, error)
+                                                 : hdx_cursor_count(part->cursor, counts, error);
+  if (part->query->part_count > 1) { /* many datasets need not all have one */
+    hdx_cursor_close(part->cursor);
+    part->cursor = NULL;
+  }
+  return status;
+}
+
+static enum hdx_status count_rows(struct hdx_query *query, size_t dataset, struct hdx_counts *counts,
                                   struct hdx_error *error) {
-  struct hdx_summary sum = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
-  bool latest = query->options.latest_version;
+  enum hdx_status status = HDX_OK;
   if (dataset != HDX_QUERY_ALL && dataset >= query->part_count)
     return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
                          dataset);
   hdx_query_begin(query, HDX_COLUMN_SIZE);
   query->info.older_versions = 0;
-  enum hdx_status status = HDX_OK;
-  for (size_t i = 0; status == HDX_OK && i < query->part_count; i++) {
-    struct hdx_summary one = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
-    if (dataset != HDX_QUERY_ALL && i != dataset)
-      continue;
-    status = hdx_query_ask(&query->parts[i], query->wanted, error);
-    if (status == HDX_OK)
-      status = latest ? sum_latest(&query->parts[i], &one, error)
-                      : hdx_cursor_summarize(query->parts[i].cursor, &one, error);
-    if (query->part_count > 1) { /* many datasets need not all have one */
-      hdx_cursor_close(query->parts[i].cursor);
-      query->parts[i].cursor = NULL;
-    }
-    if (status == HDX_OK)
-      hdx_summary_add(&sum, &one);
-  }
+  for (size_t i = 0; status == HDX_OK && i < query->part_count; i++)
+    if (dataset == HDX_QUERY_ALL || i == dataset)
+      status = count_part(&query->parts[i], counts, error);
   hdx_query_begin(query, HDX_COLUMN_ALL);
+  return status;
+}
+
+enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *summary,
+                                  struct hdx_error *error) {
+  struct hdx_counts counts;
+  hdx_counts_init(&counts, NULL);
+  enum hdx_status status = count_rows(query, dataset, &counts, error);
   if (status == HDX_OK)
-    *result = sum;
+    *summary = hdx_counts_total(&counts);
+  hdx_counts_deinit(&counts);
+  return status;
+}
+
+enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
+                                 void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,
+                                 struct hdx_error *error) {
+  struct hdx_counts counts;
+  hdx_counts_init(&counts, &unit);
+  enum hdx_status status = count_rows(query, dataset, &counts, error);
+  for (size_t i = 0; status == HDX_OK && i < counts.count; i++)
+    if (counts.list[i].sum.rows)
+      visit(user, counts.list[i].from, &counts.list[i].sum);
+  hdx_counts_deinit(&counts);
   return status;
 }
 

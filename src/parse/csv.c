@@ -38,15 +38,17 @@ enum hdx_status hdx_csv_open(const struct hdx_csv_options *options, struct hdx_c
   made->options = *options;
   made->scan = kernels[find_kernel(options->kernel)].scan;
   hdx_buffer_init(&made->carry, HDX_CSV_LINE_BYTES_MAX);
+  hdx_buffer_init(&made->last_key, HDX_CSV_LINE_BYTES_MAX);
   hdx_arena_init(&made->names, HDX_CSV_NAMES_BYTES_MAX);
   hdx_arena_init(&made->given_names, HDX_CSV_NAMES_BYTES_MAX);
   made->start = malloc(numbers);
   made->stop = malloc(numbers);
   made->size = malloc(numbers);
   made->key = malloc(texts);
-  if (!made->start || !made->stop || !made->size || !made->key) {
+  made->line = options->lines ? malloc(sizeof(uint64_t[HDX_CSV_BATCH_ROWS])) : NULL;
+  if (!made->start || !made->stop || !made->size || !made->key || (options->lines && !made->line)) {
     hdx_csv_close(made);
-    return hdx_error_memory(error, 3 * numbers + texts);
+    return hdx_error_memory(error, 4 * numbers + texts);
   }
   hdx_csv_reset(made);
   *csv = made;
@@ -57,6 +59,7 @@ void hdx_csv_close(struct hdx_csv *csv) {
   if (!csv)
     return;
   hdx_buffer_deinit(&csv->carry);
+  hdx_buffer_deinit(&csv->last_key);
   hdx_arena_deinit(&csv->names);
   hdx_arena_deinit(&csv->given_names);
   free(csv->scratch);
@@ -64,6 +67,7 @@ void hdx_csv_close(struct hdx_csv *csv) {
   free(csv->stop);
   free(csv->size);
   free(csv->key);
+  free(csv->line);
   for (size_t i = 0; i < HDX_CSV_EXTRA_MAX; i++)
     free(csv->extra[i]);
   free(csv);
@@ -82,8 +86,31 @@ void hdx_csv_reset(struct hdx_csv *csv) {
   hdx_arena_clear(&csv->given_names);
   csv->given_count = 0;
   csv->header = (struct hdx_text){NULL, 0};
-  csv->latest = HDX_TIME_NONE;
+  csv->last_start = csv->last_stop = HDX_TIME_NONE;
+  hdx_buffer_clear(&csv->last_key);
   csv->start_day = csv->stop_day = (struct hdx_csv_day){0};
+}
+
+/* Rows that do not start after the row above: out of order, or a copy of it. */
+static void compare_neighbours(struct hdx_csv *csv, size_t count) {
+  int64_t start = csv->last_start, stop = csv->last_stop;
+  struct hdx_text key = hdx_buffer_text(&csv->last_key);
+  for (size_t i = 0; i < count; i++) {
+    csv->result.unsorted |= csv->start[i] < start;
+    if (csv->start[i] == start && csv->stop[i] == stop)
+      csv->result.duplicates += hdx_text_equal(csv->key[i], key);
+    start = csv->start[i];
+    stop = csv->stop[i];
+    key = csv->key[i];
+  }
+}
+
+static enum hdx_status keep_last_row(struct hdx_csv *csv, size_t last, struct hdx_error *error) {
+  csv->last_start = csv->start[last];
+  csv->last_stop = csv->stop[last];
+  hdx_buffer_clear(&csv->last_key);
+  hdx_buffer_append_text(&csv->last_key, csv->key[last]);
+  return hdx_buffer_status(&csv->last_key, "the key of a row", error);
 }
 
 enum hdx_status hdx_csv_name_extras(struct hdx_csv *csv, const struct hdx_text *names, size_t count,
@@ -100,31 +127,36 @@ enum hdx_status hdx_csv_name_extras(struct hdx_csv *csv, const struct hdx_text *
 }
 
 /* Counts are taken here, over whole columns, so that every way to read a row counts alike. */
-enum hdx_status hdx_csv_flush(struct hdx_csv *csv, struct hdx_error *error) {
-  size_t count = csv->count;
-  csv->count = csv->scratch_used = 0;
-  if (count == 0)
-    return HDX_OK;
+static enum hdx_status count_batch(struct hdx_csv *csv, size_t count, struct hdx_error *error) {
   struct hdx_csv_result *result = &csv->result;
-  int64_t least = csv->start[0], greatest = csv->start[0], above = csv->latest;
+  int64_t least = csv->start[0], greatest = csv->start[0], above = csv->last_start;
   uint64_t reversed = 0;
-  bool unsorted = false;
+  bool rises = true;
   for (size_t i = 0; i < count; i++) {
     int64_t start = csv->start[i];
     least = start < least ? start : least;
     greatest = start > greatest ? start : greatest;
-    unsorted |= start < above;
+    rises &= start > above;
     reversed += (csv->stop[i] < start) & (csv->stop[i] != HDX_TIME_NONE);
     above = start;
   }
   result->first = result->rows == 0 || least < result->first ? least : result->first;
   result->last = greatest > result->last ? greatest : result->last;
-  result->unsorted |= unsorted;
   result->reversed += reversed;
   result->rows += count;
-  csv->latest = above;
-  if (!csv->options.rows)
+  if (!rises)
+    compare_neighbours(csv, count);
+  return keep_last_row(csv, count - 1, error);
+}
+
+enum hdx_status hdx_csv_flush(struct hdx_csv *csv, struct hdx_error *error) {
+  size_t count = csv->count;
+  csv->count = csv->scratch_used = 0;
+  if (count == 0)
     return HDX_OK;
+  enum hdx_status status = count_batch(csv, count, error);
+  if (status != HDX_OK || !csv->options.rows)
+    return status;
   struct hdx_csv_batch batch = {
       .count = count,
       .start = csv->start,
@@ -132,6 +164,7 @@ enum hdx_status hdx_csv_flush(struct hdx_csv *csv, struct hdx_error *error) {
       .size = csv->size,
       .key = csv->key,
       .extra = (const struct hdx_text *const *)csv->extra,
+      .line = csv->line,
   };
   return csv->options.rows(csv->options.user, &batch, error);
 }
@@ -139,7 +172,8 @@ enum hdx_status hdx_csv_flush(struct hdx_csv *csv, struct hdx_error *error) {
 static void drop_long_line(struct hdx_csv *csv) {
   csv->skipping = false;
   csv->result.lines++;
-  hdx_csv_bad(csv, csv->line_at, "expected a line of at most 1048576 bytes, found a longer one", (struct hdx_text){0});
+  hdx_csv_bad(csv, csv->line_at, 1, "expected a line of at most 1048576 bytes, found a longer one",
+              (struct hdx_text){0});
 }
 
 /* Takes the bytes up to the first newline as the rest of a line that the chunk before began; *data is behind them. */

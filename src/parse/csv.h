@@ -65,24 +65,23 @@ enum hdx_csv_repair {
   HDX_CSV_REPAIR_DATE,      /* a date alone: its first instant */
   HDX_CSV_REPAIR_HOUR,      /* 24:00: the next day's first instant */
   HDX_CSV_REPAIR_LEAP,      /* second 60: the last instant of its minute */
-  HDX_CSV_REPAIR_LATE,      /* a stop beyond 2262: open end */
+  HDX_CSV_REPAIR_LATE,      /* a stop beyond 2262: open end (or before 1678: the first instant) */
   HDX_CSV_REPAIR_QUOTE,     /* a quote that is not in a pair, or a typographic one: dropped */
   HDX_CSV_REPAIR_DECIMALS,  /* a size with a decimal point: cut */
   HDX_CSV_REPAIR_COUNT
 };
 
-/* In words, with a place for how many: "dots for colons in times" and the like. */
+/* In words, to stand behind how many there are: "dots for colons in times" and the like. */
 const char *hdx_csv_repair_text(enum hdx_csv_repair repair);
 
 struct hdx_csv_result {
   uint64_t rows, bad_rows, lines, bytes;
-  uint64_t repairs[HDX_CSV_REPAIR_COUNT];
-  uint64_t mended, decimals;
-  uint64_t duplicates; /* rows whose start, stop and key are those of the row before */
-  uint64_t reversed;   /* rows whose stop is before their start; handed out as published */
-  int time_digits;     /* 0, 3, 6 or 9: the most that any time needs */
-  bool unsorted;       /* a start before the one of the row above */
-  int64_t first, last; /* least and greatest start; HDX_TIME_NONE without rows */
+  uint64_t repairs[HDX_CSV_REPAIR_COUNT]; /* of the rows handed out */
+  uint64_t duplicates;                    /* rows whose start, stop and key are those of the row before */
+  uint64_t reversed;                      /* rows whose stop is before their start; handed out as published */
+  int time_digits;                        /* 0, 3, 6 or 9: the most that any time needs */
+  bool unsorted;                          /* a start before the one of the row above */
+  int64_t first, last;                    /* least and greatest start; HDX_TIME_NONE without rows */
   size_t sample_count;
   struct hdx_csv_bad_row samples[HDX_CSV_SAMPLE_MAX];
 };

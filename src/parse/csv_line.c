@@ -8,16 +8,18 @@
 #include <stdlib.h>
 
 struct fields {
-  size_t count; /* may be one more than there is room for: too many */
-  size_t mended;
+  size_t count;  /* may be one more than there is room for: too many */
+  size_t quotes; /* that were mended */
   struct hdx_text at[HDX_CSV_COLUMNS_MAX + 1];
+  size_t place[HDX_CSV_COLUMNS_MAX + 1]; /* in the text that was split */
 };
 
 /* What reading a line brought so far. */
 struct row {
   int64_t start, stop, size;
   struct hdx_text key;
-  uint64_t mended, decimals;
+  unsigned start_notes, stop_notes;
+  bool decimals;
   int digits;
 };
 
@@ -33,13 +35,39 @@ static size_t typographic(const char *p, size_t size) {
              : 0;
 }
 
-void hdx_csv_bad(struct hdx_csv *csv, uint64_t at, const char *reason, struct hdx_text found) {
-  csv->result.bad_rows++;
-  if (csv->result.sample_count == HDX_CSV_SAMPLE_MAX)
+const char *hdx_csv_repair_text(enum hdx_csv_repair repair) {
+  static const char *const texts[] = {
+      [HDX_CSV_REPAIR_DOT] = "dots for colons in times",
+      [HDX_CSV_REPAIR_SEPARATOR] = "wrong separators or small letters in times",
+      [HDX_CSV_REPAIR_DATE] = "dates without a time of day",
+      [HDX_CSV_REPAIR_HOUR] = "hours 24",
+      [HDX_CSV_REPAIR_LEAP] = "leap seconds",
+      [HDX_CSV_REPAIR_LATE] = "stops outside of 1678 to 2261",
+      [HDX_CSV_REPAIR_QUOTE] = "unpaired or typographic quotes",
+      [HDX_CSV_REPAIR_DECIMALS] = "sizes with decimals",
+  };
+  return (size_t)repair < HDX_CSV_REPAIR_COUNT ? texts[repair] : "unknown";
+}
+
+void hdx_csv_count_repairs(struct hdx_csv *csv, unsigned notes) {
+  static const unsigned kinds[HDX_CSV_REPAIR_COUNT] = {
+      [HDX_CSV_REPAIR_DOT] = HDX_TIME_DOT,
+      [HDX_CSV_REPAIR_SEPARATOR] = HDX_TIME_SEPARATOR,
+      [HDX_CSV_REPAIR_DATE] = HDX_TIME_DATE,
+      [HDX_CSV_REPAIR_HOUR] = HDX_TIME_HOUR_24,
+      [HDX_CSV_REPAIR_LEAP] = HDX_TIME_LEAP_SECOND,
+      [HDX_CSV_REPAIR_LATE] = HDX_TIME_SATURATED_LATE | HDX_TIME_SATURATED_EARLY,
+  };
+  for (size_t i = 0; notes && i < HDX_CSV_REPAIR_COUNT; i++)
+    csv->result.repairs[i] += (notes & kinds[i]) != 0;
+}
+
+void hdx_csv_bad(struct hdx_csv *csv, uint64_t at, size_t column, const char *reason, struct hdx_text found) {
+  struct hdx_csv_result *result = &csv->result;
+  struct hdx_csv_bad_row bad = {.line = result->lines, .byte = at, .column = (uint32_t)column};
+  result->bad_rows++;
+  if (result->sample_count == HDX_CSV_SAMPLE_MAX && !csv->options.bad)
     return;
-  struct hdx_csv_bad_row *bad = &csv->result.samples[csv->result.sample_count++];
-  bad->line = csv->result.lines;
-  bad->byte = at;
   char shown[40];
   size_t size = found.size < sizeof shown ? found.size : sizeof shown;
   while (size < found.size && size > 0 && ((unsigned char)found.data[size] & 0xc0) == 0x80)
@@ -47,9 +75,13 @@ void hdx_csv_bad(struct hdx_csv *csv, uint64_t at, const char *reason, struct hd
   for (size_t i = 0; i < size; i++)
     shown[i] = (unsigned char)found.data[i] < ' ' || found.data[i] == 0x7f ? '?' : found.data[i];
   if (found.data)
-    snprintf(bad->reason, sizeof bad->reason, "%s '%.*s%s'", reason, (int)size, shown, size < found.size ? "…" : "");
+    snprintf(bad.reason, sizeof bad.reason, "%s '%.*s%s'", reason, (int)size, shown, size < found.size ? "…" : "");
   else
-    snprintf(bad->reason, sizeof bad->reason, "%s", reason);
+    snprintf(bad.reason, sizeof bad.reason, "%s", reason);
+  if (result->sample_count < HDX_CSV_SAMPLE_MAX)
+    result->samples[result->sample_count++] = bad;
+  if (csv->options.bad)
+    csv->options.bad(csv->options.user, &bad);
 }
 
 /* Copies a quoted field without its doubled quotes; the line limit bounds what is needed. */
@@ -86,44 +118,46 @@ static const char *quoted(const char *p, const char *end, struct hdx_text *field
   return next == end || *next == ',' ? next : NULL;
 }
 
-static struct hdx_text without_last_quote(struct hdx_text field, char quote, size_t *mended) {
+static struct hdx_text without_last_quote(struct hdx_text field, char quote, size_t *quotes) {
   if (quote && field.size && field.data[field.size - 1] == quote) {
     field.size--;
-    *mended += 1;
+    *quotes += 1;
   }
   return field;
 }
 
 /* The text up to the next comma. `opened`: the quote before it, which nothing closes. */
 static const char *plain(struct hdx_csv *csv, const char *p, const char *end, char opened, struct hdx_text *field,
-                         size_t *mended) {
+                         size_t *quotes) {
   const char *comma = memchr(p, ',', (size_t)(end - p));
   const char *next = comma ? comma : end;
   struct hdx_text text = hdx_text_trim((struct hdx_text){p, (size_t)(next - p)});
   if (opened) {
     size_t ignored = 0;
-    *mended += 1;
+    *quotes += 1;
     *field = without_last_quote(text, opened, &ignored);
     return next;
   }
   size_t open = typographic(text.data, text.size);
   if (open && text.size >= 2 * open && typographic(text.data + text.size - open, open)) {
-    *mended += 1;
+    *quotes += 1;
     *field = hdx_text_sub(text, open, text.size - open);
     return next;
   }
-  *field = without_last_quote(text, csv->dialect.quote, mended);
+  *field = without_last_quote(text, csv->dialect.quote, quotes);
   return next;
 }
 
 /* False if out of memory. */
 static bool split(struct hdx_csv *csv, struct hdx_text line, struct fields *fields) {
   const char *p = line.data, *end = line.data + line.size;
-  fields->count = fields->mended = 0;
+  fields->count = fields->quotes = 0;
   for (;;) {
-    struct hdx_text *field = &fields->at[fields->count++];
+    size_t i = fields->count++;
+    struct hdx_text *field = &fields->at[i];
     while (p < end && blank(*p))
       p++;
+    fields->place[i] = (size_t)(p - line.data);
     const char *next = NULL;
     char quote = 0;
     if (p < end && (*p == '"' || *p == '\'')) {
@@ -136,7 +170,7 @@ static bool split(struct hdx_csv *csv, struct hdx_text line, struct fields *fiel
       p++;
     }
     if (!next)
-      next = plain(csv, p, end, quote, field, &fields->mended);
+      next = plain(csv, p, end, quote, field, &fields->quotes);
     if (next == end || fields->count == sizeof fields->at / sizeof *fields->at)
       return true;
     p = next + 1;
@@ -144,7 +178,7 @@ static bool split(struct hdx_csv *csv, struct hdx_text line, struct fields *fiel
 }
 
 /* Digits, perhaps with decimals that are cut (the writer's arithmetic, not half a byte); empty is -1. */
-static bool read_size(struct hdx_text text, int64_t *size, uint64_t *decimals) {
+static bool read_size(struct hdx_text text, int64_t *size, bool *decimals) {
   text = hdx_text_trim(text);
   const char *point = text.size ? memchr(text.data, '.', text.size) : NULL;
   uint64_t value, ignored;
@@ -157,55 +191,47 @@ static bool read_size(struct hdx_text text, int64_t *size, uint64_t *decimals) {
   for (size_t i = whole + 1; i < text.size; i++)
     if (!hdx_text_to_u64(hdx_text_sub(text, i, i + 1), 9, &ignored))
       return false;
-  *decimals += point != NULL;
+  *decimals = point != NULL;
   *size = (int64_t)value;
   return true;
 }
 
-static enum hdx_time_note read_time(struct hdx_text text, int64_t *time_ns, struct row *row) {
+static unsigned read_time(struct hdx_text text, int64_t *time_ns, int *most_digits) {
   int digits = 0;
   size_t at;
-  enum hdx_time_note note = hdx_time_read(hdx_text_trim(text), true, time_ns, &digits, &at);
-  row->mended += note != HDX_TIME_EXACT;
-  row->digits = digits > row->digits ? digits : row->digits;
-  return note;
+  unsigned notes = hdx_time_read(hdx_text_trim(text), true, time_ns, &digits, &at);
+  *most_digits = digits > *most_digits ? digits : *most_digits;
+  return notes;
 }
 
 static bool is_time(struct hdx_text text) {
-  struct row ignored = {0};
   int64_t time_ns;
-  return read_time(text, &time_ns, &ignored) < HDX_TIME_OFFSET;
+  int digits = 0;
+  return read_time(text, &time_ns, &digits) < HDX_TIME_OFFSET;
 }
 
-/* The reason if the values of a row cannot be read, with the field that it is about; else NULL. */
-static const char *read_row(const struct fields *fields, bool no_stop, struct row *row, struct hdx_text *found) {
-  const struct hdx_text *field = fields->at;
-  *row = (struct row){.stop = HDX_TIME_NONE, .mended = fields->mended};
-  *found = *field;
-  switch (read_time(*field++, &row->start, row)) {
-  case HDX_TIME_MALFORMED:
+/* The reason if the values of a row cannot be read, with the number of the field that it is about; else NULL. */
+static const char *read_row(const struct fields *fields, bool no_stop, struct row *row, size_t *field) {
+  *row = (struct row){.stop = HDX_TIME_NONE};
+  *field = 0;
+  row->start_notes = read_time(fields->at[0], &row->start, &row->digits);
+  if (row->start_notes & HDX_TIME_MALFORMED)
     return "start: expected a time, found";
-  case HDX_TIME_OFFSET:
+  if (row->start_notes & HDX_TIME_OFFSET)
     return "start: expected a time in UTC, found";
-  case HDX_TIME_SATURATED_EARLY:
-  case HDX_TIME_SATURATED_LATE:
+  if (row->start_notes >= HDX_TIME_SATURATED_LATE)
     return "start: expected a time of 1678 to 2261, found";
-  default:
-    break;
-  }
   if (!no_stop) {
-    *found = *field;
-    enum hdx_time_note note = read_time(*field++, &row->stop, row);
-    if (note == HDX_TIME_MALFORMED)
+    row->stop_notes = read_time(fields->at[++*field], &row->stop, &row->digits);
+    if (row->stop_notes & HDX_TIME_MALFORMED)
       return "stop: expected a time, found";
-    if (note == HDX_TIME_OFFSET)
+    if (row->stop_notes & HDX_TIME_OFFSET)
       return "stop: expected a time in UTC, found";
   }
-  *found = row->key = *field++;
+  row->key = fields->at[++*field];
   if (row->key.size == 0)
     return "datakey: expected a location, found";
-  *found = *field;
-  if (!read_size(*field, &row->size, &row->decimals))
+  if (!read_size(fields->at[++*field], &row->size, &row->decimals))
     return "filesize: expected an integer, found";
   return NULL;
 }
@@ -288,7 +314,7 @@ static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bo
  * size is a key; a header that lacks a stop column is believed for keys that look like times. */
 static bool lacks_stop(const struct hdx_csv *csv, const struct fields *fields) {
   int64_t size;
-  uint64_t ignored = 0;
+  bool ignored;
   if (fields->count < 3 || fields->at[1].size == 0 || !read_size(fields->at[2], &size, &ignored))
     return false;
   return (size >= 0 || fields->count == 3) && (csv->header_no_stop || !is_time(fields->at[1]));
@@ -310,10 +336,11 @@ static enum hdx_status settle(struct hdx_csv *csv, const struct fields *fields, 
   return name_extras(csv, NULL, csv->header_extras, extras, error);
 }
 
-/* The reason if a row has not as many fields as it should; else NULL. */
-static const char *check_columns(const struct hdx_csv *csv, const struct fields *fields, bool no_stop,
-                                 char reason[80]) {
+/* The reason if a row has not as many fields as it should, with the first that is too many (0: too few); else NULL. */
+static const char *check_columns(const struct hdx_csv *csv, const struct fields *fields, bool no_stop, char reason[80],
+                                 size_t *field) {
   size_t least = no_stop ? 3 : 4, most = csv->settled ? csv->columns : HDX_CSV_COLUMNS_MAX, count = fields->count;
+  *field = count > most ? most : 0;
   if (count > HDX_CSV_COLUMNS_MAX) {
     snprintf(reason, 80, "expected at most %zu columns, found more than %d", most, HDX_CSV_COLUMNS_MAX);
     return reason;
@@ -338,23 +365,31 @@ static enum hdx_status add_row(struct hdx_csv *csv, const struct fields *fields,
     csv->extra[j][i] = others + j < fields->count ? fields->at[others + j] : HDX_TEXT("");
   int digits = (row->digits + 2) / 3 * 3;
   csv->result.time_digits = digits > csv->result.time_digits ? digits : csv->result.time_digits;
-  csv->result.mended += row->mended;
-  csv->result.decimals += row->decimals;
+  if (csv->line)
+    csv->line[i] = csv->result.lines;
+  hdx_csv_count_repairs(csv, row->start_notes);
+  hdx_csv_count_repairs(csv, row->stop_notes);
+  csv->result.repairs[HDX_CSV_REPAIR_QUOTE] += fields->quotes;
+  csv->result.repairs[HDX_CSV_REPAIR_DECIMALS] += row->decimals;
   return csv->count == HDX_CSV_BATCH_ROWS ? hdx_csv_flush(csv, error) : HDX_OK;
 }
 
-static enum hdx_status read_fields(struct hdx_csv *csv, const struct fields *fields, uint64_t at,
+/* `from` is where the split text begins in its line, which is at byte `at` of the file. */
+static enum hdx_status read_fields(struct hdx_csv *csv, const struct fields *fields, uint64_t at, size_t from,
                                    struct hdx_error *error) {
   char reason[80];
   bool no_stop = csv->settled ? csv->dialect.no_stop : lacks_stop(csv, fields);
   struct hdx_text found = {NULL, 0};
   struct row row;
-  const char *wrong = check_columns(csv, fields, no_stop, reason);
-  if (!wrong && (wrong = read_row(fields, no_stop, &row, &found)))
-    wrong = hdx_text_equal_nocase(fields->at[0], HDX_TEXT("start")) ? "" : wrong;
+  size_t field;
+  const char *wrong = check_columns(csv, fields, no_stop, reason, &field);
+  if (!wrong && (wrong = read_row(fields, no_stop, &row, &field))) {
+    if (hdx_text_equal_nocase(fields->at[0], HDX_TEXT("start")))
+      return HDX_OK; /* another header line */
+    found = fields->at[field];
+  }
   if (wrong) {
-    if (*wrong)
-      hdx_csv_bad(csv, at, wrong, found);
+    hdx_csv_bad(csv, at, (wrong == reason && field == 0 ? 0 : from + fields->place[field]) + 1, wrong, found);
     return HDX_OK;
   }
   if (!csv->settled) {
@@ -370,7 +405,7 @@ enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size,
   struct fields fields;
   csv->result.lines++;
   if (size > HDX_CSV_LINE_BYTES_MAX) {
-    hdx_csv_bad(csv, at, "expected a line of at most 1048576 bytes, found a longer one", none);
+    hdx_csv_bad(csv, at, 1, "expected a line of at most 1048576 bytes, found a longer one", none);
     return HDX_OK;
   }
   if (at == 0 && hdx_text_starts_with(text, HDX_TEXT("\xef\xbb\xbf"))) {
@@ -381,8 +416,9 @@ enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size,
   text = hdx_text_trim(text);
   if (text.size == 0)
     return HDX_OK;
-  if (memchr(text.data, 0, text.size)) {
-    hdx_csv_bad(csv, at, "expected text, found a NUL byte", none);
+  const char *nul = memchr(text.data, 0, text.size);
+  if (nul) {
+    hdx_csv_bad(csv, at, (size_t)(nul - line) + 1, "expected text, found a NUL byte", none);
     return HDX_OK;
   }
   bool hash = text.data[0] == '#';
@@ -397,5 +433,5 @@ enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size,
     return hdx_error_memory(error, HDX_CSV_LINE_BYTES_MAX);
   if (hash ? fields.count >= 3 && !is_time(fields.at[0]) : !csv->settled && !csv->header_plain && is_header(&fields))
     return take_header(csv, text, hash, &fields, error);
-  return hash ? HDX_OK : read_fields(csv, &fields, at, error);
+  return hash ? HDX_OK : read_fields(csv, &fields, at, (size_t)(text.data - line), error);
 }

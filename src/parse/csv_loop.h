@@ -113,6 +113,8 @@ TARGET __attribute__((always_inline)) static inline size_t quick_rows(struct hdx
   int digits = most_digits(&times);
   csv->result.time_digits = digits > csv->result.time_digits ? digits : csv->result.time_digits;
   csv->dialect.crlf |= carriage_returns > 0;
+  for (size_t j = 0; csv->line && j < i; j++)
+    csv->line[first + j] = csv->result.lines + 1 + j;
   csv->result.lines += i;
   csv->count += i;
   return i;

@@ -75,7 +75,10 @@ struct hdx_csv {
   size_t count;   /* rows of this batch */
   int64_t *start, *stop, *size;
   struct hdx_text *key, *extra[HDX_CSV_EXTRA_MAX];
-  int64_t latest; /* start of the row above */
+  uint64_t *line; /* NULL: nobody asks for it */
+  /* the last row of the batch before, its key copied */
+  int64_t last_start, last_stop;
+  struct hdx_buffer last_key;
 
   struct hdx_csv_day start_day, stop_day;
   struct hdx_csv_index index;
@@ -84,8 +87,12 @@ struct hdx_csv {
 /* Reads one line, without its newline, at byte `at` of the file. Anything but OK ends the scan. */
 enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size, uint64_t at, struct hdx_error *error);
 
-/* Counts a bad row and keeps its reason if there is room; `found` may be empty. */
-void hdx_csv_bad(struct hdx_csv *csv, uint64_t at, const char *reason, struct hdx_text found);
+/* Counts a bad row, tells of it and keeps it if there is room. Its line is at byte `at` of the file, the fault at
+ * `column` of the line (from 1); `found` may be empty. */
+void hdx_csv_bad(struct hdx_csv *csv, uint64_t at, size_t column, const char *reason, struct hdx_text found);
+
+/* Counts what was mended in a time of a row that is kept (enum hdx_time_note). */
+void hdx_csv_count_repairs(struct hdx_csv *csv, unsigned notes);
 
 /* INTEGRITY if the first bytes are no index file's. */
 enum hdx_status hdx_csv_sniff(const char *head, size_t size, struct hdx_error *error);

@@ -26,13 +26,16 @@ static bool tidy_field(const char *p, const char *end, char *quote, struct hdx_t
   return field->size == 0 || !memchr(field->data, *p, field->size);
 }
 
-static bool tidy_time(struct hdx_text text, struct hdx_csv_day *day, int64_t *time_ns, int *most_digits) {
+static bool tidy_time(struct hdx_text text, struct hdx_csv_day *day, int64_t *time_ns, int *most_digits,
+                      unsigned *notes) {
+  /* A time beyond the range is a matter for the careful reader. */
+  static const unsigned allowed = HDX_TIME_DATE | HDX_TIME_HOUR_24 | HDX_TIME_LEAP_SECOND;
   int64_t fraction;
   int digits;
   size_t at;
   if (hdx_csv_time(text.data, text.size, day, time_ns, &fraction))
     digits = fraction ? 3 : 0;
-  else if (hdx_time_read(text, false, time_ns, &digits, &at) != HDX_TIME_EXACT)
+  else if ((*notes = hdx_time_read(text, false, time_ns, &digits, &at)) & ~allowed)
     return false;
   digits = (digits + 2) / 3 * 3;
   *most_digits = digits > *most_digits ? digits : *most_digits;
@@ -46,6 +49,7 @@ bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *com
     return false;
   char quote = csv->dialect.quote;
   int digits = csv->result.time_digits;
+  unsigned start_notes = 0, stop_notes = 0;
   struct hdx_text field;
   csv->stop[i] = HDX_TIME_NONE;
   for (size_t column = 0; column < columns; column++) {
@@ -53,9 +57,9 @@ bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *com
     bool good = tidy_field(p, field_end, &quote, &field);
     size_t what = column > 0 && csv->dialect.no_stop ? column + 1 : column;
     if (what == 0)
-      good = good && tidy_time(field, &csv->start_day, &csv->start[i], &digits);
+      good = good && tidy_time(field, &csv->start_day, &csv->start[i], &digits, &start_notes);
     else if (what == 1)
-      good = good && tidy_time(field, &csv->stop_day, &csv->stop[i], &digits);
+      good = good && tidy_time(field, &csv->stop_day, &csv->stop[i], &digits, &stop_notes);
     else if (what == 2)
       good = good && (csv->key[i] = field).size > 0;
     else if (what == 3 && field.size == 0)
@@ -70,6 +74,12 @@ bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *com
   }
   csv->count = i + 1;
   csv->result.lines++;
+  if (csv->line)
+    csv->line[i] = csv->result.lines;
+  if (start_notes | stop_notes) {
+    hdx_csv_count_repairs(csv, start_notes);
+    hdx_csv_count_repairs(csv, stop_notes);
+  }
   csv->result.time_digits = digits;
   csv->dialect.quote = quote;
   csv->dialect.crlf |= end[-1] == '\r';

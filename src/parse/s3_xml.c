@@ -334,9 +334,8 @@ static void read_modified(struct reader *reader) {
   struct list *list = reader->user;
   int digits;
   size_t at;
-  enum hdx_time_note note =
-      hdx_time_read((struct hdx_text){reader->text, reader->size}, false, &list->now.modified, &digits, &at);
-  if (note != HDX_TIME_EXACT && note != HDX_TIME_LEAP_SECOND)
+  struct hdx_text text = {reader->text, reader->size};
+  if (hdx_time_read(text, false, &list->now.modified, &digits, &at) >= HDX_TIME_SATURATED_LATE)
     list->now.modified = HDX_TIME_NONE;
 }
 

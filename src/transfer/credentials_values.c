@@ -72,10 +72,10 @@ static enum hdx_status read_expiry(struct hdx_text text, const char *source, int
   int digits;
   size_t at;
   int64_t offset_ns = cut_offset(&text) * 60 * HDX_SECOND_NS;
-  enum hdx_time_note note = hdx_time_read(text, false, expires, &digits, &at);
-  if (note == HDX_TIME_OFFSET || note == HDX_TIME_MALFORMED)
+  unsigned notes = hdx_time_read(text, false, expires, &digits, &at);
+  if (notes >= HDX_TIME_OFFSET)
     return hdx_error_set(error, HDX_DENIED, "%s: the time in Expiration is malformed", source);
-  if (note == HDX_TIME_EXACT && __builtin_sub_overflow(*expires, offset_ns, expires))
+  if (notes < HDX_TIME_SATURATED_LATE && __builtin_sub_overflow(*expires, offset_ns, expires))
     *expires = offset_ns < 0 ? HDX_TIME_MAX : HDX_TIME_MIN;
   if (*expires > hdx_time_now())
     return HDX_OK;

@@ -249,6 +249,11 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
                                         .files = 1 + fake.failing_items,
                                         .files_fetched = 1,
                                         .files_failed = fake.failing_items,
+                                        .rows_bad = fake.bad_rows,
+                                        .repairs = 3 * fake.bad_rows,
+                                        .duplicates = 4 * fake.bad_rows,
+                                        .files_unsorted = fake.bad_rows ? 1 : 0,
+                                        .stale = fake.failing_items / 2,
                                         .rows = 1496151,
                                         .rows_fetched = 1496151,
                                         .bytes = 1 << 30,
@@ -273,6 +278,16 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
                                    .message = "503\nSlow \x1b[2J Down"};
     options->item(options->user, &item);
   }
+  const struct hdx_bad_row bad = {.bucket = "s3://one/",
+                                  .id = aia,
+                                  .year = 2020,
+                                  .url = "s3://one/aia/x.csv",
+                                  .line = 7,
+                                  .byte = 1234,
+                                  .column = 26,
+                                  .reason = "stop: expected a time, found '\"x\"'"};
+  for (size_t i = 0; options->bad_row && i < fake.bad_rows; i++)
+    options->bad_row(options->user, &bad);
   for (uint64_t tick = 1; fake.waits && !atomic_load(&session->cancelled); tick++) {
     struct hdx_progress now = {
         .files_done = tick, .files_total = 1000, .bytes = tick << 20, .elapsed_ns = tick * 1000000000};
@@ -354,6 +369,21 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
     return fail(error, fake.next_status);
   *summary = (struct hdx_summary){query->rows, 5000, 1, query->rows ? FIRST_NS : HDX_TIME_NONE,
                                   query->rows ? FIRST_NS + STEP_NS : HDX_TIME_NONE};
+  return HDX_OK;
+}
+
+enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
+                                 void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,
+                                 struct hdx_error *error) {
+  const struct hdx_summary some = {.rows = 2, .bytes = 5000, .size_missing = 1};
+  (void)dataset;
+  if (fake.next_status != HDX_OK)
+    return fail(error, fake.next_status);
+  if (query->rows) {
+    visit(user, HDX_TIME_STATIC, &some);
+    visit(user, HDX_TIME_STATIC + 1, &some); /* in 1677 */
+    visit(user, FIRST_NS + (unit == HDX_UNIT_DAY ? 86400 * INT64_C(1000000000) : 0), &some);
+  }
   return HDX_OK;
 }
 

@@ -13,7 +13,7 @@
 
 struct csv_record {
   struct hdx_csv *csv;
-  struct hdx_buffer text;
+  struct hdx_buffer text, bad; /* of bad rows apart: they are told before the rows of their batch */
 };
 
 static inline void csv_record_text(struct hdx_buffer *out, struct hdx_text text) {
@@ -29,14 +29,36 @@ static inline enum hdx_status csv_record_rows(void *user, const struct hdx_csv_b
   if (batch->count == 0 || batch->count > HDX_CSV_BATCH_ROWS)
     abort();
   for (size_t i = 0; i < batch->count; i++) {
-    hdx_buffer_append_format(out, "%" PRId64 " %" PRId64 " %" PRId64 " ", batch->start[i], batch->stop[i],
-                             batch->size[i]);
+    hdx_buffer_append_format(out, "line %" PRIu64 ": %" PRId64 " %" PRId64 " %" PRId64 " ", batch->line[i],
+                             batch->start[i], batch->stop[i], batch->size[i]);
     csv_record_text(out, batch->key[i]);
     for (size_t j = 0; j < hdx_csv_dialect(record->csv)->extra_count; j++)
       csv_record_text(out, batch->extra[j][i]);
     hdx_buffer_append_byte(out, '\n');
   }
   return HDX_OK;
+}
+
+static inline void csv_record_bad(void *user, const struct hdx_csv_bad_row *bad) {
+  struct csv_record *record = user;
+  hdx_buffer_append_format(&record->bad, "bad line %" PRIu64 " byte %" PRIu64 " column %" PRIu32 ": %s\n", bad->line,
+                           bad->byte, bad->column, bad->reason);
+}
+
+/* The rows that are kept are the first ones of those that were told of. */
+static inline void csv_record_check_samples(const struct hdx_csv_result *result, struct hdx_text told) {
+  size_t expected = result->bad_rows < HDX_CSV_SAMPLE_MAX ? (size_t)result->bad_rows : HDX_CSV_SAMPLE_MAX, at = 0;
+  if (result->sample_count != expected)
+    abort();
+  for (size_t i = 0; i < result->sample_count; i++) {
+    struct csv_record sample;
+    hdx_buffer_init(&sample.bad, 1024);
+    csv_record_bad(&sample, &result->samples[i]);
+    if (told.size - at < sample.bad.size || memcmp(told.data + at, sample.bad.data, sample.bad.size) != 0)
+      abort();
+    at += sample.bad.size;
+    hdx_buffer_deinit(&sample.bad);
+  }
 }
 
 static inline void csv_record_end(struct csv_record *record, enum hdx_status status, const struct hdx_error *error) {
@@ -51,22 +73,28 @@ static inline void csv_record_end(struct csv_record *record, enum hdx_status sta
   for (size_t i = 0; i < d->extra_count; i++)
     csv_record_text(out, d->extra_names[i]);
   hdx_buffer_append_format(out,
-                           "\nrows %" PRIu64 " bad %" PRIu64 " lines %" PRIu64 " bytes %" PRIu64 " mended %" PRIu64
-                           " decimals %" PRIu64 " reversed %" PRIu64 " digits %d unsorted %d first %" PRId64
-                           " last %" PRId64 "\n",
-                           r->rows, r->bad_rows, r->lines, r->bytes, r->mended, r->decimals, r->reversed,
-                           r->time_digits, r->unsorted, r->first, r->last);
-  for (size_t i = 0; i < r->sample_count; i++)
-    hdx_buffer_append_format(out, "bad line %" PRIu64 " byte %" PRIu64 ": %s\n", r->samples[i].line, r->samples[i].byte,
-                             r->samples[i].reason);
+                           "\nrows %" PRIu64 " bad %" PRIu64 " lines %" PRIu64 " bytes %" PRIu64 " duplicates %" PRIu64
+                           " reversed %" PRIu64 " digits %d unsorted %d first %" PRId64 " last %" PRId64 "\n",
+                           r->rows, r->bad_rows, r->lines, r->bytes, r->duplicates, r->reversed, r->time_digits,
+                           r->unsorted, r->first, r->last);
+  for (int i = 0; i < HDX_CSV_REPAIR_COUNT; i++)
+    if (r->repairs[i])
+      hdx_buffer_append_format(out, "%" PRIu64 " %s\n", r->repairs[i], hdx_csv_repair_text((enum hdx_csv_repair)i));
+  csv_record_check_samples(r, hdx_buffer_text(&record->bad));
+  hdx_buffer_append_text(out, hdx_buffer_text(&record->bad));
 }
 
 /* The kernel's scanner, made once and reset for each file. */
 static inline struct csv_record *csv_record_begin(enum hdx_cpu_level kernel) {
   static struct csv_record records[HDX_CPU_AVX512 + 1];
   struct csv_record *record = &records[kernel];
-  struct hdx_csv_options options = {.kernel = kernel, .rows = csv_record_rows, .user = record};
+  struct hdx_csv_options options = {
+      .kernel = kernel, .rows = csv_record_rows, .bad = csv_record_bad, .user = record, .lines = true};
   hdx_buffer_init(&record->text, SIZE_MAX / 2);
+  if (record->csv)
+    hdx_buffer_clear(&record->bad);
+  else
+    hdx_buffer_init(&record->bad, SIZE_MAX / 2);
   if (!record->csv && hdx_csv_open(&options, &record->csv, NULL) != HDX_OK)
     abort();
   hdx_csv_reset(record->csv);
@@ -117,33 +145,38 @@ static inline struct hdx_text csv_record_oddities(void) {
 #define USUAL                                                                                                          \
   "2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,s3://b/sdo/aia/20100513/sdo_aia_20100513T000000_v1.fits,"
 #define BRIEF "2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,s3://b/k.fits,"
-  return HDX_TEXT("\xef\xbb\xbf# start, stop, datakey, filesize, checksum\r\n" USUAL "12345600\n" USUAL
-                  "1,abc\r\n" BRIEF "12\n" BRIEF "1234567890123456,x\n" BRIEF "12345678901234567\n" BRIEF
-                  "9223372036854775807,\n" BRIEF "9223372036854775808\n"
-                  "'2010-05-13T00:08:00.000Z','2010-05-13T00:12:00.000Z','s3://b/it''s,k.fits','77',\"a \"\"b\"\"\"\n"
-                  " \"2010-05-13T00:12:00Z\" , \"2010-05-13T00:16:00Z\",\t\"s3://b/q k.fits\", \"78\"\n"
-                  "\xe2\x80\x98"
-                  "2010-05-13T00:16:00Z\xe2\x80\x99,\xe2\x80\x99"
-                  "2010-05-13T00:20:00Z\xe2\x80\x99,\xe2\x80\x99s3://b/t.fits\xe2\x80\x99,\xe2\x80\x99"
-                  "79\xe2\x80\x99\n"
-                  "'2010-05-13T00:20:00Z,'2010-05-13T00:24:00Z','s3://b/u.fits,80'\n"
-                  "\n   \r\n# a remark, with, commas\n"
-                  "1996-01-01T00:00.00Z,2023-05-04:00:00:00Z,s3://b/%20+\xc3\xa9 k.cdf,12.75\n"
-                  "1980-01-01,1980-032,s3://b/d.cdf,\nstatic,static,s3://b/m.cdf,1\n" USUAL "\n" USUAL "1,2,3\n" USUAL
-                  "1,2,,\n2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z\n" BRIEF "a\n" BRIEF "-1\n"
-                  "2010-02-29T00:00:00.000Z,2010-05-13T00:04:00.000Z,s3://b/k,1\n"
-                  "2012-02-29T24:00:00.000Z,2012-03-01T00:00:00.000Z,s3://b/k,1\n"
-                  "2016-12-31T23:59:60.000Z,2017-01-01T00:00:00.000Z,s3://b/k,1\n"
-                  "1677-01-01T00:00:00.000Z,9999-12-31T00:00:00.000Z,s3://b/k,1\n"
-                  "1678-01-01T00:00:00.000Z,9999-12-31T00:00:00.000Z,s3://b/k,1\n"
-                  "2261-12-31T23:59:59.999Z,1600-01-01T00:00:00.000Z,s3://b/k,1\n"
-                  "2010-05-13T00:00:00.000+01:00,2010-05-13T00:04:00.000Z,s3://b/k,1\n"
-                  "start, stop, datakey, filesize, checksum\n#start,stop,datakey,filesize\n"
-                  "2010-05-13T00:00:00.123456Z,2010-05-13T00:04:00.000000001Z,s3://b/k,1\n"
-                  "2010-05-13T00:04:00.000Z,2010-05-13T00:00:00.000Z,s3://b/reversed,1\n" USUAL "0\n" BRIEF
-                  "5,'\n" BRIEF "5,\"\"\n2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,,5\n"
-                  "2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,s3://b/nul\0.fits,5\n"
-                  "2010-05-13T00:04:00.5Z,2010-05-13T00:08Z,s3://b/last\xe2\x80\x99,5");
+  return HDX_TEXT(
+      "\xef\xbb\xbf# start, stop, datakey, filesize, checksum\r\n" USUAL "12345600\n" USUAL "1,abc\r\n" BRIEF
+      "12\n" BRIEF "1234567890123456,x\n" BRIEF "12345678901234567\n" BRIEF "9223372036854775807,\n" BRIEF
+      "9223372036854775808\n"
+      "'2010-05-13T00:08:00.000Z','2010-05-13T00:12:00.000Z','s3://b/it''s,k.fits','77',\"a \"\"b\"\"\"\n"
+      " \"2010-05-13T00:12:00Z\" , \"2010-05-13T00:16:00Z\",\t\"s3://b/q k.fits\", \"78\"\n"
+      "\xe2\x80\x98"
+      "2010-05-13T00:16:00Z\xe2\x80\x99,\xe2\x80\x99"
+      "2010-05-13T00:20:00Z\xe2\x80\x99,\xe2\x80\x99s3://b/t.fits\xe2\x80\x99,\xe2\x80\x99"
+      "79\xe2\x80\x99\n"
+      "'2010-05-13T00:20:00Z,'2010-05-13T00:24:00Z','s3://b/u.fits,80'\n"
+      "\n   \r\n# a remark, with, commas\n"
+      "1996-01-01T00:00.00Z,2023-05-04:00:00:00Z,s3://b/%20+\xc3\xa9 k.cdf,12.75\n"
+      "1980-01-01,1980-032,s3://b/d.cdf,\nstatic,static,s3://b/m.cdf,1\n" USUAL "\n" USUAL "1,2,3\n" USUAL
+      "1,2,,\n2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z\n" BRIEF "a\n" BRIEF "-1\n"
+      "2010-02-29T00:00:00.000Z,2010-05-13T00:04:00.000Z,s3://b/k,1\n"
+      "2012-02-29T24:00:00.000Z,2012-03-01T00:00:00.000Z,s3://b/k,1\n"
+      "2016-12-31T23:59:60.000Z,2017-01-01T00:00:00.000Z,s3://b/k,1\n"
+      "1677-01-01T00:00:00.000Z,9999-12-31T00:00:00.000Z,s3://b/k,1\n"
+      "1678-01-01T00:00:00.000Z,9999-12-31T00:00:00.000Z,s3://b/k,1\n"
+      "2261-12-31T23:59:59.999Z,1600-01-01T00:00:00.000Z,s3://b/k,1\n"
+      "2010-05-13T00:00:00.000+01:00,2010-05-13T00:04:00.000Z,s3://b/k,1\n"
+      "start, stop, datakey, filesize, checksum\n#start,stop,datakey,filesize\n"
+      "2010-05-13T00:00:00.123456Z,2010-05-13T00:04:00.000000001Z,s3://b/k,1\n"
+      "2010-05-13T00:04:00.000Z,2010-05-13T00:00:00.000Z,s3://b/reversed,1\n" USUAL "0\n" BRIEF "5,'\n" BRIEF
+      "5,\"\"\n2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,,5\n"
+      "2010-05-13T00:04:00Z,2010-05-13T00:08:00Z,s3://b/nul\0.fits,5\n"
+      "1996-01-01T00.00.00Z,1996-01-01:00:00.00z,s3://b/mended twice,5.5\n"
+      "1996-01-01,1996-01-01T24:00:00Z,s3://b/tidy,5\n'1996-01-01','1996-12-31T23:59:60Z','s3://b/tidy','5'\n" USUAL
+      "77\n" USUAL "78\n'2010-05-13T00:00:00.000Z','2010-05-13T00:04:00.000Z','s3://b/sdo/aia/"
+      "20100513/sdo_aia_20100513T000000_v1.fits','79'\n"
+      "2010-05-13T00:04:00.5Z,2010-05-13T00:08Z,s3://b/last\xe2\x80\x99,5");
 #undef USUAL
 #undef BRIEF
 }
@@ -160,7 +193,9 @@ static inline struct hdx_text csv_record_short_rows(void) {
 static inline struct hdx_text csv_record_tidy_rows(void) {
   return HDX_TEXT("2010-05-13T00:00:00Z,2010-05-13T00:04:00Z,s3://b/a.fits,1\n"
                   "\"2010-05-13T00:04:00Z\" , \"2010-05-13T00:08:00Z\",\t'b c d', \"2\"\r\n"
-                  "'2010-05-13T00:04:00Z','2010-05-13T00:08:00Z','s3://b/d.fits','3'\n");
+                  "'2010-05-13T00:04:00Z','2010-05-13T00:08:00Z','s3://b/d.fits','3'\n"
+                  "'2010-05-13','2010-05-13T24:00:00Z','s3://b/d.fits','3'\n"
+                  "'2010-05-13','2010-05-13T24:00:00Z','s3://b/d.fits','4'\n");
 }
 
 #endif
