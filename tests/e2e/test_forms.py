@@ -65,7 +65,7 @@ def documents_asked(tiny):
     ("2019-01-01T00:00Z,s3://b/1,5\n2019-01-02T00:00Z,s3://b/2,\n", "csv, no stop column"),
     (lines().replace("\n", "\r\n"), "csv, CRLF"),
     ("\ufeff" + lines(), "csv, byte order mark"),
-    ("'start','key','size'\r\n'2019-01-01Z','s3://b/1','5'\r\n", "csv, header, quoted with ', no stop column, CRLF"),
+    ("'start','key','size'\r\n'2019-01-01T00:00Z','s3://b/1','5'\r\n", "csv, header, quoted with ', no stop column, CRLF"),
 ])
 def test_form_of_each_dialect(tiny, client, content, form):
     tiny.add("a", {2018: None, 2019: content})
