@@ -795,11 +795,16 @@ struct hdx_year {
   uint64_t rows, bad_rows, bytes;                  /* of the index file */
   /* What the file looked like, in words: "csv, header, quoted with ', no stop column, gzip"; "" if not known. */
   const char *form;
-  uint64_t repairs, duplicates; /* times and quotes mended; rows equal to the one before, which are kept */
-  bool unsorted;                /* its rows were out of order */
+  uint64_t repairs;    /* times and quotes mended */
+  uint64_t duplicates; /* rows that equal another of the file in start, stop and key, which are kept; of files out of
+                          order with more than 8,192 rows, only those that equal the row before */
+  bool unsorted;       /* its rows were out of order */
 };
 
-/* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"). */
+/* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"), which
+ * also names columns that no header names. It is asked for when an index file with extra columns was read; what it said
+ * is kept until it is asked again. One that is not there or malformed (a warning) leaves names that are made up; one
+ * that cannot be read for now fails the index files that need it. */
 enum hdx_parameter_type { HDX_PARAMETER_UNKNOWN, HDX_PARAMETER_STRING, HDX_PARAMETER_INTEGER, HDX_PARAMETER_DOUBLE };
 struct hdx_parameter {
   enum hdx_parameter_type type;
@@ -862,7 +867,8 @@ hdx_store_visit(struct hdx_session *session, const char *bucket, const char *con
 struct hdx_comparison {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
-  size_t years, years_changed; /* index files compared; with other rows than are held, as they are newer */
+  size_t years, years_changed; /* index files compared; with other rows, or names of columns, than are held, as those
+                                  are newer */
   uint64_t rows;               /* compared */
   bool differs;                /* rows differ although the index file is the same one */
   /* OK: every row is as its index file has it. PARTIAL: so are all but those of index files that changed since they
@@ -892,7 +898,7 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 struct hdx_version {
   const char *heliodex, *curl, *uv, *zstd, *simdjson, *xxhash;
   const char *kernel; /* the CSV kernel in use: avx512, avx2, sse2, neon, scalar */
-  const char *format; /* of snapshots, "1.0" */
+  const char *format; /* of snapshots, "1.1" */
 };
 
 HDX_API
