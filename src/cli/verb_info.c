@@ -271,7 +271,7 @@ static void put_json_held(struct cli_writer *out, const struct view *view) {
                     held->rows, held->blocks, held->file_bytes, held->size_sum, held->size_missing);
   put_string(out, "first", time_text(held->first, held->time_digits, time));
   cli_writer_byte(out, ',');
-  put_string(out, "last", time_text(held->last, held->time_digits, time));
+  put_string(out, "last", time_text(cli_shown_stop(held->first, held->last), held->time_digits, time));
   cli_writer_format(out, ",\"time_digits\":%d,\"stop_made_up\":%s,\"extra_columns\":[", held->time_digits,
                     held->stop_made_up ? "true" : "false");
   for (size_t i = 0; i < held->extra_count; i++) {
