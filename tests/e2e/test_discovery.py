@@ -49,8 +49,8 @@ class Sky:
         self.write("/registry.json", json.dumps({"version": "1.0", "registry": self.registry}))
 
     def arguments(self, words):
-        return ["search", *words, "--registry", f"{self.origin.url}/registry.json", "--endpoint-url", self.origin.url,
-                "--retries", "0"]
+        return ["search", "--registry", f"{self.origin.url}/registry.json", "--endpoint-url", self.origin.url,
+                "--retries", "0", *words]
 
     def search(self, *words):
         return self.program(*self.arguments(words))
