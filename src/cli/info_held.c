@@ -44,7 +44,9 @@ static void put_years(struct cli_render *render, const struct hdx_snapshot_info 
       used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s%s", used ? ", " : "", counts[state],
                                hdx_year_state_name((enum hdx_year_state)state),
                                state == HDX_YEAR_GAP && counts[state] > 1 ? "s" : "");
-  if (first == last)
+  if (!last)
+    cli_info_format(render, "held file", "static: %s", text);
+  else if (first == last)
     cli_info_format(render, "held years", "%d: %s", first, text);
   else
     cli_info_format(render, "held years", "%d to %d: %s", first, last, text);
@@ -123,7 +125,7 @@ void cli_info_held_rows(struct cli_render *render, const struct cli_info_view *v
                   bytes_per_row(held->file_bytes, held));
   if (held->rows > 0)
     cli_info_format(render, "held times", "%s to %s%s", cli_info_time(held->first, held->time_digits, first),
-                    cli_info_time(held->last, held->time_digits, last),
+                    cli_info_time(cli_shown_stop(held->first, held->last), held->time_digits, last),
                     held->stop_made_up ? " (stops are made up: the next row's start)" : "");
   cli_info_format(render, "data files", "%s%s", cli_human_bytes(held->size_sum, a),
                   held->size_missing ? ", some without a stated size" : "");

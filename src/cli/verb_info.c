@@ -19,7 +19,7 @@ const char *cli_info_time(int64_t time_ns, int digits, char out[HDX_TIME_TEXT_MA
   if (time_ns == HDX_TIME_NONE)
     out[0] = 0;
   else
-    hdx_time_format(time_ns, digits, out);
+    *cli_render_time(&(struct cli_day){0}, time_ns, digits, out) = 0;
   return out;
 }
 

@@ -91,6 +91,7 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
                                     uint64_t *count, char *what, size_t size, struct hdx_error *error) {
   const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {year, year}};
   struct rows a = {.cursor = NULL}, b = {.cursor = NULL};
+  char name[HDX_YEAR_NAME_MAX];
   what[0] = 0;
   enum hdx_status status = hdx_cursor_open(held, &range, &a.cursor, error);
   if (status == HDX_OK)
@@ -108,11 +109,12 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
       break;
     const char *column = a_end || b_end ? NULL : difference(hdx_reader_info(held), &a, hdx_reader_info(fresh), &b);
     if (a_end != b_end)
-      snprintf(what, size, "%d: %s row %llu", year, a_end ? "nothing is held of" : "the index file ends before",
-               (unsigned long long)row);
+      snprintf(what, size, "%s: %s row %llu", hdx_dataset_year_name(year, name),
+               a_end ? "nothing is held of" : "the index file ends before", (unsigned long long)row);
     else if (column)
-      snprintf(what, size, "%d: row %llu differs in %s (%.*s)", year, (unsigned long long)row, column,
-               (int)(b.batch.key[b.at].size < 200 ? b.batch.key[b.at].size : 200), b.batch.key[b.at].data);
+      snprintf(what, size, "%s: row %llu differs in %s (%.*s)", hdx_dataset_year_name(year, name),
+               (unsigned long long)row, column, (int)(b.batch.key[b.at].size < 200 ? b.batch.key[b.at].size : 200),
+               b.batch.key[b.at].data);
     else
       ++*count;
   }
@@ -139,11 +141,11 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
                                     const struct hdx_reader *fresh, const struct hdx_year *year,
                                     struct hdx_comparison *comparison, char *message, size_t size,
                                     struct hdx_error *error) {
-  char what[HDX_ERROR_TEXT_MAX];
+  char what[HDX_ERROR_TEXT_MAX], name[HDX_YEAR_NAME_MAX];
   const struct hdx_year *now = hdx_reader_year(fresh, year->year);
   if (now && now->state == HDX_YEAR_FAILED) {
     const struct failure *failure = failure_of(comparing, comparison->id, year->year);
-    snprintf(message, size, "%d: %s", year->year, now->reason);
+    snprintf(message, size, "%s: %s", hdx_dataset_year_name(year->year, name), now->reason);
     comparison->status =
         hdx_status_graver(comparison->status, failure && failure->year == year->year ? failure->status : HDX_TEMPORARY);
     return HDX_OK;
@@ -256,9 +258,9 @@ static void note_years(struct comparing *comparing) {
     if (hdx_reader_open(hdx_buffer_string(&path), HDX_TEXT(""), &reader, NULL) == HDX_OK) {
       const struct hdx_snapshot_info *info = hdx_reader_info(reader);
       for (size_t y = 0; y < info->year_count; y++) {
-        comparing->first_year =
-            info->years[y].year < comparing->first_year ? info->years[y].year : comparing->first_year;
-        comparing->last_year = info->years[y].year > comparing->last_year ? info->years[y].year : comparing->last_year;
+        int year = info->years[y].year;
+        comparing->first_year = year && year < comparing->first_year ? year : comparing->first_year;
+        comparing->last_year = year > comparing->last_year ? year : comparing->last_year;
       }
       hdx_reader_close(reader);
     }

@@ -1,4 +1,5 @@
 /* One dataset of an index run: which years to ask for, what their answers mean together, its new snapshot. */
+#include "job/form.h"
 #include "job/parameters.h"
 
 #include <fcntl.h>
@@ -13,9 +14,10 @@ static void opened(struct hdx_work *work);
 
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
   if (run->for_query)
-    return hdx_dataset_query_years(dataset->start, dataset->stop, dataset->multiyear, run->now, run->options->start,
-                                   run->options->stop);
-  return hdx_dataset_years(dataset->start, dataset->stop, run->now, run->options->start, run->options->stop);
+    return hdx_dataset_query_years(hdx_dataset_catalog_start(dataset), dataset->stop, dataset->multiyear, run->now,
+                                   run->options->start, run->options->stop);
+  return hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, run->now, run->options->start,
+                           run->options->stop);
 }
 
 static void close_job(struct hdx_dataset_job *job) {
@@ -153,8 +155,16 @@ static bool known(const struct hdx_year *year) {
   return year && year->state != HDX_YEAR_FAILED;
 }
 
-static bool is_csv(struct hdx_text indextype) {
-  return hdx_text_equal_nocase(indextype, HDX_TEXT("csv"));
+/* Whether we can read the dataset's index files. */
+static enum hdx_status check_type(const struct hdx_dataset *dataset, struct hdx_error *error) {
+  struct hdx_text type = hdx_text_trim(dataset->indextype);
+  if (!type.size || hdx_text_equal_nocase(type, HDX_TEXT("csv")) || hdx_text_equal_nocase(type, HDX_TEXT("csv-zip")))
+    return HDX_OK;
+  bool parquet = hdx_text_equal_nocase(type, HDX_TEXT("parquet"));
+  return hdx_error_set(
+      error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read, only csv and csv-zip can%s",
+      type.size < 100 ? (int)type.size : 100, type.data,
+      parquet ? ": ask its publisher for one of them, or convert the files to csv in a copy of your own" : "");
 }
 
 static void settled(struct hdx_dataset_job *job);
@@ -168,9 +178,8 @@ static void opened(struct hdx_work *work) {
   run->datasets_opening--;
   if (job->corrupt)
     hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
-  if (status == HDX_OK && !is_csv(job->dataset->indextype))
-    status = hdx_error_set(&job->error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read: only csv can",
-                           HDX_TEXT_ARG(job->dataset->indextype));
+  if (status == HDX_OK)
+    status = check_type(job->dataset, &job->error);
   if (status == HDX_OK && job->prefix->discovery_state == HDX_DISCOVERY_FAILED) {
     job->error = job->prefix->discovery->error;
     status = job->error.status;
@@ -347,8 +356,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     state->form = year->form;
     state->duplicates = year->duplicates;
     state->unsorted = result->unsorted;
-    for (int repair = 0; repair < HDX_CSV_REPAIR_COUNT; repair++)
-      state->repairs += result->repairs[repair];
+    state->repairs = hdx_form_repairs(result);
     return true;
   case HDX_OUTCOME_UNCHANGED:
     *state = *old;
@@ -435,7 +443,7 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
 
 static bool same_subject(const struct hdx_dataset_job *job) {
   const struct hdx_subject *old = hdx_reader_subject(job->old);
-  return old->catalog_start == job->dataset->start && old->catalog_stop == job->dataset->stop &&
+  return old->catalog_start == hdx_dataset_catalog_start(job->dataset) && old->catalog_stop == job->dataset->stop &&
          old->multiyear == job->dataset->multiyear && hdx_text_equal(old->index, job->dataset->index);
 }
 
@@ -518,7 +526,7 @@ static void write_snapshot(struct hdx_work *work) {
                                 .id = dataset->id,
                                 .index = dataset->index,
                                 .indextype = dataset->indextype,
-                                .catalog_start = dataset->start,
+                                .catalog_start = hdx_dataset_catalog_start(dataset),
                                 .catalog_stop = dataset->stop,
                                 .multiyear = dataset->multiyear};
   job->status = HDX_OK;

@@ -15,3 +15,10 @@ void hdx_form_put(const struct hdx_csv_dialect *dialect, const char *packing, st
   if (*packing)
     hdx_buffer_append_format(out, ", %s", packing);
 }
+
+uint64_t hdx_form_repairs(const struct hdx_csv_result *result) {
+  uint64_t sum = 0;
+  for (int repair = 0; repair < HDX_CSV_REPAIR_COUNT; repair++)
+    sum += result->repairs[repair];
+  return sum;
+}

@@ -9,4 +9,7 @@
  * `packing` is "" where it was not packed. */
 void hdx_form_put(const struct hdx_csv_dialect *dialect, const char *packing, struct hdx_buffer *out);
 
+/* How much was mended in it. */
+uint64_t hdx_form_repairs(const struct hdx_csv_result *result);
+
 #endif

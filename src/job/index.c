@@ -222,8 +222,7 @@ static void dry_run(struct hdx_index_run *run) {
 static void free_scanners(struct hdx_index_run *run) {
   while (run->scanners) {
     struct hdx_scanner *next = run->scanners->next;
-    hdx_csv_close(run->scanners->csv);
-    free(run->scanners);
+    hdx_scanner_free(run->scanners);
     run->scanners = next;
   }
 }

@@ -6,6 +6,7 @@
  *   year.c      one index file: fetched by the loop, scanned by workers, its rows handed to the dataset's writer
  *   faults.c    what was bad or mended in it: counted against the run's limit, kept, told
  *   parameters.c what the extra columns of a dataset are, as a document beside its index files says
+ *   year_name.c what it is called
  *
  *   run ─has─ datasets: WAITING → opened (worker) → years under way → settled → committed (worker) → done
  *
@@ -18,6 +19,7 @@
 #include "job/bad_rows.h"
 #include "job/discover.h"
 #include "job/session.h"
+#include "parse/unpack.h"
 #include "snapshot/snapshot.h"
 
 #define HDX_ROWS_TEXT_BYTES (8u << 20) /* text of a year's rows in memory before they are written as a block */
@@ -43,9 +45,10 @@ enum hdx_year_outcome {
   HDX_OUTCOME_INTERRUPTED
 };
 
-/* A scanner, and the year it reads for; used again for other years. */
+/* A scanner, what unpacks for it, and the year it reads for; used again for other years. */
 struct hdx_scanner {
   struct hdx_scanner *next;
+  struct hdx_unpack *unpack;
   struct hdx_csv *csv;
   struct hdx_year_job *year;
 };
@@ -63,6 +66,10 @@ struct hdx_year_job {
   char message[HDX_ERROR_TEXT_MAX];
   bool listed; /* a list has it */
   bool asked_again;
+  bool gzipped;      /* it is looked for as .csv.gz */
+  bool name_known;   /* the other name, .csv or .csv.gz, is not to be tried (any more) */
+  bool name_changed; /* it is being tried, */
+  bool name_denied;  /* as by the first one the answer was 403, not 404 */
   char *etag, *last_modified;
   uint64_t bytes, size; /* that came; that will come, as far as is known */
   /* scanning: blocks that wait, those that the worker has, and what it is to do with them */
@@ -206,5 +213,20 @@ void hdx_year_forget_bad_rows(struct hdx_year_job *year);
 void hdx_year_log(struct hdx_year_job *year);
 /* Tells the caller of each bad row. */
 void hdx_year_tell_bad_rows(struct hdx_year_job *year);
+void hdx_scanner_free(struct hdx_scanner *scanner);
+
+/* year_name.c */
+/* Finds where the file is, by the name that it is looked for; on an error all is as before. */
+enum hdx_status hdx_year_locate(struct hdx_year_job *year, struct hdx_error *error);
+void hdx_year_forget_name(struct hdx_year_job *year);
+/* Whether rows are held of a file that is called .csv.gz. */
+bool hdx_year_held_gzipped(const struct hdx_year *old);
+/* Whether a file that is not there may be there by its other name: .csv.gz for .csv, and the other way round. */
+bool hdx_year_has_other_name(const struct hdx_year_job *year);
+/* Whether that is worth a request: not for a gap that is known, unless other files of the dataset are called .csv.gz.
+ */
+bool hdx_year_worth_asking(const struct hdx_year_job *year);
+/* Looks for the file by its other name from now on; on an error all is as before. */
+enum hdx_status hdx_year_change_name(struct hdx_year_job *year, struct hdx_error *error);
 
 #endif

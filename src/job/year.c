@@ -39,13 +39,17 @@ void hdx_year_free(struct hdx_year_job *year) {
   hdx_rows_deinit(&year->rows);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
-  free(year->location);
-  hdx_target_deinit(&year->target);
+  hdx_year_forget_name(year);
   free(year->etag);
   free(year->last_modified);
   free(year->form);
-  free(year->keep_path);
   free(year);
+}
+
+void hdx_scanner_free(struct hdx_scanner *scanner) {
+  hdx_csv_close(scanner->csv);
+  hdx_unpack_close(scanner->unpack);
+  free(scanner);
 }
 
 /* ---- on a worker ---- */
@@ -89,24 +93,32 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
   return status;
 }
 
+/* What the file holds goes to the scanner, unless a bad row has ended that. */
+static enum hdx_status on_unpacked(void *user, const char *data, size_t size, struct hdx_error *error) {
+  const struct hdx_scanner *scanner = user;
+  enum hdx_status ended = scanner->year->scan_status;
+  return ended == HDX_OK ? hdx_csv_feed(scanner->csv, data, size, error) : ended;
+}
+
+/* What a bad row made of the scan stands. */
+static void note(struct hdx_year_job *year, enum hdx_status status) {
+  year->scan_status = year->scan_status == HDX_OK ? status : year->scan_status;
+}
+
 static void scan_begin(struct hdx_year_job *year) {
   hdx_year_forget_bad_rows(year);
+  hdx_unpack_reset(year->scanner->unpack);
   hdx_csv_reset(year->scanner->csv);
   if (year->named) {
     size_t count;
     const struct hdx_text *names = hdx_parameters_names(year->dataset, &count);
-    year->scan_status = hdx_csv_name_extras(year->scanner->csv, names, count, &year->scan_error);
+    note(year, hdx_csv_name_extras(year->scanner->csv, names, count, &year->scan_error));
   }
   hdx_rows_clear(&year->rows);
   hdx_writer_drop_year(year->dataset->writer, year->year);
   year->keep_bytes = 0;
   if (year->scan_status == HDX_OK && year->keep.path && ftruncate(year->keep.fd, 0) != 0)
     year->scan_status = hdx_error_errno(&year->scan_error, year->keep.path, "truncate", errno);
-}
-
-/* What a bad row made of the scan stands. */
-static void note(struct hdx_year_job *year, enum hdx_status status) {
-  year->scan_status = year->scan_status == HDX_OK ? status : year->scan_status;
 }
 
 static void scan_block(struct hdx_year_job *year, const struct hdx_block *block) {
@@ -116,7 +128,7 @@ static void scan_block(struct hdx_year_job *year, const struct hdx_block *block)
     year->keep_bytes += block->size;
   }
   if (year->scan_status == HDX_OK)
-    note(year, hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error));
+    note(year, hdx_unpack_feed(year->scanner->unpack, block->data, block->size, &year->scan_error));
 }
 
 /* Counts the rows that the file has already. The scanner knows of those that follow each other, which are all of a file
@@ -133,6 +145,8 @@ static enum hdx_status count_duplicates(struct hdx_year_job *year, struct hdx_er
 
 static void scan_end(struct hdx_year_job *year) {
   struct hdx_error *error = &year->scan_error;
+  if (year->scan_status == HDX_OK)
+    note(year, hdx_unpack_finish(year->scanner->unpack, error));
   if (year->scan_status == HDX_OK)
     note(year, hdx_csv_finish(year->scanner->csv, error));
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
@@ -199,7 +213,8 @@ static enum hdx_status put_form(struct hdx_year_job *year, struct hdx_error *err
   struct hdx_buffer form;
   hdx_buffer_init(&form, 1024);
   if (year->bytes)
-    hdx_form_put(hdx_csv_dialect(year->scanner->csv), "", &form);
+    hdx_form_put(hdx_csv_dialect(year->scanner->csv), hdx_packing_name(hdx_unpack_packing(year->scanner->unpack)),
+                 &form);
   free(year->form);
   enum hdx_status status = hdx_buffer_status(&form, "the form of an index file", error);
   year->form = status == HDX_OK ? hdx_text_dup(hdx_buffer_text(&form)) : NULL;
@@ -290,11 +305,11 @@ static struct hdx_scanner *new_scanner(struct hdx_error *error) {
     hdx_error_memory(error, sizeof *scanner);
     return NULL;
   }
-  if (hdx_csv_open(&options, &scanner->csv, error) != HDX_OK) {
-    free(scanner);
-    return NULL;
-  }
-  return scanner;
+  if (hdx_csv_open(&options, &scanner->csv, error) == HDX_OK &&
+      hdx_unpack_open(on_unpacked, scanner, &scanner->unpack, error) == HDX_OK)
+    return scanner;
+  hdx_scanner_free(scanner);
+  return NULL;
 }
 
 static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error) {
@@ -351,6 +366,26 @@ static void on_block(void *user, struct hdx_block *block) {
     schedule(year);
 }
 
+/* The file is not there by the name that was asked for, or may not be read (`denied`). */
+static void not_there(struct hdx_year_job *year, bool denied, const char *why) {
+  struct hdx_error error;
+  char message[HDX_ERROR_TEXT_MAX];
+  bool first = hdx_year_has_other_name(year) && hdx_year_worth_asking(year), second = year->name_changed;
+  snprintf(message, sizeof message, "%s", second && year->name_denied ? year->message : why);
+  /* What is nowhere is told by the name that comes first. */
+  if ((first || second) && hdx_year_change_name(year, &error) != HDX_OK) {
+    settle(year, HDX_OUTCOME_FAILED, error.status, error.message);
+  } else if (first) {
+    year->name_known = year->name_changed = true;
+    year->name_denied = denied;
+    memcpy(year->message, message, sizeof message);
+    fetch(year);
+  } else {
+    denied |= year->name_denied;
+    settle(year, denied ? HDX_OUTCOME_DENIED : HDX_OUTCOME_ABSENT, denied ? HDX_DENIED : HDX_NOT_FOUND, message);
+  }
+}
+
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
   bool held = year->old && year->old->rows > 0;
@@ -379,7 +414,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
     year->asked_again = true;
     fetch(year);
   } else if (missing || denied) {
-    settle(year, missing ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_DENIED, result->status, result->message);
+    not_there(year, denied, result->message);
   } else if (result->status == HDX_INTERRUPTED) {
     settle(year, HDX_OUTCOME_INTERRUPTED, result->status, result->message);
   } else {
@@ -391,23 +426,42 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
 static bool is_conditional(const struct hdx_year_job *year) {
   if (year->keep_path && access(year->keep_path, F_OK) != 0)
     return false;
-  return year->old && (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+  return year->old && year->gzipped == hdx_year_held_gzipped(year->old) &&
+         (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+}
+
+/* What a list of the folder says; where it has the file by its other name, that one is taken. */
+static enum hdx_listed look_up(struct hdx_year_job *year, struct hdx_text *etag, struct hdx_error *error) {
+  const struct hdx_prefix *prefix = year->dataset->prefix;
+  enum hdx_listed listed = hdx_discover_find(prefix, &year->target, etag);
+  if (listed == HDX_LISTED_ABSENT && hdx_year_has_other_name(year) && hdx_year_change_name(year, error) == HDX_OK) {
+    listed = hdx_discover_find(prefix, &year->target, etag);
+    if (listed != HDX_LISTED_PRESENT)
+      hdx_year_change_name(year, error);
+  }
+  year->name_known |= listed != HDX_LISTED_UNKNOWN;
+  return listed;
 }
 
 /* Settles the year without a request, if a list of its folder allows that. A file of which rows are held and which is
  * missing in the list is asked for all the same: rows are dropped only if the server itself says so. */
 static bool settle_by_list(struct hdx_year_job *year) {
+  struct hdx_error error = {.status = HDX_OK};
   struct hdx_text etag = HDX_TEXT("");
-  enum hdx_listed listed = hdx_discover_find(year->dataset->prefix, &year->target, &etag);
+  enum hdx_listed listed = look_up(year, &etag, &error);
   bool held = year->old && year->old->rows > 0;
   year->listed = listed == HDX_LISTED_PRESENT;
-  if (listed == HDX_LISTED_ABSENT && !held)
+  if (error.status != HDX_OK) {
+    settle(year, HDX_OUTCOME_FAILED, error.status, error.message);
+  } else if (listed == HDX_LISTED_ABSENT && !held) {
+    year->dataset->prefix->discovery->absences++;
     settle(year, HDX_OUTCOME_ABSENT, HDX_NOT_FOUND, "");
-  else if (year->listed && is_conditional(year) && hdx_head_strong(year->old->etag) &&
-           hdx_text_is(etag, year->old->etag))
+  } else if (year->listed && is_conditional(year) && hdx_head_strong(year->old->etag) &&
+             hdx_text_is(etag, year->old->etag)) {
     settle(year, HDX_OUTCOME_UNCHANGED, HDX_OK, "");
-  else
+  } else {
     return false;
+  }
   return true;
 }
 
@@ -430,41 +484,6 @@ static void fetch(struct hdx_year_job *year) {
     settle(year, HDX_OUTCOME_FAILED, status, error.message);
 }
 
-/* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it. */
-static enum hdx_status keep_path(const char *folder, struct hdx_text id, int year, char **result,
-                                 struct hdx_error *error) {
-  struct hdx_buffer path;
-  size_t size;
-  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_buffer_append_format(&path, "%s/%.*s/%.*s_%04d.csv", folder, HDX_TEXT_ARG(id), HDX_TEXT_ARG(id), year);
-  hdx_buffer_append_byte(&path, 0);
-  enum hdx_status status = hdx_buffer_status(&path, "the path of a kept index file", error);
-  *result = hdx_buffer_take(&path, &size);
-  return status;
-}
-
-static enum hdx_status locate(struct hdx_year_job *year, struct hdx_error *error) {
-  const struct hdx_index_run *run = year->dataset->run;
-  const struct hdx_dataset *dataset = year->dataset->dataset;
-  struct hdx_buffer location;
-  struct hdx_address address;
-  hdx_address_init(&address);
-  hdx_buffer_init(&location, HDX_URL_BYTES_MAX);
-  enum hdx_status status =
-      hdx_dataset_year_url(dataset->index, dataset->id, dataset->indextype, year->year, &location, error);
-  if (status == HDX_OK)
-    status = hdx_source_locate(&run->catalog->source, hdx_buffer_text(&location), HDX_TEXT(""), false, &address, error);
-  if (status == HDX_OK)
-    status = hdx_session_target(run->session, &address, &year->target, error);
-  if (status == HDX_OK && !(year->location = hdx_text_dup(hdx_buffer_text(&location))))
-    status = hdx_error_memory(error, location.size);
-  if (status == HDX_OK && run->options->keep_index)
-    status = keep_path(run->options->keep_index, dataset->id, year->year, &year->keep_path, error);
-  hdx_buffer_deinit(&location);
-  hdx_address_deinit(&address);
-  return status;
-}
-
 enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, const struct hdx_year *old,
                                struct hdx_error *error) {
   struct hdx_year_job *year = calloc(1, sizeof *year);
@@ -476,8 +495,9 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   year->queue_last = &year->queue;
   year->keep.fd = -1;
   hdx_bad_rows_init(&year->bad_rows);
+  year->gzipped = hdx_year_held_gzipped(old);
   hdx_rows_init(&year->rows, ROWS_TEXT_BYTES_MAX);
-  enum hdx_status status = locate(year, error);
+  enum hdx_status status = hdx_year_locate(year, error);
   if (status != HDX_OK) {
     hdx_year_free(year);
     return status;

@@ -136,16 +136,16 @@ enum hdx_status hdx_inflate_feed(struct hdx_inflate *inflate, const char *data, 
     state->next_out = inflate->out;
     state->avail_out = OUT_BYTES;
     int code = isal.isal_inflate(state);
-    size_t taken = given - state->avail_in, made = OUT_BYTES - state->avail_out;
-    *used += taken;
-    progress->taken += taken;
+    size_t made = OUT_BYTES - state->avail_out;
+    /* After a fault ISA-L may have stepped back behind the bytes that it was given. */
+    if (code != ISAL_DECOMP_OK || state->avail_in > given || (given && state->avail_in == given && !made))
+      return refuse(inflate, code, error);
+    *used += given - state->avail_in;
+    progress->taken += given - state->avail_in;
     full = made == OUT_BYTES;
-    if (code != ISAL_DECOMP_OK || (!taken && !made && given))
-      status = refuse(inflate, code, error);
-    else if (state->block_state == ISAL_BLOCK_FINISH)
+    if (state->block_state == ISAL_BLOCK_FINISH)
       take_rest(inflate);
-    if (status == HDX_OK)
-      status = hand_on(inflate, inflate->out, made, error);
+    status = hand_on(inflate, inflate->out, made, error);
   }
   return status;
 }

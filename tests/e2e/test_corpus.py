@@ -99,7 +99,7 @@ def check_files(case, expected):
     for identifier, states in expected.get("states", {}).items():
         assert {year: file["state"] for year, file in case.files(identifier).items()} == states
     for identifier, types in expected.get("types", {}).items():
-        columns = {column["name"]: column["type"] for column in case.info(identifier)["snapshot"]["extra_columns"]}
+        columns = {column["name"]: column["type"] for column in case.info(identifier)["snapshot"]["parameters"]}
         assert columns == types
     for name in ("duplicates", "out_of_order"):
         if name in expected:
