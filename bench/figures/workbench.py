@@ -83,6 +83,11 @@ class Workbench:
         return [self.heliodex, "index", BUCKET, "--endpoint-url", server.url, "--store", store, "--progress", "none",
                 "--quiet", *more]
 
+    def validate(self, server, *more):
+        """The command that checks all that a server has."""
+        return [self.heliodex, "validate", BUCKET, "--deep", "--endpoint-url", server.url, "--store",
+                str(self.scratch / "unused"), *(more or ("--progress", "none"))]
+
     def list(self, store):
         return json.loads(output([self.heliodex, "store", "list", "--store", store, "--format", "json"]))
 

@@ -642,6 +642,50 @@ void hdx_column_info_free(struct hdx_column_info *columns) {
   free(columns);
 }
 
+static const struct hdx_rule rules[] = {
+    {"dataset-id", HDX_SEVERITY_ERROR, "an id with other characters than letters"},
+    {"row-overlap", HDX_SEVERITY_NOTE, "a row that starts early"},
+};
+
+size_t hdx_rule_count(void) {
+  return sizeof rules / sizeof *rules;
+}
+
+const struct hdx_rule *hdx_rule_at(size_t i) {
+  return &rules[i];
+}
+
+const char *hdx_severity_name(enum hdx_severity severity) {
+  static const char *const names[] = {"note", "warning", "error"};
+  return names[severity];
+}
+
+void hdx_validate_options_init(struct hdx_validate_options *options) {
+  *options = (struct hdx_validate_options){.findings_max = 20};
+}
+
+enum hdx_status hdx_validate(struct hdx_session *session, const char *target,
+                             const struct hdx_validate_options *options, struct hdx_validate_summary *summary,
+                             struct hdx_error *error) {
+  (void)session;
+  snprintf(fake.bucket, sizeof fake.bucket, "%s", target ? target : "(registry)");
+  if (target && strcmp(target, "unreadable") == 0) {
+    summary->unread = 1;
+    return fail(error, HDX_DENIED);
+  }
+  const struct hdx_finding findings[] = {
+      {HDX_SEVERITY_ERROR, "dataset-id", "s3://one/catalog.json", "$.catalog[3].id", 12, 5, T("a b"), T("a b"),
+       "expected letters", 1},
+      {HDX_SEVERITY_NOTE, "row-overlap", "s3://one/i/a_2020.csv", "", 7, 1, T("a"), T(""), "the row above", 1},
+      {HDX_SEVERITY_NOTE, "row-overlap", "s3://one/i/a_2020.csv", "", 0, 0, T("a"), T(""), "41 more", 41},
+  };
+  for (size_t i = 0; i < sizeof findings / sizeof *findings; i++)
+    options->finding(options->user, &findings[i]);
+  *summary = (struct hdx_validate_summary){.errors = 1, .notes = 42, .documents = 1, .datasets = 4};
+  summary->files = options->deep ? 9 : 0;
+  return fail(error, HDX_PARTIAL);
+}
+
 enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
                                   size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),
                                   void *user, struct hdx_error *error) {
