@@ -1,11 +1,13 @@
 /* hdx-scan: how fast the CSV scanner turns an index file into typed columns, beside the ceiling of merely reading the
  * bytes and counting newlines.
  *
- *   hdx-scan [--bytes N] [--rounds N] [--chunk N] [FILE.csv]
+ *   hdx-scan [--bytes N] [--rounds N] [--chunk N] [--form FORM] [FILE.csv]
  *
- * Without a file it makes an AIA-like one of --bytes (256 MiB) in memory. Each kernel's rows are compared with the
- * scalar kernel's by a digest first. Then all take turns, the best of --rounds (9) counts, and one JSON line is printed
- * for each. The buffer is fed in pieces of --chunk bytes (256 KiB), as the engine feeds it. */
+ * Without a file it makes AIA-like ones of --bytes (256 MiB) in memory, one in each form: plain; header (plain, below a
+ * header line with a #); double and single (every field in such quotes, below a header line). --form takes one of them.
+ * Each kernel's rows are compared with the scalar kernel's by a digest first. Then all take turns, the best of --rounds
+ * (9) counts, and one JSON line is printed for each. The buffer is fed in pieces of --chunk bytes (256 KiB), as the
+ * engine feeds it. */
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -16,7 +18,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const struct form {
+  const char *name, *header, *quote;
+} forms[] = {
+    {"plain", "", ""},
+    {"header", "# start, stop, datakey, filesize\n", ""},
+    {"double", "# start, stop, datakey, filesize\n", "\""},
+    {"single", "# start, stop, datakey, filesize\n", "'"},
+};
+
 struct input {
+  const char *form;
   char *data;
   size_t size, chunk;
 };
@@ -26,14 +38,17 @@ struct digest {
   uint64_t rows, hash;
 };
 
-static void make(struct input *input, size_t bytes) {
+static void make(struct input *input, const struct form *form, size_t bytes) {
   enum { LINE_MAX = 256 };
+  const char *q = form->quote;
+  input->form = form->name;
   input->data = malloc(bytes + LINE_MAX);
   if (!input->data)
     bench_fail("buffer", "out of memory");
   uint64_t noise = 1;
   int64_t time_ns;
   hdx_time_parse(HDX_TEXT("2010-05-13T00:00:00Z"), &time_ns, NULL);
+  input->size = (size_t)snprintf(input->data, LINE_MAX, "%s", form->header);
   while (input->size < bytes) {
     char start[HDX_TIME_TEXT_MAX], stop[HDX_TIME_TEXT_MAX];
     noise = noise * 6364136223846793005u + 1442695040888963407u;
@@ -43,10 +58,10 @@ static void make(struct input *input, size_t bytes) {
     hdx_time_format(time_ns, 3, start);
     hdx_time_format(time_ns + 240 * HDX_SECOND_NS, 3, stop);
     input->size += (size_t)snprintf(input->data + input->size, LINE_MAX,
-                                    "%s,%s,s3://gov-nasa-hdrl-data1/sdo/aia/%.4s%.2s%.2s/0094/"
-                                    "sdo_aia_h2_%.4s%.2s%.2sT%.2s%.2s%.2s_0094_v1.fits,%u\n",
-                                    start, stop, start, start + 5, start + 8, start, start + 5, start + 8, start + 11,
-                                    start + 14, start + 17, units * 2880);
+                                    "%s%s%s,%s%s%s,%ss3://gov-nasa-hdrl-data1/sdo/aia/%.4s%.2s%.2s/0094/"
+                                    "sdo_aia_h2_%.4s%.2s%.2sT%.2s%.2s%.2s_0094_v1.fits%s,%s%u%s\n",
+                                    q, start, q, q, stop, q, q, start, start + 5, start + 8, start, start + 5,
+                                    start + 8, start + 11, start + 14, start + 17, q, q, units * 2880, q);
   }
 }
 
@@ -61,6 +76,7 @@ static void load(struct input *input, const char *path) {
     bench_fail(path, "cannot be read");
   input->size = (size_t)size;
   fclose(file);
+  input->form = "file";
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value) {
@@ -139,10 +155,52 @@ static size_t number(const char *text) {
   return (size_t)value;
 }
 
+static bool runs(int level) {
+  return hdx_csv_kernel((enum hdx_cpu_level)level) == (enum hdx_cpu_level)level;
+}
+
+enum { LEVELS = HDX_CPU_AVX512 + 1 };
+
+static void check(const struct input *input, struct digest *expected) {
+  struct digest got;
+  scan(input, HDX_CPU_SCALAR, true, expected);
+  for (int level = 0; level < LEVELS; level++) {
+    if (!runs(level))
+      continue;
+    scan(input, (enum hdx_cpu_level)level, true, &got);
+    if (got.rows != expected->rows || got.hash != expected->hash)
+      bench_fail(hdx_cpu_level_name((enum hdx_cpu_level)level), "its rows differ from the scalar kernel's");
+  }
+}
+
+static void measure(const struct input *input, size_t rounds) {
+  double best[LEVELS] = {0}, ceiling = 0, size = (double)input->size;
+  struct digest expected, got;
+  uint64_t lines;
+  check(input, &expected);
+  for (size_t round = 0; round < rounds; round++) {
+    double took = read_only(input, &lines);
+    ceiling = round == 0 || took < ceiling ? took : ceiling;
+    for (int level = 0; level < LEVELS; level++) {
+      if (!runs(level))
+        continue;
+      took = scan(input, (enum hdx_cpu_level)level, false, &got);
+      best[level] = round == 0 || took < best[level] ? took : best[level];
+    }
+  }
+  for (int level = 0; level < LEVELS; level++)
+    if (best[level] > 0)
+      printf("{\"bench\":\"scan\",\"form\":\"%s\",\"kernel\":\"%s\",\"bytes\":%zu,\"rows\":%" PRIu64
+             ",\"gb_per_s\":%.3f,\"rows_per_s\":%.0f,\"ns_per_row\":%.2f,\"ceiling_gb_per_s\":%.3f,\"ratio\":%.3f}\n",
+             input->form, hdx_cpu_level_name((enum hdx_cpu_level)level), input->size, expected.rows,
+             size / best[level] * 1e-9, (double)expected.rows / best[level], best[level] * 1e9 / (double)expected.rows,
+             size / ceiling * 1e-9, ceiling / best[level]);
+}
+
 int main(int argc, char **argv) {
   struct input input = {.chunk = 256 << 10};
   size_t bytes = 256 << 20, rounds = 9;
-  const char *path = NULL;
+  const char *path = NULL, *form = NULL;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--bytes") == 0)
       bytes = number(argv[++i]);
@@ -150,44 +208,26 @@ int main(int argc, char **argv) {
       rounds = number(argv[++i]);
     else if (strcmp(argv[i], "--chunk") == 0)
       input.chunk = number(argv[++i]);
+    else if (strcmp(argv[i], "--form") == 0)
+      form = argv[++i];
     else
       path = argv[i];
   }
-  if (path)
+  bool any = path != NULL;
+  if (path) {
     load(&input, path);
-  else
-    make(&input, bytes);
-
-  enum { LEVELS = HDX_CPU_AVX512 + 1 };
-  double best[LEVELS] = {0}, ceiling = 0;
-  struct digest expected, got;
-  uint64_t lines;
-  scan(&input, HDX_CPU_SCALAR, true, &expected);
-  for (int level = 0; level < LEVELS; level++) {
-    if (hdx_csv_kernel((enum hdx_cpu_level)level) != (enum hdx_cpu_level)level)
+    measure(&input, rounds);
+    free(input.data);
+  }
+  for (size_t i = 0; !path && i < sizeof forms / sizeof *forms; i++) {
+    if (form && strcmp(form, forms[i].name) != 0)
       continue;
-    scan(&input, (enum hdx_cpu_level)level, true, &got);
-    if (got.rows != expected.rows || got.hash != expected.hash)
-      bench_fail(hdx_cpu_level_name((enum hdx_cpu_level)level), "its rows differ from the scalar kernel's");
+    make(&input, &forms[i], bytes);
+    measure(&input, rounds);
+    free(input.data);
+    any = true;
   }
-  for (size_t round = 0; round < rounds; round++) {
-    double took = read_only(&input, &lines);
-    ceiling = round == 0 || took < ceiling ? took : ceiling;
-    for (int level = 0; level < LEVELS; level++) {
-      if (hdx_csv_kernel((enum hdx_cpu_level)level) != (enum hdx_cpu_level)level)
-        continue;
-      took = scan(&input, (enum hdx_cpu_level)level, false, &got);
-      best[level] = round == 0 || took < best[level] ? took : best[level];
-    }
-  }
-  double size = (double)input.size;
-  for (int level = 0; level < LEVELS; level++)
-    if (best[level] > 0)
-      printf("{\"bench\":\"scan\",\"kernel\":\"%s\",\"bytes\":%zu,\"rows\":%" PRIu64
-             ",\"gb_per_s\":%.3f,\"rows_per_s\":%.0f,\"ns_per_row\":%.2f,\"ceiling_gb_per_s\":%.3f,\"ratio\":%.3f}\n",
-             hdx_cpu_level_name((enum hdx_cpu_level)level), input.size, expected.rows, size / best[level] * 1e-9,
-             (double)expected.rows / best[level], best[level] * 1e9 / (double)expected.rows, size / ceiling * 1e-9,
-             ceiling / best[level]);
-  free(input.data);
+  if (!any)
+    bench_fail(form ? form : "--form", "expected plain, header, double or single");
   return 0;
 }

@@ -90,8 +90,11 @@ struct hdx_text {
 #define HDX_TIME_MIN (INT64_MIN + 2) /* the first instant that can be told */
 #define HDX_TIME_MAX INT64_MAX       /* the last one; as a stop: open end */
 #define HDX_TIME_NONE INT64_MIN      /* no time given */
-#define HDX_TIME_STATIC HDX_TIME_MIN /* the start of a row without time ("static"), which is in every range */
-#define HDX_TIME_TEXT_MAX 36         /* bytes that hdx_time_format needs at the most, NUL included */
+/* The start of a row without time ("static" in the index), whose stop is HDX_TIME_MAX; no other row has it. So it
+ * overlaps every range, starts in those that have no start, and is contained in those that have neither start nor stop.
+ */
+#define HDX_TIME_STATIC HDX_TIME_MIN
+#define HDX_TIME_TEXT_MAX 36 /* bytes that hdx_time_format needs at the most, NUL included */
 
 /* Reads an ISO 8601 time in UTC in any truncation (a year alone to nanoseconds, calendar date or day of year, with or
  * without the final Z) as its first instant. USAGE: not such a time (the message says what was expected and where), an
@@ -272,6 +275,7 @@ struct hdx_dataset {
   struct hdx_text indextype;             /* as published, "csv" where absent */
   struct hdx_text filetype, modification, description, resource, creation, expiration, verified, citation, contact,
       about;
+  int64_t modified; /* the time that `modification` says; HDX_TIME_NONE: it says none */
   struct hdx_text collections, tags; /* the JSON list as published; empty where absent */
   bool multiyear;
   struct hdx_text json; /* the whole entry as published */
@@ -302,6 +306,19 @@ int64_t hdx_catalog_checked_at(const struct hdx_catalog *catalog);
  */
 HDX_API
 struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char *name);
+
+/* A member of a dataset's entry as published. Views point into the catalog. */
+struct hdx_member {
+  struct hdx_text name;
+  struct hdx_text value; /* of a string: unescaped; of all others: JSON as written */
+  bool text;             /* it is a string */
+  bool known;            /* it is what a member of struct hdx_dataset was read from */
+};
+
+/* Calls `visit` for each member of the entry of a dataset of this catalog, in the order as published. */
+HDX_API
+void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
+                         void (*visit)(void *user, const struct hdx_member *member), void *user);
 
 /* The dataset called `id`, exactly or else in any letter case. NOT_FOUND: none (near names are suggested); INTEGRITY:
  * several. */
@@ -335,13 +352,16 @@ struct hdx_search;
 
 /* Looks through the catalogs of all buckets of the registry, those that are not held (or, as the session refreshes, all
  * of them) fetched at once. Hits are in the order of descending score, then as the registry and the catalogs have them.
- * EMPTY: no hit, and no bucket failed; PARTIAL: some buckets failed (they are told; *search is made); the gravest
- * failure where all of them failed. */
+ * A bucket whose hits need more than the session's memory_bytes, together with those before, fails with LIMIT.
+ *
+ * *search is made where the registry could be read: with OK, EMPTY (no hit, and no bucket failed), PARTIAL (some
+ * buckets failed) and the gravest failure where all of them failed; otherwise it is NULL. USAGE: a word or part that is
+ * empty. */
 HDX_API
 enum hdx_status hdx_search(struct hdx_session *session, const struct hdx_search_options *options,
                            struct hdx_search **search, struct hdx_error *error);
 HDX_API
-void hdx_search_close(struct hdx_search *search);
+void hdx_search_close(struct hdx_search *search); /* NULL is allowed */
 /* All views point into the search. */
 HDX_API
 size_t hdx_search_count(const struct hdx_search *search);
@@ -405,7 +425,7 @@ const char *hdx_year_state_name(enum hdx_year_state state);
 struct hdx_index_item {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
-  int year; /* 0: the dataset as a whole */
+  int year; /* 0: the dataset as a whole, or a file without a year (static): its url is that of an index file */
   enum hdx_year_state state;
   bool unchanged; /* the server said so: nothing was fetched */
   bool dropped;   /* it vanished and its rows were dropped */
@@ -415,7 +435,9 @@ struct hdx_index_item {
   uint64_t rows, bad_rows, bytes;
 };
 
-/* A row of an index file that cannot be read. Views live during the callback. */
+/* A row of an index file that cannot be read. Views live during the callback. The rows of a file are told in the order
+ * of their lines, once its outcome is known and before its item, be it a failure: each once, however often the file was
+ * fetched. They wait in a temporary file in the store where they are many. */
 struct hdx_bad_row {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
@@ -459,7 +481,10 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. `summary`
  * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the order IO, DENIED,
  * INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist. EMPTY: globs that
- * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on. */
+ * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ *
+ * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
+ * for files with further bad rows: those are left as they were. */
 HDX_API
 enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
                           const struct hdx_index_options *options, struct hdx_index_summary *summary,
@@ -718,10 +743,11 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
 /* What rows are counted by. */
 enum hdx_unit { HDX_UNIT_YEAR, HDX_UNIT_MONTH, HDX_UNIT_DAY };
 
-/* Sums up the rows of one dataset of the answer by the calendar year, month or day that they start in, ascending: calls
- * `visit` for each in which there are rows, `from` being its first instant (HDX_TIME_STATIC: rows without time); and
- * leaves the query at its beginning. As hdx_query_summary otherwise: blocks that lie wholly in one of them are not
- * looked at. INTEGRITY as hdx_query_next. */
+/* Sums up the rows of one dataset of the answer, or of all (HDX_QUERY_ALL), by the calendar year, month or day that
+ * they start in, ascending: calls `visit` for each in which there are rows, `from` being its first instant that can be
+ * told (HDX_TIME_STATIC: rows without time); and leaves the query at its beginning. As hdx_query_summary otherwise:
+ * blocks that lie wholly in one of them are not looked at. `visit` is not called where this fails: INTEGRITY as
+ * hdx_query_next. */
 HDX_API
 enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
                                  void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,
@@ -769,11 +795,16 @@ struct hdx_year {
   uint64_t rows, bad_rows, bytes;                  /* of the index file */
   /* What the file looked like, in words: "csv, header, quoted with ', no stop column, gzip"; "" if not known. */
   const char *form;
-  uint64_t repairs, duplicates; /* times and quotes mended; rows equal to the one before, which are kept */
-  bool unsorted;                /* its rows were out of order */
+  uint64_t repairs;    /* times and quotes mended */
+  uint64_t duplicates; /* rows that equal another of the file in start, stop and key, which are kept; of files out of
+                          order with more than 8,192 rows, only those that equal the row before */
+  bool unsorted;       /* its rows were out of order */
 };
 
-/* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"). */
+/* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"), which
+ * also names columns that no header names. It is asked for when an index file with extra columns was read; what it said
+ * is kept until it is asked again. One that is not there or malformed (a warning) leaves names that are made up; one
+ * that cannot be read for now fails the index files that need it. */
 enum hdx_parameter_type { HDX_PARAMETER_UNKNOWN, HDX_PARAMETER_STRING, HDX_PARAMETER_INTEGER, HDX_PARAMETER_DOUBLE };
 struct hdx_parameter {
   enum hdx_parameter_type type;
@@ -836,7 +867,8 @@ hdx_store_visit(struct hdx_session *session, const char *bucket, const char *con
 struct hdx_comparison {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
-  size_t years, years_changed; /* index files compared; with other rows than are held, as they are newer */
+  size_t years, years_changed; /* index files compared; with other rows, or names of columns, than are held, as those
+                                  are newer */
   uint64_t rows;               /* compared */
   bool differs;                /* rows differ although the index file is the same one */
   /* OK: every row is as its index file has it. PARTIAL: so are all but those of index files that changed since they
@@ -866,7 +898,7 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 struct hdx_version {
   const char *heliodex, *curl, *uv, *zstd, *simdjson, *xxhash;
   const char *kernel; /* the CSV kernel in use: avx512, avx2, sse2, neon, scalar */
-  const char *format; /* of snapshots, "1.0" */
+  const char *format; /* of snapshots, "1.1" */
 };
 
 HDX_API

@@ -32,6 +32,7 @@ FENCES = [
     (r"xxhash\.h|xxh3\.h", {"codec"}, 1),
     (r"simdjson.*", {"parse"}, 1),
     (r"expat.*\.h", {"parse"}, 1),
+    (r"isa-l.*", {"parse"}, 1),
 ]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)

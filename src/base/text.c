@@ -15,6 +15,16 @@ bool hdx_text_equal_nocase(struct hdx_text a, struct hdx_text b) {
   return true;
 }
 
+size_t hdx_text_count_nocase(struct hdx_text text, struct hdx_text part) {
+  size_t count = 0;
+  for (size_t at = 0; part.size && at + part.size <= text.size;) {
+    bool here = hdx_text_equal_nocase(hdx_text_sub(text, at, at + part.size), part);
+    count += here;
+    at += here ? part.size : 1;
+  }
+  return count;
+}
+
 static bool blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }

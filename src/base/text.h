@@ -46,6 +46,10 @@ static inline bool hdx_text_ends_with(struct hdx_text text, struct hdx_text suff
 /* ASCII letters only. */
 bool hdx_text_equal_nocase(struct hdx_text a, struct hdx_text b);
 
+/* How often `part` occurs in the text, in any case of ASCII letters; occurrences that overlap count as one. An empty
+ * part never does. */
+size_t hdx_text_count_nocase(struct hdx_text text, struct hdx_text part);
+
 /* Without ASCII blanks (space, tab, CR, LF) at both ends. */
 struct hdx_text hdx_text_trim(struct hdx_text text);
 

@@ -23,7 +23,7 @@ const char *hdx_members_type(const struct hdx_json_value *value) {
 /* ---- names ---- */
 
 /* The place of a name in the table, exactly or else in any letter case; `count`: it is unknown. */
-static size_t find(const struct hdx_member *known, size_t count, struct hdx_text name, bool *exact) {
+static size_t find(const struct hdx_known_member *known, size_t count, struct hdx_text name, bool *exact) {
   size_t similar = count;
   for (size_t i = 0; i < count; i++) {
     *exact = hdx_text_equal(known[i].name, name);
@@ -36,7 +36,7 @@ static size_t find(const struct hdx_member *known, size_t count, struct hdx_text
 }
 
 /* An unknown name that is one edit (in longer names two) from a known one is rather a mistake. */
-static void check_near(struct hdx_findings *findings, const struct hdx_member *known, size_t count,
+static void check_near(struct hdx_findings *findings, const struct hdx_known_member *known, size_t count,
                        const struct hdx_json_value *member) {
   struct hdx_text name = member->name;
   if (name.size < 4 || name.size > NEAR_NAME_MAX || findings->near_checks++ >= NEAR_CHECKS_MAX)
@@ -52,7 +52,7 @@ static void check_near(struct hdx_findings *findings, const struct hdx_member *k
   }
 }
 
-static void check_name(struct hdx_findings *findings, const struct hdx_member *known,
+static void check_name(struct hdx_findings *findings, const struct hdx_known_member *known,
                        const struct hdx_json_value *member, bool exact) {
   if (!exact)
     hdx_findings_json(findings, HDX_RULE_MEMBER_CASE, member, "expected \"%s\", found \"%.*s\"", known->name.data,
@@ -63,7 +63,8 @@ static void check_name(struct hdx_findings *findings, const struct hdx_member *k
 }
 
 static void check_missing(struct hdx_findings *findings, const struct hdx_json_value *object,
-                          const struct hdx_member *known, size_t count, const struct hdx_json_value *const *found) {
+                          const struct hdx_known_member *known, size_t count,
+                          const struct hdx_json_value *const *found) {
   static const enum hdx_rule_id rules[] = {[HDX_MEMBER_OPTIONAL] = HDX_RULE_MEMBER_OPTIONAL,
                                            [HDX_MEMBER_USUAL] = HDX_RULE_MEMBER_USUAL,
                                            [HDX_MEMBER_REQUIRED] = HDX_RULE_MEMBER_REQUIRED};
@@ -77,7 +78,7 @@ static void check_missing(struct hdx_findings *findings, const struct hdx_json_v
 }
 
 void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value *object,
-                      const struct hdx_member *known, size_t count, const struct hdx_json_value **found) {
+                      const struct hdx_known_member *known, size_t count, const struct hdx_json_value **found) {
   const struct hdx_json *json = findings->json;
   size_t ranks[HDX_MEMBER_SLOTS_MAX];
   for (size_t i = 0; i < count; i++) {

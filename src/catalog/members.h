@@ -13,7 +13,7 @@ enum hdx_member_need {
 };
 
 /* A name and what it stands for. A legacy name comes behind the one that replaced it. */
-struct hdx_member {
+struct hdx_known_member {
   struct hdx_text name;
   const char *modern; /* of a legacy name: what replaced it; NULL */
   unsigned slot;      /* in `found`: equal for names of the same thing */
@@ -31,7 +31,7 @@ struct hdx_member {
  * exact one before one in other letter case, the first before later ones), and finds fault with their names and with
  * those that are missing. */
 void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value *object,
-                      const struct hdx_member *known, size_t count, const struct hdx_json_value **found);
+                      const struct hdx_known_member *known, size_t count, const struct hdx_json_value **found);
 
 /* "a string" and the like. */
 const char *hdx_members_type(const struct hdx_json_value *value);

@@ -336,3 +336,11 @@ enum hdx_status hdx_rows_sort(struct hdx_rows *rows, struct hdx_error *error) {
   rows->sorted = true;
   return HDX_OK;
 }
+
+uint64_t hdx_rows_duplicates(const struct hdx_rows *rows) {
+  uint64_t count = 0;
+  for (size_t i = 1; i < rows->count; i++)
+    count += rows->start[i] == rows->start[i - 1] && rows->stop[i] == rows->stop[i - 1] &&
+             hdx_text_equal(rows->key[i], rows->key[i - 1]);
+  return count;
+}

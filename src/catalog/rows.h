@@ -51,6 +51,9 @@ enum hdx_status hdx_rows_append_views(struct hdx_rows *rows, const struct hdx_ro
 /* Sorts by start, stop, key, year (stable; duplicates stay). A missing stop counts as the row's start. */
 enum hdx_status hdx_rows_sort(struct hdx_rows *rows, struct hdx_error *error);
 
+/* How many of sorted rows have start, stop and key of the row before. */
+uint64_t hdx_rows_duplicates(const struct hdx_rows *rows);
+
 /* The order of rows: start, stop (missing: the start), key. Where all are the same, the year of the index file decides.
  */
 static inline int hdx_row_compare(int64_t start_a, int64_t stop_a, struct hdx_text key_a, int64_t start_b,

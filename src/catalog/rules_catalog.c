@@ -10,7 +10,7 @@
 
 enum { VERSION, ENDPOINT, NAME, STATUS, CATALOG, EGRESS, CONTACT, DESCRIPTION, CITATION, COMMENT, TOP_COUNT };
 
-static const struct hdx_member top[] = {
+static const struct hdx_known_member top[] = {
     HDX_MEMBER("version", VERSION, USUAL),
     HDX_MEMBER("CloudCatalog", VERSION, ALLOWED),
     HDX_MEMBER_OLD("Cloudy", "version", VERSION),

@@ -29,7 +29,7 @@ enum {
   MEMBER_COUNT
 };
 
-static const struct hdx_member members[] = {
+static const struct hdx_known_member members[] = {
     HDX_MEMBER("id", ID, REQUIRED),
     HDX_MEMBER("index", INDEX, REQUIRED),
     HDX_MEMBER_OLD("loc", "index", INDEX),

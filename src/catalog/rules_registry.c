@@ -10,7 +10,7 @@
 enum { VERSION, MODIFICATION, REGISTRY, TOP_COUNT };
 enum { ENDPOINT, NAME, REGION, PROVIDER, ENTRY_COUNT };
 
-static const struct hdx_member top[] = {
+static const struct hdx_known_member top[] = {
     HDX_MEMBER("version", VERSION, USUAL),
     HDX_MEMBER("CloudCatalog", VERSION, ALLOWED),
     HDX_MEMBER_OLD("Cloudy", "version", VERSION),
@@ -19,7 +19,7 @@ static const struct hdx_member top[] = {
     HDX_MEMBER("registry", REGISTRY, ALLOWED),
 };
 
-static const struct hdx_member members[] = {
+static const struct hdx_known_member members[] = {
     HDX_MEMBER("endpoint", ENDPOINT, REQUIRED),
     HDX_MEMBER("name", NAME, REQUIRED),
     HDX_MEMBER("region", REGION, REQUIRED),

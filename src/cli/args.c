@@ -392,10 +392,15 @@ static enum hdx_status check_together(const struct cli_args *args, struct hdx_er
   bool presigned = s->url_style == CLI_URL_PRESIGNED && s->format == CLI_FORMAT_ARIA2;
   if (cli_args_given(args, "url-style") && s->format != CLI_FORMAT_URLS && !presigned)
     return cli_fail(error, HDX_USAGE, "--url-style goes with --format urls only, and presigned with aria2");
-  if (s->summary && (s->limit || s->reverse || cli_format_is_manifest(s->format)))
+  if (s->summary && s->count_by)
+    return cli_fail(error, HDX_USAGE, "--summary and --count-by exclude each other");
+  if ((s->summary || s->count_by) && (s->limit || s->reverse || cli_format_is_manifest(s->format)))
     return cli_fail(error, HDX_USAGE,
-                    "--summary has no rows: it goes with none of --limit, --reverse and the formats "
-                    "for other tools");
+                    "%s has no rows: it goes with none of --limit, --reverse and the formats "
+                    "for other tools",
+                    s->summary ? "--summary" : "--count-by");
+  if (args->verb->bit == CLI_VERB_QUERY && args->operand_count == 1 && !s->summary && !s->count_by)
+    return cli_fail(error, HDX_USAGE, "'query' needs an ID; it may be left out with --summary and --count-by only");
   if (cli_args_given(args, "min-size") && cli_args_given(args, "max-size") && s->min_size > s->max_size)
     return cli_fail(error, HDX_USAGE, "--max-size is less than --min-size: nothing can match");
   if (s->offline && s->refresh)

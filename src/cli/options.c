@@ -19,11 +19,13 @@ static const char *const addressings[] = {"auto", "virtual", "path", NULL};
 static const char *const discoveries[] = {"auto", "list", "probe", NULL};
 static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const units[] = {"year", "month", "day", NULL};
 static const char *const severities[] = {"note", "warning", "error", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
 
 #define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
-#define LISTING (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
+#define LISTING                                                                                                        \
+  (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
 
 static const struct cli_option options[] = {
     {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
@@ -45,13 +47,19 @@ static const struct cli_option options[] = {
     {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output), .verbs = CLI_VERBS_ROWS,
      .help = "Write rows to FILE, which appears (or is replaced) only when all are written; - is standard output."},
     {"limit", 0, "N", CLI_NUMBER, CLI_GROUP_OUTPUT, AT(limit), .min = 1, .max = INT64_MAX,
-     .verbs = CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_QUERY, .help = "Write at most N rows; 1 or more."},
+     .verbs = CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | CLI_VERB_QUERY,
+     .help = "Write at most N rows; 1 or more."},
     {"reverse", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(reverse), .verbs = CLI_VERB_QUERY,
      .help = "Write rows in exactly the opposite order; with --limit N the last N rows."},
     {"summary", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(summary), .verbs = CLI_VERB_QUERY,
      .help =
          "Write, in place of rows, one row for each dataset that sums them up: id, rows, bytes (of the sizes that are "
          "stated), unsized (rows whose size is not), start (the first), stop (the last)."},
+    {"count-by", 0, "UNIT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(count_by), .choices = units, .verbs = CLI_VERB_QUERY,
+     .help =
+         "Write, in place of rows, one row for each year, month or day in which rows of a dataset start: id, year "
+         "(2020), month (2020-02) or day (2020-02-01), rows, bytes, unsized, as --summary has them. Rows without time "
+         "are counted under the word static."},
     {"url-style", 0, "STYLE", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(url_style), .choices = url_styles, .fallback = "https",
      .verbs = CLI_VERB_QUERY,
      .help = "What --format urls (and aria2: https or presigned) writes: https: the URL that a file is fetched from, "
@@ -103,6 +111,22 @@ static const struct cli_option options[] = {
          "version. Rows are compared after all other conditions and before --limit; -v says how many were left out."},
     {"collection", 0, "GLOB", CLI_TEXT, CLI_GROUP_SELECT, AT(collection), .verbs = CLI_VERB_DATASETS,
      .help = "Only datasets of a collection that matches GLOB."},
+    {"since", 0, "TIME", CLI_TIME, CLI_GROUP_SELECT, AT(since), .verbs = CLI_VERB_DATASETS,
+     .help = "Only datasets that changed at TIME or later, as the catalog's \"modification\" says; those for which it "
+             "says nothing are left out and counted in a warning."},
+    {"path", 0, "PART", CLI_TEXT, CLI_GROUP_SELECT, AT(path), .verbs = CLI_VERB_DATASETS,
+     .help = "Only datasets whose index location (s3://bucket/folder/) contains PART."},
+    {"path-regex", 0, "RE", CLI_TEXT, CLI_GROUP_SELECT, AT(path_regex), .verbs = CLI_VERB_DATASETS,
+     .help = "Only datasets in whose index location the POSIX extended regular expression RE matches a part."},
+    {"ignore-case", 'i', NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_case), .verbs = CLI_VERB_DATASETS,
+     .help = "Compare --path and --path-regex in any letter case."},
+    {"tree", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(tree), .verbs = CLI_VERB_DATASETS,
+     .help = "Write one row for each first word of the ids (what stands before the first - or _): the word, how many "
+             "datasets begin with it, their first start, their last stop, their ids."},
+    {"id", 0, "PART", CLI_TEXT, CLI_GROUP_SELECT, AT(search_id), .verbs = CLI_VERB_SEARCH,
+     .help = "Only datasets whose id contains PART, in any letter case."},
+    {"title", 0, "PART", CLI_TEXT, CLI_GROUP_SELECT, AT(search_title), .verbs = CLI_VERB_SEARCH,
+     .help = "Only datasets whose title contains PART, in any letter case."},
     {"region-prefix", 0, "PREFIX", CLI_TEXT, CLI_GROUP_SELECT, AT(region_prefix), .verbs = CLI_VERB_REGISTRY_ENDPOINT,
      .help = "Only entries whose region begins with PREFIX."},
     {"recursive", 'r', NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(recursive), .verbs = CLI_VERB_LS,
@@ -134,7 +158,7 @@ static const struct cli_option options[] = {
     {"keep-vanished", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(keep_vanished), .verbs = CLI_VERB_INDEX,
      .help = "Keep the rows of index files that are gone from the archive."},
     {"max-bad-rows", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(bad_rows_max), .max = INT64_MAX,
-     .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "Refuse an index file with more bad rows than N."},
+     .fallback_text = "no limit", .verbs = CLI_VERB_INDEX, .help = "End the run when more than N rows cannot be read."},
     {"discover", 0, "HOW", CLI_CHOICE, CLI_GROUP_SELECT, AT(discover), .choices = discoveries, .fallback = "auto",
      .verbs = CLI_VERB_INDEX,
      .help =
@@ -225,7 +249,8 @@ static const struct cli_option options[] = {
     {"stats", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(stats), .verbs = CLI_VERBS_ALL,
      .help = "Write what the run took to FILE as JSON: requests, connections, bytes, retries, and latencies per host."},
     {"report", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(report), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
-     .help = "Write a line of JSON to FILE for each item that failed or changed."},
+     .help =
+         "Write a line of JSON to FILE for each item that failed or changed, and for each row that cannot be read."},
     {"failed-out", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(failed_out), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
      .help = "Write the ids of datasets with failures to FILE, one a line, to be given as operands again."},
     {"help", 'h', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(help), .verbs = CLI_VERBS_ALL, .help = "Explain the verb."},

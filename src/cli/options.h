@@ -29,6 +29,7 @@ static inline bool cli_format_is_manifest(unsigned format) {
 enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS_JSON, CLI_PROGRESS_NONE };
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3, CLI_URL_PRESIGNED };
+enum cli_count_by { CLI_COUNT_BY_YEAR = 1, CLI_COUNT_BY_MONTH, CLI_COUNT_BY_DAY };
 enum cli_severity_mode { CLI_SEVERITY_NOTE = 1, CLI_SEVERITY_WARNING, CLI_SEVERITY_ERROR };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
 
@@ -47,6 +48,7 @@ struct cli_settings {
   uint64_t limit;
   bool error_on_empty;
   bool reverse, summary;
+  unsigned count_by;
   unsigned url_style;
   uint64_t expires_ms;
   /* what is asked for */
@@ -56,7 +58,10 @@ struct cli_settings {
   struct cli_list keys, key_excludes, wheres;
   uint64_t min_size, max_size; /* where given */
   bool latest_version;
-  const char *collection;
+  const char *collection, *path, *path_regex;
+  bool ignore_case, tree;
+  int64_t since;
+  const char *search_id, *search_title;
   const char *region_prefix;
   bool recursive;
   const char *start_after;
@@ -117,21 +122,22 @@ enum cli_verb_bit {
   CLI_VERB_DATASETS = 1 << 2,
   CLI_VERB_INFO = 1 << 3,
   CLI_VERB_LS = 1 << 4,
-  CLI_VERB_INDEX = 1 << 5,
-  CLI_VERB_QUERY = 1 << 6,
-  CLI_VERB_VALIDATE = 1 << 7,
-  CLI_VERB_VERIFY = 1 << 8,
-  CLI_VERB_STORE_LIST = 1 << 9,
-  CLI_VERB_STORE_REMOVE = 1 << 10,
-  CLI_VERB_VERSION = 1 << 11,
-  CLI_VERB_COMPLETION = 1 << 12,
-  CLI_VERB_HELP = 1 << 13
+  CLI_VERB_SEARCH = 1 << 5,
+  CLI_VERB_INDEX = 1 << 6,
+  CLI_VERB_QUERY = 1 << 7,
+  CLI_VERB_VALIDATE = 1 << 8,
+  CLI_VERB_VERIFY = 1 << 9,
+  CLI_VERB_STORE_LIST = 1 << 10,
+  CLI_VERB_STORE_REMOVE = 1 << 11,
+  CLI_VERB_VERSION = 1 << 12,
+  CLI_VERB_COMPLETION = 1 << 13,
+  CLI_VERB_HELP = 1 << 14
 };
-#define CLI_VERBS_ALL ((1u << 14) - 1)
+#define CLI_VERBS_ALL ((1u << 15) - 1)
 /* Those that print rows. */
 #define CLI_VERBS_ROWS                                                                                                 \
-  (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_LS | CLI_VERB_QUERY | \
-   CLI_VERB_VALIDATE | CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
+  (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_LS |                  \
+   CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_VALIDATE | CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
 
 #define CLI_OPTIONS_MAX 96
 #define CLI_OPPOSITES_MAX 2

@@ -46,6 +46,10 @@ static char *put_decimals(uint32_t nanoseconds, int digits, char *p) {
 
 char *cli_render_time(struct cli_day *day, int64_t time_ns, int digits, char *p) {
   if (!day->date[0] || time_ns < day->start || (uint64_t)time_ns - (uint64_t)day->start >= (uint64_t)DAY_NS) {
+    if (time_ns == HDX_TIME_STATIC) {
+      memcpy(p, "static", 6);
+      return p + 6;
+    }
     if (time_ns < INT64_MIN + DAY_NS)
       return p + hdx_time_format(time_ns, digits, p); /* its day begins before the first instant */
     char whole[HDX_TIME_TEXT_MAX];
@@ -67,10 +71,15 @@ char *cli_render_time(struct cli_day *day, int64_t time_ns, int digits, char *p)
   return p;
 }
 
+static bool is_text(const struct cli_column *column) {
+  return column->kind == CLI_KIND_TEXT || column->kind == CLI_KIND_JSON || column->kind == CLI_KIND_VALUE;
+}
+
 static bool missing(const struct cli_column *column, const struct cli_cell *cell) {
   switch (column->kind) {
   case CLI_KIND_TEXT:
   case CLI_KIND_JSON:
+  case CLI_KIND_VALUE:
     return cell->text.size == 0;
   case CLI_KIND_TIME:
     return cell->number == HDX_TIME_NONE;
@@ -83,7 +92,7 @@ static bool missing(const struct cli_column *column, const struct cli_cell *cell
   return false;
 }
 
-/* Text of any kind but TEXT and JSON, without quotes; at most HDX_TIME_TEXT_MAX bytes. */
+/* Text of any kind but those of text, without quotes; at most HDX_TIME_TEXT_MAX bytes. */
 static char *put_plain(struct cli_render *render, const struct cli_column *column, const struct cli_cell *cell,
                        char *p) {
   if (column->kind == CLI_KIND_TIME)
@@ -138,11 +147,39 @@ static void put_tsv(struct cli_writer *out, struct hdx_text text) {
   cli_writer_advance(out, (size_t)(p - begin));
 }
 
+static size_t digits(struct hdx_text text, size_t from) {
+  size_t to = from;
+  while (to < text.size && text.data[to] >= '0' && text.data[to] <= '9')
+    to++;
+  return to - from;
+}
+
+/* RFC 8259: no plus, no leading zero, digits on both sides of a dot. */
+static bool is_json_number(struct hdx_text text) {
+  size_t at = text.size && text.data[0] == '-', count = digits(text, at);
+  if (count == 0 || (count > 1 && text.data[at] == '0'))
+    return false;
+  at += count;
+  if (at < text.size && text.data[at] == '.') {
+    count = digits(text, ++at);
+    at = count ? at + count : SIZE_MAX;
+  }
+  if (at < text.size && (text.data[at] | 0x20) == 'e') {
+    at++;
+    at += at < text.size && (text.data[at] == '+' || text.data[at] == '-');
+    count = digits(text, at);
+    at = count ? at + count : SIZE_MAX;
+  }
+  return at == text.size;
+}
+
 static void put_json(struct cli_render *render, const struct cli_column *column, const struct cli_cell *cell) {
   struct cli_writer *out = render->out;
   if (missing(column, cell)) {
     cli_writer_put(out, (struct hdx_text){"null", 4});
-  } else if (column->kind == CLI_KIND_TEXT) {
+  } else if (column->kind == CLI_KIND_VALUE && is_json_number(cell->text)) {
+    cli_writer_put(out, cell->text);
+  } else if (column->kind == CLI_KIND_TEXT || column->kind == CLI_KIND_VALUE) {
     cli_writer_json(out, cell->text);
   } else if (column->kind == CLI_KIND_JSON) {
     cli_writer_json_raw(out, cell->text);
@@ -163,7 +200,7 @@ static void put_json(struct cli_render *render, const struct cli_column *column,
 static void put_delimited(struct cli_render *render, const struct cli_column *column, const struct cli_cell *cell) {
   if (missing(column, cell))
     return;
-  if (column->kind == CLI_KIND_TEXT || column->kind == CLI_KIND_JSON) {
+  if (is_text(column)) {
     if (render->style.format == CLI_FORMAT_CSV)
       put_csv(render->out, cell->text);
     else
@@ -201,7 +238,7 @@ static void row_key(struct cli_render *render, const struct cli_cell *cells) {
   const struct cli_column *column = &render->columns[render->style.key];
   const struct cli_cell *cell = &cells[render->style.key];
   char end = render->style.null ? 0 : '\n';
-  if (column->kind == CLI_KIND_TEXT || column->kind == CLI_KIND_JSON) {
+  if (is_text(column)) {
     render->broken_keys += cell->text.size && memchr(cell->text.data, end, cell->text.size) != NULL;
     cli_writer_put(render->out, cell->text);
   } else {
@@ -219,7 +256,7 @@ static void row_table(struct cli_render *render, const struct cli_cell *cells) {
       shown = cli_text("");
     else if (column->kind == CLI_KIND_BYTES)
       shown = cli_text(cli_human_bytes((uint64_t)cells[i].number, text));
-    else if (column->kind != CLI_KIND_TEXT && column->kind != CLI_KIND_JSON)
+    else if (!is_text(column))
       shown = (struct hdx_text){text, (size_t)(put_plain(render, column, &cells[i], text) - text)};
     render->failed |= !cli_table_cell(render->table, shown);
   }

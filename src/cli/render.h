@@ -14,11 +14,12 @@
 
 enum cli_kind {
   CLI_KIND_TEXT,   /* text; empty: missing */
-  CLI_KIND_TIME,   /* number: ns; HDX_TIME_NONE: missing */
+  CLI_KIND_TIME,   /* number: ns; HDX_TIME_NONE: missing; HDX_TIME_STATIC: the word static */
   CLI_KIND_NUMBER, /* number; negative: missing */
   CLI_KIND_BYTES,  /* the same, with a unit in tables */
   CLI_KIND_BOOL,   /* number: 0 or 1 */
-  CLI_KIND_JSON    /* text: JSON as published; empty: missing */
+  CLI_KIND_JSON,   /* text: JSON as published; empty: missing */
+  CLI_KIND_VALUE   /* text: of a column of numbers; in JSON a number, if it is one there; empty: missing */
 };
 
 struct cli_column {
@@ -72,6 +73,11 @@ enum hdx_status cli_render_close(struct cli_render *render, struct hdx_error *er
 
 /* Writes the time at `p`, which has room for HDX_TIME_TEXT_MAX bytes; returns behind its last byte. */
 char *cli_render_time(struct cli_day *day, int64_t time_ns, int digits, char *p);
+
+/* The stop that is shown beside a start: rows without time have none. */
+static inline int64_t cli_shown_stop(int64_t start, int64_t stop) {
+  return start == HDX_TIME_STATIC && stop == HDX_TIME_MAX ? HDX_TIME_STATIC : stop;
+}
 
 static inline struct cli_cell cli_cell_text(struct hdx_text text) {
   return (struct cli_cell){.text = text};

@@ -87,6 +87,22 @@ void cli_report_add(struct cli_report *report, const struct cli_report_item *ite
   tell(report, item);
 }
 
+void cli_report_bad_row(struct cli_report *report, const struct hdx_bad_row *bad_row) {
+  struct cli_writer *out = &report->lines;
+  if (!out->data)
+    return;
+  cli_writer_format(out, "{\"status\":\"%s\",\"exit\":%d,\"kind\":\"bad row\"", hdx_status_name(HDX_INTEGRITY),
+                    hdx_status_exit_code(HDX_INTEGRITY));
+  put_text(out, "bucket", cli_text(bad_row->bucket));
+  put_text(out, "id", bad_row->id);
+  cli_writer_format(out, ",\"year\":%d", bad_row->year);
+  put_text(out, "url", cli_text(bad_row->url));
+  cli_writer_format(out, ",\"line\":%" PRIu64 ",\"column\":%" PRIu32 ",\"byte\":%" PRIu64, bad_row->line,
+                    bad_row->column, bad_row->byte);
+  put_text(out, "reason", cli_text(bad_row->reason));
+  cli_writer_string(out, "}\n");
+}
+
 static int order(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }

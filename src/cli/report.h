@@ -1,4 +1,7 @@
-/* What became of single items: lines on standard error, --report (NDJSON) and --failed-out (ids). */
+/* What became of single items: lines on standard error, --report (NDJSON) and --failed-out (ids).
+ *
+ * A line of the report is of an index file or of a dataset as a whole, or, where it has the member "kind", of a row
+ * that cannot be read ("bad row"); those of a file come before the file's own. */
 #ifndef HDX_CLI_REPORT_H
 #define HDX_CLI_REPORT_H
 
@@ -29,6 +32,9 @@ enum hdx_status cli_report_open(struct cli *cli, struct cli_report *report, stru
 
 /* One item that failed or changed. Failures are told on standard error, up to a bound (with -v all). */
 void cli_report_add(struct cli_report *report, const struct cli_report_item *item);
+
+/* A row that cannot be read: a line of the report alone. */
+void cli_report_bad_row(struct cli_report *report, const struct hdx_bad_row *bad_row);
 
 /* Completes the files, whatever the run's status was, and says how many failures were not shown. */
 enum hdx_status cli_report_close(struct cli_report *report, struct hdx_error *error);

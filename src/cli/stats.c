@@ -41,6 +41,10 @@ static void put_summary(struct cli_writer *out, const struct hdx_index_summary *
   put_member(out, "rows", s->rows);
   put_member(out, "rows_fetched", s->rows_fetched);
   put_member(out, "rows_bad", s->rows_bad);
+  put_member(out, "repairs", s->repairs);
+  put_member(out, "duplicates", s->duplicates);
+  put_member(out, "files_unsorted", s->files_unsorted);
+  put_member(out, "stale", s->stale);
   put_member(out, "bytes", s->bytes);
   put_member(out, "snapshot_bytes", s->snapshot_bytes);
   put_member(out, "warnings", s->warnings);

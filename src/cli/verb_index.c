@@ -12,8 +12,12 @@ struct run {
   struct cli *cli;
   struct cli_report report;
   struct hdx_index_options options;
-  uint64_t stale; /* years whose refresh failed */
+  bool bad_ended; /* more rows are bad than allowed */
 };
+
+static void on_bad_row(void *user, const struct hdx_bad_row *bad_row) {
+  cli_report_bad_row(&((struct run *)user)->report, bad_row);
+}
 
 static void on_item(void *user, const struct hdx_index_item *item) {
   struct run *run = user;
@@ -22,7 +26,6 @@ static void on_item(void *user, const struct hdx_index_item *item) {
   char rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX], year[16] = "";
   if (item->status == HDX_INTERRUPTED)
     return; /* said once, at the end */
-  run->stale += item->state == HDX_YEAR_STALE;
   if (item->year)
     snprintf(year, sizeof year, " %d", item->year);
   /* Of failures the report tells, of dropped rows the library has told. */
@@ -63,6 +66,10 @@ static void add_summary(struct hdx_index_summary *sum, const struct hdx_index_su
   sum->rows += one->rows;
   sum->rows_fetched += one->rows_fetched;
   sum->rows_bad += one->rows_bad;
+  sum->repairs += one->repairs;
+  sum->duplicates += one->duplicates;
+  sum->files_unsorted += one->files_unsorted;
+  sum->stale += one->stale;
   sum->bytes += one->bytes;
   sum->snapshot_bytes += one->snapshot_bytes;
   sum->warnings += one->warnings;
@@ -70,18 +77,32 @@ static void add_summary(struct hdx_index_summary *sum, const struct hdx_index_su
 }
 
 static void tell_summary_json(struct cli_messages *messages, const struct hdx_index_summary *s,
-                              const struct hdx_stats *stats, uint64_t stale) {
+                              const struct hdx_stats *stats) {
   struct cli_writer *err = cli_messages_raw(messages);
   cli_writer_format(err,
                     "{\"event\":\"summary\",\"elapsed_s\":%.3f,\"datasets\":%" PRIu64 ",\"datasets_failed\":%" PRIu64
                     ",\"files\":%" PRIu64 ",\"files_fetched\":%" PRIu64 ",\"files_unchanged\":%" PRIu64
-                    ",\"files_failed\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"vanished\":%" PRIu64 ",\"stale\":%" PRIu64
-                    ",\"rows\":%" PRIu64 ",\"rows_fetched\":%" PRIu64 ",\"rows_bad\":%" PRIu64 ",\"bytes\":%" PRIu64
+                    ",\"files_failed\":%" PRIu64 ",\"files_unsorted\":%" PRIu64 ",\"gaps\":%" PRIu64
+                    ",\"vanished\":%" PRIu64 ",\"stale\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"rows_fetched\":%" PRIu64
+                    ",\"rows_bad\":%" PRIu64 ",\"repairs\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"bytes\":%" PRIu64
                     ",\"snapshot_bytes\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n",
                     (double)s->elapsed_ns / 1e9, s->datasets, s->datasets_failed, s->files, s->files_fetched,
-                    s->files_unchanged, s->files_failed, s->gaps, s->vanished, stale, s->rows, s->rows_fetched,
-                    s->rows_bad, s->bytes, s->snapshot_bytes, stats->requests, stats->retries);
+                    s->files_unchanged, s->files_failed, s->files_unsorted, s->gaps, s->vanished, s->stale, s->rows,
+                    s->rows_fetched, s->rows_bad, s->repairs, s->duplicates, s->bytes, s->snapshot_bytes,
+                    stats->requests, stats->retries);
   cli_writer_flush(err);
+}
+
+enum { PART_MAX = CLI_HUMAN_MAX + 16 };
+
+/* ", 12 of them", or nothing where there is none. */
+static const char *if_any(uint64_t count, const char *what, char text[PART_MAX]) {
+  char human[CLI_HUMAN_MAX];
+  if (count > 0)
+    snprintf(text, PART_MAX, ", %s %s", cli_human_count(count, human), what);
+  else
+    text[0] = 0;
+  return text;
 }
 
 static void tell_summary(struct run *run) {
@@ -90,21 +111,23 @@ static void tell_summary(struct run *run) {
   struct hdx_stats stats = {0};
   hdx_session_stats(run->cli->session, &stats);
   if (messages->json) {
-    tell_summary_json(messages, s, &stats, run->stale);
+    tell_summary_json(messages, s, &stats);
     return;
   }
   double seconds = s->elapsed_ns > 0 ? (double)s->elapsed_ns / 1e9 : 1e-9;
   char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX], d[CLI_HUMAN_MAX], e[CLI_HUMAN_MAX], f[CLI_HUMAN_MAX];
   cli_message(messages, CLI_NOTE, "datasets  %s, %s failed, in %s", cli_human_count(s->datasets, a),
               cli_human_count(s->datasets_failed, b), cli_human_span(s->elapsed_ns, c));
-  cli_message(messages, CLI_NOTE, "files     %s: %s fetched, %s unchanged, %s gaps, %s vanished, %s failed",
+  char stale[PART_MAX], unsorted[PART_MAX], repairs[PART_MAX], duplicates[PART_MAX];
+  cli_message(messages, CLI_NOTE, "files     %s: %s fetched, %s unchanged, %s gaps, %s vanished, %s failed%s%s",
               cli_human_count(s->files, a), cli_human_count(s->files_fetched, b),
               cli_human_count(s->files_unchanged, c), cli_human_count(s->gaps, d), cli_human_count(s->vanished, e),
-              cli_human_count(s->files_failed, f));
-  cli_message(messages, CLI_NOTE, "rows      %s held, %s parsed (%s/s), %s bad, %s years stale",
-              cli_human_count(s->rows, a), cli_human_count(s->rows_fetched, b),
-              cli_human_count((uint64_t)((double)s->rows_fetched / seconds), c), cli_human_count(s->rows_bad, d),
-              cli_human_count(run->stale, e));
+              cli_human_count(s->files_failed, f), if_any(s->stale, "stale", stale),
+              if_any(s->files_unsorted, "out of order", unsorted));
+  cli_message(messages, CLI_NOTE, "rows      %s held, %s parsed (%s/s), %s bad%s%s", cli_human_count(s->rows, a),
+              cli_human_count(s->rows_fetched, b), cli_human_count((uint64_t)((double)s->rows_fetched / seconds), c),
+              cli_human_count(s->rows_bad, d), if_any(s->repairs, "repaired", repairs),
+              if_any(s->duplicates, "duplicates", duplicates));
   cli_message(messages, CLI_NOTE, "bytes     %s parsed (%s/s), %s written", cli_human_bytes(s->bytes, a),
               cli_human_bytes((uint64_t)((double)s->bytes / seconds), b), cli_human_bytes(s->snapshot_bytes, c));
   cli_message(messages, CLI_NOTE, "requests  %s on %s connections, %s retried", cli_human_count(stats.requests, a),
@@ -116,7 +139,7 @@ static void tell_dry_run(struct run *run) {
   char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX];
   if (run->cli->messages.json) {
     struct hdx_stats stats = {0};
-    tell_summary_json(&run->cli->messages, s, &stats, 0);
+    tell_summary_json(&run->cli->messages, s, &stats);
     return;
   }
   cli_message(&run->cli->messages, CLI_NOTE, "would ask for %s index files of %s datasets (%s rows are held)",
@@ -129,6 +152,10 @@ static enum hdx_status index_bucket(struct run *run, const char *bucket, char *c
   enum hdx_status status =
       hdx_index(run->cli->session, bucket, (const char *const *)globs, count, &run->options, &summary, error);
   add_summary(&run->cli->summary, &summary);
+  if (run->options.bad_rows_max != UINT64_MAX) { /* the limit is of all buckets together */
+    run->bad_ended = summary.rows_bad > run->options.bad_rows_max;
+    run->options.bad_rows_max -= run->bad_ended ? run->options.bad_rows_max : summary.rows_bad;
+  }
   return status;
 }
 
@@ -235,7 +262,7 @@ static enum hdx_status index_buckets(struct run *run, const struct hdx_registry 
                                      bool *found, struct hdx_error *error) {
   struct tally tally = {.gravest = HDX_OK};
   size_t buckets = hdx_registry_count(registry);
-  for (size_t i = 0; i < buckets; i++) {
+  for (size_t i = 0; i < buckets && !run->bad_ended; i++) {
     struct hdx_text endpoint = hdx_registry_at(registry, i)->endpoint;
     char *bucket = strndup(endpoint.data, endpoint.size);
     enum hdx_status status = bucket ? index_bucket(run, bucket, globs, run->cli->args.operand_count, error)
@@ -250,7 +277,8 @@ static enum hdx_status index_buckets(struct run *run, const struct hdx_registry 
     if (ends)
       return status;
   }
-  count_lacking(run->cli, found, &tally);
+  if (!run->bad_ended)
+    count_lacking(run->cli, found, &tally);
   return total(&tally, buckets, error);
 }
 
@@ -298,6 +326,7 @@ static void fill_options(struct run *run) {
   if (cli_args_given(&run->cli->args, "max-bad-rows"))
     run->options.bad_rows_max = settings->bad_rows_max;
   run->options.item = on_item;
+  run->options.bad_row = settings->report ? on_bad_row : NULL;
   run->options.user = run;
 }
 
@@ -352,7 +381,12 @@ const struct cli_verb cli_verb_index = {
         "its old rows, marked as stale.\n\n"
         "--start and --stop limit the years. With --all every bucket of the registry is indexed; the operands are "
         "patterns of ids then. An interrupted run keeps what it finished; the same command goes on from there. A "
-        "summary goes to standard error; nothing is written to standard output.",
+        "summary goes to standard error; nothing is written to standard output.\n\n"
+        "A row that cannot be read is left out, counted, and told with its file, line and column: the first ones of a "
+        "file "
+        "as warnings, all of them in --report, in lines with \"kind\": \"bad row\". With --max-bad-rows N the run ends "
+        "at "
+        "row N + 1 of that kind: its file fails, nothing further is begun, and what is complete is kept.",
     .examples = examples,
     .run = run_index,
 };

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 #include "cli/manifest.h"
 #include "cli/signals.h"
+#include "cli/sums.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 
@@ -16,17 +17,6 @@ static const struct cli_column fixed[FIXED_COUNT] = {
     [STOP] = {.name = {"stop", 4}, .kind = CLI_KIND_TIME},
     [KEY] = {.name = {"datakey", 7}},
     [SIZE] = {.name = {"filesize", 8}, .kind = CLI_KIND_NUMBER},
-};
-
-enum { SUM_ID, SUM_ROWS, SUM_BYTES, SUM_UNSIZED, SUM_START, SUM_STOP, SUM_COUNT };
-
-static const struct cli_column sums[SUM_COUNT] = {
-    [SUM_ID] = {.name = {"id", 2}},
-    [SUM_ROWS] = {.name = {"rows", 4}, .kind = CLI_KIND_NUMBER},
-    [SUM_BYTES] = {.name = {"bytes", 5}, .kind = CLI_KIND_BYTES},
-    [SUM_UNSIZED] = {.name = {"unsized", 7}, .kind = CLI_KIND_NUMBER},
-    [SUM_START] = {.name = {"start", 5}, .kind = CLI_KIND_TIME},
-    [SUM_STOP] = {.name = {"stop", 4}, .kind = CLI_KIND_TIME},
 };
 
 struct answer {
@@ -88,8 +78,12 @@ static enum hdx_status make_columns(struct answer *answer, struct hdx_error *err
     return cli_fail(error, HDX_MEMORY, "out of memory");
   memcpy(answer->columns, fixed, sizeof fixed);
   enum hdx_status status = HDX_OK;
-  for (size_t i = 0; status == HDX_OK && i < info->extra_count; i++)
-    status = name_column(answer, info->extra_names[i], &answer->columns[FIXED_COUNT + i].name, error);
+  for (size_t i = 0; status == HDX_OK && i < info->extra_count; i++) {
+    enum hdx_parameter_type type = info->extras[i].type;
+    struct cli_column *column = &answer->columns[FIXED_COUNT + i];
+    column->kind = type == HDX_PARAMETER_INTEGER || type == HDX_PARAMETER_DOUBLE ? CLI_KIND_VALUE : CLI_KIND_TEXT;
+    status = name_column(answer, info->extra_names[i], &column->name, error);
+  }
   return status;
 }
 
@@ -103,7 +97,7 @@ static void put_batch(struct answer *answer, struct cli_render *render, const st
   for (size_t i = 0; i < batch->count; i++) {
     cells[ID].text = hdx_query_dataset(answer->query, batch->dataset ? batch->dataset[i] : 0)->id;
     cells[START].number = batch->start[i];
-    cells[STOP].number = batch->stop[i];
+    cells[STOP].number = cli_shown_stop(batch->start[i], batch->stop[i]);
     cells[KEY].text = batch->key[i];
     cells[SIZE].number = batch->size[i];
     for (size_t k = FIXED_COUNT; k < answer->count; k++)
@@ -173,42 +167,17 @@ static enum hdx_status put_manifest(struct answer *answer, struct hdx_error *err
   return status == HDX_OK ? cli_writer_status(&cli->out, error) : status;
 }
 
-/* ---- sums ---- */
-
-static enum hdx_status put_summary(struct answer *answer, struct hdx_error *error) {
-  struct cli *cli = answer->cli;
-  struct cli_render render;
-  const struct hdx_query_info *info = hdx_query_info(answer->query);
-  enum hdx_status status = cli_rows_open(cli, &render, sums, SUM_COUNT, SUM_ID, info->time_digits, error);
-  for (size_t i = 0; status == HDX_OK && i < info->dataset_count && cli_rows_wanted(&render); i++) {
-    struct hdx_summary sum = {0};
-    status = cli_signals_pending() ? cli_fail(error, HDX_INTERRUPTED, "interrupted")
-                                   : hdx_query_summary(answer->query, i, &sum, error);
-    if (status != HDX_OK)
-      break;
-    const struct cli_cell cells[SUM_COUNT] = {
-        [SUM_ID] = cli_cell_text(hdx_query_dataset(answer->query, i)->id),
-        [SUM_ROWS] = cli_cell_count(sum.rows),
-        [SUM_BYTES] = cli_cell_count(sum.bytes),
-        [SUM_UNSIZED] = cli_cell_count(sum.size_missing),
-        [SUM_START] = cli_cell_number(sum.first),
-        [SUM_STOP] = cli_cell_number(sum.last),
-    };
-    cli_render_row(&render, cells);
-    answer->rows += sum.rows;
-    answer->older += info->older_versions;
-  }
-  return cli_rows_close(cli, &render, status, error);
-}
+/* ---- no rows ---- */
 
 /* What an answer without rows looks like where no dataset matches: programs that read it need not know of that. */
 static enum hdx_status put_nothing(struct cli *cli, struct hdx_error *error) {
   struct cli_render render;
-  bool summary = cli_settings(cli)->summary;
+  uint64_t rows, older;
   if (cli_format_is_manifest(cli_settings(cli)->format))
     return HDX_OK;
-  enum hdx_status status = summary ? cli_rows_open(cli, &render, sums, SUM_COUNT, SUM_ID, 0, error)
-                                   : cli_rows_open(cli, &render, fixed, FIXED_COUNT, KEY, 0, error);
+  if (cli_sums_wanted(cli_settings(cli)))
+    return cli_sums_put(cli, NULL, &rows, &older, error);
+  enum hdx_status status = cli_rows_open(cli, &render, fixed, FIXED_COUNT, KEY, 0, error);
   return cli_rows_close(cli, &render, status, error);
 }
 
@@ -256,7 +225,7 @@ static void tell_sources(const struct answer *answer) {
 
 static void tell_older(const struct answer *answer) {
   uint64_t older =
-      answer->older + (cli_settings(answer->cli)->summary ? 0 : hdx_query_info(answer->query)->older_versions);
+      cli_sums_wanted(cli_settings(answer->cli)) ? answer->older : hdx_query_info(answer->query)->older_versions;
   if (cli_settings(answer->cli)->latest_version)
     cli_message(&answer->cli->messages, CLI_INFO, "%llu older version%s left out", (unsigned long long)older,
                 older == 1 ? "" : "s");
@@ -365,14 +334,16 @@ static enum hdx_status open_query(struct answer *answer, struct hdx_error *error
   struct cli *cli = answer->cli;
   struct hdx_query_options options;
   struct hdx_where *wheres = NULL;
-  size_t ids = cli->args.operand_count - 1;
-  answer->several = ids > 1 || cli_is_pattern(cli_operand(cli, 1));
+  static const char *const every = "*";
+  size_t count = cli->args.operand_count - 1;
+  const char *const *ids = count ? (const char *const *)cli->args.operands + 1 : &every;
+  count = count ? count : 1;
+  answer->several = count > 1 || cli_is_pattern(ids[0]);
   enum hdx_status status = fill_options(cli, &options, &wheres, error);
   if (status == HDX_OK && answer->several)
-    status = hdx_query_open_many(cli->session, cli_operand(cli, 0), (const char *const *)cli->args.operands + 1, ids,
-                                 &options, &answer->query, error);
+    status = hdx_query_open_many(cli->session, cli_operand(cli, 0), ids, count, &options, &answer->query, error);
   else if (status == HDX_OK)
-    status = hdx_query_open(cli->session, cli_operand(cli, 0), cli_operand(cli, 1), &options, &answer->query, error);
+    status = hdx_query_open(cli->session, cli_operand(cli, 0), ids[0], &options, &answer->query, error);
   for (size_t i = 0; wheres && i < options.where_count; i++)
     free((char *)(uintptr_t)wheres[i].column);
   free(wheres);
@@ -393,8 +364,8 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   cli_messages_live(&cli->messages, NULL);
   tell_sources(&answer);
   tell_failures(&answer);
-  if (cli_settings(cli)->summary)
-    status = put_summary(&answer, error);
+  if (cli_sums_wanted(cli_settings(cli)))
+    status = cli_sums_put(cli, answer.query, &answer.rows, &answer.older, error);
   else if (cli_format_is_manifest(cli_settings(cli)->format))
     status = put_manifest(&answer, error);
   else
@@ -415,6 +386,7 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
 static const char *const examples[] = {
     "heliodex query gov-nasa-hdrl-data1 aia_0094 --start 2020-02-01 --stop 2020-02-02",
     "heliodex query gov-nasa-hdrl-data1 aia_0094 aia_0131 'MMS1_*' --start 2020-02 --stop 2020-03 --summary",
+    "heliodex query gov-nasa-hdrl-data1 --count-by year",
     "heliodex query gov-nasa-hdrl-data1 aia_0094 --reverse --limit 10 --key '*_v1.fits' --min-size 1M",
     "heliodex query gov-nasa-hdrl-data1 aia_0094 --start 2020-032 --stop 2020-033 --format keys -0 | xargs -0 -n 1 "
     "echo",
@@ -426,8 +398,8 @@ static const char *const examples[] = {
 
 const struct cli_verb cli_verb_query = {
     .name = "query",
-    .operands = "BUCKET ID...",
-    .operands_min = 2,
+    .operands = "BUCKET [ID...]",
+    .operands_min = 1,
     .operands_max = CLI_OPERANDS_ANY,
     .bit = CLI_VERB_QUERY,
     .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
@@ -442,9 +414,14 @@ const struct cli_verb cli_verb_query = {
         "cannot be read has no rows: an error tells it, and the exit status is 1 if others could be. A pattern that "
         "matches no dataset is warned of. An extra column that is called id, start, stop, datakey or filesize is shown "
         "as id_2, start_2 and so on (or with the next number that is free); --where knows it by its own name.\n\n"
+        "With --summary or --count-by the IDs may be left out: all datasets of the bucket are summed up.\n\n"
+        "A row without time has the word static in place of both times and comes first. It overlaps every range; by "
+        "--match start it is in those that have no --start, by contained in those that have neither end.\n\n"
         "Patterns match characters of UTF-8, not bytes.\n\n"
         "A row is printed if it satisfies everything that is given: the range, --key, --key-exclude, --min-size, "
         "--max-size and every --where. A size that the index does not state is empty in CSV and TSV and null in JSON. "
+        "Values of a column that the file of parameters beside the index files calls int or double are numbers in "
+        "JSON, where they are written as JSON has them; all others are strings. "
         "If a wanted year cannot be read, no row is printed and the exit status says why, unless --allow-partial is "
         "given. Where no row matches, csv and tsv have their header, json is [], and the exit status is 0 with a "
         "warning, or 9 with --error-on-empty.",

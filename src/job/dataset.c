@@ -1,5 +1,6 @@
 /* One dataset of an index run: which years to ask for, what their answers mean together, its new snapshot. */
-#include "job/index.h"
+#include "job/form.h"
+#include "job/parameters.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,9 +14,10 @@ static void opened(struct hdx_work *work);
 
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
   if (run->for_query)
-    return hdx_dataset_query_years(dataset->start, dataset->stop, dataset->multiyear, run->now, run->options->start,
-                                   run->options->stop);
-  return hdx_dataset_years(dataset->start, dataset->stop, run->now, run->options->start, run->options->stop);
+    return hdx_dataset_query_years(hdx_dataset_catalog_start(dataset), dataset->stop, dataset->multiyear, run->now,
+                                   run->options->start, run->options->stop);
+  return hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, run->now, run->options->start,
+                           run->options->stop);
 }
 
 static void close_job(struct hdx_dataset_job *job) {
@@ -24,11 +26,13 @@ static void close_job(struct hdx_dataset_job *job) {
     hdx_year_free(job->years);
     job->years = next;
   }
+  hdx_parameters_free(job->parameters);
   hdx_writer_abandon(job->writer);
   hdx_temp_abandon(&job->file);
   hdx_reader_close(job->old);
   free(job->states);
   free(job->kept);
+  job->parameters = NULL;
   job->writer = NULL;
   job->old = NULL;
   job->states = NULL;
@@ -156,8 +160,16 @@ static bool known(const struct hdx_year *year) {
   return year && year->state != HDX_YEAR_FAILED;
 }
 
-static bool is_csv(struct hdx_text indextype) {
-  return hdx_text_equal_nocase(indextype, HDX_TEXT("csv"));
+/* Whether we can read the dataset's index files. */
+static enum hdx_status check_type(const struct hdx_dataset *dataset, struct hdx_error *error) {
+  struct hdx_text type = hdx_text_trim(dataset->indextype);
+  if (!type.size || hdx_text_equal_nocase(type, HDX_TEXT("csv")) || hdx_text_equal_nocase(type, HDX_TEXT("csv-zip")))
+    return HDX_OK;
+  bool parquet = hdx_text_equal_nocase(type, HDX_TEXT("parquet"));
+  return hdx_error_set(
+      error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read, only csv and csv-zip can%s",
+      type.size < 100 ? (int)type.size : 100, type.data,
+      parquet ? ": ask its publisher for one of them, or convert the files to csv in a copy of your own" : "");
 }
 
 static void settled(struct hdx_dataset_job *job);
@@ -171,9 +183,8 @@ static void opened(struct hdx_work *work) {
   run->datasets_opening--;
   if (job->corrupt)
     hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
-  if (status == HDX_OK && !is_csv(job->dataset->indextype))
-    status = hdx_error_set(&job->error, HDX_INTEGRITY, "index type \"%.*s\" cannot be read: only csv can",
-                           HDX_TEXT_ARG(job->dataset->indextype));
+  if (status == HDX_OK)
+    status = check_type(job->dataset, &job->error);
   if (status == HDX_OK && job->prefix->discovery_state == HDX_DISCOVERY_FAILED) {
     job->error = job->prefix->discovery->error;
     status = job->error.status;
@@ -336,6 +347,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
                              .etag = "",
                              .last_modified = "",
                              .reason = "",
+                             .form = "",
                              .checked_at = year->dataset->run->now};
   *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
   switch (year->outcome) {
@@ -346,6 +358,10 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     state->rows = result->rows;
     state->bad_rows = result->bad_rows;
     state->bytes = year->bytes;
+    state->form = year->form;
+    state->duplicates = year->duplicates;
+    state->unsorted = result->unsorted;
+    state->repairs = hdx_form_repairs(result);
     return true;
   case HDX_OUTCOME_UNCHANGED:
     *state = *old;
@@ -359,6 +375,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     if (*keep) {
       *state = old_state(year->dataset, old);
       state->state = HDX_YEAR_VANISHED;
+      state->reason = year->message;
     }
     return true;
   case HDX_OUTCOME_INTERRUPTED:
@@ -394,10 +411,13 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
                                 .bytes = year->bytes};
   char message[HDX_ERROR_TEXT_MAX + 128];
   summary->files++;
+  summary->rows_bad += year->bad_count;
   if (year->outcome == HDX_OUTCOME_NEW) {
     summary->files_fetched++;
     summary->rows_fetched += state->rows;
-    summary->rows_bad += state->bad_rows;
+    summary->repairs += state->repairs;
+    summary->duplicates += state->duplicates;
+    summary->files_unsorted += state->unsorted;
   } else if (year->outcome == HDX_OUTCOME_UNCHANGED) {
     summary->files_unchanged++;
   } else if (gap) {
@@ -429,7 +449,7 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
 
 static bool same_subject(const struct hdx_dataset_job *job) {
   const struct hdx_subject *old = hdx_reader_subject(job->old);
-  return old->catalog_start == job->dataset->start && old->catalog_stop == job->dataset->stop &&
+  return old->catalog_start == hdx_dataset_catalog_start(job->dataset) && old->catalog_stop == job->dataset->stop &&
          old->multiyear == job->dataset->multiyear && hdx_text_equal(old->index, job->dataset->index);
 }
 
@@ -485,6 +505,8 @@ static enum hdx_status collect(struct hdx_dataset_job *job) {
       if (held(&info->years[i]))
         job->kept[job->kept_count++] = info->years[i].year;
     }
+  for (size_t i = 0; i < job->state_count; i++)
+    job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE && job->states[i].rows;
   if (job->kept_count && info->time_digits > job->digits)
     job->digits = info->time_digits;
   return HDX_OK;
@@ -510,12 +532,15 @@ static void write_snapshot(struct hdx_work *work) {
                                 .id = dataset->id,
                                 .index = dataset->index,
                                 .indextype = dataset->indextype,
-                                .catalog_start = dataset->start,
+                                .catalog_start = hdx_dataset_catalog_start(dataset),
                                 .catalog_stop = dataset->stop,
                                 .multiyear = dataset->multiyear};
   job->status = HDX_OK;
   for (size_t i = 0; i < job->kept_count && job->status == HDX_OK; i++)
     job->status = hdx_writer_keep_year(job->writer, job->old, job->kept[i], &job->error);
+  if (job->status != HDX_OK)
+    return;
+  job->status = hdx_parameters_describe(job, &job->error);
   if (job->status != HDX_OK)
     return;
   struct hdx_writer *writer = job->writer;

@@ -37,7 +37,7 @@ struct hdx_discovery {
   struct hdx_text folder;    /* what all keys begin with */
   char passed[256];          /* the last name that was told: all before are known */
   uint64_t seen;             /* objects that were told */
-  uint64_t absences;         /* files that were looked for and are not listed */
+  uint64_t absences;         /* files that were taken for gaps, as they are not listed */
   struct hdx_bucket *bucket; /* that is listed */
   struct hdx_error error;    /* why the prefix's state is FAILED */
 };

@@ -208,8 +208,9 @@ static enum hdx_status outcome(const struct hdx_index_run *run, struct hdx_error
   if (!run->failed)
     return HDX_OK;
   if (run->succeeded)
-    return hdx_error_set(error, HDX_PARTIAL, "%llu failed; the first: %s", (unsigned long long)run->failed,
-                         run->first_error.message);
+    return hdx_error_set(error, HDX_PARTIAL, "%s%llu failed; the first: %s",
+                         atomic_load(&run->bad_ended) ? "the run ended early, as too many rows are bad; " : "",
+                         (unsigned long long)run->failed, run->first_error.message);
   return hdx_error_set(error, run->gravest, "%s", run->first_error.message);
 }
 
@@ -221,10 +222,37 @@ static void dry_run(struct hdx_index_run *run) {
 static void free_scanners(struct hdx_index_run *run) {
   while (run->scanners) {
     struct hdx_scanner *next = run->scanners->next;
-    hdx_csv_close(run->scanners->csv);
-    free(run->scanners);
+    hdx_scanner_free(run->scanners);
     run->scanners = next;
   }
+}
+
+static enum hdx_status open_spool(struct hdx_index_run *run, struct hdx_error *error) {
+  struct hdx_buffer path;
+  if (!run->options->bad_row)
+    return HDX_OK;
+  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
+  hdx_store_path(run->store, run->catalog->source.folder, HDX_TEXT("bad-rows"), &path);
+  hdx_buffer_append_byte(&path, 0);
+  enum hdx_status status = hdx_buffer_status(&path, "the path of a temporary file in the store", error);
+  if (status == HDX_OK)
+    status = hdx_spool_open(&run->spool, path.data, error);
+  hdx_buffer_deinit(&path);
+  return status;
+}
+
+/* The store is locked, if it is to be written to. */
+static enum hdx_status run_ready(struct hdx_index_run *run, struct hdx_error *error) {
+  if (!run->inspector)
+    hdx_store_sweep(run->store, run->catalog->source.folder);
+  hdx_engine_forgive(run->session->engine);
+  enum hdx_status status = open_spool(run, error);
+  if (status == HDX_OK) {
+    run_all(run);
+    status = outcome(run, error);
+  }
+  hdx_spool_close(&run->spool);
+  return status;
 }
 
 enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error) {
@@ -233,6 +261,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   run->now = hdx_time_now();
   run->store = run->store ? run->store : &run->session->store;
   run->datasets_max = datasets_max();
+  run->spool.file.fd = -1;
   count_files(run);
   if (run->options->dry_run) {
     dry_run(run);
@@ -246,13 +275,9 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   if (status == HDX_OK && writes)
     status = lock(run, &held, error);
   if (status == HDX_OK) {
-    if (writes)
-      hdx_store_sweep(run->store, run->catalog->source.folder);
-    hdx_engine_forgive(run->session->engine);
-    run_all(run);
+    status = run_ready(run, error);
     if (writes)
       hdx_store_unlock(&held);
-    status = outcome(run, error);
   }
   run->summary->elapsed_ns = uv_hrtime() - run->started_ns;
   free_scanners(run);

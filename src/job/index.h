@@ -4,6 +4,9 @@
  *   discover.c  which index files exist, by lists of their folders
  *   dataset.c   one dataset: which years to ask for, what their answers mean together, its snapshot
  *   year.c      one index file: fetched by the loop, scanned by workers, its rows handed to the dataset's writer
+ *   faults.c    what was bad or mended in it: counted against the run's limit, kept, told
+ *   parameters.c what the extra columns of a dataset are, as a document beside its index files says
+ *   year_name.c what it is called
  *
  *   run ─has─ datasets: WAITING → opened (worker) → years under way → settled → committed (worker) → done
  *
@@ -13,8 +16,10 @@
 
 #include "base/file.h"
 #include "base/time.h"
+#include "job/bad_rows.h"
 #include "job/discover.h"
 #include "job/session.h"
+#include "parse/unpack.h"
 #include "snapshot/snapshot.h"
 
 #define HDX_ROWS_TEXT_BYTES (8u << 20) /* text of a year's rows in memory before they are written as a block */
@@ -40,9 +45,10 @@ enum hdx_year_outcome {
   HDX_OUTCOME_INTERRUPTED
 };
 
-/* A scanner, and the year it reads for; used again for other years. */
+/* A scanner, what unpacks for it, and the year it reads for; used again for other years. */
 struct hdx_scanner {
   struct hdx_scanner *next;
+  struct hdx_unpack *unpack;
   struct hdx_csv *csv;
   struct hdx_year_job *year;
 };
@@ -78,6 +84,10 @@ struct hdx_year_job {
   char message[HDX_ERROR_TEXT_MAX];
   bool listed; /* a list has it */
   bool asked_again;
+  bool gzipped;      /* it is looked for as .csv.gz */
+  bool name_known;   /* the other name, .csv or .csv.gz, is not to be tried (any more) */
+  bool name_changed; /* it is being tried, */
+  bool name_denied;  /* as by the first one the answer was 403, not 404 */
   char *etag, *last_modified;
   uint64_t bytes, size; /* that came; that will come, as far as is known */
   /* scanning: blocks that wait, those that the worker has, and what it is to do with them */
@@ -89,8 +99,15 @@ struct hdx_year_job {
   enum hdx_status scan_status; /* the worker's while busy */
   struct hdx_error scan_error;
   struct hdx_scanner *scanner;
+  struct hdx_bad_rows bad_rows; /* that are to be told */
+  uint64_t bad_count;           /* of the reading that counts */
+  bool bad_ended;               /* the run's limit was reached in this file: scan_status tells */
   struct hdx_rows rows;
   size_t *columns; /* places in rows of the file's extra columns */
+  bool named;      /* those that no header names have the names that the dataset's parameters say */
+  uint64_t duplicates;
+  char *form;                        /* what the file looked like, once it was read */
+  struct hdx_year_job *next_waiting; /* for the dataset's parameters */
   void *inspected;
   char *keep_path; /* --keep-index: where the file is kept as it came; NULL: nowhere */
   struct hdx_temp keep;
@@ -108,7 +125,8 @@ struct hdx_dataset_job {
   bool corrupt;           /* there is one, but it cannot be read: error tells why */
   int64_t confirmed;      /* when all of its years were last confirmed */
   struct hdx_writer *writer;
-  struct hdx_year_job *years; /* that were asked for */
+  struct hdx_year_job *years;        /* that were asked for */
+  struct hdx_parameters *parameters; /* NULL: no index file with extra columns was read yet */
   size_t years_left;
   bool failed;
   bool concluded; /* something came of it: not all of it was interrupted */
@@ -152,7 +170,10 @@ struct hdx_index_run {
   uint64_t names_bytes; /* of listed files */
   uint64_t files_total, files_done, held_bytes, started_ns;
   int64_t now;
-  uint64_t succeeded, failed; /* index files */
+  uint64_t succeeded, failed;    /* index files */
+  struct hdx_spool spool;        /* of bad rows, if somebody wants to be told */
+  atomic_uint_fast64_t bad_rows; /* so far, in all files */
+  atomic_bool bad_ended;         /* they are too many: the run ends */
   enum hdx_status gravest;
   struct hdx_error first_error;
   bool stop; /* begin no more datasets: the disk is full, or the run was cancelled */
@@ -200,5 +221,32 @@ int64_t hdx_dataset_confirmed(const char *path);
 enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int year, const struct hdx_year *old,
                                struct hdx_error *error);
 void hdx_year_free(struct hdx_year_job *year);
+/* The file was read to its end, and what its extra columns are is known, if it has any. */
+void hdx_year_go_on(struct hdx_year_job *year);
+
+/* faults.c */
+/* The scanner found a bad row (on a worker). */
+void hdx_year_bad_row(struct hdx_year_job *year, const struct hdx_csv_bad_row *bad_row);
+/* The file is read anew (on a worker). */
+void hdx_year_forget_bad_rows(struct hdx_year_job *year);
+/* Logs what the scan found. */
+void hdx_year_log(struct hdx_year_job *year);
+/* Tells the caller of each bad row. */
+void hdx_year_tell_bad_rows(struct hdx_year_job *year);
+void hdx_scanner_free(struct hdx_scanner *scanner);
+
+/* year_name.c */
+/* Finds where the file is, by the name that it is looked for; on an error all is as before. */
+enum hdx_status hdx_year_locate(struct hdx_year_job *year, struct hdx_error *error);
+void hdx_year_forget_name(struct hdx_year_job *year);
+/* Whether rows are held of a file that is called .csv.gz. */
+bool hdx_year_held_gzipped(const struct hdx_year *old);
+/* Whether a file that is not there may be there by its other name: .csv.gz for .csv, and the other way round. */
+bool hdx_year_has_other_name(const struct hdx_year_job *year);
+/* Whether that is worth a request: not for a gap that is known, unless other files of the dataset are called .csv.gz.
+ */
+bool hdx_year_worth_asking(const struct hdx_year_job *year);
+/* Looks for the file by its other name from now on; on an error all is as before. */
+enum hdx_status hdx_year_change_name(struct hdx_year_job *year, struct hdx_error *error);
 
 #endif

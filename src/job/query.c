@@ -2,6 +2,7 @@
 #include "job/query.h"
 
 #include "job/presign.h"
+#include "snapshot/counts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,43 @@ static enum hdx_status unite_columns(struct hdx_query *query, struct hdx_error *
   return HDX_OK;
 }
 
+/* Takes what another dataset says over where nothing was said; what two of them disagree on is emptied, and `disputed`
+ * has the text that keeps it so. */
+static void agree_on_text(struct hdx_text *text, struct hdx_text other, bool *disputed) {
+  if (!other.size || *disputed)
+    return;
+  *disputed = text->size && !hdx_text_equal(*text, other);
+  *text = *disputed ? HDX_TEXT("") : other;
+}
+
+/* What the datasets that have a column, and say what it is, agree on. */
+static struct hdx_parameter agree(const struct hdx_query *query, size_t column) {
+  struct hdx_parameter agreed = {.units = HDX_TEXT(""), .description = HDX_TEXT("")};
+  bool types = false, units = false, descriptions = false;
+  for (size_t i = 0; i < query->part_count; i++) {
+    const struct hdx_query_part *part = &query->parts[i];
+    if (part->columns[column] == SIZE_MAX)
+      continue;
+    const struct hdx_parameter *own = &part->info.extras[part->columns[column]];
+    types |= own->type && agreed.type && own->type != agreed.type;
+    agreed.type = own->type ? own->type : agreed.type;
+    agree_on_text(&agreed.units, own->units, &units);
+    agree_on_text(&agreed.description, own->description, &descriptions);
+  }
+  agreed.type = types ? HDX_PARAMETER_UNKNOWN : agreed.type;
+  return agreed;
+}
+
+static enum hdx_status unite_extras(struct hdx_query *query, struct hdx_error *error) {
+  query->extras = calloc(query->info.extra_count + 1, sizeof *query->extras);
+  if (!query->extras)
+    return hdx_error_memory(error, query->info.extra_count * sizeof *query->extras);
+  for (size_t c = 0; c < query->info.extra_count; c++)
+    query->extras[c] = agree(query, c);
+  query->info.extras = query->extras;
+  return HDX_OK;
+}
+
 /* The info of all datasets together, as far as the years that are wanted have to do with it. */
 static void unite_years(struct hdx_query *query) {
   query->info.checked_at = query->parts[0].info.checked_at;
@@ -127,7 +165,8 @@ static enum hdx_status unite(struct hdx_query *query, struct hdx_error *error) {
     query->info.stop_made_up |= info->stop_made_up;
   }
   unite_years(query);
-  return unite_columns(query, error);
+  enum hdx_status status = unite_columns(query, error);
+  return status == HDX_OK ? unite_extras(query, error) : status;
 }
 
 /* Conditions are on columns that there are. */
@@ -223,6 +262,7 @@ void hdx_query_close(struct hdx_query *query) {
   free(query->parts);
   free(query->failures);
   free(query->extra_names);
+  free(query->extras);
   free(query->heap);
   free(query);
 }
@@ -275,8 +315,8 @@ static enum hdx_status next_of_part(void *user, struct hdx_batch *batch, struct 
   return hdx_cursor_next(part->cursor, batch, error);
 }
 
-/* Sums up a dataset's rows without their older versions, which no zone map knows of. */
-static enum hdx_status sum_latest(struct hdx_query_part *part, struct hdx_summary *sum, struct hdx_error *error) {
+/* Counts a dataset's rows without their older versions, which no zone map knows of. */
+static enum hdx_status count_latest(struct hdx_query_part *part, struct hdx_counts *counts, struct hdx_error *error) {
   struct hdx_batch batch;
   uint64_t older = part->query->info.older_versions;
   enum hdx_status status = hdx_latest_begin(part->query, error);
@@ -285,43 +325,59 @@ static enum hdx_status sum_latest(struct hdx_query_part *part, struct hdx_summar
     status = hdx_latest_next(part->query, next_of_part, part, &batch, error);
     if (status != HDX_OK || batch.count == 0)
       break;
-    for (size_t i = 0; i < batch.count; i++) {
-      bool sized = batch.size[i] >= 0;
-      const struct hdx_summary row = {1, sized ? (uint64_t)batch.size[i] : 0, !sized, batch.start[i], batch.stop[i]};
-      hdx_summary_add(sum, &row);
-    }
+    status = hdx_counts_add(counts, &batch, error);
   }
   return status;
 }
 
-enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *result,
+static enum hdx_status count_part(struct hdx_query_part *part, struct hdx_counts *counts, struct hdx_error *error) {
+  enum hdx_status status = hdx_query_ask(part, part->query->wanted, error);
+  if (status == HDX_OK)
+    status = part->query->options.latest_version ? count_latest(part, counts, error)
+                                                 : hdx_cursor_count(part->cursor, counts, error);
+  if (part->query->part_count > 1) { /* many datasets need not all have one */
+    hdx_cursor_close(part->cursor);
+    part->cursor = NULL;
+  }
+  return status;
+}
+
+static enum hdx_status count_rows(struct hdx_query *query, size_t dataset, struct hdx_counts *counts,
                                   struct hdx_error *error) {
-  struct hdx_summary sum = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
-  bool latest = query->options.latest_version;
+  enum hdx_status status = HDX_OK;
   if (dataset != HDX_QUERY_ALL && dataset >= query->part_count)
     return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
                          dataset);
   hdx_query_begin(query, HDX_COLUMN_SIZE);
   query->info.older_versions = 0;
-  enum hdx_status status = HDX_OK;
-  for (size_t i = 0; status == HDX_OK && i < query->part_count; i++) {
-    struct hdx_summary one = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
-    if (dataset != HDX_QUERY_ALL && i != dataset)
-      continue;
-    status = hdx_query_ask(&query->parts[i], query->wanted, error);
-    if (status == HDX_OK)
-      status = latest ? sum_latest(&query->parts[i], &one, error)
-                      : hdx_cursor_summarize(query->parts[i].cursor, &one, error);
-    if (query->part_count > 1) { /* many datasets need not all have one */
-      hdx_cursor_close(query->parts[i].cursor);
-      query->parts[i].cursor = NULL;
-    }
-    if (status == HDX_OK)
-      hdx_summary_add(&sum, &one);
-  }
+  for (size_t i = 0; status == HDX_OK && i < query->part_count; i++)
+    if (dataset == HDX_QUERY_ALL || i == dataset)
+      status = count_part(&query->parts[i], counts, error);
   hdx_query_begin(query, HDX_COLUMN_ALL);
+  return status;
+}
+
+enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *summary,
+                                  struct hdx_error *error) {
+  struct hdx_counts counts;
+  hdx_counts_init(&counts, NULL);
+  enum hdx_status status = count_rows(query, dataset, &counts, error);
   if (status == HDX_OK)
-    *result = sum;
+    *summary = hdx_counts_total(&counts);
+  hdx_counts_deinit(&counts);
+  return status;
+}
+
+enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
+                                 void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,
+                                 struct hdx_error *error) {
+  struct hdx_counts counts;
+  hdx_counts_init(&counts, &unit);
+  enum hdx_status status = count_rows(query, dataset, &counts, error);
+  for (size_t i = 0; status == HDX_OK && i < counts.count; i++)
+    if (counts.list[i].sum.rows)
+      visit(user, counts.list[i].from, &counts.list[i].sum);
+  hdx_counts_deinit(&counts);
   return status;
 }
 

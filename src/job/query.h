@@ -76,6 +76,7 @@ struct hdx_query {
   struct hdx_query_failure *failures;
   struct hdx_query_info info;
   struct hdx_text *extra_names;
+  struct hdx_parameter *extras;
   struct hdx_buffer location;
   /* rows */
   bool begun;

@@ -32,6 +32,7 @@ struct hdx_session {
   struct hdx_store store;
   struct hdx_engine *engine; /* NULL until the network is needed */
   struct hdx_workers *workers;
+  uint64_t documents_bytes; /* of documents that are coming in */
   struct hdx_presigner presigner;
   uv_async_t wake; /* a cancellation has come */
   atomic_bool wake_ready, cancelled;
@@ -65,10 +66,28 @@ enum hdx_status hdx_session_target(struct hdx_session *session, struct hdx_addre
                                    struct hdx_error *error);
 void hdx_target_deinit(struct hdx_target *target);
 
-/* A document of the network: from the store, unless it is not there or `revalidate`; fetched then, conditionally, from
- * `address`. `stored_as` is what it is called in the store; *fresh tells that its bytes are new and not yet there. */
-enum hdx_status hdx_session_document(struct hdx_session *session, const char *stored_as, struct hdx_address *address,
-                                     struct hdx_text folder, struct hdx_text name, bool revalidate,
+/* The source of a registry's entry. DENIED: a registry of the network names a file:// or link-local address. */
+enum hdx_status hdx_session_entry_source(struct hdx_session *session, const struct hdx_registry_entry *entry,
+                                         struct hdx_arena *arena, struct hdx_source *source, struct hdx_error *error);
+
+/* A document of the network that is wanted. What the texts and the address are views of lives until done. */
+struct hdx_document_request {
+  const char *stored_as; /* what it is called in the store, and by messages */
+  struct hdx_address *address;
+  struct hdx_text folder, name; /* in the store */
+  bool revalidate;              /* its server is asked also if it is held */
+  /* The end, once; from within hdx_session_document_start if no request is made. `document` (NULL on failure) is the
+   * callee's from then on; `fresh` tells that its bytes are new and not yet in the store. `error` lives during the
+   * call. LIMIT: it is too large, or all that come in at once are. */
+  void (*done)(void *user, enum hdx_status status, struct hdx_document *document, bool fresh,
+               const struct hdx_error *error);
+  void *user;
+};
+
+/* Gets a document from the store, unless it is not there or to be revalidated; it is fetched then, conditionally. */
+void hdx_session_document_start(struct hdx_session *session, const struct hdx_document_request *request);
+/* The same, and waits for it; `done` and `user` are not the caller's. */
+enum hdx_status hdx_session_document(struct hdx_session *session, struct hdx_document_request *request,
                                      struct hdx_document *document, bool *fresh, struct hdx_error *error);
 
 struct hdx_registry {
@@ -83,8 +102,17 @@ struct hdx_catalog {
   struct hdx_catalog_doc doc;
 };
 
-/* hdx_catalog_load; `revalidate` asks its server also if it is held, `offline` never does. */
+/* hdx_catalog_load; `revalidate` asks its server also if it is held; an offline session never does. */
 enum hdx_status hdx_catalog_open(struct hdx_session *session, const char *bucket, bool revalidate,
                                  struct hdx_catalog **catalog, struct hdx_error *error);
+
+/* A catalog is open (the callee's from then on), or NULL and could not be; `error` lives during the call. */
+typedef void hdx_catalog_done(void *user, enum hdx_status status, struct hdx_catalog *catalog,
+                              const struct hdx_error *error);
+
+/* Begins to open the catalog of a registry's entry, which lives until then; `done` is called once, perhaps from within.
+ */
+void hdx_catalog_start(struct hdx_session *session, const struct hdx_registry_entry *entry, bool revalidate,
+                       hdx_catalog_done *done, void *user);
 
 #endif

@@ -3,8 +3,8 @@
  *   loop:    blocks arrive → queue ─┐              ┌→ blocks given back, more? ─┐
  *   worker:                         └→ scan, write ┘                            └→ … → finish → settled
  */
-#include "job/index.h"
-
+#include "job/form.h"
+#include "job/parameters.h"
 #include "transfer/head.h"
 
 #include <errno.h>
@@ -35,17 +35,23 @@ void hdx_year_free(struct hdx_year_job *year) {
     year->scanner->next = run->scanners;
     run->scanners = year->scanner;
   }
+  hdx_bad_rows_deinit(&year->bad_rows);
   if (year->inspected)
     run->inspector->free(year->inspected);
   hdx_rows_deinit(&year->rows);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
-  free(year->location);
-  hdx_target_deinit(&year->target);
+  hdx_year_forget_name(year);
   free(year->etag);
   free(year->last_modified);
-  free(year->keep_path);
+  free(year->form);
   free(year);
+}
+
+void hdx_scanner_free(struct hdx_scanner *scanner) {
+  hdx_csv_close(scanner->csv);
+  hdx_unpack_close(scanner->unpack);
+  free(scanner);
 }
 
 /* ---- on a worker ---- */
@@ -66,6 +72,14 @@ static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *
   return status;
 }
 
+static void on_bad_row(void *user, const struct hdx_csv_bad_row *bad_row) {
+  struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
+  if (year->dataset->run->inspector)
+    year->dataset->run->inspector->bad(year, bad_row);
+  else
+    hdx_year_bad_row(year, bad_row);
+}
+
 /* A batch of the scanner goes to the rows, and rows that make a block to the writer. */
 static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
   struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
@@ -73,7 +87,7 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
     return year->dataset->run->inspector->rows(year, batch, error);
   struct hdx_rows *rows = &year->rows;
   size_t columns = hdx_csv_dialect(year->scanner->csv)->extra_count;
-  enum hdx_status status = HDX_OK;
+  enum hdx_status status = year->scan_status;
   for (size_t from = 0, to; from < batch->count && status == HDX_OK; from = to) {
     size_t room = HDX_BLOCK_ROWS - rows->count;
     to = batch->count - from < room ? batch->count : from + room;
@@ -87,23 +101,36 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
   return status;
 }
 
-static void on_bad_row(void *user, const struct hdx_csv_bad_row *bad) {
-  struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
-  year->dataset->run->inspector->bad(year, bad);
+/* What the file holds goes to the scanner, unless a bad row has ended that. */
+static enum hdx_status on_unpacked(void *user, const char *data, size_t size, struct hdx_error *error) {
+  const struct hdx_scanner *scanner = user;
+  enum hdx_status ended = scanner->year->scan_status;
+  return ended == HDX_OK ? hdx_csv_feed(scanner->csv, data, size, error) : ended;
+}
+
+/* What a bad row made of the scan stands. */
+static void note(struct hdx_year_job *year, enum hdx_status status) {
+  year->scan_status = year->scan_status == HDX_OK ? status : year->scan_status;
 }
 
 static void scan_begin(struct hdx_year_job *year) {
   const struct hdx_inspector *inspector = year->dataset->run->inspector;
-  year->scan_status = HDX_OK;
+  hdx_year_forget_bad_rows(year);
+  hdx_unpack_reset(year->scanner->unpack);
   hdx_csv_reset(year->scanner->csv);
   if (inspector) {
-    year->scan_status = inspector->begin(year, &year->scan_error);
+    note(year, inspector->begin(year, &year->scan_error));
     return;
+  }
+  if (year->named) {
+    size_t count;
+    const struct hdx_text *names = hdx_parameters_names(year->dataset, &count);
+    note(year, hdx_csv_name_extras(year->scanner->csv, names, count, &year->scan_error));
   }
   hdx_rows_clear(&year->rows);
   hdx_writer_drop_year(year->dataset->writer, year->year);
   year->keep_bytes = 0;
-  if (year->keep.path && ftruncate(year->keep.fd, 0) != 0)
+  if (year->scan_status == HDX_OK && year->keep.path && ftruncate(year->keep.fd, 0) != 0)
     year->scan_status = hdx_error_errno(&year->scan_error, year->keep.path, "truncate", errno);
 }
 
@@ -114,25 +141,41 @@ static void scan_block(struct hdx_year_job *year, const struct hdx_block *block)
     year->keep_bytes += block->size;
   }
   if (year->scan_status == HDX_OK)
-    year->scan_status = hdx_csv_feed(year->scanner->csv, block->data, block->size, &year->scan_error);
+    note(year, hdx_unpack_feed(year->scanner->unpack, block->data, block->size, &year->scan_error));
+}
+
+/* Counts the rows that the file has already. The scanner knows of those that follow each other, which are all of a file
+ * in order; those of one out of order do so once its rows are sorted, if they are all here. */
+static enum hdx_status count_duplicates(struct hdx_year_job *year, struct hdx_error *error) {
+  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
+  year->duplicates = result->duplicates;
+  if (year->rows.sorted || year->rows.count != result->rows)
+    return HDX_OK;
+  enum hdx_status status = hdx_rows_sort(&year->rows, error);
+  year->duplicates = hdx_rows_duplicates(&year->rows);
+  return status;
 }
 
 static void scan_end(struct hdx_year_job *year) {
   struct hdx_error *error = &year->scan_error;
-  uint64_t bad_max = year->dataset->run->options->bad_rows_max;
   if (year->scan_status == HDX_OK)
-    year->scan_status = hdx_csv_finish(year->scanner->csv, error);
+    note(year, hdx_unpack_finish(year->scanner->unpack, error));
+  if (year->scan_status == HDX_OK)
+    note(year, hdx_csv_finish(year->scanner->csv, error));
   if (year->dataset->run->inspector) {
     if (year->scan_status == HDX_OK)
       year->dataset->run->inspector->end(year);
     return;
   }
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
-  if (year->scan_status == HDX_OK && (result->bad_rows > bad_max || (result->bad_rows && !result->rows))) {
+  if (year->scan_status == HDX_OK && result->bad_rows && !result->rows) {
     const struct hdx_csv_bad_row *bad = &result->samples[0];
-    year->scan_status = hdx_error_set(error, HDX_INTEGRITY, "too many bad rows: %llu, the first in line %llu: %s",
-                                      (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
+    year->scan_status =
+        hdx_error_set(error, HDX_INTEGRITY, "none of its %llu rows can be read; the first in line %llu: %s",
+                      (unsigned long long)result->bad_rows, (unsigned long long)bad->line, bad->reason);
   }
+  if (year->scan_status == HDX_OK)
+    year->scan_status = count_duplicates(year, error);
   if (year->scan_status == HDX_OK)
     year->scan_status = hdx_writer_add(year->dataset->writer, year->year, &year->rows, false, error);
   if (year->scan_status == HDX_OK && year->keep.path)
@@ -155,23 +198,6 @@ static void scan(struct hdx_work *work) {
 
 static void schedule(struct hdx_year_job *year);
 
-static void log_scan(struct hdx_year_job *year) {
-  if (year->dataset->run->inspector)
-    return; /* which tells more of it */
-  const struct hdx_log *log = &year->dataset->run->session->log;
-  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
-  for (size_t i = 0; i < result->sample_count; i++)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: line %llu: %s", year->target.url,
-                  (unsigned long long)result->samples[i].line, result->samples[i].reason);
-  if (result->bad_rows > result->sample_count)
-    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", year->target.url,
-                  (unsigned long long)result->bad_rows);
-  for (int i = 0; i < HDX_CSV_REPAIR_COUNT; i++)
-    if (result->repairs[i] && i != HDX_CSV_REPAIR_DATE)
-      hdx_log_write(log, HDX_LOG_WARNING, "%s: mended: %llu %s", year->target.url,
-                    (unsigned long long)result->repairs[i], hdx_csv_repair_text((enum hdx_csv_repair)i));
-}
-
 /* The outcome is known: told to the dataset as soon as no worker has the year. */
 static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enum hdx_status status,
                    const char *message) {
@@ -181,10 +207,70 @@ static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enu
   queue_clear(year);
   year->settling = year->busy;
   if (!year->busy) {
+    hdx_year_tell_bad_rows(year);
     if (outcome != HDX_OUTCOME_NEW && year->dataset->writer)
       hdx_writer_drop_year(year->dataset->writer, year->year);
     hdx_dataset_year_settled(year);
   }
+}
+
+static void fetch(struct hdx_year_job *year);
+static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error);
+
+/* Reads the file once more, now that the names of its columns are known. That is dearer than to hold its blocks until
+ * they are, but safe: blocks that wait for an answer of the network would take the memory that the answer needs. */
+static void read_again(struct hdx_year_job *year) {
+  year->ended = false;
+  year->restarted = true;
+  if (year->keep_path)
+    year->ready = open_keep(year, &year->scan_error);
+  fetch(year);
+}
+
+static enum hdx_status put_form(struct hdx_year_job *year, struct hdx_error *error) {
+  struct hdx_buffer form;
+  hdx_buffer_init(&form, 1024);
+  if (year->bytes)
+    hdx_form_put(hdx_csv_dialect(year->scanner->csv), hdx_packing_name(hdx_unpack_packing(year->scanner->unpack)),
+                 &form);
+  free(year->form);
+  enum hdx_status status = hdx_buffer_status(&form, "the form of an index file", error);
+  year->form = status == HDX_OK ? hdx_text_dup(hdx_buffer_text(&form)) : NULL;
+  hdx_buffer_deinit(&form);
+  return status == HDX_OK && !year->form ? hdx_error_memory(error, form.size) : status;
+}
+
+/* Rows whose columns have no names, or that lack what is known of them, would stay so until the file changes: so a
+ * failure to learn of that is one of the file. */
+static void fail_unnamed(struct hdx_year_job *year, enum hdx_status status, const char *why) {
+  char message[HDX_ERROR_TEXT_MAX];
+  snprintf(message, sizeof message, "%s: what its extra columns are cannot be read: %.800s", year->target.url, why);
+  settle(year, status == HDX_INTERRUPTED ? HDX_OUTCOME_INTERRUPTED : HDX_OUTCOME_FAILED, status, message);
+}
+
+/* Whether it matters what its extra columns are. */
+static bool has_extras(const struct hdx_year_job *year) {
+  return !year->dataset->run->inspector && hdx_csv_dialect(year->scanner->csv)->extra_count &&
+         hdx_csv_result(year->scanner->csv)->rows;
+}
+
+void hdx_year_go_on(struct hdx_year_job *year) {
+  const char *why = "";
+  size_t names = 0;
+  enum hdx_status status = has_extras(year) ? hdx_parameters_status(year->dataset, &why) : HDX_OK;
+  if (status != HDX_OK) {
+    fail_unnamed(year, status, why);
+    return;
+  }
+  hdx_parameters_names(year->dataset, &names);
+  if (names && !year->named && hdx_csv_dialect(year->scanner->csv)->names_made_up) {
+    read_again(year);
+    return;
+  }
+  status = put_form(year, &year->scan_error);
+  hdx_year_log(year);
+  settle(year, status == HDX_OK ? HDX_OUTCOME_NEW : HDX_OUTCOME_FAILED, status,
+         status == HDX_OK ? "" : year->scan_error.message);
 }
 
 static void scanned(struct hdx_work *work) {
@@ -193,16 +279,20 @@ static void scanned(struct hdx_work *work) {
   give_back(year, year->taken);
   year->taken = NULL;
   year->busy = false;
+  year->dataset->run->stop |= atomic_load(&year->dataset->run->bad_ended);
   if (year->settling) {
     memcpy(message, year->message, sizeof message);
     settle(year, year->outcome, year->status, message);
   } else if (!year->last) {
     schedule(year);
+  } else if (year->scan_status == HDX_OK && has_extras(year) && !hdx_parameters_answered(year->dataset)) {
+    hdx_parameters_wait(year);
   } else if (year->scan_status == HDX_OK) {
-    log_scan(year);
-    settle(year, HDX_OUTCOME_NEW, HDX_OK, "");
+    hdx_year_go_on(year);
+  } else if (year->scan_status == HDX_INTERRUPTED) {
+    settle(year, HDX_OUTCOME_INTERRUPTED, HDX_INTERRUPTED, year->scan_error.message);
   } else {
-    log_scan(year);
+    hdx_year_log(year);
     snprintf(message, sizeof message, "%s: %.900s", year->target.url, year->scan_error.message);
     settle(year, HDX_OUTCOME_FAILED, year->scan_status, message);
   }
@@ -217,6 +307,10 @@ static void schedule(struct hdx_year_job *year) {
   year->queue_last = &year->queue;
   year->restart = year->restarted;
   year->restarted = false;
+  if (year->restart) {
+    size_t names;
+    year->named = hdx_parameters_names(year->dataset, &names) != NULL;
+  }
   year->last = year->ended;
   year->busy = true;
   year->work = (struct hdx_work){.run = scan, .done = scanned};
@@ -227,18 +321,18 @@ static struct hdx_scanner *new_scanner(const struct hdx_index_run *run, struct h
   struct hdx_scanner *scanner = calloc(1, sizeof *scanner);
   struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level()),
                                     .rows = on_rows,
-                                    .bad = run->inspector ? on_bad_row : NULL,
+                                    .bad = on_bad_row,
                                     .lines = run->inspector != NULL,
                                     .user = scanner};
   if (!scanner) {
     hdx_error_memory(error, sizeof *scanner);
     return NULL;
   }
-  if (hdx_csv_open(&options, &scanner->csv, error) != HDX_OK) {
-    free(scanner);
-    return NULL;
-  }
-  return scanner;
+  if (hdx_csv_open(&options, &scanner->csv, error) == HDX_OK &&
+      hdx_unpack_open(on_unpacked, scanner, &scanner->unpack, error) == HDX_OK)
+    return scanner;
+  hdx_scanner_free(scanner);
+  return NULL;
 }
 
 static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error) {
@@ -295,7 +389,25 @@ static void on_block(void *user, struct hdx_block *block) {
     schedule(year);
 }
 
-static void fetch(struct hdx_year_job *year);
+/* The file is not there by the name that was asked for, or may not be read (`denied`). */
+static void not_there(struct hdx_year_job *year, bool denied, const char *why) {
+  struct hdx_error error;
+  char message[HDX_ERROR_TEXT_MAX];
+  bool first = hdx_year_has_other_name(year) && hdx_year_worth_asking(year), second = year->name_changed;
+  snprintf(message, sizeof message, "%s", second && year->name_denied ? year->message : why);
+  /* What is nowhere is told by the name that comes first. */
+  if ((first || second) && hdx_year_change_name(year, &error) != HDX_OK) {
+    settle(year, HDX_OUTCOME_FAILED, error.status, error.message);
+  } else if (first) {
+    year->name_known = year->name_changed = true;
+    year->name_denied = denied;
+    memcpy(year->message, message, sizeof message);
+    fetch(year);
+  } else {
+    denied |= year->name_denied;
+    settle(year, denied ? HDX_OUTCOME_DENIED : HDX_OUTCOME_ABSENT, denied ? HDX_DENIED : HDX_NOT_FOUND, message);
+  }
+}
 
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
@@ -325,7 +437,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
     year->asked_again = true;
     fetch(year);
   } else if (missing || denied) {
-    settle(year, missing ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_DENIED, result->status, result->message);
+    not_there(year, denied, result->message);
   } else if (result->status == HDX_INTERRUPTED) {
     settle(year, HDX_OUTCOME_INTERRUPTED, result->status, result->message);
   } else {
@@ -337,23 +449,42 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
 static bool is_conditional(const struct hdx_year_job *year) {
   if (year->keep_path && access(year->keep_path, F_OK) != 0)
     return false;
-  return year->old && (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+  return year->old && year->gzipped == hdx_year_held_gzipped(year->old) &&
+         (year->old->state == HDX_YEAR_PRESENT || year->old->state == HDX_YEAR_STALE);
+}
+
+/* What a list of the folder says; where it has the file by its other name, that one is taken. */
+static enum hdx_listed look_up(struct hdx_year_job *year, struct hdx_text *etag, struct hdx_error *error) {
+  const struct hdx_prefix *prefix = year->dataset->prefix;
+  enum hdx_listed listed = hdx_discover_find(prefix, &year->target, etag);
+  if (listed == HDX_LISTED_ABSENT && hdx_year_has_other_name(year) && hdx_year_change_name(year, error) == HDX_OK) {
+    listed = hdx_discover_find(prefix, &year->target, etag);
+    if (listed != HDX_LISTED_PRESENT)
+      hdx_year_change_name(year, error);
+  }
+  year->name_known |= listed != HDX_LISTED_UNKNOWN;
+  return listed;
 }
 
 /* Settles the year without a request, if a list of its folder allows that. A file of which rows are held and which is
  * missing in the list is asked for all the same: rows are dropped only if the server itself says so. */
 static bool settle_by_list(struct hdx_year_job *year) {
+  struct hdx_error error = {.status = HDX_OK};
   struct hdx_text etag = HDX_TEXT("");
-  enum hdx_listed listed = hdx_discover_find(year->dataset->prefix, &year->target, &etag);
+  enum hdx_listed listed = look_up(year, &etag, &error);
   bool held = year->old && year->old->rows > 0;
   year->listed = listed == HDX_LISTED_PRESENT;
-  if (listed == HDX_LISTED_ABSENT && !held)
+  if (error.status != HDX_OK) {
+    settle(year, HDX_OUTCOME_FAILED, error.status, error.message);
+  } else if (listed == HDX_LISTED_ABSENT && !held) {
+    year->dataset->prefix->discovery->absences++;
     settle(year, HDX_OUTCOME_ABSENT, HDX_NOT_FOUND, "");
-  else if (year->listed && is_conditional(year) && hdx_head_strong(year->old->etag) &&
-           hdx_text_is(etag, year->old->etag))
+  } else if (year->listed && is_conditional(year) && hdx_head_strong(year->old->etag) &&
+             hdx_text_is(etag, year->old->etag)) {
     settle(year, HDX_OUTCOME_UNCHANGED, HDX_OK, "");
-  else
+  } else {
     return false;
+  }
   return true;
 }
 
@@ -376,41 +507,6 @@ static void fetch(struct hdx_year_job *year) {
     settle(year, HDX_OUTCOME_FAILED, status, error.message);
 }
 
-/* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it. */
-static enum hdx_status keep_path(const char *folder, struct hdx_text id, int year, char **result,
-                                 struct hdx_error *error) {
-  struct hdx_buffer path;
-  size_t size;
-  hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
-  hdx_buffer_append_format(&path, "%s/%.*s/%.*s_%04d.csv", folder, HDX_TEXT_ARG(id), HDX_TEXT_ARG(id), year);
-  hdx_buffer_append_byte(&path, 0);
-  enum hdx_status status = hdx_buffer_status(&path, "the path of a kept index file", error);
-  *result = hdx_buffer_take(&path, &size);
-  return status;
-}
-
-static enum hdx_status locate(struct hdx_year_job *year, struct hdx_error *error) {
-  const struct hdx_index_run *run = year->dataset->run;
-  const struct hdx_dataset *dataset = year->dataset->dataset;
-  struct hdx_buffer location;
-  struct hdx_address address;
-  hdx_address_init(&address);
-  hdx_buffer_init(&location, HDX_URL_BYTES_MAX);
-  enum hdx_status status =
-      hdx_dataset_year_url(dataset->index, dataset->id, dataset->indextype, year->year, &location, error);
-  if (status == HDX_OK)
-    status = hdx_source_locate(&run->catalog->source, hdx_buffer_text(&location), HDX_TEXT(""), false, &address, error);
-  if (status == HDX_OK)
-    status = hdx_session_target(run->session, &address, &year->target, error);
-  if (status == HDX_OK && !(year->location = hdx_text_dup(hdx_buffer_text(&location))))
-    status = hdx_error_memory(error, location.size);
-  if (status == HDX_OK && run->options->keep_index)
-    status = keep_path(run->options->keep_index, dataset->id, year->year, &year->keep_path, error);
-  hdx_buffer_deinit(&location);
-  hdx_address_deinit(&address);
-  return status;
-}
-
 enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, const struct hdx_year *old,
                                struct hdx_error *error) {
   struct hdx_year_job *year = calloc(1, sizeof *year);
@@ -421,8 +517,10 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   year->old = old;
   year->queue_last = &year->queue;
   year->keep.fd = -1;
+  hdx_bad_rows_init(&year->bad_rows);
+  year->gzipped = hdx_year_held_gzipped(old);
   hdx_rows_init(&year->rows, ROWS_TEXT_BYTES_MAX);
-  enum hdx_status status = locate(year, error);
+  enum hdx_status status = hdx_year_locate(year, error);
   if (status != HDX_OK) {
     hdx_year_free(year);
     return status;

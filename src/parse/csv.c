@@ -40,6 +40,7 @@ enum hdx_status hdx_csv_open(const struct hdx_csv_options *options, struct hdx_c
   hdx_buffer_init(&made->carry, HDX_CSV_LINE_BYTES_MAX);
   hdx_buffer_init(&made->last_key, HDX_CSV_LINE_BYTES_MAX);
   hdx_arena_init(&made->names, HDX_CSV_NAMES_BYTES_MAX);
+  hdx_arena_init(&made->given_names, HDX_CSV_NAMES_BYTES_MAX);
   made->start = malloc(numbers);
   made->stop = malloc(numbers);
   made->size = malloc(numbers);
@@ -60,6 +61,7 @@ void hdx_csv_close(struct hdx_csv *csv) {
   hdx_buffer_deinit(&csv->carry);
   hdx_buffer_deinit(&csv->last_key);
   hdx_arena_deinit(&csv->names);
+  hdx_arena_deinit(&csv->given_names);
   free(csv->scratch);
   free(csv->start);
   free(csv->stop);
@@ -81,6 +83,8 @@ void hdx_csv_reset(struct hdx_csv *csv) {
   csv->chunk_at = csv->line_at = 0;
   hdx_buffer_clear(&csv->carry);
   hdx_arena_clear(&csv->names);
+  hdx_arena_clear(&csv->given_names);
+  csv->given_count = 0;
   csv->header = (struct hdx_text){NULL, 0};
   csv->last_start = csv->last_stop = HDX_TIME_NONE;
   hdx_buffer_clear(&csv->last_key);
@@ -107,6 +111,19 @@ static enum hdx_status keep_last_row(struct hdx_csv *csv, size_t last, struct hd
   hdx_buffer_clear(&csv->last_key);
   hdx_buffer_append_text(&csv->last_key, csv->key[last]);
   return hdx_buffer_status(&csv->last_key, "the key of a row", error);
+}
+
+enum hdx_status hdx_csv_name_extras(struct hdx_csv *csv, const struct hdx_text *names, size_t count,
+                                    struct hdx_error *error) {
+  hdx_arena_clear(&csv->given_names);
+  csv->given_count = 0;
+  for (size_t i = 0; i < count && i < HDX_CSV_EXTRA_MAX; i++) {
+    struct hdx_text copy = hdx_arena_copy(&csv->given_names, names[i]);
+    if (!copy.data)
+      return hdx_error_memory(error, names[i].size);
+    csv->given[csv->given_count++] = copy;
+  }
+  return HDX_OK;
 }
 
 /* Counts are taken here, over whole columns, so that every way to read a row counts alike. */

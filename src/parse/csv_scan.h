@@ -61,6 +61,10 @@ struct hdx_csv {
   char *scratch; /* unescaped fields of this batch: HDX_CSV_LINE_BYTES_MAX bytes, made when first needed */
   size_t scratch_used;
 
+  struct hdx_arena given_names;
+  struct hdx_text given[HDX_CSV_EXTRA_MAX]; /* for extra columns that no header names */
+  size_t given_count;
+
   struct hdx_arena names;
   struct hdx_text header; /* without #; data is NULL if there was none */
   bool header_plain;      /* one without # was taken: another such line is a bad row */

@@ -1,5 +1,6 @@
-/* What the first bytes say: servers answer with HTML or XML pages, and archives hold parquet and zip files under names
- * that promise CSV. Whatever is not known here is read as CSV, where its lines are bad rows. Source: the formats' own
+/* What the first bytes say: servers answer with HTML or XML pages, and archives hold parquet files and whatever else
+ * under names that promise CSV. Zip and gzip files are unpacked before they come here (unpack.h): what is named as such
+ * is packed twice. Whatever is not known here is read as CSV, where its lines are bad rows. Source: the formats' own
  * magic numbers. */
 #include "parse/csv_scan.h"
 
@@ -10,7 +11,7 @@ static const struct {
 } binaries[] = {
     {"PK\x03\x04", 4, "a zip file"},
     {"PK\x05\x06", 4, "an empty zip file"},
-    {"PAR1", 4, "a parquet file"},
+    {"PAR1", 4, "a parquet file, which cannot be read: ask its publisher for csv or csv-zip, or convert it in a copy"},
     {"\x1f\x8b", 2, "a gzip file"},
     {"\x28\xb5\x2f\xfd", 4, "a zstd file"},
     {"\xfd"

@@ -159,8 +159,10 @@ static void name_columns(const struct hdx_writer *writer, struct hdx_footer *foo
     for (; c > 0 && hdx_text_compare(footer->column_names[c - 1], writer->columns[id]) > 0; c--) {
       footer->column_names[c] = footer->column_names[c - 1];
       footer->column_ids[c] = footer->column_ids[c - 1];
+      footer->parameters[c] = footer->parameters[c - 1];
     }
     footer->column_names[c] = writer->columns[id];
+    footer->parameters[c] = writer->parameters[id];
     footer->column_ids[c] = (uint32_t)id;
   }
 }
@@ -172,7 +174,8 @@ static enum hdx_status make_footer(const struct hdx_writer *writer, struct hdx_f
   footer->years = calloc(year_count + 1, sizeof *footer->years);
   footer->column_names = calloc(HDX_COLUMNS_MAX, sizeof *footer->column_names);
   footer->column_ids = calloc(HDX_COLUMNS_MAX, sizeof *footer->column_ids);
-  if (!footer->zones || !footer->years || !footer->column_names || !footer->column_ids)
+  footer->parameters = calloc(HDX_COLUMNS_MAX, sizeof *footer->parameters);
+  if (!footer->zones || !footer->years || !footer->column_names || !footer->column_ids || !footer->parameters)
     return hdx_error_memory(error, writer->block_count * sizeof *footer->zones);
   footer->zone_count = writer->block_count;
   footer->year_count = year_count;

@@ -59,7 +59,7 @@ void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range) 
   cursor->all_years = true;
   for (size_t i = 0; i < footer->year_count; i++) {
     int year = footer->years[i].year;
-    cursor->all_years &= year == 0 || (year >= range->years.first && year <= range->years.last);
+    cursor->all_years &= year >= range->years.first && year <= range->years.last;
   }
   begin(cursor);
 }

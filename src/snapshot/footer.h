@@ -13,10 +13,16 @@ struct hdx_footer {
   struct hdx_year *years;
   struct hdx_text *column_names; /* sorted */
   uint32_t *column_ids;
-  struct hdx_text *templates; /* by number */
+  struct hdx_parameter *parameters; /* of each column; to be written: NULL, if nothing is known of any */
+  struct hdx_text *templates;       /* by number */
   size_t template_count;
   char *raw; /* what the texts point into, where it was read */
 };
+
+/* The form that an index file has if nothing is said of it. */
+static inline const char *hdx_footer_form(const struct hdx_year *year) {
+  return year->bytes ? HDX_FORM_PLAIN : "";
+}
 
 /* The bytes that every snapshot begins with. */
 void hdx_footer_header(char out[HDX_HEADER_BYTES]);

@@ -1,4 +1,4 @@
-/* The bytes of a snapshot: this comment, with those of the codecs that it names, is their specification. Version 1.0.
+/* The bytes of a snapshot: this comment, with those of the codecs that it names, is their specification. Version 1.1.
  *
  *   file     header | block* | footer | trailer                                       numbers are little-endian
  *
@@ -18,8 +18,9 @@
  *
  *   footer   lies directly before the trailer; one zstd frame, or raw where both sizes are equal. Raw, it is
  *            sections: tag u8 | size varint | content. Unknown tags are skipped; known ones appear once, in any order.
- *     1 SUBJECT    source, id, index, indextype as texts | catalog start i64 | catalog stop i64 | flags u8 (bit 0:
- *                  multiyear) | time digits u8 (0, 3, 6 or 9)
+ *     1 SUBJECT    source, id, index, indextype as texts | catalog start i64 (minimum + 2: the dataset has no time, and
+ *                  one file without year) | catalog stop i64 | flags u8 (bit 0: multiyear) | time digits u8 (0, 3, 6
+ *                  or 9)
  *     2 COLUMNS    count varint | for each: id varint, name text. The extra columns, sorted by name; ids and names are
  *                  unique.
  *     3 YEARS      count varint | for each: year i32 (0: a file without year) | state u8 (0 present, 1 gap, 2 stale,
@@ -33,6 +34,12 @@
  *                  footer, in any order, and fill that space without a gap.
  *     5 TEMPLATES  count varint | for each: size varint | bytes (codec/template.h). Their place in the list is their
  *                  number, from 0.
+ *     6 FORMS      (1.1; may be missing) for each year in the order of YEARS: form text (what the index file looked
+ *                  like, in words; empty: not known) | repairs, duplicates as varints | flags u8 (bit 0: rows out of
+ *                  order). Where it is missing in a file of version 1.1 or later, every index file of which there are
+ *                  bytes has the form "csv", and all the others of this are 0; in one of 1.0 nothing is known of it.
+ *     7 PARAMETERS (1.1; may be missing: nothing is known of any) for each column in the order of COLUMNS: type u8 (0
+ *                  not known, 1 string, 2 integer, 3 double) | units, description as texts
  *
  *   block    1 to 65,536 rows (8,192 as written), sorted by start, stop (missing: the start), key, year
  *            flags u8 | number of extra columns u8 | heads | columns, one behind the other, up to the block's end
@@ -71,6 +78,8 @@
  * upper bound of those that are made up: the least min start of a block that is greater than this block's max start;
  * where there is none, the greatest max start of all.
  *
+ * A row without time ("static") starts at i64 minimum + 2, the first instant there is, and stops at i64 maximum.
+ *
  * Rows and blocks. A row that an index file has twice is there twice. A dataset of fewer than 65,536 rows is one run of
  * blocks sorted as a whole, with years mixed in them; in a larger one a block holds rows of one index file alone, so
  * that a new version of one year leaves the others' blocks as they are. There the rows of different years overlap in
@@ -89,7 +98,7 @@
 #include <stdint.h>
 
 #define HDX_FORMAT_MAJOR 1
-#define HDX_FORMAT_MINOR 0
+#define HDX_FORMAT_MINOR 1
 
 #define HDX_HEADER_MAGIC "\x89HDX\r\n\x1a\n"
 #define HDX_TRAILER_MAGIC "HDXT\r\n\x1a\n"
@@ -101,8 +110,15 @@ enum hdx_section {
   HDX_SECTION_COLUMNS,
   HDX_SECTION_YEARS,
   HDX_SECTION_BLOCKS,
-  HDX_SECTION_TEMPLATES
+  HDX_SECTION_TEMPLATES,
+  HDX_SECTION_FORMS,
+  HDX_SECTION_PARAMETERS,
+  HDX_SECTION_COUNT
 };
+
+#define HDX_FORM_PLAIN "csv" /* the form of a file of which nothing is said */
+enum { HDX_FORM_UNSORTED = 1 };
+enum { HDX_ZONE_BYTES = 6 * 8 + 4 * 4 + 1 }; /* of a block in BLOCKS */
 
 enum hdx_block_flag {
   HDX_BLOCK_NO_STOP = 1,

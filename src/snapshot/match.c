@@ -9,7 +9,7 @@
 /* ---- which zones ---- */
 
 static bool year_wanted(const struct hdx_range *range, int64_t year) {
-  return year == 0 || (year >= range->years.first && year <= range->years.last);
+  return year >= range->years.first && year <= range->years.last;
 }
 
 bool hdx_cursor_zone_wanted(const struct hdx_cursor *cursor, const struct hdx_zone *zone) {

@@ -31,7 +31,8 @@ static void fill_info(struct hdx_reader *reader) {
                                      .year_count = footer->year_count,
                                      .years = footer->years,
                                      .extra_count = footer->column_count,
-                                     .extra_names = footer->column_names};
+                                     .extra_names = footer->column_names,
+                                     .extras = footer->parameters};
   for (size_t i = 0; i < footer->zone_count; i++) {
     const struct hdx_zone *zone = &footer->zones[i];
     info->rows += zone->rows;

@@ -12,7 +12,7 @@
 #include "catalog/dataset.h"
 #include "catalog/rows.h"
 
-#define HDX_SNAPSHOT_VERSION "1.0"
+#define HDX_SNAPSHOT_VERSION "1.1"
 
 #define HDX_BLOCK_ROWS 8192      /* rows of a block, at the most, as written; readers take up to 65,536 */
 #define HDX_MIXED_ROWS_MAX 65536 /* a dataset with fewer is one run of blocks that mix years, sorted as a whole */
@@ -22,7 +22,7 @@
 struct hdx_subject {
   struct hdx_text source; /* canonical URL of the bucket */
   struct hdx_text id, index, indextype;
-  int64_t catalog_start, catalog_stop; /* HDX_TIME_NONE: not a time */
+  int64_t catalog_start, catalog_stop; /* as hdx_dataset_years takes them */
   bool multiyear;
 };
 
@@ -52,6 +52,11 @@ void hdx_writer_drop_year(struct hdx_writer *writer, int year);
  * not be closed before the writer is committed or abandoned. INTEGRITY: a block of it is corrupt. */
 enum hdx_status hdx_writer_keep_year(struct hdx_writer *writer, const struct hdx_reader *reader, int year,
                                      struct hdx_error *error);
+
+/* Says what the extra column called `name` is (copied), in place of what was said before. Nothing happens if there is
+ * no such column so far. MEMORY. */
+enum hdx_status hdx_writer_describe(struct hdx_writer *writer, struct hdx_text name,
+                                    const struct hdx_parameter *parameter, struct hdx_error *error);
 
 /* Rows added so far and not dropped; of all years. */
 uint64_t hdx_writer_rows(const struct hdx_writer *writer);
@@ -96,7 +101,7 @@ enum hdx_status hdx_reader_columns(const struct hdx_reader *reader, struct hdx_c
 struct hdx_range {
   int64_t start, stop; /* HDX_TIME_NONE: open */
   enum hdx_match match;
-  struct hdx_years years; /* only rows from the index files of these years (and of year 0, static files) */
+  struct hdx_years years; /* only rows from the index files of these years; year 0 is that of a static file */
 };
 
 struct hdx_cursor;
@@ -129,11 +134,10 @@ struct hdx_filter;
 enum hdx_status hdx_cursor_filter(struct hdx_cursor *cursor, const struct hdx_filter *filter, unsigned wanted,
                                   struct hdx_error *error);
 
-/* Sums up the whole answer, and begins anew. Blocks that lie wholly in the range are not looked at, unless there is a
- * filter: the zone map answers for them. INTEGRITY as hdx_cursor_next. */
-enum hdx_status hdx_cursor_summarize(struct hdx_cursor *cursor, struct hdx_summary *summary, struct hdx_error *error);
-/* Adds another summary to one. */
-void hdx_summary_add(struct hdx_summary *summary, const struct hdx_summary *other);
+struct hdx_counts;
+/* Adds the whole answer to `counts`, and begins anew. Blocks that lie wholly in the range and in one unit are not
+ * looked at, unless there is a filter: the zone map answers for them. INTEGRITY as hdx_cursor_next; MEMORY. */
+enum hdx_status hdx_cursor_count(struct hdx_cursor *cursor, struct hdx_counts *counts, struct hdx_error *error);
 
 /* The next rows in the order start, stop, key: blocks whose ranges of start overlap are merged, others are handed out
  * block by block. A count of 0 is the end. Views live until the next call. Stops of an index without a stop column are

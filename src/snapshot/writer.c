@@ -81,6 +81,24 @@ enum hdx_status hdx_writer_column(struct hdx_writer *writer, struct hdx_text nam
   return status;
 }
 
+enum hdx_status hdx_writer_describe(struct hdx_writer *writer, struct hdx_text name,
+                                    const struct hdx_parameter *parameter, struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  hdx_writer_lock(writer);
+  for (size_t c = 0; status == HDX_OK && c < writer->column_count; c++) {
+    if (!hdx_text_equal(writer->columns[c], name))
+      continue;
+    const struct hdx_parameter copy = {parameter->type, hdx_arena_copy(&writer->names, parameter->units),
+                                       hdx_arena_copy(&writer->names, parameter->description)};
+    if (copy.units.data && copy.description.data)
+      writer->parameters[c] = copy;
+    else
+      status = hdx_error_memory(error, parameter->units.size + parameter->description.size);
+  }
+  hdx_writer_unlock(writer);
+  return status;
+}
+
 /* ---- blocks ---- */
 
 void hdx_written_mark(struct hdx_written *written, const uint32_t *ids, size_t count) {

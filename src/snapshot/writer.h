@@ -39,6 +39,7 @@ struct hdx_writer {
 
   struct hdx_arena names;
   struct hdx_text columns[HDX_COLUMNS_MAX];
+  struct hdx_parameter parameters[HDX_COLUMNS_MAX];
   size_t column_count;
 
   struct hdx_book book;           /* locks itself */

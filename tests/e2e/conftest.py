@@ -145,6 +145,12 @@ class Tiny:
                 self.write(self.path(identifier, year), rows(identifier, year, content))
         self.publish()
 
+    def describe(self, identifier, parameters, ending="info"):
+        """Publishes what the extra columns are: (name, type, units, description) of each; None: not stated."""
+        members = ("name", "type", "units", "desc")
+        entries = [{member: value for member, value in zip(members, each) if value is not None} for each in parameters]
+        self.write(f"/{TINY}/i/{identifier}.{ending}", json.dumps({"parameters": entries}, indent=1))
+
     def publish(self):
         catalog = {"Cloudy": "1.0", "endpoint": f"s3://{TINY}/", "name": "Tiny", "status": {"code": 1200, "message": "OK"},
                    "catalog": self.entries, **self.extra}

@@ -15,9 +15,11 @@ import dataclasses
 import datetime
 import fnmatch
 import fractions
+import gzip
 import io
 import json
 import re
+import zipfile
 from pathlib import Path
 
 SECOND = 10**9
@@ -29,8 +31,10 @@ QUOTES = "\"'\u2018\u2019\u201c\u201d"
 TIME = re.compile(r"""
     (?P<year>\d{4})
     (?: -(?P<yday>\d{3})(?!\d) | -(?P<month>\d\d) (?: -(?P<day>\d\d) )? )?
-    (?: [T:\ t] (?P<hour>\d\d) (?: [:.](?P<minute>\d\d) (?: [:.](?P<second>\d\d) (?: \.(?P<fraction>\d{0,9}) )? )? )? )?
-    [Zz]?""", re.X)
+    (?: (?P<T>[T:\ t]) (?P<hour>\d\d)
+        (?: (?P<colon>[:.])(?P<minute>\d\d) (?: (?P<colon2>[:.])(?P<second>\d\d) (?: \.(?P<fraction>\d{0,9}) )? )? )? )?
+    (?P<Z>[Zz]?)""", re.X)
+NUMBERS = "year", "yday", "month", "day", "hour", "minute", "second"
 
 
 def time_ns(text):
@@ -38,7 +42,7 @@ def time_ns(text):
     match = TIME.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is no time")
-    part = {name: int(value or 0) for name, value in match.groupdict().items() if name != "fraction"}
+    part = {name: int(match[name] or 0) for name in NUMBERS}
     if match["hour"] and not (match["day"] or match["yday"]):
         raise ValueError(f"{text!r} has an hour but no day")
     # datetime ends with 9999 and knows no year 0; the calendar repeats after 400 years.
@@ -61,6 +65,15 @@ def time_ns(text):
     return max(TIME_MIN, min(TIME_MAX, seconds * SECOND + fraction))
 
 
+def time_repairs(text):
+    """What has to be mended to read it."""
+    match = TIME.fullmatch(text)
+    kinds = {"dot": "." in (match["colon"], match["colon2"]), "separator": match["T"] not in ("T", None) or match["Z"] == "z",
+             "date": not match["hour"], "hour": match["hour"] == "24", "leap": match["second"] == "60",
+             "late": time_ns(text) in (TIME_MIN, TIME_MAX)}
+    return [kind for kind, found in kinds.items() if found]
+
+
 def time_text(ns, digits):
     whole, fraction = divmod(ns, SECOND)
     text = (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -81,6 +94,7 @@ class Row:
     size: int | None
     extras: dict
     year: int = 0  # of the index file
+    repairs: tuple = ()  # kinds of what was mended in its times and size
 
     def order(self):
         return self.start, self.stop, self.key.encode("utf-8", "surrogateescape")
@@ -115,8 +129,34 @@ def size_of(text):
     return int(match[1])
 
 
-def read_index(content):
-    """(rows, numbers of the bad lines) of an index file's bytes."""
+def unpacked(content):
+    """What is in an index file, whatever it is called: plain, gzip, or zip with one member."""
+    if content[:2] == b"\x1f\x8b":
+        return gzip.decompress(content)
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            name, = archive.namelist()
+            return archive.read(name)
+    return content
+
+
+def read_parameters(path):
+    """[(name, type)] of extra columns, from <id>.info or <id>.json beside the index files; [] where there is none, or
+    none that can be read."""
+    for ending in (".info", ".json"):
+        file = path.with_name(path.name + ending)
+        if file.is_file():
+            try:
+                found = [(entry["name"], entry.get("type")) for entry in json.loads(file.read_bytes())["parameters"]]
+            except (ValueError, KeyError, TypeError):
+                return []
+            return found[4:] if [name for name, _ in found[:4]] == ["start", "stop", "datakey", "filesize"] else found
+    return []
+
+
+def read_index(content, published=()):
+    """(rows, numbers of the bad lines) of an index file's bytes. `published`: names for extra columns without one."""
+    content = unpacked(content)
     text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     rows, bad, names, no_stop, begun = [], [], None, None, False
     for number, line in enumerate(text.split("\n"), 1):
@@ -133,14 +173,19 @@ def read_index(content):
         fields = fields_of(line)
         if no_stop is None:  # the first row decides what the columns are
             no_stop = len(fields) == 3 or (len(fields) > 1 and not is_time(fields[1]) and "/" in fields[1])
+            width = max(len(fields), len(names or []))
+        while len(fields) > width and not fields[-1]:
+            fields.pop()
         try:
-            rows.append(row_of(fields, no_stop, names))
+            if len(fields) > width:
+                raise ValueError("too many fields")
+            rows.append(row_of(fields, no_stop, names, published))
         except (ValueError, IndexError):
             bad.append(number)
     return rows, bad
 
 
-def row_of(fields, no_stop, names):
+def row_of(fields, no_stop, names, published):
     if no_stop:
         fields = [fields[0], None, *fields[1:]]
         names = names and [names[0], None, *names[1:]]
@@ -153,8 +198,16 @@ def row_of(fields, no_stop, names):
     extras = {}
     for place, value in enumerate(fields[4:], 4):
         given = names[place] if names and place < len(names) else ""
+        given = given or (published[place - 4] if place - 4 < len(published) else "")
         extras[given or (usual[place] if place < len(usual) else f"column{place + 1}")] = value
-    return Row(start, None if fields[1] is None else time_ns(fields[1]), fields[2], size_of(fields[3]), extras)
+    row = Row(start, None if fields[1] is None else time_ns(fields[1]), fields[2], size_of(fields[3]), extras)
+    repairs = [kind for time in filter(None, fields[:2]) for kind in time_repairs(time)] + ["decimals"] * ("." in fields[3])
+    return dataclasses.replace(row, repairs=tuple(repairs))
+
+
+def duplicates(rows):
+    """How many rows of a file have start, stop and key of the row above."""
+    return sum(a.order() == b.order() for a, b in zip(rows, rows[1:]))
 
 
 class Dataset:
@@ -166,6 +219,7 @@ class Dataset:
 
         self.folder, self.id = Path(folder), entry["id"]
         self.index = member("index", "loc")
+        self.type = str(member("indextype", "ndxformat") or "csv").lower()
         self.start, self.stop = member("start", "startdate"), member("stop", "enddate")
         self.multiyear = str(entry.get("multiyear", False)).lower() == "true"
         this_year = datetime.datetime.now(datetime.timezone.utc).year
@@ -176,14 +230,18 @@ class Dataset:
         self.rows = self._read()
 
     def path(self, year):
-        return self.folder / re.sub(r"^\w+://", "", self.index) / f"{self.id}_{year}.csv"
+        plain = self.folder / re.sub(r"^\w+://", "", self.index) / f"{self.id}_{year}.csv"
+        if self.type == "csv-zip":
+            return plain.with_suffix(".csv.zip")
+        return plain if plain.exists() else plain.with_suffix(".csv.gz")
 
     def _read(self):
         rows = []
+        self.types = dict(read_parameters(self.path(0).with_name(self.id)))
         for year in range(self.first, self.last + 1):
             if self.path(year).is_file():
                 self.years.append(year)
-                found, self.bad[year] = read_index(self.path(year).read_bytes())
+                found, self.bad[year] = read_index(self.path(year).read_bytes(), list(self.types))
                 rows += [dataclasses.replace(row, year=year) for row in found]
         self.stop_made_up = any(row.stop is None for row in rows)
         rows.sort(key=lambda row: (row.start, TIME_MIN if row.stop is None else row.stop, row.order()[2]))
@@ -200,10 +258,7 @@ class Dataset:
 
     @property
     def extra_names(self):
-        names = {}
-        for row in sorted(self.rows, key=lambda row: row.year):
-            names.update(dict.fromkeys(row.extras))
-        return list(names)
+        return sorted({name for row in self.rows for name in row.extras}, key=str.encode)
 
     def wanted_years(self, start, stop):
         first = self.first if start is None or self.multiyear else max(self.first, year_of(start) - 1)
@@ -340,12 +395,13 @@ def summary_csv(datasets, rows):
 class Bucket:
     def __init__(self, folder, name, catalog="catalog.json"):
         self.folder, self.name = Path(folder), name
-        self.catalog = json.loads((self.folder / name / catalog).read_text())
-        self.ids = [entry["id"] for entry in self.catalog["catalog"]]
+        self.catalog = json.loads((self.folder / name / catalog).read_text("utf-8-sig"))
+        self.entries = [entry for entry in self.catalog["catalog"] if isinstance(entry, dict)]
+        self.ids = [entry["id"] for entry in self.entries]
         self.cache = {}
 
     def dataset(self, identifier):
         if identifier not in self.cache:
-            entry, = (e for e in self.catalog["catalog"] if e["id"] == identifier)
+            entry, = (e for e in self.entries if e["id"] == identifier)
             self.cache[identifier] = Dataset(self.folder, entry)
         return self.cache[identifier]

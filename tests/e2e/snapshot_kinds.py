@@ -21,7 +21,7 @@ EVERY |= {f"part {kind}" for kind in ("literal", "time", "fixed", "plain", "mark
 EVERY |= {"instant of start", "instant of stop", *(f"instant of start, moved by unit {unit}" for unit in range(1, 8))}
 EVERY |= {f"letter {letter}" for letter in "YymdjHMSLUN"}
 EVERY |= {"heap constant", "heap shared", "heap raw", "heap zstd", "heap lengths one", "heap lengths vary"}
-EVERY |= {"extra column", "footer raw", "footer zstd"}
+EVERY |= {"extra column", "footer raw", "footer zstd", "forms", "parameters"}
 
 
 def row(start, stop, key, size=SIZE, *extras, digits=0):
@@ -158,6 +158,30 @@ def datasets():
     lines = "".join(row(t, t + DAY, f"d/%s{i}") for i, t in enumerate(every(DAY, 3)))
     yield "odd_bytes", {2019: lines.encode() % (b"\xff\xfe", b"\xc3\xa9", b" x")}
     yield from corpus()
+    yield from forms()
+
+
+PARAMETERS = {"forms": [  # name, type, units and description as published: <id>.info
+    ("start", "string", None, None), ("stop", "string", None, None), ("datakey", "string", None, None),
+    ("filesize", "int", None, None), ("quality", "int", "1", "0 is best"), ("\u00e6ther", "double", "km/s", None),
+    ("note", "string", None, "as the operator has it")]}
+
+# What is to be known of the files of "forms": form, repairs, duplicates, whether they are out of order.
+FORMS = {2016: (b"", 0, 0, 0), 2017: (b"csv, header", 0, 0, 0), 2018: (b"csv, quoted with ', CRLF", 2, 0, 0),
+         2019: (b'csv, header, quoted with ", byte order mark', 0, 3, 1)}
+
+
+def forms():
+    """Small datasets whose index files have forms of their own, and columns of which more is published."""
+    first, second, third = (every(DAY, 40, year) for year in (2017, 2018, 2019))
+    lines = [row(t, t + DAY, f"d/{name(t)}.cdf", SIZE, i % 3, i / 8, "") for i, t in enumerate(first)]
+    quoted = ["'%s'\r\n" % line.strip().replace(",", "','") for line in
+              (row(t, t + DAY, f"d/{name(t)}.cdf", SIZE, i % 4, -i, f"n{i}") for i, t in enumerate(second))]
+    quoted[3] = quoted[3].replace("T00:00:00Z", "T00.00:00Z")  # two times that are mended
+    loose = [row(t, t + DAY, f"d/{name(t)}.cdf", SIZE, f'"a, {i}"') for i, t in enumerate(third)]
+    yield "forms", {2016: None, 2017: "start,stop,datakey,filesize,quality,\u00e6ther,note\n" + "".join(lines),
+                    2018: "".join(quoted),
+                    2019: "\ufeff# start, stop, datakey, filesize, note\n" + "".join(loose[7:] + loose[:7] + loose[3:6])}
 
 
 def corpus():

@@ -53,6 +53,7 @@ class Snapshot:
             self.data = file.read()
         self.seen = set()
         self.subject, self.columns, self.years, self.zones, self.templates = {}, {}, [], [], []
+        self.parameters = {}  # of each column that something is said of: (type, units, description)
         footer, end = self._frame()
         self._sections(footer)
         self._space(end)
@@ -69,19 +70,26 @@ class Snapshot:
         need(size == len(data) and offset >= HEADER and offset + stored + TRAILER == size, "file: sizes")
         footer = data[offset:offset + stored]
         need(xxh3(data[:HEADER] + footer + data[-TRAILER:-16]) == checksum, "trailer: checksum")
+        self.minor = int.from_bytes(version[2:], "little")
         self.seen.add(f"footer {'raw' if stored == raw else 'zstd'}")
         return footer if stored == raw else decompress(footer, raw), offset
 
     def _sections(self, footer):
-        known = {1: self._subject, 2: self._columns, 3: self._years, 4: self._blocks, 5: self._templates}
-        footer, found = Bytes(footer, self.seen), []
+        known = {1: self._subject, 2: self._columns, 3: self._years, 4: self._blocks, 5: self._templates, 6: self._forms,
+                 7: self._parameters}
+        footer, found = Bytes(footer, self.seen), {}
         while footer.left():
             tag, content = footer.u8(), footer.sized()
-            if tag in known:
-                found.append(tag)
-                known[tag](content)
-                content.end()
-        need(sorted(found) == [1, 2, 3, 4, 5], "footer: a section is missing or there twice")
+            need(tag not in found or tag not in known, "footer: a section is there twice")
+            found[tag] = content
+        for tag, read in known.items():  # sections 6 and 7 tell more of what 3 and 2 name
+            need(tag in found or tag > 5, "footer: a section is missing")
+            if tag in found:
+                read(found[tag])
+                found[tag].end()
+        if 6 not in found:
+            for year in self.years:
+                year |= {"form": b"csv" if self.minor and year["bytes"] else b"", "repairs": 0, "duplicates": 0, "flags": 0}
 
     def _subject(self, data):
         for name in ("source", "id", "index", "indextype"):
@@ -106,6 +114,21 @@ class Snapshot:
             year |= {name: data.text() for name in ("url", "etag", "modified", "reason")}
             need(not self.years or self.years[-1]["year"] < year["year"], "years: out of order")
             self.years.append(year)
+
+    def _forms(self, data):
+        for year in self.years:
+            year |= {"form": data.text(), "repairs": data.varint(), "duplicates": data.varint(), "flags": data.u8()}
+            need(year["flags"] <= 1, "forms: flags")
+        self.seen.add("forms")
+
+    def _parameters(self, data):
+        types = [None, "string", "int", "double"]
+        for name in self.columns.values():
+            kind, units, description = data.u8(), data.text(), data.text()
+            need(kind < len(types), "parameters: an unknown type")
+            if kind or units or description:
+                self.parameters[name] = types[kind], units.decode(), description.decode()
+        self.seen.add("parameters")
 
     def _blocks(self, data):
         count = data.number("I")

@@ -282,7 +282,7 @@ def test_user_who_is_suspended_in_a_refresh(other, gateway, tmp_path):
     done.expect(1, "UserSuspended", "0 vanished")
     user.check()
     gateway.enable("user-ends")
-    user.index(*PROBE).expect(0, "20 gaps", "0 years stale")
+    user.index(*PROBE).expect(0, "20 gaps", " 0 failed\n")
     user.check()
 
 
@@ -293,7 +293,7 @@ def test_permission_that_is_lost_in_a_refresh(other, gateway, tmp_path):
     done.expect(1, "AccessDenied", "0 vanished")
     user.check()
     user.shelf.allow("s3:GetObject", user="policy-ends")
-    user.index(*PROBE).expect(0, "20 gaps", "0 years stale")
+    user.index(*PROBE).expect(0, "20 gaps", " 0 failed\n")
 
 
 def test_file_that_is_gone_answers_403(other, gateway, tmp_path):

@@ -44,6 +44,8 @@ def made(home, folder, datasets):
     tiny = Tiny(folder)
     for identifier, years in datasets:
         tiny.add(identifier, years)
+        if identifier in snapshot_kinds.PARAMETERS:
+            tiny.describe(identifier, snapshot_kinds.PARAMETERS[identifier])
     store = Store(home, folder, TINY)
     store.tiny = tiny
     return store
@@ -97,6 +99,14 @@ def test_what_the_footer_says_of_years(snapshots):
         assert held == {year: sum(row.year == year for row in dataset.rows) for year in dataset.years}, identifier
         assert {row.year for row in snapshot.rows()} <= set(held)
         assert snapshot.subject["id"] == identifier and snapshot.subject["source"] == store.access[0]
+
+
+def test_what_the_footer_says_of_forms(snapshots):
+    snapshot, = (snapshot for _, identifier, snapshot, _ in snapshots if identifier == "forms")
+    found = {year["year"]: tuple(year[name] for name in ("form", "repairs", "duplicates", "flags")) for year in snapshot.years}
+    assert found == snapshot_kinds.FORMS
+    said = {name: (kind, units or "", text or "") for name, kind, units, text in snapshot_kinds.PARAMETERS["forms"][4:]}
+    assert snapshot.parameters == said
 
 
 def test_blocks_that_are_kept(build, tmp_path):
@@ -154,4 +164,4 @@ def test_released_versions_stay_readable(heliodex, path):
 
 
 def test_there_are_released_versions():
-    assert {path.parent.name for path in VECTORS} == {"snapshot-v1"} and len(VECTORS) == 3
+    assert [path.parent.name for path in VECTORS] == 3 * ["snapshot-v1"] + ["snapshot-v1.1"]

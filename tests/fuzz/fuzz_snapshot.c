@@ -9,6 +9,7 @@
  *   3  a footer (raw); header, trailer and checksum are put around it, before it one byte for each of the first u16 */
 #include "codec/bytes.h"
 #include "codec/hash.h"
+#include "snapshot/counts.h"
 #include "snapshot/filter.h"
 #include "snapshot/reader.h"
 
@@ -44,6 +45,16 @@ static uint64_t look_at(const struct hdx_batch *batch) {
   return sum;
 }
 
+static void count(struct hdx_cursor *cursor, const enum hdx_unit *unit) {
+  struct hdx_error error;
+  struct hdx_counts counts;
+  hdx_counts_init(&counts, unit);
+  require_clean(hdx_cursor_count(cursor, &counts, &error));
+  for (size_t i = 1; i < counts.count; i++)
+    require(counts.list[i - 1].last < counts.list[i].from);
+  hdx_counts_deinit(&counts);
+}
+
 static void ask(const struct hdx_reader *reader, const struct hdx_range *range) {
   struct hdx_error error;
   struct hdx_cursor *cursor;
@@ -55,15 +66,16 @@ static void ask(const struct hdx_reader *reader, const struct hdx_range *range) 
   for (int i = 0; i < 100 && (status = hdx_cursor_next(cursor, &batch, &error)) == HDX_OK && batch.count; i++)
     use(look_at(&batch));
   require_clean(status);
-  struct hdx_summary summary;
-  require_clean(hdx_cursor_summarize(cursor, &summary, &error));
+  static const enum hdx_unit units[] = {HDX_UNIT_YEAR, HDX_UNIT_MONTH, HDX_UNIT_DAY};
+  count(cursor, NULL);
+  count(cursor, &units[(uint64_t)range->start % 3]);
   const struct hdx_text pattern = HDX_TEXT("*[0-4]*");
   const struct hdx_condition condition = {HDX_TEXT("checksum"), HDX_GREATER, HDX_TEXT("5")};
   struct hdx_filter filter = {.min_size = 1, .max_size = -1, .keys = &pattern, .key_count = 1};
   filter.conditions = &condition;
   filter.condition_count = 1;
   require_clean(hdx_cursor_filter(cursor, &filter, HDX_COLUMN_ALL, &error));
-  require_clean(hdx_cursor_summarize(cursor, &summary, &error));
+  count(cursor, &units[(uint64_t)range->stop % 3]);
   /* From the end to the beginning, in windows that must come to an end. */
   for (int64_t first, last = INT64_MAX; hdx_cursor_last_zone(cursor, last, &first); last = first - 1) {
     require(first <= last);

@@ -226,6 +226,11 @@ const char *hdx_year_state_name(enum hdx_year_state state) {
   return names[state];
 }
 
+const char *hdx_parameter_type_name(enum hdx_parameter_type type) {
+  static const char *const names[] = {"", "string", "int", "double"};
+  return names[type];
+}
+
 void hdx_index_options_init(struct hdx_index_options *options) {
   *options = (struct hdx_index_options){.start = HDX_TIME_NONE, .stop = HDX_TIME_NONE, .bad_rows_max = 777};
 }
@@ -244,6 +249,11 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
                                         .files = 1 + fake.failing_items,
                                         .files_fetched = 1,
                                         .files_failed = fake.failing_items,
+                                        .rows_bad = fake.bad_rows,
+                                        .repairs = 3 * fake.bad_rows,
+                                        .duplicates = 4 * fake.bad_rows,
+                                        .files_unsorted = fake.bad_rows ? 1 : 0,
+                                        .stale = fake.failing_items / 2,
                                         .rows = 1496151,
                                         .rows_fetched = 1496151,
                                         .bytes = 1 << 30,
@@ -268,6 +278,16 @@ enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const
                                    .message = "503\nSlow \x1b[2J Down"};
     options->item(options->user, &item);
   }
+  const struct hdx_bad_row bad = {.bucket = "s3://one/",
+                                  .id = aia,
+                                  .year = 2020,
+                                  .url = "s3://one/aia/x.csv",
+                                  .line = 7,
+                                  .byte = 1234,
+                                  .column = 26,
+                                  .reason = "stop: expected a time, found '\"x\"'"};
+  for (size_t i = 0; options->bad_row && i < fake.bad_rows; i++)
+    options->bad_row(options->user, &bad);
   for (uint64_t tick = 1; fake.waits && !atomic_load(&session->cancelled); tick++) {
     struct hdx_progress now = {
         .files_done = tick, .files_total = 1000, .bytes = tick << 20, .elapsed_ns = tick * 1000000000};
@@ -288,6 +308,7 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
                                const struct hdx_query_options *options, struct hdx_query **query,
                                struct hdx_error *error) {
   static const struct hdx_text names[] = {T("checksum"), T("say, what"), T("id"), T("id_2"), T("start")};
+  static const struct hdx_parameter parameters[5] = {{.type = HDX_PARAMETER_STRING}};
   fake.query_options = *options;
   fake.where[0] = 0;
   for (size_t i = 0; i < options->where_count; i++)
@@ -311,6 +332,7 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
                                            .checked_at = FIRST_NS,
                                            .extra_count = fake.extra_count,
                                            .extra_names = names,
+                                           .extras = parameters,
                                            .incomplete_years = fake.incomplete_years,
                                            .dataset_count = 1};
   return HDX_OK;
@@ -347,6 +369,21 @@ enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struc
     return fail(error, fake.next_status);
   *summary = (struct hdx_summary){query->rows, 5000, 1, query->rows ? FIRST_NS : HDX_TIME_NONE,
                                   query->rows ? FIRST_NS + STEP_NS : HDX_TIME_NONE};
+  return HDX_OK;
+}
+
+enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
+                                 void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,
+                                 struct hdx_error *error) {
+  const struct hdx_summary some = {.rows = 2, .bytes = 5000, .size_missing = 1};
+  (void)dataset;
+  if (fake.next_status != HDX_OK)
+    return fail(error, fake.next_status);
+  if (query->rows) {
+    visit(user, HDX_TIME_STATIC, &some);
+    visit(user, HDX_TIME_STATIC + 1, &some); /* in 1677 */
+    visit(user, FIRST_NS + (unit == HDX_UNIT_DAY ? 86400 * INT64_C(1000000000) : 0), &some);
+  }
   return HDX_OK;
 }
 
@@ -561,5 +598,5 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 }
 
 void hdx_version(struct hdx_version *version) {
-  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "1.0"};
+  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "1.1"};
 }

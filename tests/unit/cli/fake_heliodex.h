@@ -18,6 +18,7 @@ struct fake {
   bool raises;             /* a TERM comes while the session is being opened */
   bool corrupt;            /* the second of three snapshots is */
   size_t snapshots;        /* 0 to 3 */
+  size_t bad_rows;         /* of each run of index */
   struct hdx_text key;     /* of every row; empty: made from the row's number */
   /* what was asked for */
   struct hdx_config config;

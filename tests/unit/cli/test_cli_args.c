@@ -58,11 +58,11 @@ static void operands(void **state) {
   assert_false(args.settings.strict);
   good("query - -");
   assert_string_equal(args.operands[0], "-");
-  bad("query", "'query' needs more operands: heliodex query BUCKET ID...");
+  bad("query", "'query' needs more operands: heliodex query BUCKET [ID...]");
   good("query a b c d*");
   assert_int_equal(args.operand_count, 4);
   bad("info a b c", "too many operands, from 'c' on; expected: heliodex info BUCKET ID");
-  bad("query a ''", "operand 2 of 'query' is empty; expected: heliodex query BUCKET ID...");
+  bad("query a ''", "operand 2 of 'query' is empty; expected: heliodex query BUCKET [ID...]");
   bad("registry foo", "'registry' is followed by nothing or by a word of its own, found 'foo'");
 }
 
@@ -160,6 +160,13 @@ static void conditions(void **state) {
       "--summary has no rows: it goes with none of --limit, --reverse and the formats for other tools");
   bad("query b i --summary --format s5cmd",
       "--summary has no rows: it goes with none of --limit, --reverse and the formats for other tools");
+  bad("query b i --count-by year --reverse",
+      "--count-by has no rows: it goes with none of --limit, --reverse and the formats for other tools");
+  bad("query b i --count-by year --summary", "--summary and --count-by exclude each other");
+  bad("query b i --count-by week", "--count-by: expected year, month or day, found 'week'");
+  bad("query b", "'query' needs an ID; it may be left out with --summary and --count-by only");
+  assert_true(good("query b --summary")->summary);
+  assert_int_equal(good("query b --count-by month")->count_by, CLI_COUNT_BY_MONTH);
   bad("query b i --format s5cmd -0", "--null goes with --format keys or urls only");
   bad("query b i --sign --no-sign-request", "--sign and --no-sign-request exclude each other");
   bad("ls s3://b/ --request-payer requester --no-sign-request",

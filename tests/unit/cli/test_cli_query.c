@@ -115,6 +115,32 @@ static void query_summary(void **state) {
              "heliodex: warning: aia_0094: no row in this range\n");
 }
 
+static void query_counts(void **state) {
+  (void)state;
+  assert_run("query b i --count-by year", 0,
+             "id,year,rows,bytes,unsized\naia_0094,static,2,5000,1\naia_0094,1677,2,5000,1\naia_0094,2020,2,5000,1\n",
+             "");
+  assert_run("query b i --count-by month --format tsv", 0,
+             "id\tmonth\trows\tbytes\tunsized\naia_0094\tstatic\t2\t5000\t1\naia_0094\t1677-09\t2\t5000\t1\n"
+             "aia_0094\t2020-01\t2\t5000\t1\n",
+             "");
+  assert_run("query b i --count-by day --json", 0,
+             "{\"id\":\"aia_0094\",\"day\":\"static\",\"rows\":2,\"bytes\":5000,\"unsized\":1}\n"
+             "{\"id\":\"aia_0094\",\"day\":\"1677-09-21\",\"rows\":2,\"bytes\":5000,\"unsized\":1}\n"
+             "{\"id\":\"aia_0094\",\"day\":\"2020-01-02\",\"rows\":2,\"bytes\":5000,\"unsized\":1}\n",
+             "");
+  assert_run("query b --count-by year --format keys", 0, "aia_0094\naia_0094\naia_0094\n", "");
+  assert_string_equal(asked->globs, "* ");
+  fake.rows = 0;
+  assert_run("query b i --count-by year --format json", 0, "[]\n",
+             "heliodex: warning: aia_0094: no row in this range\n");
+  fake.query_status = HDX_EMPTY;
+  assert_run("query b --count-by day", 0, "id,day,rows,bytes,unsized\n", NULL);
+  fake_reset();
+  fake.next_status = HDX_INTEGRITY;
+  assert_run("query b i --count-by day", 7, NULL, NULL);
+}
+
 /* Keys are text that an archive chose: what a tool would do with them is not up to it. */
 static void manifests(void **state) {
   (void)state;
@@ -199,6 +225,6 @@ static void keys(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {RUN(query),         RUN(query_statuses), RUN(query_options), RUN(query_several),
-                                     RUN(query_summary), RUN(manifests),      RUN(keys)};
+                                     RUN(query_summary), RUN(query_counts),   RUN(manifests),     RUN(keys)};
   return cmocka_run_group_tests(tests, begin, end);
 }

@@ -5,7 +5,7 @@ static void usage(void **state) {
   (void)state;
   assert_run("", 2, "", "heliodex: a verb is needed: heliodex VERB [OPTION...] [OPERAND...]\nTry 'heliodex help'.\n");
   assert_run("query b", 2, "",
-             "heliodex: 'query' needs more operands: heliodex query BUCKET ID...\nTry 'heliodex help query'.\n");
+             "heliodex: 'query' needs an ID; it may be left out with --summary and --count-by only\nTry 'heliodex help query'.\n");
   assert_run("query b i\n\x1b[2J --bogus", 2, "", "heliodex: unknown option '--bogus'\nTry 'heliodex help query'.\n");
   assert_run("a\n\x1b[2J", 2, "", "heliodex: unknown verb 'a\\n\\x1b[2J'\nTry 'heliodex help'.\n");
   assert_run("help stroe", 2, "", "heliodex: unknown verb 'stroe': did you mean 'store'?\nTry 'heliodex help'.\n");
@@ -177,7 +177,7 @@ static void index_failures(void **state) {
   assert_non_null(strstr(err, "aia_0131 2009: "));
   assert_null(strstr(err, " 2010: "));
   assert_non_null(strstr(err, "and 10 more failures"));
-  assert_non_null(strstr(err, "15 years stale"));
+  assert_non_null(strstr(err, "30 failed, 15 stale\n"));
   assert_string_equal(file_content("failed"), "MMS1_FEEPS\naia_0131\n");
   char *report = file_content("report");
   size_t lines = 0;
@@ -200,6 +200,34 @@ static void index_failures(void **state) {
   assert_int_equal(asked->index_calls, 0); /* said before any work */
   assert_run("index b --stats ~/none/stats", 6, "", NULL);
   assert_int_equal(asked->index_calls, 0);
+}
+
+static void index_bad_rows(void **state) {
+  (void)state;
+  assert_run("index b", 0, "", NULL);
+  assert_non_null(strstr(err, " 0 failed\nrows "));
+  assert_non_null(strstr(err, "/s), 0 bad\n"));
+  fake.bad_rows = 2;
+  assert_run("index b --report ~/report", 0, "", NULL);
+  assert_non_null(strstr(err, " 0 failed, 1 out of order\n"));
+  assert_non_null(strstr(err, ", 2 bad, 6 repaired, 8 duplicates\n"));
+  static const char line[] = "{\"status\":\"INTEGRITY\",\"exit\":7,\"kind\":\"bad "
+                             "row\",\"bucket\":\"s3://one/\",\"id\":\"aia_0131\",\"year\":2020,"
+                             "\"url\":\"s3://one/aia/x.csv\",\"line\":7,\"column\":26,\"byte\":1234,"
+                             "\"reason\":\"stop: expected a time, found '\\\"x\\\"'\"}\n";
+  const char *first = strstr(file_content("report"), line);
+  assert_non_null(first);
+  assert_int_equal(strncmp(first + sizeof line - 1, line, sizeof line - 1), 0);
+  assert_run("index b --progress json", 0, "", NULL);
+  assert_non_null(strstr(err, ",\"rows_bad\":2,\"repairs\":6,\"duplicates\":8,"));
+  assert_null(asked->index_options.bad_row); /* nobody would be told */
+  /* The limit is of all buckets together: what is left of it goes on to the next. */
+  assert_run("index --all --max-bad-rows 5", 0, "", NULL);
+  assert_int_equal(asked->index_calls, 3);
+  assert_int_equal(asked->index_options.bad_rows_max, 1);
+  assert_run("index --all --max-bad-rows 3", 0, "", NULL);
+  assert_int_equal(asked->index_calls, 2);
+  assert_int_equal(asked->index_options.bad_rows_max, 1);
 }
 
 static void index_all(void **state) {
@@ -436,6 +464,7 @@ int main(void) {
                                      RUN(info),
                                      RUN(index_summary),
                                      RUN(index_failures),
+                                     RUN(index_bad_rows),
                                      RUN(index_all),
                                      RUN(store),
                                      RUN(verify),

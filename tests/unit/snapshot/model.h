@@ -105,7 +105,7 @@ static inline int model_total_order(const void *a_, const void *b_) {
 static inline bool model_matches(const struct model_row *row, const struct hdx_range *range) {
   int64_t a = range->start, b = range->stop;
   bool open_a = a == HDX_TIME_NONE, open_b = b == HDX_TIME_NONE;
-  if (row->year != 0 && (row->year < range->years.first || row->year > range->years.last))
+  if (row->year < range->years.first || row->year > range->years.last)
     return false;
   switch (range->match) {
   case HDX_MATCH_OVERLAP:

@@ -29,6 +29,7 @@ struct small {
   struct hdx_year years[2];
   struct hdx_text names[MODEL_EXTRAS], templates[64];
   uint32_t ids[MODEL_EXTRAS];
+  struct hdx_parameter parameters[MODEL_EXTRAS];
   struct hdx_buffer blocks; /* header and blocks */
   struct hdx_buffer file;
   struct model model;
@@ -133,6 +134,15 @@ static inline void small_make(struct small *small, enum small_kind kind, size_t 
     small->templates[t] = small->book.templates[t]->bytes;
   small->years[0] = (struct hdx_year){.year = 2000, .url = "u", .etag = "e", .last_modified = "", .reason = ""};
   small->years[1] = (struct hdx_year){.year = 2001, .url = "v", .etag = "", .last_modified = "m", .reason = "r"};
+  /* Of years and columns, more is known where there are extra columns. */
+  bool more = small->model.extra_count > 0;
+  if (more) {
+    small->years[0].form = "csv, header";
+    small->years[1] = (struct hdx_year){.year = 2001, .url = "v", .form = "f", .repairs = 300, .duplicates = 2};
+    small->years[1].unsorted = true;
+    small->parameters[0] = (struct hdx_parameter){HDX_PARAMETER_INTEGER, HDX_TEXT("km"), HDX_TEXT("")};
+    small->parameters[2] = (struct hdx_parameter){HDX_PARAMETER_DOUBLE, HDX_TEXT(""), HDX_TEXT("said")};
+  }
   small->footer = (struct hdx_footer){.subject = model_subject(),
                                       .time_digits = 3,
                                       .zone_count = n,
@@ -142,6 +152,7 @@ static inline void small_make(struct small *small, enum small_kind kind, size_t 
                                       .column_count = small->model.extra_count,
                                       .column_names = small->names,
                                       .column_ids = small->ids,
+                                      .parameters = more ? small->parameters : NULL,
                                       .template_count = small->book.count,
                                       .templates = small->templates};
   struct hdx_zstd *zstd = hdx_block_encoder_zstd(encoder);

@@ -5,6 +5,7 @@
  * HDX_MUTANTS: how many are read (100,000). HDX_MUTANTS_SEED: others than these. */
 #include "codec/hash.h"
 #include "small.h"
+#include "snapshot/counts.h"
 #include "snapshot/filter.h"
 
 #include <signal.h>
@@ -84,7 +85,8 @@ static void read_some(const struct hdx_reader *reader, struct hdx_block *block, 
 /* Sums, filters, and windows from the end to the beginning, which have to come to an end. */
 static void ask_more(struct hdx_cursor *cursor) {
   struct hdx_error error = {0};
-  struct hdx_summary summary;
+  struct hdx_counts counts;
+  const enum hdx_unit unit = (enum hdx_unit)model_below(&seed, 3);
   struct hdx_batch batch;
   const struct hdx_text pattern = HDX_TEXT("*[0-6]*");
   const struct hdx_condition condition = {HDX_TEXT("alpha"), HDX_GREATER, HDX_TEXT("5")};
@@ -92,7 +94,9 @@ static void ask_more(struct hdx_cursor *cursor) {
   filter.key_count = model_below(&seed, 2);
   filter.conditions = &condition;
   filter.condition_count = model_below(&seed, 2);
-  enum hdx_status status = hdx_cursor_summarize(cursor, &summary, &error);
+  hdx_counts_init(&counts, model_below(&seed, 2) ? &unit : NULL);
+  enum hdx_status status = hdx_cursor_count(cursor, &counts, &error);
+  hdx_counts_deinit(&counts);
   check_status(status, &error);
   status = hdx_cursor_filter(cursor, &filter, (unsigned)model_below(&seed, 8) | HDX_COLUMN_SIZE, &error);
   check_status(status, &error);

@@ -289,7 +289,11 @@ static void the_footer_says_what_was_said(void **state) {
        .checked_at = -5,
        .rows = 10,
        .bad_rows = 2,
-       .bytes = 99},
+       .bytes = 99,
+       .form = "csv, CRLF",
+       .repairs = 4,
+       .duplicates = 1,
+       .unsorted = true},
       {.year = 0, .state = HDX_YEAR_GAP},
   };
   struct hdx_writer *writer = new_writer();
@@ -318,6 +322,9 @@ static void the_footer_says_what_was_said(void **state) {
   assert_string_equal(year->url, "u12");
   assert_string_equal(year->reason, "r");
   assert_int_equal(year->state, HDX_YEAR_STALE);
+  assert_string_equal(year->form, "csv, CRLF");
+  assert_true(year->repairs == 4 && year->duplicates == 1 && year->unsorted);
+  assert_string_equal(info->years[0].form, "");
   assert_true(year->checked_at == -5 && year->rows == 10 && year->bad_rows == 2 && year->bytes == 99);
   hdx_reader_close(reader);
   assert_int_equal(hdx_reader_open(path, HDX_TEXT("s3://other/"), &reader, &error), HDX_INTEGRITY);

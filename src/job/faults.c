@@ -1,0 +1,100 @@
+/* What was bad or mended in an index file: counted against the run's limit, kept, told. */
+#include "job/index.h"
+
+/* The row that exceeds the limit fails its file; others in which one is found after that are left as they were, as if
+ * the run had been interrupted. */
+static bool ends_run(struct hdx_year_job *year, const struct hdx_csv_bad_row *bad_row) {
+  struct hdx_index_run *run = year->dataset->run;
+  uint64_t most = run->options->bad_rows_max;
+  if (atomic_fetch_add(&run->bad_rows, 1) < most)
+    return false;
+  year->bad_ended = true;
+  if (atomic_exchange(&run->bad_ended, true))
+    year->scan_status = hdx_error_set(&year->scan_error, HDX_INTERRUPTED, "interrupted: too many bad rows elsewhere");
+  else
+    year->scan_status = hdx_error_set(
+        &year->scan_error, HDX_INTEGRITY, "line %llu, column %u: %s; the run ends, as more than %llu rows are bad",
+        (unsigned long long)bad_row->line, bad_row->column, bad_row->reason, (unsigned long long)most);
+  return year->scan_status == HDX_INTERRUPTED;
+}
+
+void hdx_year_bad_row(struct hdx_year_job *year, const struct hdx_csv_bad_row *bad_row) {
+  struct hdx_index_run *run = year->dataset->run;
+  if (year->scan_status != HDX_OK || ends_run(year, bad_row))
+    return;
+  year->bad_count++;
+  if (!run->options->bad_row)
+    return;
+  struct hdx_error error;
+  enum hdx_status status = hdx_bad_rows_add(&year->bad_rows, &run->spool, bad_row, &error);
+  if (status != HDX_OK && year->scan_status == HDX_OK) {
+    year->scan_status = status;
+    year->scan_error = error;
+  }
+}
+
+void hdx_year_forget_bad_rows(struct hdx_year_job *year) {
+  if (year->bad_ended)
+    return; /* the run ends by them, whatever the file is now */
+  atomic_fetch_sub(&year->dataset->run->bad_rows, year->bad_count);
+  year->bad_count = 0;
+  year->scan_status = HDX_OK;
+  hdx_bad_rows_clear(&year->bad_rows);
+}
+
+/* "3 dots for colons in times, 1 leap seconds": those of which a user is to be warned, or the others; false: none. */
+static bool list_repairs(const struct hdx_csv_result *result, bool warn, struct hdx_buffer *out) {
+  hdx_buffer_clear(out);
+  for (int i = 0; i < HDX_CSV_REPAIR_COUNT; i++) {
+    if (!result->repairs[i] || warn == (i == HDX_CSV_REPAIR_DATE))
+      continue;
+    hdx_buffer_append_format(out, "%s%llu %s", out->size ? ", " : "", (unsigned long long)result->repairs[i],
+                             hdx_csv_repair_text((enum hdx_csv_repair)i));
+  }
+  return out->size > 0;
+}
+
+void hdx_year_log(struct hdx_year_job *year) {
+  if (year->dataset->run->inspector)
+    return; /* which tells more of it */
+  const struct hdx_log *log = &year->dataset->run->session->log;
+  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
+  const char *url = year->target.url;
+  struct hdx_buffer repairs;
+  for (size_t i = 0; i < result->sample_count; i++)
+    hdx_log_write(log, HDX_LOG_WARNING, "%s:%llu:%u: %s", url, (unsigned long long)result->samples[i].line,
+                  result->samples[i].column, result->samples[i].reason);
+  if (result->bad_rows > result->sample_count)
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", url, (unsigned long long)result->bad_rows);
+  hdx_buffer_init(&repairs, 1024);
+  if (list_repairs(result, true, &repairs))
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: mended: %s", url, hdx_buffer_string(&repairs));
+  if (list_repairs(result, false, &repairs))
+    hdx_log_write(log, HDX_LOG_INFO, "%s: %s", url, hdx_buffer_string(&repairs));
+  hdx_buffer_deinit(&repairs);
+}
+
+static void tell(void *user, const struct hdx_csv_bad_row *found) {
+  const struct hdx_year_job *year = user;
+  const struct hdx_index_run *run = year->dataset->run;
+  const struct hdx_bad_row bad_row = {.bucket = run->catalog->source.url.data,
+                                      .id = year->dataset->dataset->id,
+                                      .year = year->year,
+                                      .url = year->target.url,
+                                      .line = found->line,
+                                      .byte = found->byte,
+                                      .column = found->column,
+                                      .reason = found->reason};
+  run->options->bad_row(run->options->user, &bad_row);
+}
+
+void hdx_year_tell_bad_rows(struct hdx_year_job *year) {
+  struct hdx_index_run *run = year->dataset->run;
+  struct hdx_error error;
+  if (!run->options->bad_row)
+    return;
+  if (hdx_bad_rows_visit(&year->bad_rows, &run->spool, tell, year, &error) != HDX_OK)
+    hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: not all of its bad rows are told: %s", year->target.url,
+                  error.message);
+  hdx_bad_rows_clear(&year->bad_rows);
+}
