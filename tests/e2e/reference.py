@@ -222,7 +222,8 @@ def row_of(fields, no_stop, names, published):
 
 
 def duplicates(rows):
-    """How many rows of a file have start, stop and key of the row above."""
+    """How many rows of a file have start, stop and key of another one above."""
+    rows = sorted(rows, key=Row.order)
     return sum(a.order() == b.order() for a, b in zip(rows, rows[1:]))
 
 
