@@ -2,7 +2,7 @@
  *
  * A scanner reads one index file. Feed it the file's chunks in order; it hands out batches of rows whose keys and extra
  * columns are views into the chunk (or into the scanner, for a line that was cut), so nothing is copied. Bad rows are
- * data: counted, sampled, never handed out. The dialect (header, quotes, columns) is found by looking at the file.
+ * data: counted, told, never handed out as rows. The dialect (header, quotes, columns) is found by looking at the file.
  *
  *   line    ends with LF or CR LF, always: a quote never carries a field over a newline, as no index file has any.
  *           Blank lines, lines that begin with # and repeated header lines are no rows.
