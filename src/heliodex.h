@@ -471,7 +471,7 @@ struct hdx_index_summary {
   uint64_t repairs;                      /* times and quotes mended in the run */
   uint64_t duplicates;                   /* rows parsed in the run that are equal to the one before (kept) */
   uint64_t files_unsorted;               /* parsed in the run, whose rows were out of order */
-  uint64_t stale;                        /* index files of which older rows are held, after the run */
+  uint64_t stale;                        /* index files whose last refresh failed, after the run */
   uint64_t bytes;                        /* of index files, as parsed */
   uint64_t snapshot_bytes;               /* written */
   uint64_t warnings, elapsed_ns;

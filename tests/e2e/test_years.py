@@ -19,7 +19,7 @@ def row(start, stop, key, size=1):
 
 
 def years_asked(tiny, identifier):
-    return sorted(int(path[-8:-4]) for path in tiny.asked() if f"/{identifier}_" in path)
+    return sorted(int(path[-8:-4]) for path in tiny.asked() if f"/{identifier}_" in path and path.endswith(".csv"))
 
 
 def told(start, stop):
