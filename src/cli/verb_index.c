@@ -350,6 +350,11 @@ const struct cli_verb cli_verb_index = {
         "patterns), many at once, and writes or refreshes their snapshots. Files that did not change are not fetched "
         "again. A year without an index file is a gap, asked for again the next time. A year whose refresh fails keeps "
         "its old rows, marked as stale.\n\n"
+        "Index files are csv or csv-zip, as the catalog says; what they are is found by looking at them, so that a "
+        "file "
+        "that a mirror has packed (gzip, zip) or unpacked is read whatever it is called. A year without a .csv is "
+        "looked "
+        "for as .csv.gz, too. Parquet cannot be read.\n\n"
         "--start and --stop limit the years. With --all every bucket of the registry is indexed; the operands are "
         "patterns of ids then. An interrupted run keeps what it finished; the same command goes on from there. A "
         "summary goes to standard error; nothing is written to standard output.",
