@@ -90,8 +90,11 @@ struct hdx_text {
 #define HDX_TIME_MIN (INT64_MIN + 2) /* the first instant that can be told */
 #define HDX_TIME_MAX INT64_MAX       /* the last one; as a stop: open end */
 #define HDX_TIME_NONE INT64_MIN      /* no time given */
-#define HDX_TIME_STATIC HDX_TIME_MIN /* the start of a row without time ("static"), which is in every range */
-#define HDX_TIME_TEXT_MAX 36         /* bytes that hdx_time_format needs at the most, NUL included */
+/* The start of a row without time ("static" in the index), whose stop is HDX_TIME_MAX; no other row has it. So it
+ * overlaps every range, starts in those that have no start, and is contained in those that have neither start nor stop.
+ */
+#define HDX_TIME_STATIC HDX_TIME_MIN
+#define HDX_TIME_TEXT_MAX 36 /* bytes that hdx_time_format needs at the most, NUL included */
 
 /* Reads an ISO 8601 time in UTC in any truncation (a year alone to nanoseconds, calendar date or day of year, with or
  * without the final Z) as its first instant. USAGE: not such a time (the message says what was expected and where), an
@@ -272,6 +275,7 @@ struct hdx_dataset {
   struct hdx_text indextype;             /* as published, "csv" where absent */
   struct hdx_text filetype, modification, description, resource, creation, expiration, verified, citation, contact,
       about;
+  int64_t modified; /* the time that `modification` says; HDX_TIME_NONE: it says none */
   struct hdx_text collections, tags; /* the JSON list as published; empty where absent */
   bool multiyear;
   struct hdx_text json; /* the whole entry as published */
@@ -302,6 +306,19 @@ int64_t hdx_catalog_checked_at(const struct hdx_catalog *catalog);
  */
 HDX_API
 struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char *name);
+
+/* A member of a dataset's entry as published. Views point into the catalog. */
+struct hdx_member {
+  struct hdx_text name;
+  struct hdx_text value; /* of a string: unescaped; of all others: JSON as written */
+  bool text;             /* it is a string */
+  bool known;            /* it is what a member of struct hdx_dataset was read from */
+};
+
+/* Calls `visit` for each member of the entry of a dataset of this catalog, in the order as published. */
+HDX_API
+void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
+                         void (*visit)(void *user, const struct hdx_member *member), void *user);
 
 /* The dataset called `id`, exactly or else in any letter case. NOT_FOUND: none (near names are suggested); INTEGRITY:
  * several. */
@@ -408,7 +425,7 @@ const char *hdx_year_state_name(enum hdx_year_state state);
 struct hdx_index_item {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
-  int year; /* 0: the dataset as a whole */
+  int year; /* 0: the dataset as a whole, or a file without a year (static): its url is that of an index file */
   enum hdx_year_state state;
   bool unchanged; /* the server said so: nothing was fetched */
   bool dropped;   /* it vanished and its rows were dropped */

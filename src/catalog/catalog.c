@@ -178,19 +178,23 @@ static bool read_multiyear(struct reader *reader, const struct hdx_json_value *v
   return false;
 }
 
-/* A time, or HDX_TIME_NONE with a warning (but for "static" and nothing at all, which mean that there is none). */
-static int64_t read_time(struct reader *reader, struct hdx_text id, const struct hdx_json_value *value) {
-  struct hdx_text text = hdx_text_trim(text_of(value));
+/* A time, or HDX_TIME_NONE. */
+static int64_t time_of(const struct hdx_json_value *value) {
   int64_t time;
   int digits;
   size_t at;
-  if (text.size == 0 || hdx_text_equal_nocase(text, HDX_TEXT("static")))
-    return HDX_TIME_NONE;
-  if (hdx_time_read(text, true, &time, &digits, &at) < HDX_TIME_OFFSET)
-    return time;
-  hdx_warnings_add(&reader->warnings, value->raw, "%.*s: \"%.*s\" is no time in UTC: '%.*s'", HDX_TEXT_ARG(id),
-                   HDX_TEXT_ARG(value->name), text.size < 60 ? (int)text.size : 60, text.data);
-  return HDX_TIME_NONE;
+  bool read = hdx_time_read(hdx_text_trim(text_of(value)), true, &time, &digits, &at) < HDX_TIME_OFFSET;
+  return read ? time : HDX_TIME_NONE;
+}
+
+/* The same with a warning where there is another text (but for "static", which means that there is none). */
+static int64_t read_time(struct reader *reader, struct hdx_text id, const struct hdx_json_value *value) {
+  struct hdx_text text = hdx_text_trim(text_of(value));
+  int64_t time = time_of(value);
+  if (time == HDX_TIME_NONE && text.size && !hdx_text_equal_nocase(text, HDX_TEXT("static")))
+    hdx_warnings_add(&reader->warnings, value->raw, "%.*s: \"%.*s\" is no time in UTC: '%.*s'", HDX_TEXT_ARG(id),
+                     HDX_TEXT_ARG(value->name), text.size < 60 ? (int)text.size : 60, text.data);
+  return time;
 }
 
 /* Checks id and index; false with a warning where one of them is none, or (`error` set) out of memory. */
@@ -261,6 +265,7 @@ static bool read_dataset(struct reader *reader, const struct hdx_json_value *ent
   if (dataset->indextype.size == 0)
     dataset->indextype = HDX_TEXT("csv");
   dataset->modification = text_of(members[MODIFICATION]);
+  dataset->modified = time_of(members[MODIFICATION]);
   dataset->description = text_of(members[DESCRIPTION]);
   dataset->resource = text_of(members[RESOURCE]);
   dataset->creation = text_of(members[CREATION]);
@@ -507,6 +512,24 @@ enum hdx_status hdx_catalog_doc_find(const struct hdx_catalog_doc *doc, struct h
     return not_found(doc, id, error);
   *dataset = exact ? exact : similar;
   return HDX_OK;
+}
+
+void hdx_catalog_doc_members(const struct hdx_catalog_doc *doc, const struct hdx_dataset *dataset,
+                             void (*visit)(void *user, const struct hdx_member *member), void *user) {
+  const struct hdx_json *json = &doc->json;
+  const struct hdx_json_value *list = hdx_json_member(json, json->values, "catalog"), *known[FIELD_COUNT];
+  const struct hdx_json_value *entry = hdx_json_first(json, list);
+  while (entry && entry->raw.data != dataset->json.data)
+    entry = hdx_json_next(json, list, entry);
+  if (!entry)
+    return;
+  find_members(json, entry, known);
+  for (const struct hdx_json_value *v = hdx_json_first(json, entry); v; v = hdx_json_next(json, entry, v)) {
+    struct hdx_member member = {.name = v->name, .value = v->text, .text = v->type == HDX_JSON_STRING};
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+      member.known |= known[i] == v;
+    visit(user, &member);
+  }
 }
 
 struct hdx_text hdx_catalog_doc_member(const struct hdx_catalog_doc *doc, const char *name) {

@@ -52,4 +52,8 @@ enum hdx_status hdx_catalog_doc_find(const struct hdx_catalog_doc *doc, struct h
 /* A member of the top level as text (strings unescaped, others as written; "status" as "1200 OK"); empty if absent. */
 struct hdx_text hdx_catalog_doc_member(const struct hdx_catalog_doc *doc, const char *name);
 
+/* hdx_catalog_members. */
+void hdx_catalog_doc_members(const struct hdx_catalog_doc *doc, const struct hdx_dataset *dataset,
+                             void (*visit)(void *user, const struct hdx_member *member), void *user);
+
 #endif

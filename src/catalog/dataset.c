@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/time.h"
 
+#include <stdio.h>
+
 enum { FIRST_YEAR = 1957 /* Sputnik 1 */, ID_BYTES_MAX = 200 };
 
 static int later(int a, int b) {
@@ -16,7 +18,9 @@ static int earlier(int a, int b) {
 
 struct hdx_years hdx_dataset_years(int64_t catalog_start, int64_t catalog_stop, int64_t now, int64_t start,
                                    int64_t stop) {
-  struct hdx_years years = {FIRST_YEAR, hdx_time_year(now) + 1}, none = {1, 0};
+  struct hdx_years years = {FIRST_YEAR, hdx_time_year(now) + 1}, none = {1, 0}, without_year = {0, 0};
+  if (catalog_start == HDX_TIME_STATIC)
+    return without_year;
   if (catalog_start != HDX_TIME_NONE)
     years.first = hdx_time_year(catalog_start);
   if (catalog_stop != HDX_TIME_NONE)
@@ -34,12 +38,39 @@ struct hdx_years hdx_dataset_query_years(int64_t catalog_start, int64_t catalog_
                                          int64_t start, int64_t stop) {
   struct hdx_years years = hdx_dataset_years(catalog_start, catalog_stop, now, HDX_TIME_NONE, HDX_TIME_NONE);
   struct hdx_years none = {1, 0};
+  if (catalog_start == HDX_TIME_STATIC)
+    return years;
   /* An empty range asks too: a row that reaches over its instant overlaps it. */
   if (start != HDX_TIME_NONE && !multiyear)
     years.first = later(years.first, hdx_time_year(start) - 1);
   if (stop != HDX_TIME_NONE)
     years.last = earlier(years.last, hdx_time_year(stop - 1));
   return years.first <= years.last ? years : none;
+}
+
+static bool is_static(struct hdx_text time) {
+  return hdx_text_equal_nocase(hdx_text_trim(time), HDX_TEXT("static"));
+}
+
+int64_t hdx_dataset_catalog_start(const struct hdx_dataset *dataset) {
+  if (is_static(dataset->start_text) || is_static(dataset->stop_text))
+    return HDX_TIME_STATIC;
+  return dataset->start == HDX_TIME_STATIC ? HDX_TIME_STATIC + 1 : dataset->start;
+}
+
+const char *hdx_dataset_year_name(int year, char out[HDX_YEAR_NAME_MAX]) {
+  if (year)
+    snprintf(out, HDX_YEAR_NAME_MAX, "%d", year);
+  else
+    snprintf(out, HDX_YEAR_NAME_MAX, "the file without a year");
+  return out;
+}
+
+void hdx_dataset_append_year(struct hdx_buffer *name, int year) {
+  if (year)
+    hdx_buffer_append_format(name, "_%04d", year);
+  else
+    hdx_buffer_append_text(name, HDX_TEXT("_static"));
 }
 
 enum hdx_status hdx_dataset_year_url(struct hdx_text index, struct hdx_text id, struct hdx_text indextype, int year,
@@ -54,7 +85,8 @@ enum hdx_status hdx_dataset_year_url(struct hdx_text index, struct hdx_text id, 
       continue;
     hdx_buffer_append_text(url, index);
     hdx_buffer_append_text(url, id);
-    hdx_buffer_append_format(url, "_%04d.%s", year, types[i].ending);
+    hdx_dataset_append_year(url, year);
+    hdx_buffer_append_format(url, ".%s", types[i].ending);
     return hdx_buffer_status(url, "URL of an index file", error);
   }
   return hdx_error_set(error, HDX_USAGE, "%.*s: expected the index type csv, csv-zip or parquet, found '%.*s'",

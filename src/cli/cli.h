@@ -41,6 +41,11 @@ static inline const char *cli_operand(const struct cli *cli, size_t i) {
 /* The format in force: as asked for, else a table on a terminal and CSV elsewhere. */
 enum cli_format cli_format(const struct cli *cli);
 
+/* Whether that is one of JSON, whose rows have room for more members. */
+static inline bool cli_format_is_json(const struct cli *cli) {
+  return cli_format(cli) == CLI_FORMAT_JSON || cli_format(cli) == CLI_FORMAT_NDJSON;
+}
+
 /* Opens rows on the verb's output; `key` is the column of --format keys. Close in any case. */
 enum hdx_status cli_rows_open(struct cli *cli, struct cli_render *render, const struct cli_column *columns,
                               size_t count, size_t key, int time_digits, struct hdx_error *error);

@@ -23,7 +23,8 @@ static const char *const units[] = {"year", "month", "day", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
 
 #define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
-#define LISTING (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
+#define LISTING                                                                                                        \
+  (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
 
 static const struct cli_option options[] = {
     {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
@@ -45,7 +46,8 @@ static const struct cli_option options[] = {
     {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output), .verbs = CLI_VERBS_ROWS,
      .help = "Write rows to FILE, which appears (or is replaced) only when all are written; - is standard output."},
     {"limit", 0, "N", CLI_NUMBER, CLI_GROUP_OUTPUT, AT(limit), .min = 1, .max = INT64_MAX,
-     .verbs = CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_QUERY, .help = "Write at most N rows; 1 or more."},
+     .verbs = CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | CLI_VERB_QUERY,
+     .help = "Write at most N rows; 1 or more."},
     {"reverse", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(reverse), .verbs = CLI_VERB_QUERY,
      .help = "Write rows in exactly the opposite order; with --limit N the last N rows."},
     {"summary", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(summary), .verbs = CLI_VERB_QUERY,
@@ -108,6 +110,22 @@ static const struct cli_option options[] = {
          "version. Rows are compared after all other conditions and before --limit; -v says how many were left out."},
     {"collection", 0, "GLOB", CLI_TEXT, CLI_GROUP_SELECT, AT(collection), .verbs = CLI_VERB_DATASETS,
      .help = "Only datasets of a collection that matches GLOB."},
+    {"since", 0, "TIME", CLI_TIME, CLI_GROUP_SELECT, AT(since), .verbs = CLI_VERB_DATASETS,
+     .help = "Only datasets that changed at TIME or later, as the catalog's \"modification\" says; those for which it "
+             "says nothing are left out and counted in a warning."},
+    {"path", 0, "PART", CLI_TEXT, CLI_GROUP_SELECT, AT(path), .verbs = CLI_VERB_DATASETS,
+     .help = "Only datasets whose index location (s3://bucket/folder/) contains PART."},
+    {"path-regex", 0, "RE", CLI_TEXT, CLI_GROUP_SELECT, AT(path_regex), .verbs = CLI_VERB_DATASETS,
+     .help = "Only datasets in whose index location the POSIX extended regular expression RE matches a part."},
+    {"ignore-case", 'i', NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_case), .verbs = CLI_VERB_DATASETS,
+     .help = "Compare --path and --path-regex in any letter case."},
+    {"tree", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(tree), .verbs = CLI_VERB_DATASETS,
+     .help = "Write one row for each first word of the ids (what stands before the first - or _): the word, how many "
+             "datasets begin with it, their first start, their last stop, their ids."},
+    {"id", 0, "PART", CLI_TEXT, CLI_GROUP_SELECT, AT(search_id), .verbs = CLI_VERB_SEARCH,
+     .help = "Only datasets whose id contains PART, in any letter case."},
+    {"title", 0, "PART", CLI_TEXT, CLI_GROUP_SELECT, AT(search_title), .verbs = CLI_VERB_SEARCH,
+     .help = "Only datasets whose title contains PART, in any letter case."},
     {"region-prefix", 0, "PREFIX", CLI_TEXT, CLI_GROUP_SELECT, AT(region_prefix), .verbs = CLI_VERB_REGISTRY_ENDPOINT,
      .help = "Only entries whose region begins with PREFIX."},
     {"recursive", 'r', NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(recursive), .verbs = CLI_VERB_LS,

@@ -57,7 +57,10 @@ struct cli_settings {
   struct cli_list keys, key_excludes, wheres;
   uint64_t min_size, max_size; /* where given */
   bool latest_version;
-  const char *collection;
+  const char *collection, *path, *path_regex;
+  bool ignore_case, tree;
+  int64_t since;
+  const char *search_id, *search_title;
   const char *region_prefix;
   bool recursive;
   const char *start_after;
@@ -115,20 +118,21 @@ enum cli_verb_bit {
   CLI_VERB_DATASETS = 1 << 2,
   CLI_VERB_INFO = 1 << 3,
   CLI_VERB_LS = 1 << 4,
-  CLI_VERB_INDEX = 1 << 5,
-  CLI_VERB_QUERY = 1 << 6,
-  CLI_VERB_VERIFY = 1 << 7,
-  CLI_VERB_STORE_LIST = 1 << 8,
-  CLI_VERB_STORE_REMOVE = 1 << 9,
-  CLI_VERB_VERSION = 1 << 10,
-  CLI_VERB_COMPLETION = 1 << 11,
-  CLI_VERB_HELP = 1 << 12
+  CLI_VERB_SEARCH = 1 << 5,
+  CLI_VERB_INDEX = 1 << 6,
+  CLI_VERB_QUERY = 1 << 7,
+  CLI_VERB_VERIFY = 1 << 8,
+  CLI_VERB_STORE_LIST = 1 << 9,
+  CLI_VERB_STORE_REMOVE = 1 << 10,
+  CLI_VERB_VERSION = 1 << 11,
+  CLI_VERB_COMPLETION = 1 << 12,
+  CLI_VERB_HELP = 1 << 13
 };
-#define CLI_VERBS_ALL ((1u << 13) - 1)
+#define CLI_VERBS_ALL ((1u << 14) - 1)
 /* Those that print rows. */
 #define CLI_VERBS_ROWS                                                                                                 \
-  (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_LS | CLI_VERB_QUERY | \
-   CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
+  (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_LS |                  \
+   CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
 
 #define CLI_OPTIONS_MAX 96
 #define CLI_OPPOSITES_MAX 2

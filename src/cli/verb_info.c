@@ -1,5 +1,5 @@
 /* One dataset: its catalog entry and what the store holds of it. As rows of two columns, or as one JSON object. */
-#include "cli/cli.h"
+#include "cli/info.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 
@@ -16,30 +16,21 @@ static const struct cli_column columns[COLUMN_COUNT] = {
     [VALUE] = {.name = {"value", 5}},
 };
 
-struct view {
-  const struct hdx_catalog *catalog;
-  const struct hdx_dataset *dataset;
-  const struct hdx_snapshot_info *held; /* NULL: nothing */
-  struct hdx_column_info *columns;      /* of the snapshot */
-  size_t column_count;
-};
-
-static const char *time_text(int64_t time_ns, int digits, char out[HDX_TIME_TEXT_MAX]) {
+const char *cli_info_time(int64_t time_ns, int digits, char out[HDX_TIME_TEXT_MAX]) {
   if (time_ns == HDX_TIME_NONE)
     out[0] = 0;
   else
-    hdx_time_format(time_ns, digits, out);
+    *cli_render_time(&(struct cli_day){0}, time_ns, digits, out) = 0;
   return out;
 }
 
-static void put_field(struct cli_render *render, const char *field, struct hdx_text value) {
+void cli_info_field(struct cli_render *render, const char *field, struct hdx_text value) {
   const struct cli_cell cells[COLUMN_COUNT] = {[FIELD] = cli_cell_string(field), [VALUE] = cli_cell_text(value)};
   if (value.size)
     cli_render_row(render, cells);
 }
 
-__attribute__((format(printf, 3, 4))) static void put_field_format(struct cli_render *render, const char *field,
-                                                                   const char *format, ...) {
+void cli_info_format(struct cli_render *render, const char *field, const char *format, ...) {
   char *value = NULL;
   va_list args;
   va_start(args, format);
@@ -47,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static void put_field_format(struct cli_re
     value = NULL;
   va_end(args);
   if (value)
-    put_field(render, field, cli_text(value));
+    cli_info_field(render, field, cli_text(value));
   else
     render->failed = true;
   free(value);
@@ -79,170 +70,68 @@ static void put_entry(struct cli_render *render, const struct hdx_dataset *d) {
       {"about", d->about},
   };
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-    put_field(render, fields[i].field, fields[i].value);
+    cli_info_field(render, fields[i].field, fields[i].value);
 }
 
-/* When the years held were last confirmed by their servers: the oldest and the newest time, HDX_TIME_NONE: never. */
-static void find_checked(const struct hdx_snapshot_info *held, int64_t *oldest, int64_t *newest) {
-  *oldest = *newest = HDX_TIME_NONE;
-  for (size_t i = 0; i < held->year_count; i++) {
-    int64_t at = held->years[i].checked_at;
-    if (at == HDX_TIME_NONE)
-      continue;
-    if (*oldest == HDX_TIME_NONE || at < *oldest)
-      *oldest = at;
-    if (*newest == HDX_TIME_NONE || at > *newest)
-      *newest = at;
-  }
+/* What the entry has beside that, under its own name. */
+static void put_other_member(void *user, const struct hdx_member *member) {
+  char *name = member->known ? NULL : strndup(member->name.data, member->name.size);
+  if (name)
+    cli_info_field(user, name, member->value);
+  free(name);
 }
 
-static void put_checked(struct cli_render *render, const struct hdx_snapshot_info *held) {
-  int64_t oldest, newest;
-  char a[HDX_TIME_TEXT_MAX], b[HDX_TIME_TEXT_MAX];
-  find_checked(held, &oldest, &newest);
-  if (strcmp(time_text(oldest, 0, a), time_text(newest, 0, b)) == 0)
-    put_field(render, "held as of", cli_text(a));
-  else
-    put_field_format(render, "held as of", "%s to %s", a, b);
-}
-
-/* "2015 to 2021: 5 present, 1 gap, 1 stale". */
-static void put_years(struct cli_render *render, const struct hdx_snapshot_info *held) {
-  enum { STATES = HDX_YEAR_FAILED + 1 };
-  size_t counts[STATES] = {0}, used = 0;
-  int first = 0, last = 0;
-  char text[256] = "";
-  for (size_t i = 0; i < held->year_count; i++) {
-    const struct hdx_year *year = &held->years[i];
-    counts[year->state]++;
-    first = year->year && (!first || year->year < first) ? year->year : first;
-    last = year->year > last ? year->year : last;
-  }
-  for (int state = 0; state < STATES; state++)
-    if (counts[state] && used < sizeof text)
-      used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s%s", used ? ", " : "", counts[state],
-                               hdx_year_state_name((enum hdx_year_state)state),
-                               state == HDX_YEAR_GAP && counts[state] > 1 ? "s" : "");
-  if (first == last)
-    put_field_format(render, "held years", "%d: %s", first, text);
-  else
-    put_field_format(render, "held years", "%d to %d: %s", first, last, text);
-}
-
-/* ", 3 repairs, 1 duplicate, out of order"; what there is of it. */
-static const char *oddities(const struct hdx_year *year, char *out, size_t size) {
-  const struct {
-    uint64_t count;
-    const char *what;
-  } counts[] = {{year->repairs, "repair"}, {year->duplicates, "duplicate"}};
-  size_t used = 0;
-  out[0] = 0;
-  for (size_t i = 0; i < 2; i++)
-    if (counts[i].count)
-      used += (size_t)snprintf(out + used, size - used, ", %" PRIu64 " %s%s", counts[i].count, counts[i].what,
-                               counts[i].count == 1 ? "" : "s");
-  if (year->unsorted)
-    snprintf(out + used, size - used, ", out of order");
-  return out;
-}
-
-static void put_year(struct cli_render *render, const struct hdx_year *year) {
-  char field[32] = "index file", checked[HDX_TIME_TEXT_MAX], rows[CLI_HUMAN_MAX], bytes[CLI_HUMAN_MAX];
-  char sizes[3 * CLI_HUMAN_MAX] = "", bad[64] = "", odd[160];
-  if (year->year)
-    snprintf(field, sizeof field, "index file %d", year->year);
-  if (year->bad_rows)
-    snprintf(bad, sizeof bad, ", %" PRIu64 " bad", year->bad_rows);
-  /* What has no file has no rows or bytes to tell of. */
-  if (year->rows || year->bytes || year->state == HDX_YEAR_PRESENT)
-    snprintf(sizes, sizeof sizes, ", %s rows%s, %s", cli_human_count(year->rows, rows), bad,
-             cli_human_bytes(year->bytes, bytes));
-  put_field_format(render, field, "%s%s%s%s%s, checked %s%s%s%s%s%s%s%s%s", hdx_year_state_name(year->state), sizes,
-                   *year->form ? ", " : "", year->form, oddities(year, odd, sizeof odd),
-                   time_text(year->checked_at, 0, checked), *year->etag ? ", ETag " : "", year->etag,
-                   *year->last_modified ? ", of " : "", year->last_modified, *year->reason ? ", " : "", year->reason,
-                   *year->url ? ", " : "", year->url);
-}
-
-static double bytes_per_row(uint64_t bytes, const struct hdx_snapshot_info *held) {
-  return held->rows ? (double)bytes / (double)held->rows : 0;
-}
-
-/* "datakey: 193 B, 0.000 bytes a row, s3://…/{start:%Y%m%d}/… (193)". */
-static void put_columns(struct cli_render *render, const struct view *view) {
-  char bytes[CLI_HUMAN_MAX];
-  for (size_t i = 0; i < view->column_count; i++) {
-    const struct hdx_column_info *column = &view->columns[i];
-    put_field_format(render, "column", "%s: %s, %.4f bytes a row, %s", column->name,
-                     cli_human_bytes(column->bytes, bytes), bytes_per_row(column->bytes, view->held), column->encoding);
-  }
-}
-
-/* "quality: int, 1, "0 is best""; the name alone where nothing is known of it. */
-static void put_extra(struct cli_render *render, struct hdx_text name, const struct hdx_parameter *parameter) {
-  const char *type = hdx_parameter_type_name(parameter->type);
-  struct hdx_text units = parameter->units, description = parameter->description;
-  const char *colon = *type || units.size || description.size ? ": " : "";
-  const char *before_units = *type && units.size ? ", " : "", *quote = description.size ? "\"" : "";
-  const char *before_quote = (*type || units.size) && description.size ? ", " : "";
-  put_field_format(render, "extra column", "%.*s%s%s%s%.*s%s%s%.*s%s", CLI_TEXT_ARG(name), colon, type, before_units,
-                   CLI_TEXT_ARG(units), before_quote, quote, CLI_TEXT_ARG(description), quote);
-}
-
-static void put_held(struct cli_render *render, const struct view *view) {
-  const struct hdx_snapshot_info *held = view->held;
-  char first[HDX_TIME_TEXT_MAX], last[HDX_TIME_TEXT_MAX], a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
-  put_field(render, "snapshot", cli_text(held->path));
-  put_checked(render, held);
-  if (held->year_count > 0)
-    put_years(render, held);
-  put_field_format(render, "held rows", "%s in %s block%s", cli_human_count(held->rows, a),
-                   cli_human_count(held->blocks, b), held->blocks == 1 ? "" : "s");
-  put_field_format(render, "held bytes", "%s, %.3f a row", cli_human_bytes(held->file_bytes, a),
-                   bytes_per_row(held->file_bytes, held));
-  if (held->rows > 0)
-    put_field_format(render, "held times", "%s to %s%s", time_text(held->first, held->time_digits, first),
-                     time_text(held->last, held->time_digits, last),
-                     held->stop_made_up ? " (stops are made up: the next row's start)" : "");
-  put_field_format(render, "data files", "%s%s", cli_human_bytes(held->size_sum, a),
-                   held->size_missing ? ", some without a stated size" : "");
-  for (size_t i = 0; i < held->extra_count; i++)
-    put_extra(render, held->extra_names[i], &held->extras[i]);
-  put_columns(render, view);
-  for (size_t i = 0; i < held->year_count; i++)
-    put_year(render, &held->years[i]);
-}
-
-static enum hdx_status put_rows(struct cli *cli, const struct view *view, struct hdx_error *error) {
+/* What the catalog says of itself. */
+static void put_catalog(struct cli_render *render, const struct hdx_catalog *catalog) {
+  static const char *const members[][2] = {{"catalog version", "version"},
+                                           {"catalog status", "status"},
+                                           {"catalog name", "name"},
+                                           {"catalog contact", "contact"},
+                                           {"catalog egress", "egress"}};
   char checked[HDX_TIME_TEXT_MAX];
+  cli_info_field(render, "catalog", cli_text(hdx_catalog_url(catalog)));
+  for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+    cli_info_field(render, members[i][0], hdx_catalog_member(catalog, members[i][1]));
+  cli_info_field(render, "catalog checked", cli_text(cli_info_time(hdx_catalog_checked_at(catalog), 0, checked)));
+}
+
+static enum hdx_status put_rows(struct cli *cli, const struct cli_info_view *view, struct hdx_error *error) {
   struct cli_render render;
   enum hdx_status status = cli_rows_open(cli, &render, columns, COLUMN_COUNT, VALUE, 0, error);
   if (status == HDX_OK) {
     put_entry(&render, view->dataset);
-    put_field(&render, "catalog", cli_text(hdx_catalog_url(view->catalog)));
-    put_field(&render, "catalog checked", cli_text(time_text(hdx_catalog_checked_at(view->catalog), 0, checked)));
+    hdx_catalog_members(view->catalog, view->dataset, put_other_member, &render);
+    put_catalog(&render, view->catalog);
+    if (view->probe)
+      cli_info_probe_rows(&render, view->probe);
     if (view->held)
-      put_held(&render, view);
+      cli_info_held_rows(&render, view);
     else
-      put_field(&render, "snapshot", cli_text("nothing is held; 'heliodex index' fetches it"));
+      cli_info_field(&render, "snapshot", cli_text("nothing is held; 'heliodex index' fetches it"));
   }
   return cli_rows_close(cli, &render, status, error);
 }
 
-/* The index files that are known, for --format keys. */
-static enum hdx_status put_keys(struct cli *cli, const struct view *view, struct hdx_error *error) {
+static void put_key(struct cli_render *render, const char *url) {
+  const struct cli_cell cell = cli_cell_string(url);
+  if (cell.text.size)
+    cli_render_row(render, &cell);
+}
+
+/* The index files that are known, or if the servers were asked, that there are, for --format keys. */
+static enum hdx_status put_keys(struct cli *cli, const struct cli_info_view *view, struct hdx_error *error) {
   static const struct cli_column column = {.name = {"url", 3}};
   struct cli_render render;
   enum hdx_status status = cli_rows_open(cli, &render, &column, 1, 0, 0, error);
-  for (size_t i = 0; status == HDX_OK && view->held && i < view->held->year_count; i++) {
-    const struct cli_cell cell = cli_cell_string(view->held->years[i].url);
-    if (cell.text.size)
-      cli_render_row(&render, &cell);
-  }
+  for (size_t i = 0; status == HDX_OK && view->probe && i < view->probe->count; i++)
+    if (view->probe->files[i].state == HDX_YEAR_PRESENT)
+      put_key(&render, view->probe->files[i].url);
+  for (size_t i = 0; status == HDX_OK && !view->probe && view->held && i < view->held->year_count; i++)
+    put_key(&render, view->held->years[i].url);
   return cli_rows_close(cli, &render, status, error);
 }
 
-static void put_string(struct cli_writer *out, const char *name, const char *value) {
+void cli_info_string(struct cli_writer *out, const char *name, const char *value) {
   cli_writer_format(out, "\"%s\":", name);
   if (value && *value)
     cli_writer_json(out, cli_text(value));
@@ -250,31 +139,7 @@ static void put_string(struct cli_writer *out, const char *name, const char *val
     cli_writer_string(out, "null");
 }
 
-static void put_json_year(struct cli_writer *out, const struct hdx_year *year) {
-  char checked[HDX_TIME_TEXT_MAX];
-  if (year->year)
-    cli_writer_format(out, "{\"year\":%d,", year->year);
-  else
-    cli_writer_string(out, "{\"year\":null,");
-  put_string(out, "state", hdx_year_state_name(year->state));
-  cli_writer_format(out, ",\"rows\":%" PRIu64 ",\"bad_rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", year->rows,
-                    year->bad_rows, year->bytes);
-  put_string(out, "form", year->form);
-  cli_writer_format(out, ",\"repairs\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"out_of_order\":%s,", year->repairs,
-                    year->duplicates, year->unsorted ? "true" : "false");
-  put_string(out, "url", year->url);
-  cli_writer_byte(out, ',');
-  put_string(out, "etag", year->etag);
-  cli_writer_byte(out, ',');
-  put_string(out, "last_modified", year->last_modified);
-  cli_writer_byte(out, ',');
-  put_string(out, "checked", time_text(year->checked_at, 0, checked));
-  cli_writer_byte(out, ',');
-  put_string(out, "reason", year->reason);
-  cli_writer_byte(out, '}');
-}
-
-static void put_text(struct cli_writer *out, const char *name, struct hdx_text value) {
+void cli_info_text(struct cli_writer *out, const char *name, struct hdx_text value) {
   cli_writer_format(out, "\"%s\":", name);
   if (value.size)
     cli_writer_json(out, value);
@@ -282,88 +147,35 @@ static void put_text(struct cli_writer *out, const char *name, struct hdx_text v
     cli_writer_string(out, "null");
 }
 
-static void put_json_extra(struct cli_writer *out, size_t i, struct hdx_text name,
-                           const struct hdx_parameter *parameter) {
-  cli_writer_string(out, i ? ",{" : "{");
-  put_text(out, "name", name);
-  cli_writer_byte(out, ',');
-  put_string(out, "type", hdx_parameter_type_name(parameter->type));
-  cli_writer_byte(out, ',');
-  put_text(out, "units", parameter->units);
-  cli_writer_byte(out, ',');
-  put_text(out, "description", parameter->description);
-  cli_writer_byte(out, '}');
-}
-
-static void put_json_columns(struct cli_writer *out, const struct view *view) {
-  for (size_t i = 0; i < view->column_count; i++) {
-    const struct hdx_column_info *column = &view->columns[i];
-    cli_writer_string(out, i ? ",{" : "{");
-    put_string(out, "name", column->name);
-    cli_writer_format(out, ",\"bytes\":%" PRIu64 ",\"bytes_per_row\":%.6f,", column->bytes,
-                      bytes_per_row(column->bytes, view->held));
-    put_string(out, "encoding", column->encoding);
-    cli_writer_byte(out, '}');
-  }
-}
-
-static void put_json_held(struct cli_writer *out, const struct view *view) {
-  const struct hdx_snapshot_info *held = view->held;
-  char time[HDX_TIME_TEXT_MAX];
-  int64_t oldest, newest;
-  find_checked(held, &oldest, &newest);
-  cli_writer_byte(out, '{');
-  put_string(out, "path", held->path);
-  cli_writer_byte(out, ',');
-  put_string(out, "checked", time_text(oldest, 0, time));
-  cli_writer_format(out,
-                    ",\"rows\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"size_sum\":%" PRIu64
-                    ",\"size_missing\":%" PRIu64 ",",
-                    held->rows, held->blocks, held->file_bytes, held->size_sum, held->size_missing);
-  put_string(out, "first", time_text(held->first, held->time_digits, time));
-  cli_writer_byte(out, ',');
-  put_string(out, "last", time_text(held->last, held->time_digits, time));
-  cli_writer_format(out, ",\"time_digits\":%d,\"stop_made_up\":%s,\"extra_columns\":[", held->time_digits,
-                    held->stop_made_up ? "true" : "false");
-  for (size_t i = 0; i < held->extra_count; i++) {
-    if (i > 0)
-      cli_writer_byte(out, ',');
-    cli_writer_json(out, held->extra_names[i]);
-  }
-  cli_writer_string(out, "],\"parameters\":[");
-  for (size_t i = 0; i < held->extra_count; i++)
-    put_json_extra(out, i, held->extra_names[i], &held->extras[i]);
-  cli_writer_string(out, "],\"columns\":[");
-  put_json_columns(out, view);
-  cli_writer_string(out, "],\"index_files\":[");
-  for (size_t i = 0; i < held->year_count; i++) {
-    if (i > 0)
-      cli_writer_byte(out, ',');
-    put_json_year(out, &held->years[i]);
-  }
-  cli_writer_string(out, "]}");
-}
-
-static void put_json(struct cli *cli, const struct view *view) {
+static void put_json(struct cli *cli, const struct cli_info_view *view) {
   struct cli_writer *out = &cli->out;
   char checked[HDX_TIME_TEXT_MAX];
   cli_writer_string(out, cli_format(cli) == CLI_FORMAT_JSON ? "[\n{\"id\":" : "{\"id\":");
   cli_writer_json(out, view->dataset->id);
   cli_writer_byte(out, ',');
-  put_string(out, "catalog", hdx_catalog_url(view->catalog));
+  cli_info_string(out, "catalog", hdx_catalog_url(view->catalog));
   cli_writer_byte(out, ',');
-  put_string(out, "catalog_checked", time_text(hdx_catalog_checked_at(view->catalog), 0, checked));
+  cli_info_string(out, "catalog_checked", cli_info_time(hdx_catalog_checked_at(view->catalog), 0, checked));
+  cli_writer_byte(out, ',');
+  cli_info_text(out, "catalog_version", hdx_catalog_member(view->catalog, "version"));
+  cli_writer_byte(out, ',');
+  cli_info_text(out, "catalog_status", hdx_catalog_member(view->catalog, "status"));
   cli_writer_string(out, ",\"entry\":");
   cli_writer_json_raw(out, view->dataset->json);
+  cli_writer_string(out, ",\"probe\":");
+  if (view->probe)
+    cli_info_probe_json(out, view->probe);
+  else
+    cli_writer_string(out, "null");
   cli_writer_string(out, ",\"snapshot\":");
   if (view->held)
-    put_json_held(out, view);
+    cli_info_held_json(out, view);
   else
     cli_writer_string(out, "null");
   cli_writer_string(out, cli_format(cli) == CLI_FORMAT_JSON ? "}\n]\n" : "}\n");
 }
 
-static enum hdx_status put_view(struct cli *cli, const struct view *view, struct hdx_error *error) {
+static enum hdx_status put_view(struct cli *cli, const struct cli_info_view *view, struct hdx_error *error) {
   switch (cli_format(cli)) {
   case CLI_FORMAT_KEYS:
     return put_keys(cli, view, error);
@@ -381,39 +193,79 @@ static enum hdx_status put_view(struct cli *cli, const struct view *view, struct
   return put_rows(cli, view, error);
 }
 
-static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
-  const char *bucket = cli_operand(cli, 0);
-  struct hdx_catalog *catalog;
+/* What is held of the dataset; *held stays NULL if there is nothing. */
+static enum hdx_status find_held(struct cli *cli, const char *id, struct hdx_snapshot_info **held,
+                                 struct hdx_error *error) {
+  enum hdx_status status = hdx_snapshot_info(cli->session, cli_operand(cli, 0), id, held, error);
+  if (status != HDX_NOT_FOUND)
+    return status;
+  *held = NULL;
+  return HDX_OK;
+}
+
+/* The servers are asked for what is not held, or anew. */
+static bool asks(const struct cli *cli, const struct cli_info_view *view) {
+  const struct cli_settings *settings = cli_settings(cli);
+  return !settings->offline && (settings->refresh || !view->held);
+}
+
+/* What could not be asked for ends the run with its status, but hides nothing of what is known. */
+static enum hdx_status judge(const struct hdx_probe *probe, struct hdx_error *error) {
+  const char *message;
+  size_t failures = cli_info_probe_failures(probe, &message);
+  if (!failures)
+    return HDX_OK;
+  return cli_fail(error, HDX_PARTIAL, "%zu of %zu index files could not be asked for; the first: %s", failures,
+                  probe->count, message);
+}
+
+static enum hdx_status show(struct cli *cli, struct cli_info_view *view, const char *id, struct hdx_error *error) {
   struct hdx_snapshot_info *held = NULL;
-  const struct hdx_dataset *dataset = NULL;
-  enum hdx_status status = hdx_catalog_load(cli->session, bucket, &catalog, error);
+  struct hdx_probe *probe = NULL;
+  struct hdx_error why;
+  enum hdx_status probed = HDX_OK, status = find_held(cli, id, &held, error);
+  view->held = held;
+  if (status == HDX_OK && held)
+    status = hdx_snapshot_columns(held, &view->columns, &view->column_count, error);
+  if (status == HDX_OK && asks(cli, view)) {
+    probed = hdx_probe(cli->session, cli_operand(cli, 0), id, &probe, &why);
+    if (probed == HDX_OK)
+      probed = judge(probe, &why);
+    cli_messages_live(&cli->messages, NULL);
+  }
+  view->probe = probe;
+  if (status == HDX_OK && probed != HDX_INTERRUPTED)
+    status = put_view(cli, view, error);
+  if (status == HDX_OK && probed != HDX_OK) {
+    *error = why;
+    status = probed;
+  }
+  hdx_probe_free(probe);
+  hdx_column_info_free(view->columns);
+  hdx_snapshot_info_free(held);
+  return status;
+}
+
+static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
+  struct hdx_catalog *catalog;
+  struct cli_info_view view = {.held = NULL};
+  enum hdx_status status = hdx_catalog_load(cli->session, cli_operand(cli, 0), &catalog, error);
   if (status != HDX_OK)
     return status;
-  status = hdx_catalog_find(catalog, cli_operand(cli, 1), &dataset, error);
+  view.catalog = catalog;
+  status = hdx_catalog_find(catalog, cli_operand(cli, 1), &view.dataset, error);
   if (status == HDX_OK) {
-    char *id = strndup(dataset->id.data, dataset->id.size);
-    status =
-        id ? hdx_snapshot_info(cli->session, bucket, id, &held, error) : cli_fail(error, HDX_MEMORY, "out of memory");
+    char *id = strndup(view.dataset->id.data, view.dataset->id.size);
+    status = id ? show(cli, &view, id, error) : cli_fail(error, HDX_MEMORY, "out of memory");
     free(id);
-    if (status == HDX_NOT_FOUND) {
-      held = NULL;
-      status = HDX_OK;
-    }
   }
-  struct view view = {.catalog = catalog, .dataset = dataset, .held = held};
-  if (status == HDX_OK && held)
-    status = hdx_snapshot_columns(held, &view.columns, &view.column_count, error);
-  if (status == HDX_OK)
-    status = put_view(cli, &view, error);
-  hdx_column_info_free(view.columns);
-  hdx_snapshot_info_free(held);
   hdx_catalog_close(catalog);
   return status;
 }
 
 static const char *const examples[] = {
     "heliodex info gov-nasa-hdrl-data1 aia_0094",
-    "heliodex info gov-nasa-hdrl-data1 aia_0094 --json",
+    "heliodex info gov-nasa-hdrl-data1 aia_0094 --refresh --json",
     NULL,
 };
 
@@ -424,19 +276,24 @@ const struct cli_verb cli_verb_info = {
     .operands_max = 2,
     .bit = CLI_VERB_INFO,
     .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
-    .summary = "show a dataset's catalog entry and what is held of it",
+    .summary = "show a dataset's catalog entry, its index files and what is held",
     .description =
-        "Shows the catalog entry of one dataset, its index files with their state (present, gap, stale, vanished, "
-        "failed) and its reason, rows, bytes, ETag and dates, and what the local snapshot holds: 'held as of' is when "
-        "the servers last confirmed it, the oldest year first; 'column' is what a column takes in the snapshot and how "
-        "it is written there, each way with the number of blocks.\n\n"
+        "Shows the catalog entry of one dataset with all its members, what the catalog says of itself, its index files "
+        "with their state (present, gap, stale, vanished, failed) and its reason, rows, bytes, ETag and dates, and "
+        "what "
+        "the local snapshot holds: 'held as of' is when the servers last confirmed it, the oldest year first; 'column' "
+        "is what a column takes in the snapshot and how it is written there, each way with the number of blocks.\n\n"
         "Of each index file it tells what it looked like (csv, then header, quoted with ', no stop column, CRLF, byte "
-        "order mark: what it has of these), how many times and quotes were mended, how many rows equal another of the "
-        "file in start, stop and key (all are kept; of files out of order with more than 8,192 rows only those that "
-        "follow each other are counted), and whether rows are out of order. 'extra column' has type, units and "
-        "description where the file of parameters beside the index files states them.\n\n"
-        "--format json and ndjson give one object with the entry as published; --format keys the URLs of the index "
-        "files.",
+        "order mark, gzip, zip: what it has of these), how many times and quotes were mended, how many rows equal "
+        "another of the file in start, stop and key (all are kept; of files out of order with more than 8,192 rows "
+        "only "
+        "those that follow each other are counted), and whether rows are out of order. 'extra column' has type, units "
+        "and description where the file of parameters beside the index files states them.\n\n"
+        "The servers are asked if nothing is held of the dataset, or with --refresh: by one list, or else by a byte of "
+        "each year's file, they tell which index files exist, and the first 64 KiB of the first one give its first row "
+        "and its form. What is held is shown without a request; --offline never makes one. Index files that cannot be "
+        "asked for end it with exit status 1. --format json and ndjson give one object with the entry as published; "
+        "--format keys the URLs of the index files.",
     .examples = examples,
     .run = run,
 };

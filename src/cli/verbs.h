@@ -9,6 +9,7 @@ extern const struct cli_verb cli_verb_registry_endpoint;
 extern const struct cli_verb cli_verb_datasets;
 extern const struct cli_verb cli_verb_info;
 extern const struct cli_verb cli_verb_ls;
+extern const struct cli_verb cli_verb_search;
 extern const struct cli_verb cli_verb_index;
 extern const struct cli_verb cli_verb_query;
 extern const struct cli_verb cli_verb_verify;

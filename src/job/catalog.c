@@ -180,6 +180,11 @@ struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char
   return hdx_catalog_doc_member(&catalog->doc, name);
 }
 
+void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
+                         void (*visit)(void *user, const struct hdx_member *member), void *user) {
+  hdx_catalog_doc_members(&catalog->doc, dataset, visit, user);
+}
+
 enum hdx_status hdx_catalog_find(const struct hdx_catalog *catalog, const char *id, const struct hdx_dataset **dataset,
                                  struct hdx_error *error) {
   return hdx_catalog_doc_find(&catalog->doc, hdx_text_of(id), dataset, error);

@@ -115,6 +115,7 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
                                     struct hdx_error *error) {
   const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {year, year}};
   struct rows a = {.cursor = NULL}, b = {.cursor = NULL};
+  char name[HDX_YEAR_NAME_MAX];
   what[0] = 0;
   enum hdx_status status = hdx_cursor_open(held, &range, &a.cursor, error);
   if (status == HDX_OK)
@@ -133,11 +134,12 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
     const char *column =
         a_end || b_end ? NULL : difference(hdx_reader_info(held), &a, hdx_reader_info(fresh), &b, renamed);
     if (a_end != b_end)
-      snprintf(what, size, "%d: %s row %llu", year, a_end ? "nothing is held of" : "the index file ends before",
-               (unsigned long long)row);
+      snprintf(what, size, "%s: %s row %llu", hdx_dataset_year_name(year, name),
+               a_end ? "nothing is held of" : "the index file ends before", (unsigned long long)row);
     else if (column)
-      snprintf(what, size, "%d: row %llu differs in %s (%.*s)", year, (unsigned long long)row, column,
-               (int)(b.batch.key[b.at].size < 200 ? b.batch.key[b.at].size : 200), b.batch.key[b.at].data);
+      snprintf(what, size, "%s: row %llu differs in %s (%.*s)", hdx_dataset_year_name(year, name),
+               (unsigned long long)row, column, (int)(b.batch.key[b.at].size < 200 ? b.batch.key[b.at].size : 200),
+               b.batch.key[b.at].data);
     else
       ++*count;
   }
@@ -164,12 +166,12 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
                                     const struct hdx_reader *fresh, const struct hdx_year *year,
                                     struct hdx_comparison *comparison, char *message, size_t size,
                                     struct hdx_error *error) {
-  char what[HDX_ERROR_TEXT_MAX];
+  char what[HDX_ERROR_TEXT_MAX], name[HDX_YEAR_NAME_MAX];
   const char *renamed = NULL;
   const struct hdx_year *now = hdx_reader_year(fresh, year->year);
   if (now && now->state == HDX_YEAR_FAILED) {
     const struct failure *failure = failure_of(comparing, comparison->id, year->year);
-    snprintf(message, size, "%d: %s", year->year, now->reason);
+    snprintf(message, size, "%s: %s", hdx_dataset_year_name(year->year, name), now->reason);
     comparison->status =
         hdx_status_graver(comparison->status, failure && failure->year == year->year ? failure->status : HDX_TEMPORARY);
     return HDX_OK;
@@ -179,8 +181,8 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
   comparison->years++;
   enum hdx_status status = compare_rows(held, fresh, year->year, &comparison->rows, what, sizeof what, &renamed, error);
   if (status == HDX_OK && !what[0] && renamed && comparison->years_changed++ == 0 && comparison->status == HDX_OK)
-    snprintf(message, size, "%d: extra columns are called otherwise now (%s), with the same values", year->year,
-             renamed);
+    snprintf(message, size, "%s: extra columns are called otherwise now (%s), with the same values",
+             hdx_dataset_year_name(year->year, name), renamed);
   if (status != HDX_OK || !what[0])
     return status;
   if (now && year->state == HDX_YEAR_PRESENT && same_file(year, now)) {
@@ -285,9 +287,9 @@ static void note_years(struct comparing *comparing) {
     if (hdx_reader_open(hdx_buffer_string(&path), HDX_TEXT(""), &reader, NULL) == HDX_OK) {
       const struct hdx_snapshot_info *info = hdx_reader_info(reader);
       for (size_t y = 0; y < info->year_count; y++) {
-        comparing->first_year =
-            info->years[y].year < comparing->first_year ? info->years[y].year : comparing->first_year;
-        comparing->last_year = info->years[y].year > comparing->last_year ? info->years[y].year : comparing->last_year;
+        int year = info->years[y].year;
+        comparing->first_year = year && year < comparing->first_year ? year : comparing->first_year;
+        comparing->last_year = year > comparing->last_year ? year : comparing->last_year;
       }
       hdx_reader_close(reader);
     }

@@ -14,9 +14,10 @@ static void opened(struct hdx_work *work);
 
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
   if (run->for_query)
-    return hdx_dataset_query_years(dataset->start, dataset->stop, dataset->multiyear, run->now, run->options->start,
-                                   run->options->stop);
-  return hdx_dataset_years(dataset->start, dataset->stop, run->now, run->options->start, run->options->stop);
+    return hdx_dataset_query_years(hdx_dataset_catalog_start(dataset), dataset->stop, dataset->multiyear, run->now,
+                                   run->options->start, run->options->stop);
+  return hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, run->now, run->options->start,
+                           run->options->stop);
 }
 
 static void close_job(struct hdx_dataset_job *job) {
@@ -443,7 +444,7 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
 
 static bool same_subject(const struct hdx_dataset_job *job) {
   const struct hdx_subject *old = hdx_reader_subject(job->old);
-  return old->catalog_start == job->dataset->start && old->catalog_stop == job->dataset->stop &&
+  return old->catalog_start == hdx_dataset_catalog_start(job->dataset) && old->catalog_stop == job->dataset->stop &&
          old->multiyear == job->dataset->multiyear && hdx_text_equal(old->index, job->dataset->index);
 }
 
@@ -526,7 +527,7 @@ static void write_snapshot(struct hdx_work *work) {
                                 .id = dataset->id,
                                 .index = dataset->index,
                                 .indextype = dataset->indextype,
-                                .catalog_start = dataset->start,
+                                .catalog_start = hdx_dataset_catalog_start(dataset),
                                 .catalog_stop = dataset->stop,
                                 .multiyear = dataset->multiyear};
   job->status = HDX_OK;

@@ -67,18 +67,20 @@ static void distrust(struct hdx_discovery *discovery, const char *why) {
   hdx_index_failed(run, HDX_INTEGRITY, text);
 }
 
-/* Whether the name is "id_YYYY.csv", or the same packed, of a dataset of the run. */
+/* Whether the name is "id_YYYY.csv" or "id_static.csv", or the same packed, of a dataset of the run. */
 static bool is_index_file(const struct hdx_index_run *run, struct hdx_text name) {
-  size_t ending = strlen("_2000.csv");
   if (hdx_text_ends_with(name, HDX_TEXT(".csv.gz")))
     name.size -= strlen(".gz");
   else if (hdx_text_ends_with(name, HDX_TEXT(".csv.zip")))
     name.size -= strlen(".zip");
+  static const struct hdx_text without_year = {"_static.csv", 11};
+  bool is_static = hdx_text_ends_with(name, without_year);
+  size_t ending = is_static ? without_year.size : strlen("_2000.csv");
   struct hdx_text id = {name.data, name.size > ending ? name.size - ending : 0};
   uint64_t year;
   size_t low = 0, high = run->dataset_count;
   if (!id.size || name.data[id.size] != '_' || !hdx_text_ends_with(name, HDX_TEXT(".csv")) ||
-      !hdx_text_to_u64(hdx_text_sub(name, id.size + 1, id.size + 5), 9999, &year))
+      (!is_static && !hdx_text_to_u64(hdx_text_sub(name, id.size + 1, id.size + 5), 9999, &year)))
     return false;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
@@ -249,8 +251,8 @@ bool hdx_discover_ready(const struct hdx_prefix *prefix, struct hdx_text id) {
   int order = hdx_text_compare(hdx_text_sub(passed, 0, same), hdx_text_sub(id, 0, same));
   if (order != 0 || passed.size < id.size)
     return order > 0;
-  /* Its own files end with "_9999.csv.zip" at the latest. */
-  return hdx_text_compare(hdx_text_sub(passed, id.size, passed.size), HDX_TEXT("_9999.csv.zip")) >= 0;
+  /* Its own files, "_9999." and "_static." at the latest, come before this, whatever their ending is. */
+  return hdx_text_compare(hdx_text_sub(passed, id.size, passed.size), HDX_TEXT("_static/")) >= 0;
 }
 
 enum hdx_listed hdx_discover_find(const struct hdx_prefix *prefix, const struct hdx_target *target,

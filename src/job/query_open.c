@@ -175,7 +175,7 @@ static void look(struct hdx_query_part *part) {
 
 /* What the catalog says of a part counts, whatever it was when the snapshot was made. */
 static void adopt(struct hdx_query_part *part) {
-  part->catalog_start = part->dataset->start;
+  part->catalog_start = hdx_dataset_catalog_start(part->dataset);
   part->catalog_stop = part->dataset->stop;
   part->multiyear = part->dataset->multiyear;
   hdx_query_want(part);
@@ -347,6 +347,9 @@ static enum hdx_status offline(struct hdx_query_part *part, struct hdx_error *er
   for (int year = last; year >= part->years.first; year--)
     if (!known(part->reader, year))
       first = year;
+  if (first == 0)
+    return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the file without a year is not held, and offline",
+                         part->query->source.url.data, part->id.data);
   bool before = part->query->options.start != HDX_TIME_NONE && first < hdx_time_year(part->query->options.start);
   return hdx_error_set(error, HDX_NOT_FOUND, "%s%s: the year %d is not held%s, and offline",
                        part->query->source.url.data, part->id.data, first,
@@ -365,15 +368,17 @@ static const char *reason_of(const struct hdx_query_part *part, int year) {
 /* Years that were wanted and that nothing, or something old, is known of. */
 static enum hdx_status check_years(struct hdx_query_part *part, struct hdx_error *error) {
   int last = last_needed(part);
+  char name[HDX_YEAR_NAME_MAX];
   for (int year = part->years.first; year <= last; year++) {
     const struct hdx_year *state = part->reader ? hdx_reader_year(part->reader, year) : NULL;
     bool readable = known(part->reader, year);
     if (readable && state->state == HDX_YEAR_STALE)
       hdx_log_write(&part->query->session->log, HDX_LOG_WARNING,
-                    "%s: the rows of %d are those of an earlier version: %s", part->id.data, year, state->reason);
+                    "%s: the rows of %s are those of an earlier version: %s", part->id.data,
+                    hdx_dataset_year_name(year, name), state->reason);
     if (!readable && part->query->options.allow_partial)
-      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: the rows of %d are missing: %s", part->id.data,
-                    year, state ? state->reason : reason_of(part, year));
+      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: the rows of %s are missing: %s", part->id.data,
+                    hdx_dataset_year_name(year, name), state ? state->reason : reason_of(part, year));
     if (readable || part->query->options.allow_partial)
       continue;
     if (part->run_status != HDX_OK)

@@ -8,6 +8,8 @@
  *           Blank lines, lines that begin with # and repeated header lines are no rows.
  *   header  the last line before the first row that begins with # and has columns, or the first one that has words
  *           where a row has times. Names are kept for the extra columns; position decides for the others.
+ *   static  (the word, in any letter case) is the start of a row without time: HDX_TIME_STATIC, its stop HDX_TIME_MAX.
+ *           As its stop stands static too, or nothing, or there is no such column.
  *   row     start, stop, key, size, extra columns; or start, key, size, extra columns (no_stop). The first row that can
  *           be read decides which, and with the header how many extra columns there are. Missing extra columns are
  *           empty; surplus fields make a bad row, unless they are empty.

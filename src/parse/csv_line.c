@@ -204,30 +204,48 @@ static unsigned read_time(struct hdx_text text, int64_t *time_ns, int *most_digi
   return notes;
 }
 
+static bool is_static(struct hdx_text text) {
+  return hdx_text_equal_nocase(hdx_text_trim(text), HDX_TEXT("static"));
+}
+
 static bool is_time(struct hdx_text text) {
   int64_t time_ns;
   int digits = 0;
-  return read_time(text, &time_ns, &digits) < HDX_TIME_OFFSET;
+  return is_static(text) || read_time(text, &time_ns, &digits) < HDX_TIME_OFFSET;
+}
+
+/* The times of a row, as read_row. */
+static const char *read_times(const struct hdx_text *times, bool no_stop, struct row *row, size_t *field) {
+  *field = 0;
+  if (is_static(times[0])) {
+    row->start = HDX_TIME_STATIC;
+    row->stop = HDX_TIME_MAX;
+    *field = !no_stop;
+    return no_stop || times[1].size == 0 || is_static(times[1]) ? NULL
+                                                                : "stop: expected static, as the start is, found";
+  }
+  row->start_notes = read_time(times[0], &row->start, &row->digits);
+  if (row->start_notes & HDX_TIME_MALFORMED)
+    return "start: expected a time, found";
+  if (row->start_notes & HDX_TIME_OFFSET)
+    return "start: expected a time in UTC, found";
+  /* Its first instant stands for no time. */
+  if (row->start_notes >= HDX_TIME_SATURATED_LATE || row->start == HDX_TIME_STATIC)
+    return "start: expected a time of 1678 to 2261, found";
+  if (no_stop)
+    return NULL;
+  row->stop_notes = read_time(times[++*field], &row->stop, &row->digits);
+  return row->stop_notes & HDX_TIME_MALFORMED ? "stop: expected a time, found"
+         : row->stop_notes & HDX_TIME_OFFSET  ? "stop: expected a time in UTC, found"
+                                              : NULL;
 }
 
 /* The reason if the values of a row cannot be read, with the number of the field that it is about; else NULL. */
 static const char *read_row(const struct fields *fields, bool no_stop, struct row *row, size_t *field) {
   *row = (struct row){.stop = HDX_TIME_NONE};
-  *field = 0;
-  row->start_notes = read_time(fields->at[0], &row->start, &row->digits);
-  if (row->start_notes & HDX_TIME_MALFORMED)
-    return "start: expected a time, found";
-  if (row->start_notes & HDX_TIME_OFFSET)
-    return "start: expected a time in UTC, found";
-  if (row->start_notes >= HDX_TIME_SATURATED_LATE)
-    return "start: expected a time of 1678 to 2261, found";
-  if (!no_stop) {
-    row->stop_notes = read_time(fields->at[++*field], &row->stop, &row->digits);
-    if (row->stop_notes & HDX_TIME_MALFORMED)
-      return "stop: expected a time, found";
-    if (row->stop_notes & HDX_TIME_OFFSET)
-      return "stop: expected a time in UTC, found";
-  }
+  const char *wrong = read_times(fields->at, no_stop, row, field);
+  if (wrong)
+    return wrong;
   row->key = fields->at[++*field];
   if (row->key.size == 0)
     return "datakey: expected a location, found";
@@ -245,7 +263,7 @@ static bool is_one_of(struct hdx_text text, const char *const *words, size_t cou
 
 /* A header has words where a row has times, a location and a size. */
 static bool is_header(const struct fields *fields) {
-  if (fields->count < 3 || hdx_text_equal_nocase(fields->at[0], HDX_TEXT("static")))
+  if (fields->count < 3 || is_static(fields->at[0]))
     return false;
   for (size_t i = 0; i < fields->count && i < 4; i++) {
     struct hdx_text field = fields->at[i];

@@ -57,7 +57,8 @@ bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *com
     bool good = tidy_field(p, field_end, &quote, &field);
     size_t what = column > 0 && csv->dialect.no_stop ? column + 1 : column;
     if (what == 0)
-      good = good && tidy_time(field, &csv->start_day, &csv->start[i], &digits, &start_notes);
+      good = good && tidy_time(field, &csv->start_day, &csv->start[i], &digits, &start_notes) &&
+             csv->start[i] != HDX_TIME_STATIC;
     else if (what == 1)
       good = good && tidy_time(field, &csv->stop_day, &csv->stop[i], &digits, &stop_notes);
     else if (what == 2)

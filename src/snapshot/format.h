@@ -18,8 +18,9 @@
  *
  *   footer   lies directly before the trailer; one zstd frame, or raw where both sizes are equal. Raw, it is
  *            sections: tag u8 | size varint | content. Unknown tags are skipped; known ones appear once, in any order.
- *     1 SUBJECT    source, id, index, indextype as texts | catalog start i64 | catalog stop i64 | flags u8 (bit 0:
- *                  multiyear) | time digits u8 (0, 3, 6 or 9)
+ *     1 SUBJECT    source, id, index, indextype as texts | catalog start i64 (minimum + 2: the dataset has no time, and
+ *                  one file without year) | catalog stop i64 | flags u8 (bit 0: multiyear) | time digits u8 (0, 3, 6
+ *                  or 9)
  *     2 COLUMNS    count varint | for each: id varint, name text. The extra columns, sorted by name; ids and names are
  *                  unique.
  *     3 YEARS      count varint | for each: year i32 (0: a file without year) | state u8 (0 present, 1 gap, 2 stale,
@@ -76,6 +77,8 @@
  * row as its own start. The max stop of a block with missing stops is the greatest of the stops that are there and an
  * upper bound of those that are made up: the least min start of a block that is greater than this block's max start;
  * where there is none, the greatest max start of all.
+ *
+ * A row without time ("static") starts at i64 minimum + 2, the first instant there is, and stops at i64 maximum.
  *
  * Rows and blocks. A row that an index file has twice is there twice. A dataset of fewer than 65,536 rows is one run of
  * blocks sorted as a whole, with years mixed in them; in a larger one a block holds rows of one index file alone, so

@@ -69,6 +69,13 @@ static void refuse_excess(struct hdx_part *part) {
   }
 }
 
+/* Of `size` bytes that came, those that are wanted. */
+static size_t cut(const struct hdx_part *part, size_t size) {
+  uint64_t first = part->fetch->request.first_bytes;
+  uint64_t left = first > part->from + part->received ? first - part->from - part->received : 0;
+  return first && left < size ? (size_t)left : size;
+}
+
 static size_t on_body(char *data, size_t one, size_t size, void *user) {
   struct hdx_part *part = user;
   struct hdx_engine *engine = part->fetch->engine;
@@ -83,6 +90,9 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     part->attempt_bytes += size;
     return part->attempt_bytes > ERROR_BODY_BYTES_MAX ? 0 : size;
   }
+  size_t came = size;
+  if (part->head.status == 200) /* a server that knows no ranges sends more than it was asked for */
+    size = cut(part, size);
   uint64_t end = part->to != UINT64_MAX ? part->to : part->fetch->request.bytes_max;
   if (size > end - part->from - part->received) {
     refuse_excess(part);
@@ -108,7 +118,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   part->progress_ns = hdx_engine_now();
   engine->bytes += size;
   part->host->bytes += size;
-  return size;
+  part->enough = hdx_fetch_enough(part);
+  return part->enough ? 0 : came;
 }
 
 /* The conditions that keep all ranges of an object those of one version. */
@@ -185,7 +196,7 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
     return hdx_error_context(error, status, "%s", part->fetch->name);
   hdx_head_init(&part->head);
   hdx_buffer_clear(&part->answer);
-  part->accepted = part->paused = false;
+  part->accepted = part->paused = part->enough = false;
   part->attempt_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;

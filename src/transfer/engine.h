@@ -70,6 +70,7 @@ struct hdx_part {
   unsigned generation;      /* of the credentials that signed it; 0: anonymous */
   int64_t skew_ns;          /* with which it was signed */
   bool accepted;            /* the head was looked at */
+  bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
   uint64_t progress_ns; /* when bytes last came */
   uint64_t attempt_bytes;
@@ -170,6 +171,8 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code);
 void hdx_fetch_stalled(struct hdx_part *part);
 /* Looks at the head of the response: sets refusal if the answer is not what was asked for. */
 void hdx_fetch_accept(struct hdx_part *part);
+/* Whether all bytes that are wanted have come, of an answer that goes on. */
+bool hdx_fetch_enough(const struct hdx_part *part);
 /* Puts a part into its host's queue. */
 void hdx_fetch_enqueue(struct hdx_part *part);
 /* A block is full: hands it out or keeps it. */

@@ -90,13 +90,26 @@ static void lead(struct hdx_part *part) {
   part->reserved = 0;
 }
 
+/* Up to which byte of `size` the object is wanted. */
+static uint64_t wanted_end(const struct hdx_fetch *fetch, uint64_t size) {
+  uint64_t first = fetch->request.first_bytes;
+  return first && first < size ? first : size;
+}
+
+/* The part that an object begins with, whose size is not known. */
+static struct hdx_part *add_first_part(struct hdx_fetch *fetch) {
+  uint64_t bytes = fetch->engine->options.part_bytes;
+  return add_part(fetch, 0, fetch->whole ? UINT64_MAX : wanted_end(fetch, bytes));
+}
+
 /* Makes the parts that may be under way now. */
 static bool plan(struct hdx_fetch *fetch) {
   unsigned count = 0;
+  uint64_t end = wanted_end(fetch, fetch->size);
   for (struct hdx_part *part = fetch->parts; part; part = part->sibling)
     count++;
-  for (; count < PARTS_AHEAD && fetch->planned < fetch->size; count++) {
-    uint64_t left = fetch->size - fetch->planned, bytes = fetch->engine->options.part_bytes;
+  for (; count < PARTS_AHEAD && fetch->planned < end; count++) {
+    uint64_t left = end - fetch->planned, bytes = fetch->engine->options.part_bytes;
     struct hdx_part *part = add_part(fetch, fetch->planned, fetch->planned + (left < bytes ? left : bytes));
     if (!part)
       return false;
@@ -184,7 +197,7 @@ static void accept_whole(struct hdx_part *part) {
     return;
   }
   fetch->size = part->head.length;
-  part->to = fetch->size;
+  part->to = fetch->size != HDX_SIZE_UNKNOWN ? wanted_end(fetch, fetch->size) : UINT64_MAX;
   if (fetch->size != HDX_SIZE_UNKNOWN && fetch->size > fetch->request.bytes_max)
     refuse_size(part);
   else
@@ -223,6 +236,12 @@ void hdx_fetch_accept(struct hdx_part *part) {
     accept_range(part);
 }
 
+bool hdx_fetch_enough(const struct hdx_part *part) {
+  const struct hdx_fetch *fetch = part->fetch;
+  uint64_t first = fetch->request.first_bytes;
+  return first && part->head.status == 200 && part->received >= first && fetch->size > first;
+}
+
 /* Forgets what came so far and begins anew, as a whole if ranges do not work here. */
 static void restart(struct hdx_fetch *fetch, bool whole) {
   free_parts(fetch);
@@ -230,7 +249,7 @@ static void restart(struct hdx_fetch *fetch, bool whole) {
   fetch->whole |= whole;
   fetch->begun = false;
   fetch->size = fetch->planned = 0;
-  struct hdx_part *part = add_part(fetch, 0, fetch->whole ? UINT64_MAX : fetch->engine->options.part_bytes);
+  struct hdx_part *part = add_first_part(fetch);
   if (part)
     hdx_fetch_enqueue(part);
   else
@@ -264,7 +283,7 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
     if (part->block)
       part->block->size = 0;
     if (!fetch->whole)
-      part->to = engine->options.part_bytes;
+      part->to = wanted_end(fetch, engine->options.part_bytes);
   }
   uint64_t wait_ms = hdx_retry_wait_ms(part->attempts, after_ms, &engine->random_state);
   bool late = now - part->first_attempt_ns + wait_ms * 1000000 > engine->options.retry_ms_max * 1000000;
@@ -442,7 +461,7 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
-  else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && part->head.status >= 300))
+  else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)))
     answered(part, copy);
   else
     broken(part, code);
@@ -470,7 +489,7 @@ static enum hdx_status start(struct hdx_fetch *fetch, struct hdx_error *error) {
   if (!fetch->host)
     return hdx_file_queue(fetch, error);
   fetch->whole = fetch->request.whole;
-  struct hdx_part *part = add_part(fetch, 0, fetch->whole ? UINT64_MAX : fetch->engine->options.part_bytes);
+  struct hdx_part *part = add_first_part(fetch);
   if (!part)
     return hdx_error_memory(error, sizeof *part);
   hdx_fetch_enqueue(part);

@@ -82,6 +82,7 @@ struct hdx_fetch_request {
   const char *etag;          /* If-None-Match; NULL or "": none; copied */
   const char *last_modified; /* If-Modified-Since, where there is no etag; copied */
   uint64_t bytes_max;        /* a larger object fails with LIMIT */
+  uint64_t first_bytes;      /* only so many bytes from the beginning are asked for and handed out; 0: all */
   /* The bytes begin, or begin anew (what was handed out before is void). May be NULL. Called from within libcurl: it
    * may note things and hand blocks on, but must not call the engine. The same for block. */
   void (*begin)(void *user, const struct hdx_fetch_head *head);

@@ -19,7 +19,7 @@ struct hdx_file {
   struct hdx_file *next;
   char *path;
   int fd;
-  uint64_t size, offset;
+  uint64_t size, end, offset; /* end: up to where it is wanted */
 };
 
 void hdx_file_free(struct hdx_file *file) {
@@ -94,7 +94,9 @@ static bool open_file(struct hdx_file *file) {
     fail(file, "not a regular file", S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
     return false;
   }
+  uint64_t first = fetch->request.first_bytes;
   file->size = (uint64_t)info.st_size;
+  file->end = first && first < file->size ? first : file->size;
   fetch->attempts = 1;
   snprintf(fetch->etag, sizeof fetch->etag, "\"%llx-%llx-%llx.%09ld\"", (unsigned long long)info.st_ino,
            (unsigned long long)info.st_size, (unsigned long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
@@ -122,7 +124,10 @@ static bool read_block(struct hdx_file *file) {
   struct hdx_block *block = engine->lent < HDX_LENT_BYTES_MAX ? hdx_block_take(&engine->pool, false) : NULL;
   if (!block)
     return false;
-  ssize_t size = pread(file->fd, block->data, HDX_BLOCK_BYTES, (off_t)file->offset);
+  /* A file that grows is read beyond its end, and found to have changed. */
+  uint64_t left = file->end < file->size ? file->end - file->offset : HDX_BLOCK_BYTES;
+  ssize_t size =
+      pread(file->fd, block->data, left < HDX_BLOCK_BYTES ? (size_t)left : HDX_BLOCK_BYTES, (off_t)file->offset);
   if (size > 0) {
     block->size = (size_t)size;
     file->offset += (uint64_t)size;
@@ -135,7 +140,7 @@ static bool read_block(struct hdx_file *file) {
   hdx_block_put(&engine->pool, block);
   if (size < 0) {
     fail(file, "read", errno);
-  } else if (file->offset != file->size) {
+  } else if (file->offset != file->end) {
     char text[HDX_ERROR_TEXT_MAX];
     snprintf(text, sizeof text, "%s: the file changed while it was read", fetch->name);
     hdx_fetch_complete(fetch, HDX_INTEGRITY, false, 0, text);

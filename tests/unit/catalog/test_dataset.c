@@ -45,7 +45,10 @@ static void test_index_years(void **state) {
       {Y2010, NONE, NONE, NONE, 2010, 2025},         /* static */
       {NONE, Y1970, NONE, NONE, 1957, 1970},
       {NONE, NONE, NONE, NONE, 1957, 2025},
-      {HDX_TIME_MIN, Y1970, NONE, NONE, 1677, 1970},
+      {HDX_TIME_MIN + 1, Y1970, NONE, NONE, 1677, 1970},
+      {HDX_TIME_STATIC, NONE, NONE, NONE, 0, 0}, /* one file without a year, whatever is asked */
+      {HDX_TIME_STATIC, Y2010, Y2011, Y2012, 0, 0},
+      {HDX_TIME_STATIC, NONE, Y2012, Y2011, 0, 0},
       {Y2012, Y2010, NONE, NONE, 1, 0},
       {Y2030, NONE, NONE, NONE, 1, 0},
       {Y2010, Y2024, Y2011, Y2012, 2011, 2011}, /* half-open */
@@ -74,6 +77,8 @@ static void test_query_years(void **state) {
     int first, last;
   } rows[] = {
       {Y1995, NONE, false, Y2011, Y2012, 2010, 2011},
+      {HDX_TIME_STATIC, NONE, false, Y2011, Y2012, 0, 0},
+      {HDX_TIME_STATIC, Y1995, true, Y2011, Y1995, 0, 0},
       {Y1995, NONE, false, Y2011, Y2011 + 1, 2010, 2011},
       {Y1995, NONE, false, Y2011 - 1, Y2012 + 1, 2009, 2012},
       {Y1995, NONE, false, Y2011, Y2011, 2010, 2010}, /* what reaches over New Year's instant */
@@ -95,6 +100,31 @@ static void test_query_years(void **state) {
                  rows[i].first, rows[i].last);
 }
 
+static void test_static(void **state) {
+  (void)state;
+  static const struct {
+    const char *start_text, *stop_text;
+    int64_t start, catalog_start;
+  } rows[] = {
+      {"2010-01-01Z", "2012-01-01Z", Y2010, Y2010},
+      {"static", "static", NONE, HDX_TIME_STATIC},
+      {" Static", "", NONE, HDX_TIME_STATIC},
+      {"2010-01-01Z", "STATIC ", Y2010, HDX_TIME_STATIC},
+      {"", "2012-01-01Z", NONE, NONE},
+      {"statics", "2012-01-01Z", NONE, NONE},
+      {"1600-01-01Z", "2012-01-01Z", HDX_TIME_MIN, HDX_TIME_MIN + 1}, /* a time, if one that is out of range */
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    const struct hdx_dataset dataset = {.start_text = hdx_text_of(rows[i].start_text),
+                                        .stop_text = hdx_text_of(rows[i].stop_text),
+                                        .start = rows[i].start};
+    assert_true(hdx_dataset_catalog_start(&dataset) == rows[i].catalog_start);
+  }
+  char name[HDX_YEAR_NAME_MAX];
+  assert_string_equal(hdx_dataset_year_name(2010, name), "2010");
+  assert_string_equal(hdx_dataset_year_name(0, name), "the file without a year");
+}
+
 static void test_urls(void **state) {
   (void)state;
   static const struct {
@@ -107,6 +137,8 @@ static void test_urls(void **state) {
       {"https://h/", "a-B", " csv-ZIP ", 2010, "https://h/a-B_2010.csv.zip"},
       {"s3://b/", "a", "Parquet", 2010, "s3://b/a_2010.parquet"},
       {"s3://b/", "a", "", 2010, "s3://b/a_2010.csv"},
+      {"s3://b/", "a", "csv", 0, "s3://b/a_static.csv"},
+      {"s3://b/", "a", "csv-zip", 0, "s3://b/a_static.csv.zip"},
   };
   struct hdx_buffer url;
   hdx_buffer_init(&url, 4096);
@@ -142,10 +174,8 @@ static void test_ids(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_index_years),
-      cmocka_unit_test(test_query_years),
-      cmocka_unit_test(test_urls),
-      cmocka_unit_test(test_ids),
+      cmocka_unit_test(test_index_years), cmocka_unit_test(test_query_years), cmocka_unit_test(test_static),
+      cmocka_unit_test(test_urls),        cmocka_unit_test(test_ids),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,6 +209,37 @@ static void test_a_bad_first_row_settles_nothing(void **state) {
   scan_close(&scan);
 }
 
+static void test_rows_without_time(void **state) {
+  (void)state;
+  static const struct {
+    const char *file;
+    size_t rows;
+    bool no_stop;
+  } cases[] = {
+      {"static,static,s3://b/k,7\n", 1, false},
+      {"# start, stop, datakey, filesize\n'Static','STATIC','s3://b/k','7'\n", 1, false},
+      {"start,stop,datakey,filesize\nstatic,,s3://b/k,7\nstatic,\"\",s3://b/l,\n", 2, false},
+      {"static,s3://b/k,7\nstatic,s3://b/l,8\n", 2, true},
+      {"# start, key, filesize\nstatic,s3://b/k,7\n", 1, true},
+      {"#static,static,s3://b/remark,7\n static , static ,s3://b/k,7\n" A B, 3, false},
+      {"1677-09-21T00:12:43.145224195Z,2010-05-13T00:04:00.000Z,k,1\n", 1, false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct scan scan;
+    bool first = i == sizeof cases / sizeof *cases - 1;
+    scan_all(&scan, cases[i].file);
+    assert_int_equal(scan.count, cases[i].rows);
+    assert_int_equal(hdx_csv_result(scan.csv)->bad_rows, 0);
+    assert_int_equal(hdx_csv_dialect(scan.csv)->no_stop, cases[i].no_stop);
+    assert_true(scan.rows[0].start == HDX_TIME_STATIC + first);
+    assert_true(first || scan.rows[0].stop == HDX_TIME_MAX);
+    assert_string_equal(scan.rows[0].key, first ? "k" : "s3://b/k");
+    assert_int_equal(scan.rows[0].size, first ? 1 : 7);
+    assert_int_equal(hdx_csv_result(scan.csv)->time_digits, first ? 9 : 0);
+    scan_close(&scan);
+  }
+}
+
 static void test_extra_columns(void **state) {
   (void)state;
   struct scan scan;
@@ -493,6 +524,7 @@ int main(void) {
       cmocka_unit_test(test_sizes_of_every_form),
       cmocka_unit_test(test_files_without_stop),
       cmocka_unit_test(test_a_bad_first_row_settles_nothing),
+      cmocka_unit_test(test_rows_without_time),
       cmocka_unit_test(test_extra_columns),
       cmocka_unit_test(test_too_many_columns_are_refused),
       cmocka_unit_test(test_foreign_files_are_named),

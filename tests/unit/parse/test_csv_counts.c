@@ -8,7 +8,15 @@ static void test_bad_rows_are_told_and_lose_nothing_else(void **state) {
     uint32_t column;
     const char *reason;
   } cases[] = {
-      {"static,static,s3://b/k,1", 1, "start: expected a time, found 'static'"},
+      {"static,2010-05-13T00:00:00Z,s3://b/k,1", 8,
+       "stop: expected static, as the start is, found '2010-05-13T00:00:00Z'"},
+      {"2010-05-13T00:00:00Z,static,s3://b/k,1", 22, "stop: expected a time, found 'static'"},
+      {"static,static,,1", 15, "datakey: expected a location, found ''"},
+      {"statics,static,k,1", 1, "start: expected a time, found 'statics'"},
+      {"1677-09-21T00:12:43.145224194Z,2010-05-13T00:04:00.000Z,k,1", 1,
+       "start: expected a time of 1678 to 2261, found '1677-09-21T00:12:43.145224194Z'"},
+      {"'1677-09-21T00:12:43.145224194Z','2010-05-13T00:04:00.000Z','k','1'", 1,
+       "start: expected a time of 1678 to 2261, found '1677-09-21T00:12:43.145224194Z'"},
       {"2010-05-13T00:00:00+01:00,2010-05-13T00:04:00Z,k,1", 1,
        "start: expected a time in UTC, found '2010-05-13T00:00:00+01:00'"},
       {"2010-13-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1", 1,
