@@ -146,7 +146,7 @@ enum hdx_sign {
  * session. Callbacks run on the thread that called into the session. */
 struct hdx_config {
   const char *store;        /* directory of snapshots; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex */
-  const char *registry_url; /* NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
+  const char *registry_url; /* or a path; NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
   const char *catalog_name; /* NULL: "catalog.json" */
   const char *endpoint_url; /* S3 server; NULL: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS */
   const char *region;       /* NULL: the registry's, $AWS_REGION, $AWS_DEFAULT_REGION, the profile's, then none */
@@ -435,7 +435,9 @@ struct hdx_index_item {
   uint64_t rows, bad_rows, bytes;
 };
 
-/* A row of an index file that cannot be read. Views live during the callback. */
+/* A row of an index file that cannot be read. Views live during the callback. The rows of a file are told in the order
+ * of their lines, once its outcome is known and before its item, be it a failure: each once, however often the file was
+ * fetched. They wait in a temporary file in the store where they are many. */
 struct hdx_bad_row {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
@@ -479,7 +481,10 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. `summary`
  * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the order IO, DENIED,
  * INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist. EMPTY: globs that
- * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on. */
+ * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ *
+ * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
+ * for files with further bad rows: those are left as they were. */
 HDX_API
 enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
                           const struct hdx_index_options *options, struct hdx_index_summary *summary,
@@ -526,21 +531,36 @@ enum hdx_severity {
 HDX_API
 const char *hdx_severity_name(enum hdx_severity severity);
 
+/* What documents are checked for: its short name ("dataset-id", "row-order" …), and what breaks it. */
+struct hdx_rule {
+  const char *name;
+  enum hdx_severity severity;
+  const char *text;
+};
+
+HDX_API
+size_t hdx_rule_count(void);
+/* i < hdx_rule_count(): first those of documents of JSON, then those of index files. */
+HDX_API
+const struct hdx_rule *hdx_rule_at(size_t i);
+
 /* Something that a published document has wrong. Texts live during the call. */
 struct hdx_finding {
   enum hdx_severity severity;
-  const char *rule;      /* its short name: "dataset-id", "row-order" … */
+  const char *rule;      /* its short name */
   const char *document;  /* URL or path */
   const char *path;      /* JSON path ("$.catalog[3].start") in a document of JSON, else "" */
   uint64_t line, column; /* from 1; 0: the document as a whole */
   struct hdx_text id;    /* of the dataset; empty: none */
-  struct hdx_text value; /* that was found, empty: none */
+  struct hdx_text value; /* that was found, cut to 200 bytes; empty: none */
   const char *message;   /* what was expected, and found */
+  uint64_t count;        /* 1; more: what was found beyond options.findings_max, without a place */
 };
 
 struct hdx_validate_options {
   bool deep; /* index files too */
-  /* The first so many findings of one rule in one document are told, the others are counted; 0: all. */
+  /* The first so many findings of one rule in one document are told, the others as one that counts them; 0: all, but of
+   * one index file no more than fit into 64 MiB. 20. */
   uint64_t findings_max;
   void (*finding)(void *user, const struct hdx_finding *finding); /* NULL: only counted */
   void *user;
@@ -555,9 +575,16 @@ struct hdx_validate_summary {
   uint64_t elapsed_ns;
 };
 
-/* Checks a published document against the specification: `target` is a BUCKET as in hdx_catalog_load (its catalog, and
- * with `deep` all its index files), the path or URL of a registry, catalog or index file, or NULL (the registry).
- * Nothing is kept. PARTIAL: there are errors; NOT_FOUND, DENIED, TEMPORARY …: the document itself could not be read. */
+/* Checks a published document against the specification. `target` is one of
+ *   NULL    the session's registry
+ *   path    what contains a slash or ends with .json or .csv and has no "://", or is a file that is there: a registry,
+ *           catalog or index file (told apart by what it holds), or the folder of a bucket's copy
+ *   URL     one whose path ends with .json or .csv: the same, elsewhere
+ *   BUCKET  as in hdx_catalog_load: its catalog
+ * With `deep` all index files of a catalog are checked, too: those of a catalog at a path are read from where the
+ * catalog says that they are, all others as hdx_index does. Findings are told in the order of the catalog's entries,
+ * then by dataset id and year. Nothing is kept in the store. PARTIAL: there are errors; NOT_FOUND, DENIED, TEMPORARY,
+ * LIMIT …: the document itself could not be read; USAGE: the session is offline. */
 HDX_API
 enum hdx_status hdx_validate(struct hdx_session *session, const char *target,
                              const struct hdx_validate_options *options, struct hdx_validate_summary *summary,

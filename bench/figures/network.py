@@ -1,9 +1,11 @@
 """Fetching: indexing a bucket beside curl that only downloads it, refreshing, memory."""
 
+import json
 import shutil
+import subprocess
 import sys
 
-from .report import Goal, median, report, timed
+from .report import Goal, agree, median, report, timed
 
 CONNECTIONS = "256"
 LATENCY = 0.030
@@ -61,6 +63,31 @@ def refresh(bench):
             report(f"refresh daily, nothing changed, {int(latency * 1000)} ms", median(ours), "s", "curl HEAD, 256 at once",
                    median(peers), Goal(ratio=1.2))
             shutil.rmtree(store)
+
+
+def validate(bench):
+    """Checking every row of a bucket beside indexing it."""
+    with bench.server("full") as server:
+        store = bench.scratch / "store"
+        check_validation(bench, server)
+        ours, peers = [], []
+        for _ in range(bench.rounds):
+            shutil.rmtree(store, ignore_errors=True)
+            peers.append(timed(bench.index(server, store))[0])
+            ours.append(timed(bench.validate(server))[0])
+            bench.check_store("full", store)
+        _, made = bench.tree("full")
+        report("validate --deep, the whole bucket", median(ours), "s", "heliodex index", median(peers), Goal(ratio=1.0),
+               files=made["files"], rows=made["rows"])
+        shutil.rmtree(store)
+
+
+def check_validation(bench, server):
+    """That all index files and rows are looked at."""
+    done = subprocess.run(bench.validate(server, "--progress", "json"), capture_output=True, text=True)
+    summary = json.loads(done.stderr.splitlines()[-1]) if done.returncode == 0 else done.stderr
+    _, made = bench.tree("full")
+    agree("validate", [summary["files"], summary["rows"], summary["errors"]], [made["files"], made["rows"], 0])
 
 
 def memory(bench):

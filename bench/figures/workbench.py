@@ -34,6 +34,10 @@ class Store:
         return [self.bench.heliodex, "query", BUCKET, identifier, "--endpoint-url", self.endpoint, "--store", str(self.path),
                 "--offline", *more]
 
+    def query_all(self, *more):
+        """The same for all datasets at once."""
+        return [self.bench.heliodex, "query", BUCKET, "--endpoint-url", self.endpoint, "--store", str(self.path), "--offline", *more]
+
     def ask(self, *question):
         """Answers of the public interface in one process."""
         return answer([self.bench.program("ask"), self.path, self.endpoint, BUCKET, *question])
@@ -82,6 +86,11 @@ class Workbench:
         """The command that indexes what a server has."""
         return [self.heliodex, "index", BUCKET, "--endpoint-url", server.url, "--store", store, "--progress", "none",
                 "--quiet", *more]
+
+    def validate(self, server, *more):
+        """The command that checks all that a server has."""
+        return [self.heliodex, "validate", BUCKET, "--deep", "--endpoint-url", server.url, "--store",
+                str(self.scratch / "unused"), *(more or ("--progress", "none"))]
 
     def list(self, store):
         return json.loads(output([self.heliodex, "store", "list", "--store", store, "--format", "json"]))

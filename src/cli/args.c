@@ -350,6 +350,8 @@ static enum hdx_status check_bucket(const struct cli_args *args, struct hdx_erro
   const char *place = strstr(args->verb->operands, "BUCKET");
   if (!place || place > args->verb->operands + 1 || args->operand_count == 0 || args->settings.all)
     return HDX_OK;
+  if (strstr(place, "|FILE"))
+    return HDX_OK;
   const char *bucket = args->operands[0];
   if (bucket[0] == '/')
     return cli_fail(error, HDX_USAGE, "'%s' is a path: a folder is a BUCKET as file://%s", bucket, bucket);

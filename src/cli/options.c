@@ -20,6 +20,7 @@ static const char *const discoveries[] = {"auto", "list", "probe", NULL};
 static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const units[] = {"year", "month", "day", NULL};
+static const char *const severities[] = {"note", "warning", "error", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
 
 #define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
@@ -140,8 +141,20 @@ static const struct cli_option options[] = {
      .help = "Only say what would be done."},
     {"strict", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(strict), .verbs = CLI_VERB_INDEX,
      .help = "Count a year without an index file as a failure."},
-    {"deep", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(deep), .verbs = CLI_VERB_VERIFY,
-     .help = "fetch the index files anew and compare every row with them"},
+    {"deep", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(deep), .verbs = CLI_VERB_VALIDATE | CLI_VERB_VERIFY,
+     .help =
+         "validate: check all index files of the catalog, too. verify: fetch the index files anew and compare every "
+         "row with them."},
+    {"severity", 0, "LEAST", CLI_CHOICE, CLI_GROUP_SELECT, AT(severity), .choices = severities, .fallback = "warning",
+     .verbs = CLI_VERB_VALIDATE,
+     .help = "The least severity of findings that are written; all are counted. error: against the specification; "
+             "warning: read only because readers are lenient; note: allowed, and worth a look."},
+    {"findings", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(findings_max), .max = INT64_MAX, .fallback = "20",
+     .verbs = CLI_VERB_VALIDATE,
+     .help = "Write at most N findings of one rule in one document one by one, and the others as one row that counts "
+             "them; 0: all."},
+    {"rules", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(rules), .verbs = CLI_VERB_VALIDATE,
+     .help = "Write the table of rules: name, severity and what breaks them."},
     {"keep-vanished", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(keep_vanished), .verbs = CLI_VERB_INDEX,
      .help = "Keep the rows of index files that are gone from the archive."},
     {"max-bad-rows", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(bad_rows_max), .max = INT64_MAX,
@@ -164,7 +177,7 @@ static const struct cli_option options[] = {
      .help = "Ask the servers whether what is held is still current. Index always does."},
     {"registry", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(registry),
      .fallback_text = "$ROOT_CATALOG_REGISTRY_URL, then the HelioCloud registry", .verbs = CLI_VERBS_ALL,
-     .help = "The registry of buckets."},
+     .help = "The registry of buckets: a URL (also s3://bucket/key), or the path of a file."},
     {"catalog-name", 0, "NAME", CLI_TEXT, CLI_GROUP_ACCESS, AT(catalog_name), .fallback_text = "catalog.json",
      .verbs = CLI_VERBS_ALL, .help = "The file name of the catalog in its bucket."},
     {"endpoint-url", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(endpoint_url),

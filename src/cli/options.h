@@ -30,6 +30,7 @@ enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3, CLI_URL_PRESIGNED };
 enum cli_count_by { CLI_COUNT_BY_YEAR = 1, CLI_COUNT_BY_MONTH, CLI_COUNT_BY_DAY };
+enum cli_severity_mode { CLI_SEVERITY_NOTE = 1, CLI_SEVERITY_WARNING, CLI_SEVERITY_ERROR };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
 
 /* Values given several times, in their order; the texts belong to argv or the environment. */
@@ -67,6 +68,9 @@ struct cli_settings {
   unsigned discover;
   bool first;
   bool all, dry_run, strict, keep_vanished, deep;
+  unsigned severity;
+  uint64_t findings_max;
+  bool rules;
   uint64_t bad_rows_max;
   const char *keep_index;
   /* access */
@@ -121,18 +125,19 @@ enum cli_verb_bit {
   CLI_VERB_SEARCH = 1 << 5,
   CLI_VERB_INDEX = 1 << 6,
   CLI_VERB_QUERY = 1 << 7,
-  CLI_VERB_VERIFY = 1 << 8,
-  CLI_VERB_STORE_LIST = 1 << 9,
-  CLI_VERB_STORE_REMOVE = 1 << 10,
-  CLI_VERB_VERSION = 1 << 11,
-  CLI_VERB_COMPLETION = 1 << 12,
-  CLI_VERB_HELP = 1 << 13
+  CLI_VERB_VALIDATE = 1 << 8,
+  CLI_VERB_VERIFY = 1 << 9,
+  CLI_VERB_STORE_LIST = 1 << 10,
+  CLI_VERB_STORE_REMOVE = 1 << 11,
+  CLI_VERB_VERSION = 1 << 12,
+  CLI_VERB_COMPLETION = 1 << 13,
+  CLI_VERB_HELP = 1 << 14
 };
-#define CLI_VERBS_ALL ((1u << 14) - 1)
+#define CLI_VERBS_ALL ((1u << 15) - 1)
 /* Those that print rows. */
 #define CLI_VERBS_ROWS                                                                                                 \
   (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_LS |                  \
-   CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
+   CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_VALIDATE | CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
 
 #define CLI_OPTIONS_MAX 96
 #define CLI_OPPOSITES_MAX 2

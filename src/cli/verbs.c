@@ -6,13 +6,14 @@
 
 /* In the order of enum cli_verb_bit, which is the order of the help. */
 static const struct cli_verb *const verbs[] = {
-    &cli_verb_registry,     &cli_verb_registry_endpoint,
-    &cli_verb_datasets,     &cli_verb_info,
-    &cli_verb_ls,           &cli_verb_search,
-    &cli_verb_index,        &cli_verb_query,
-    &cli_verb_verify,       &cli_verb_store_list,
-    &cli_verb_store_remove, &cli_verb_version,
-    &cli_verb_completion,   &cli_verb_help,
+    &cli_verb_registry,   &cli_verb_registry_endpoint,
+    &cli_verb_datasets,   &cli_verb_info,
+    &cli_verb_ls,         &cli_verb_search,
+    &cli_verb_index,      &cli_verb_query,
+    &cli_verb_validate,   &cli_verb_verify,
+    &cli_verb_store_list, &cli_verb_store_remove,
+    &cli_verb_version,    &cli_verb_completion,
+    &cli_verb_help,
 };
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)

@@ -12,6 +12,7 @@ extern const struct cli_verb cli_verb_ls;
 extern const struct cli_verb cli_verb_search;
 extern const struct cli_verb cli_verb_index;
 extern const struct cli_verb cli_verb_query;
+extern const struct cli_verb cli_verb_validate;
 extern const struct cli_verb cli_verb_verify;
 extern const struct cli_verb cli_verb_store_list;
 extern const struct cli_verb cli_verb_store_remove;

@@ -75,6 +75,8 @@ static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char
   hdx_index_failed(run, status, text);
   if (run->options->item)
     run->options->item(run->options->user, &item);
+  if (run->inspector)
+    run->inspector->dataset(run->inspector->user, job, status, message);
   finish(job);
 }
 
@@ -138,6 +140,9 @@ enum hdx_status hdx_dataset_open(const char *path, const struct hdx_source *sour
 static void open_old(struct hdx_work *work) {
   struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
   struct hdx_reader *other;
+  job->status = HDX_OK;
+  if (job->run->inspector)
+    return;
   job->confirmed = hdx_dataset_confirmed(job->path);
   job->status = hdx_dataset_open(job->path, &job->run->catalog->source, job->dataset->id, &job->old, &job->error);
   if (job->status == HDX_INTEGRITY && hdx_reader_open(job->path, HDX_TEXT(""), &other, NULL) != HDX_OK) {
@@ -184,7 +189,7 @@ static void opened(struct hdx_work *work) {
     job->error = job->prefix->discovery->error;
     status = job->error.status;
   }
-  if (status == HDX_OK)
+  if (status == HDX_OK && !run->inspector)
     status = hdx_writer_create(job->path, &job->writer, &job->error);
   job->years_left = 1; /* until all have been begun */
   for (int number = wanted.first; status == HDX_OK && number <= wanted.last && !run->stop; number++) {
@@ -635,12 +640,15 @@ static void conclude(struct hdx_dataset_job *job) {
   enum hdx_status status = collect(job);
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;
-  bool interrupted = count(job, HDX_OUTCOME_INTERRUPTED) > 0;
-  if (job->years && !interrupted && count(job, HDX_OUTCOME_ABSENT) == job->state_count)
+  bool interrupted = count(job, HDX_OUTCOME_INTERRUPTED) > 0, inspected = job->run->inspector != NULL;
+  if (job->years && !interrupted && !inspected && count(job, HDX_OUTCOME_ABSENT) == job->state_count)
     hdx_log_write(&job->run->session->log, HDX_LOG_WARNING, "%.*s: none of its %zu index files exists below %.*s",
                   HDX_TEXT_ARG(job->dataset->id), job->state_count, HDX_TEXT_ARG(job->dataset->index));
   if (status != HDX_OK) {
     fail(job, status, job->error.message);
+  } else if (inspected) {
+    job->run->inspector->dataset(job->run->inspector->user, job, HDX_OK, "");
+    finish(job);
   } else if (same || !any) {
     if (same)
       stamp(job);

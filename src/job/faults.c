@@ -55,6 +55,8 @@ static bool list_repairs(const struct hdx_csv_result *result, bool warn, struct 
 }
 
 void hdx_year_log(struct hdx_year_job *year) {
+  if (year->dataset->run->inspector)
+    return; /* which tells more of it */
   const struct hdx_log *log = &year->dataset->run->session->log;
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
   const char *url = year->target.url;

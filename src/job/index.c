@@ -241,8 +241,10 @@ static enum hdx_status open_spool(struct hdx_index_run *run, struct hdx_error *e
   return status;
 }
 
-static enum hdx_status run_locked(struct hdx_index_run *run, struct hdx_error *error) {
-  hdx_store_sweep(run->store, run->catalog->source.folder);
+/* The store is locked, if it is to be written to. */
+static enum hdx_status run_ready(struct hdx_index_run *run, struct hdx_error *error) {
+  if (!run->inspector)
+    hdx_store_sweep(run->store, run->catalog->source.folder);
   hdx_engine_forgive(run->session->engine);
   enum hdx_status status = open_spool(run, error);
   if (status == HDX_OK) {
@@ -269,11 +271,13 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   enum hdx_status status = hdx_session_online(run->session, error);
   if (status == HDX_OK)
     status = make_prefixes(run, error);
-  if (status == HDX_OK)
+  bool writes = !run->inspector;
+  if (status == HDX_OK && writes)
     status = lock(run, &held, error);
   if (status == HDX_OK) {
-    status = run_locked(run, error);
-    hdx_store_unlock(&held);
+    status = run_ready(run, error);
+    if (writes)
+      hdx_store_unlock(&held);
   }
   run->summary->elapsed_ns = uv_hrtime() - run->started_ns;
   free_scanners(run);

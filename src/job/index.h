@@ -53,6 +53,24 @@ struct hdx_scanner {
   struct hdx_year_job *year;
 };
 
+struct hdx_year_job;
+struct hdx_dataset_job;
+
+/* Looks at index files in place of holding their rows: a run that has one opens, writes and locks nothing of the store.
+ * `inspected` of a year is its own. */
+struct hdx_inspector {
+  /* On the worker that has the year: its scan begins, or begins anew; rows; a row that cannot be read; the file has
+   * ended. */
+  enum hdx_status (*begin)(struct hdx_year_job *year, struct hdx_error *error);
+  enum hdx_status (*rows)(struct hdx_year_job *year, const struct hdx_csv_batch *batch, struct hdx_error *error);
+  void (*bad)(struct hdx_year_job *year, const struct hdx_csv_bad_row *bad);
+  void (*end)(struct hdx_year_job *year);
+  void (*free)(void *inspected);
+  /* On the loop thread: all years of a dataset have settled, or (status) it failed as a whole. */
+  void (*dataset)(void *user, struct hdx_dataset_job *job, enum hdx_status status, const char *message);
+  void *user;
+};
+
 struct hdx_year_job {
   struct hdx_work work;
   struct hdx_dataset_job *dataset;
@@ -90,7 +108,8 @@ struct hdx_year_job {
   uint64_t duplicates;
   char *form;                        /* what the file looked like, once it was read */
   struct hdx_year_job *next_waiting; /* for the dataset's parameters */
-  char *keep_path;                   /* --keep-index: where the file is kept as it came; NULL: nowhere */
+  void *inspected;
+  char *keep_path; /* --keep-index: where the file is kept as it came; NULL: nowhere */
   struct hdx_temp keep;
   uint64_t keep_bytes;
 };
@@ -134,7 +153,8 @@ struct hdx_index_run {
   bool for_query;    /* the options' range is a query's: the years that it needs are wanted */
   bool unknown_only; /* years that are known are not asked for */
   struct hdx_index_summary *summary;
-  const struct hdx_store *store; /* where snapshots go; NULL: the session's */
+  const struct hdx_store *store;         /* where snapshots go; NULL: the session's */
+  const struct hdx_inspector *inspector; /* NULL: rows become snapshots */
 
   struct hdx_arena arena;
   struct hdx_prefix *prefixes; /* by index */

@@ -36,6 +36,8 @@ void hdx_year_free(struct hdx_year_job *year) {
     run->scanners = year->scanner;
   }
   hdx_bad_rows_deinit(&year->bad_rows);
+  if (year->inspected)
+    run->inspector->free(year->inspected);
   hdx_rows_deinit(&year->rows);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
@@ -71,12 +73,18 @@ static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *
 }
 
 static void on_bad_row(void *user, const struct hdx_csv_bad_row *bad_row) {
-  hdx_year_bad_row(((struct hdx_scanner *)user)->year, bad_row);
+  struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
+  if (year->dataset->run->inspector)
+    year->dataset->run->inspector->bad(year, bad_row);
+  else
+    hdx_year_bad_row(year, bad_row);
 }
 
 /* A batch of the scanner goes to the rows, and rows that make a block to the writer. */
 static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
   struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
+  if (year->dataset->run->inspector)
+    return year->dataset->run->inspector->rows(year, batch, error);
   struct hdx_rows *rows = &year->rows;
   size_t columns = hdx_csv_dialect(year->scanner->csv)->extra_count;
   enum hdx_status status = year->scan_status;
@@ -106,9 +114,14 @@ static void note(struct hdx_year_job *year, enum hdx_status status) {
 }
 
 static void scan_begin(struct hdx_year_job *year) {
+  const struct hdx_inspector *inspector = year->dataset->run->inspector;
   hdx_year_forget_bad_rows(year);
   hdx_unpack_reset(year->scanner->unpack);
   hdx_csv_reset(year->scanner->csv);
+  if (inspector) {
+    note(year, inspector->begin(year, &year->scan_error));
+    return;
+  }
   if (year->named) {
     size_t count;
     const struct hdx_text *names = hdx_parameters_names(year->dataset, &count);
@@ -149,6 +162,11 @@ static void scan_end(struct hdx_year_job *year) {
     note(year, hdx_unpack_finish(year->scanner->unpack, error));
   if (year->scan_status == HDX_OK)
     note(year, hdx_csv_finish(year->scanner->csv, error));
+  if (year->dataset->run->inspector) {
+    if (year->scan_status == HDX_OK)
+      year->dataset->run->inspector->end(year);
+    return;
+  }
   const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
   if (year->scan_status == HDX_OK && result->bad_rows && !result->rows) {
     const struct hdx_csv_bad_row *bad = &result->samples[0];
@@ -190,7 +208,7 @@ static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enu
   year->settling = year->busy;
   if (!year->busy) {
     hdx_year_tell_bad_rows(year);
-    if (outcome != HDX_OUTCOME_NEW)
+    if (outcome != HDX_OUTCOME_NEW && year->dataset->writer)
       hdx_writer_drop_year(year->dataset->writer, year->year);
     hdx_dataset_year_settled(year);
   }
@@ -230,8 +248,10 @@ static void fail_unnamed(struct hdx_year_job *year, enum hdx_status status, cons
   settle(year, status == HDX_INTERRUPTED ? HDX_OUTCOME_INTERRUPTED : HDX_OUTCOME_FAILED, status, message);
 }
 
+/* Whether it matters what its extra columns are. */
 static bool has_extras(const struct hdx_year_job *year) {
-  return hdx_csv_dialect(year->scanner->csv)->extra_count && hdx_csv_result(year->scanner->csv)->rows;
+  return !year->dataset->run->inspector && hdx_csv_dialect(year->scanner->csv)->extra_count &&
+         hdx_csv_result(year->scanner->csv)->rows;
 }
 
 void hdx_year_go_on(struct hdx_year_job *year) {
@@ -297,10 +317,13 @@ static void schedule(struct hdx_year_job *year) {
   hdx_workers_submit(year->dataset->run->session->workers, &year->work);
 }
 
-static struct hdx_scanner *new_scanner(struct hdx_error *error) {
+static struct hdx_scanner *new_scanner(const struct hdx_index_run *run, struct hdx_error *error) {
   struct hdx_scanner *scanner = calloc(1, sizeof *scanner);
-  struct hdx_csv_options options = {
-      .kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .bad = on_bad_row, .user = scanner};
+  struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level()),
+                                    .rows = on_rows,
+                                    .bad = on_bad_row,
+                                    .lines = run->inspector != NULL,
+                                    .user = scanner};
   if (!scanner) {
     hdx_error_memory(error, sizeof *scanner);
     return NULL;
@@ -332,7 +355,7 @@ static enum hdx_status prepare(struct hdx_year_job *year) {
     year->scanner = run->scanners;
     run->scanners = year->scanner->next;
   } else {
-    year->scanner = new_scanner(error);
+    year->scanner = new_scanner(run, error);
   }
   if (!year->scanner)
     return year->ready = error->status;
