@@ -5,7 +5,8 @@ static void usage(void **state) {
   (void)state;
   assert_run("", 2, "", "heliodex: a verb is needed: heliodex VERB [OPTION...] [OPERAND...]\nTry 'heliodex help'.\n");
   assert_run("query b", 2, "",
-             "heliodex: 'query' needs an ID; it may be left out with --summary and --count-by only\nTry 'heliodex help query'.\n");
+             "heliodex: 'query' needs an ID; it may be left out with --summary and --count-by only\nTry 'heliodex help "
+             "query'.\n");
   assert_run("query b i\n\x1b[2J --bogus", 2, "", "heliodex: unknown option '--bogus'\nTry 'heliodex help query'.\n");
   assert_run("a\n\x1b[2J", 2, "", "heliodex: unknown verb 'a\\n\\x1b[2J'\nTry 'heliodex help'.\n");
   assert_run("help stroe", 2, "", "heliodex: unknown verb 'stroe': did you mean 'store'?\nTry 'heliodex help'.\n");
