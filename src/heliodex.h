@@ -435,7 +435,9 @@ struct hdx_index_item {
   uint64_t rows, bad_rows, bytes;
 };
 
-/* A row of an index file that cannot be read. Views live during the callback. */
+/* A row of an index file that cannot be read. Views live during the callback. The rows of a file are told in the order
+ * of their lines, once its outcome is known and before its item, be it a failure: each once, however often the file was
+ * fetched. They wait in a temporary file in the store where they are many. */
 struct hdx_bad_row {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
@@ -479,7 +481,10 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. `summary`
  * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the order IO, DENIED,
  * INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist. EMPTY: globs that
- * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on. */
+ * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ *
+ * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
+ * for files with further bad rows: those are left as they were. */
 HDX_API
 enum hdx_status hdx_index(struct hdx_session *session, const char *bucket, const char *const *globs, size_t glob_count,
                           const struct hdx_index_options *options, struct hdx_index_summary *summary,
@@ -790,11 +795,16 @@ struct hdx_year {
   uint64_t rows, bad_rows, bytes;                  /* of the index file */
   /* What the file looked like, in words: "csv, header, quoted with ', no stop column, gzip"; "" if not known. */
   const char *form;
-  uint64_t repairs, duplicates; /* times and quotes mended; rows equal to the one before, which are kept */
-  bool unsorted;                /* its rows were out of order */
+  uint64_t repairs;    /* times and quotes mended */
+  uint64_t duplicates; /* rows that equal another of the file in start, stop and key, which are kept; of files out of
+                          order with more than 8,192 rows, only those that equal the row before */
+  bool unsorted;       /* its rows were out of order */
 };
 
-/* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"). */
+/* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"), which
+ * also names columns that no header names. It is asked for when an index file with extra columns was read; what it said
+ * is kept until it is asked again. One that is not there or malformed (a warning) leaves names that are made up; one
+ * that cannot be read for now fails the index files that need it. */
 enum hdx_parameter_type { HDX_PARAMETER_UNKNOWN, HDX_PARAMETER_STRING, HDX_PARAMETER_INTEGER, HDX_PARAMETER_DOUBLE };
 struct hdx_parameter {
   enum hdx_parameter_type type;
@@ -857,7 +867,8 @@ hdx_store_visit(struct hdx_session *session, const char *bucket, const char *con
 struct hdx_comparison {
   const char *bucket; /* canonical URL */
   struct hdx_text id;
-  size_t years, years_changed; /* index files compared; with other rows than are held, as they are newer */
+  size_t years, years_changed; /* index files compared; with other rows, or names of columns, than are held, as those
+                                  are newer */
   uint64_t rows;               /* compared */
   bool differs;                /* rows differ although the index file is the same one */
   /* OK: every row is as its index file has it. PARTIAL: so are all but those of index files that changed since they
@@ -887,7 +898,7 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 struct hdx_version {
   const char *heliodex, *curl, *uv, *zstd, *simdjson, *xxhash;
   const char *kernel; /* the CSV kernel in use: avx512, avx2, sse2, neon, scalar */
-  const char *format; /* of snapshots, "1.0" */
+  const char *format; /* of snapshots, "1.1" */
 };
 
 HDX_API

@@ -112,8 +112,8 @@ static bool wanted(struct hdx_findings *findings, enum hdx_rule_id rule) {
   return findings->take && (!findings->max || findings->told[rule] < findings->max);
 }
 
-static void tell(struct hdx_findings *findings, enum hdx_rule_id rule, struct hdx_finding *finding, const char *format,
-                 va_list args) {
+__attribute__((format(printf, 4, 0))) static void tell(struct hdx_findings *findings, enum hdx_rule_id rule,
+                                                       struct hdx_finding *finding, const char *format, va_list args) {
   char message[HDX_ERROR_TEXT_MAX];
   vsnprintf(message, sizeof message, format, args);
   finding->severity = rules[rule].severity;

@@ -216,7 +216,9 @@ void cli_help_markdown(struct cli_writer *out) {
   cli_writer_string(out, "| verb | does |\n| --- | --- |\n");
   for (size_t i = 0; i < cli_verb_count(); i++) {
     const struct cli_verb *verb = cli_verb_at(i);
-    cli_writer_format(out, "| `%s%s%s` | ", verb->name, *verb->operands ? " " : "", verb->operands);
+    cli_writer_format(out, "| `%s%s", verb->name, *verb->operands ? " " : "");
+    put_cell(out, verb->operands);
+    cli_writer_string(out, "` | ");
     put_cell(out, verb->summary);
     cli_writer_string(out, " |\n");
   }

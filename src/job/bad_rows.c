@@ -33,12 +33,11 @@ void hdx_bad_rows_init(struct hdx_bad_rows *rows) {
 void hdx_bad_rows_deinit(struct hdx_bad_rows *rows) {
   hdx_buffer_deinit(&rows->held);
   free(rows->spooled);
-  rows->spooled = NULL;
 }
 
 void hdx_bad_rows_clear(struct hdx_bad_rows *rows) {
-  hdx_buffer_clear(&rows->held);
-  rows->count = 0;
+  hdx_bad_rows_deinit(rows);
+  hdx_bad_rows_init(rows);
 }
 
 static enum hdx_status spool_held(struct hdx_bad_rows *rows, struct hdx_spool *spool, struct hdx_error *error) {

@@ -1,7 +1,7 @@
 /* The bad rows of index files, kept until it is known which reading of a file counts: a file that changed while it was
  * fetched is read anew, and none of its rows may be told twice.
  *
- *   scan ─add→ held (64 KB of each file) ─→ the run's spool, a temporary file in the store ─visit→ told
+ *   scan ─add→ held (16 KB of each file) ─→ the run's spool, a temporary file in the store ─visit→ told
  *
  * So memory is bounded whatever the files hold. A worker adds while it has the file, the loop thread visits. */
 #ifndef HDX_JOB_BAD_ROWS_H
@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-#define HDX_BAD_ROWS_HELD_BYTES (64u << 10)
+#define HDX_BAD_ROWS_HELD_BYTES (16u << 10)
 
 /* What all files of a run write to, each its own parts. */
 struct hdx_spool {
@@ -33,7 +33,7 @@ struct hdx_bad_rows {
 
 void hdx_bad_rows_init(struct hdx_bad_rows *rows);
 void hdx_bad_rows_deinit(struct hdx_bad_rows *rows);
-/* Forgets all of them. */
+/* Forgets all of them, and frees what they took. */
 void hdx_bad_rows_clear(struct hdx_bad_rows *rows);
 
 /* IO, MEMORY: the row is lost. */

@@ -66,9 +66,27 @@ static struct hdx_text extra_of(const struct hdx_snapshot_info *info, const stru
   return HDX_TEXT("");
 }
 
-/* The column in which two rows differ; NULL: in none. */
+/* Whether each value that row a states is one of row b's, as often. */
+static bool covered(const struct rows *a, const struct rows *b) {
+  bool used[HDX_COLUMNS_MAX] = {false};
+  for (size_t c = 0; c < a->batch.extra_count; c++) {
+    struct hdx_text value = a->batch.extra[c][a->at];
+    size_t match = 0;
+    while (value.size && match < b->batch.extra_count &&
+           (used[match] || !hdx_text_equal(b->batch.extra[match][b->at], value)))
+      match++;
+    if (value.size && match == b->batch.extra_count)
+      return false;
+    if (value.size)
+      used[match] = true;
+  }
+  return true;
+}
+
+/* The column in which two rows differ; NULL: in none. *renamed is set to an extra column, if the rows have the same
+ * values and some of them in columns that are called otherwise: the file of parameters says so now. */
 static const char *difference(const struct hdx_snapshot_info *held, const struct rows *a,
-                              const struct hdx_snapshot_info *fresh, const struct rows *b) {
+                              const struct hdx_snapshot_info *fresh, const struct rows *b, const char **renamed) {
   if (a->batch.start[a->at] != b->batch.start[b->at])
     return "start";
   if (a->batch.stop[a->at] != b->batch.stop[b->at])
@@ -80,15 +98,21 @@ static const char *difference(const struct hdx_snapshot_info *held, const struct
   for (const struct hdx_snapshot_info *info = held; info; info = info == held ? fresh : NULL)
     for (size_t c = 0; c < info->extra_count; c++) {
       struct hdx_text name = info->extra_names[c];
-      if (!hdx_text_equal(extra_of(held, a, name), extra_of(fresh, b, name)))
+      if (hdx_text_equal(extra_of(held, a, name), extra_of(fresh, b, name)))
+        continue;
+      if (!covered(a, b) || !covered(b, a))
         return name.data;
+      *renamed = name.data;
+      return NULL;
     }
   return NULL;
 }
 
-/* Compares the rows of one year, as its index file has them. *what tells what differs, "" if nothing does. */
+/* Compares the rows of one year, as its index file has them. *what tells what differs, "" if nothing does but perhaps
+ * what a column is called (*renamed). */
 static enum hdx_status compare_rows(const struct hdx_reader *held, const struct hdx_reader *fresh, int year,
-                                    uint64_t *count, char *what, size_t size, struct hdx_error *error) {
+                                    uint64_t *count, char *what, size_t size, const char **renamed,
+                                    struct hdx_error *error) {
   const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {year, year}};
   struct rows a = {.cursor = NULL}, b = {.cursor = NULL};
   char name[HDX_YEAR_NAME_MAX];
@@ -107,7 +131,8 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
       status = next_row(&b, &b_end, error);
     if (status != HDX_OK || (a_end && b_end))
       break;
-    const char *column = a_end || b_end ? NULL : difference(hdx_reader_info(held), &a, hdx_reader_info(fresh), &b);
+    const char *column =
+        a_end || b_end ? NULL : difference(hdx_reader_info(held), &a, hdx_reader_info(fresh), &b, renamed);
     if (a_end != b_end)
       snprintf(what, size, "%s: %s row %llu", hdx_dataset_year_name(year, name),
                a_end ? "nothing is held of" : "the index file ends before", (unsigned long long)row);
@@ -142,6 +167,7 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
                                     struct hdx_comparison *comparison, char *message, size_t size,
                                     struct hdx_error *error) {
   char what[HDX_ERROR_TEXT_MAX], name[HDX_YEAR_NAME_MAX];
+  const char *renamed = NULL;
   const struct hdx_year *now = hdx_reader_year(fresh, year->year);
   if (now && now->state == HDX_YEAR_FAILED) {
     const struct failure *failure = failure_of(comparing, comparison->id, year->year);
@@ -153,7 +179,10 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
   if (!has_rows(year) && !has_rows(now))
     return HDX_OK;
   comparison->years++;
-  enum hdx_status status = compare_rows(held, fresh, year->year, &comparison->rows, what, sizeof what, error);
+  enum hdx_status status = compare_rows(held, fresh, year->year, &comparison->rows, what, sizeof what, &renamed, error);
+  if (status == HDX_OK && !what[0] && renamed && comparison->years_changed++ == 0 && comparison->status == HDX_OK)
+    snprintf(message, size, "%d: extra columns are called otherwise now (%s), with the same values", year->year,
+             renamed);
   if (status != HDX_OK || !what[0])
     return status;
   if (now && year->state == HDX_YEAR_PRESENT && same_file(year, now)) {

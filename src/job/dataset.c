@@ -375,6 +375,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
     if (*keep) {
       *state = old_state(year->dataset, old);
       state->state = HDX_YEAR_VANISHED;
+      state->reason = year->message;
     }
     return true;
   case HDX_OUTCOME_INTERRUPTED:

@@ -21,14 +21,17 @@ const char *hdx_parameter_type_name(enum hdx_parameter_type type) {
   return names[type];
 }
 
+/* With the last year that goes on the dataset may be done, and this be freed. */
 static void answer(struct hdx_parameters *it, enum hdx_status status) {
+  struct hdx_year_job *year = it->waiting;
   it->answered = true;
   it->status = status;
+  it->waiting = NULL;
   hdx_buffer_deinit(&it->body);
-  while (it->waiting) {
-    struct hdx_year_job *year = it->waiting;
-    it->waiting = year->next_waiting;
+  while (year) {
+    struct hdx_year_job *next = year->next_waiting;
     hdx_year_go_on(year);
+    year = next;
   }
 }
 

@@ -128,7 +128,7 @@ TARGET static enum hdx_status scan_rows(struct hdx_csv *csv, const char *window,
   size_t from = 0, row = 0, columns = csv->columns;
   bool quick = !csv->dialect.no_stop && !has_nul;
   while (row < rows && status == HDX_OK) {
-    size_t done = !quick         ? 0
+    size_t done = !quick || !hdx_csv_end_bytes[(unsigned char)window[from]] ? 0
                   : columns == 4 ? quick_rows(csv, window, size, from, newlines + row, commas, rows - row, 4)
                                  : quick_rows(csv, window, size, from, newlines + row, commas, rows - row, columns);
     if (done == 0 && !has_nul)

@@ -8,8 +8,9 @@ static bool blank(char c) {
   return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The field without blanks and quotes; false if it is not tidy. */
-static bool tidy_field(const char *p, const char *end, char *quote, struct hdx_text *field) {
+/* The field without blanks and quotes; false if it is not tidy. *quote is the one that is around it, or 0: whoever
+ * takes a text that may hold one looks for it (`whole`). */
+static inline bool tidy_field(const char *p, const char *end, char *quote, struct hdx_text *field) {
   while (p < end && blank(*p))
     p++;
   while (end > p && blank(end[-1]))
@@ -21,9 +22,14 @@ static bool tidy_field(const char *p, const char *end, char *quote, struct hdx_t
     return hdx_csv_plain(*field);
   if (end - p < 2 || end[-1] != *p)
     return false;
-  *quote = *quote ? *quote : *p;
+  *quote = *p;
   *field = (struct hdx_text){p + 1, (size_t)(end - p - 2)};
-  return field->size == 0 || !memchr(field->data, *p, field->size);
+  return true;
+}
+
+/* Whether a text has none of the quotes that are around it. */
+static inline bool whole(struct hdx_text field, char quote) {
+  return !quote || field.size == 0 || !memchr(field.data, quote, field.size);
 }
 
 static bool tidy_time(struct hdx_text text, struct hdx_csv_day *day, int64_t *time_ns, int *most_digits,
@@ -47,14 +53,16 @@ bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *com
   const char *end = line + (newline - from), *p = line;
   if (commas[columns - 2] > newline || commas[columns - 1] < newline)
     return false;
-  char quote = csv->dialect.quote;
+  char first_quote = csv->dialect.quote;
   int digits = csv->result.time_digits;
   unsigned start_notes = 0, stop_notes = 0;
   struct hdx_text field;
   csv->stop[i] = HDX_TIME_NONE;
   for (size_t column = 0; column < columns; column++) {
     const char *field_end = column + 1 == columns ? end : line + (commas[column] - from);
+    char quote = 0;
     bool good = tidy_field(p, field_end, &quote, &field);
+    first_quote = first_quote ? first_quote : quote;
     size_t what = column > 0 && csv->dialect.no_stop ? column + 1 : column;
     if (what == 0)
       good = good && tidy_time(field, &csv->start_day, &csv->start[i], &digits, &start_notes) &&
@@ -62,13 +70,13 @@ bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *com
     else if (what == 1)
       good = good && tidy_time(field, &csv->stop_day, &csv->stop[i], &digits, &stop_notes);
     else if (what == 2)
-      good = good && (csv->key[i] = field).size > 0;
+      good = good && (csv->key[i] = field).size > 0 && whole(field, quote);
     else if (what == 3 && field.size == 0)
       csv->size[i] = -1;
     else if (what == 3) /* at least "YYYY,k," is before the digits: enough to read 8 or 16 bytes back */
       good = good && hdx_csv_digits(field.data + field.size, field.size, &csv->size[i]);
     else
-      csv->extra[what - 4][i] = field;
+      good = good && whole(csv->extra[what - 4][i] = field, quote);
     if (!good)
       return false;
     p = field_end + 1;
@@ -82,7 +90,7 @@ bool hdx_csv_tidy_row(struct hdx_csv *csv, const char *line, const uint16_t *com
     hdx_csv_count_repairs(csv, stop_notes);
   }
   csv->result.time_digits = digits;
-  csv->dialect.quote = quote;
+  csv->dialect.quote = first_quote;
   csv->dialect.crlf |= end[-1] == '\r';
   return true;
 }

@@ -322,7 +322,7 @@ def test_info(one):
 def test_bad_rows_are_told_and_others_kept(tiny, client):
     tiny.add("bad", {2019: "# start, stop, datakey, filesize\n2019-01-01Z,2019-01-02Z,good,1\nwhat,is,this,4\n"
                            "2019-01-03Z,2019-01-04Z,,5\n2019-01-05Z,2019-01-06Z,also good,6\n"})
-    client.index().expect(0, "bad_2019.csv", "line 3")
+    client.index().expect(0, "bad_2019.csv:3:1: ", "bad_2019.csv:4:25: ")
     client.check()
     client.index("--max-bad-rows", "1", "--store", client.program.home / "strict").expect(7, "bad_2019.csv")
     client.index("--max-bad-rows", "2", "--store", client.program.home / "lenient").expect(0)

@@ -715,5 +715,5 @@ enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket
 }
 
 void hdx_version(struct hdx_version *version) {
-  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "1.0"};
+  *version = (struct hdx_version){"0.1.0", "7.88.1", "1.44.2", "1.5.4", "3.1.1", "0.8.1", "avx2", "1.1"};
 }
