@@ -146,7 +146,7 @@ enum hdx_sign {
  * session. Callbacks run on the thread that called into the session. */
 struct hdx_config {
   const char *store;        /* directory of snapshots; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex */
-  const char *registry_url; /* NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
+  const char *registry_url; /* or a path; NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
   const char *catalog_name; /* NULL: "catalog.json" */
   const char *endpoint_url; /* S3 server; NULL: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS */
   const char *region;       /* NULL: the registry's, $AWS_REGION, $AWS_DEFAULT_REGION, the profile's, then none */

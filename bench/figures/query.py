@@ -1,5 +1,8 @@
-"""Questions: a day, a month of all AIA-like datasets, count and sum, and finding one dataset among thousands."""
+"""Questions: a day, a month of all AIA-like datasets, count and sum, counts of a whole bucket by the calendar, and finding
+one dataset among thousands."""
 
+import csv
+import io
 import shutil
 
 from .peers import PythonSqlite, duckdb, nanoseconds, seconds_of, sqlite
@@ -121,6 +124,27 @@ def sums(bench):
     for how, key in (("queries open", "us"), ("opening the snapshots", "opening_us")):
         report(f"count and sum of all sizes, {how}", ours[key] / 1000, "ms", name, value, Goal(most=1), Goal(most=0.2),
                rows=ours["rows"], datasets=len(ids), **more, **extra(took))
+
+
+def counts(bench):
+    """Rows of each dataset of a whole bucket by year, beside wc that counts the lines of all its index files: what there is
+    to be had without a snapshot."""
+    store = bench.store("full")
+    files = bench.scratch / "index-files"
+    files.write_text("".join(f"{path}\0" for paths in bench.files("full").values() for path in paths))
+    ours, theirs = store.query_all("--count-by", "year", "--format", "csv"), ["wc", "-l", f"--files0-from={files}"]
+    rows = sum(int(row["rows"]) for row in csv.DictReader(io.StringIO(output(ours))))
+    _, made = bench.tree("full")
+    agree("rows of all datasets", rows, made["rows"])
+    units, lines = {"year": [], "month": [], "day": []}, []
+    for _ in range(max(bench.rounds, 5)):
+        lines.append(timed(theirs)[0] * 1000)
+        for unit, took in units.items():
+            took.append(timed(store.query_all("--count-by", unit, "--format", "csv"))[0] * 1000)
+    summary = median([timed(store.query_all("--summary", "--format", "csv"))[0] * 1000 for _ in range(5)])
+    report("count the rows of all datasets of a bucket by year, whole process", median(units["year"]), "ms",
+           "wc -l of all index files", median(lines), Goal(most=1000, ratio=0.5), Goal(most=200), rows=rows, datasets=made["datasets"],
+           month_ms=round(median(units["month"]), 1), day_ms=round(median(units["day"]), 1), summary_ms=round(summary, 1))
 
 
 def find(bench):

@@ -34,6 +34,10 @@ class Store:
         return [self.bench.heliodex, "query", BUCKET, identifier, "--endpoint-url", self.endpoint, "--store", str(self.path),
                 "--offline", *more]
 
+    def query_all(self, *more):
+        """The same for all datasets at once."""
+        return [self.bench.heliodex, "query", BUCKET, "--endpoint-url", self.endpoint, "--store", str(self.path), "--offline", *more]
+
     def ask(self, *question):
         """Answers of the public interface in one process."""
         return answer([self.bench.program("ask"), self.path, self.endpoint, BUCKET, *question])

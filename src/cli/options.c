@@ -177,7 +177,7 @@ static const struct cli_option options[] = {
      .help = "Ask the servers whether what is held is still current. Index always does."},
     {"registry", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(registry),
      .fallback_text = "$ROOT_CATALOG_REGISTRY_URL, then the HelioCloud registry", .verbs = CLI_VERBS_ALL,
-     .help = "The registry of buckets."},
+     .help = "The registry of buckets: a URL (also s3://bucket/key), or the path of a file."},
     {"catalog-name", 0, "NAME", CLI_TEXT, CLI_GROUP_ACCESS, AT(catalog_name), .fallback_text = "catalog.json",
      .verbs = CLI_VERBS_ALL, .help = "The file name of the catalog in its bucket."},
     {"endpoint-url", 0, "URL", CLI_TEXT, CLI_GROUP_ACCESS, AT(endpoint_url),

@@ -3,7 +3,6 @@
 #include "cli/values.h"
 #include "cli/verbs.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +43,28 @@ void cli_info_format(struct cli_render *render, const char *field, const char *f
   free(value);
 }
 
+/* A list or object as published may stand on many lines: here it is one. */
+static void put_json_field(struct cli_render *render, const char *field, struct hdx_text json) {
+  char *line = malloc(json.size + 1);
+  size_t size = 0;
+  bool quoted = false;
+  if (!line) {
+    render->failed = true;
+    return;
+  }
+  for (size_t i = 0; i < json.size; i++) {
+    char c = json.data[i];
+    bool escaped = quoted && c == '\\' && i + 1 < json.size;
+    quoted ^= c == '"';
+    if (quoted || !strchr(" \t\r\n", c))
+      line[size++] = c;
+    if (escaped)
+      line[size++] = json.data[++i];
+  }
+  cli_info_field(render, field, (struct hdx_text){line, size});
+  free(line);
+}
+
 static void put_entry(struct cli_render *render, const struct hdx_dataset *d) {
   const struct {
     const char *field;
@@ -58,8 +79,6 @@ static void put_entry(struct cli_render *render, const struct hdx_dataset *d) {
       {"indextype", d->indextype},
       {"filetype", d->filetype},
       {"multiyear", d->multiyear ? cli_text("true") : cli_text("")},
-      {"collections", d->collections},
-      {"tags", d->tags},
       {"modification", d->modification},
       {"creation", d->creation},
       {"expiration", d->expiration},
@@ -71,13 +90,17 @@ static void put_entry(struct cli_render *render, const struct hdx_dataset *d) {
   };
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
     cli_info_field(render, fields[i].field, fields[i].value);
+  put_json_field(render, "collections", d->collections);
+  put_json_field(render, "tags", d->tags);
 }
 
 /* What the entry has beside that, under its own name. */
 static void put_other_member(void *user, const struct hdx_member *member) {
   char *name = member->known ? NULL : strndup(member->name.data, member->name.size);
-  if (name)
+  if (name && member->text)
     cli_info_field(user, name, member->value);
+  else if (name)
+    put_json_field(user, name, member->value);
   free(name);
 }
 

@@ -1,4 +1,5 @@
 /* Catalogs: which datasets a bucket has. */
+#include "base/error.h"
 #include "job/session.h"
 
 #include <stdlib.h>
@@ -54,6 +55,9 @@ static void on_document(void *user, enum hdx_status status, struct hdx_document 
   if (status == HDX_OK) {
     opening->catalog->document = *document;
     status = read_document(opening, fresh, &error);
+    why = &error;
+  } else if (status == HDX_NOT_FOUND && !opening->session->config.offline) {
+    hdx_error_set(&error, status, "%s (a catalog that is called otherwise is named by --catalog-name)", why->message);
     why = &error;
   }
   end(opening, status, why);

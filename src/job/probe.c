@@ -214,7 +214,7 @@ static bool list(struct run *run) {
   if (!run->key_start.size || run->bucket->unlistable)
     return false;
   const struct hdx_list_request request = {.bucket = run->bucket,
-                                           .name = run->index_file.data,
+                                           .name = keep(run, run->dataset->index),
                                            .prefix = run->key_start,
                                            .start_after = HDX_TEXT(""),
                                            .folders = true,

@@ -86,7 +86,8 @@ static bool catalog_is_newer(const struct hdx_query_part *part) {
   hdx_store_path(&part->query->session->store, part->query->source.folder,
                  hdx_text_of(part->query->session->config.catalog_name), &path);
   bool newer = stat(hdx_buffer_string(&path), &catalog) == 0 && stat(part->path, &snapshot) == 0 &&
-               catalog.st_mtim.tv_sec > snapshot.st_mtim.tv_sec;
+               (catalog.st_mtim.tv_sec != snapshot.st_mtim.tv_sec ? catalog.st_mtim.tv_sec > snapshot.st_mtim.tv_sec
+                                                                  : catalog.st_mtim.tv_nsec > snapshot.st_mtim.tv_nsec);
   hdx_buffer_deinit(&path);
   return newer;
 }

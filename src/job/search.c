@@ -18,6 +18,8 @@ struct hdx_search {
   size_t failure_count;
   struct bucket *buckets; /* as many as the registry has entries */
   size_t next, open;
+  bool again; /* there are buckets to be asked again */
+  bool alone; /* they are, one after the other */
   bool advancing, done, interrupted;
 };
 
@@ -32,6 +34,7 @@ struct bucket {
   size_t number;
   enum hdx_status status;
   const char *message; /* of a failure, in the arena */
+  bool again;          /* to be asked again, alone: there was no memory for it beside the others */
 };
 
 /* ---- what is looked for ---- */
@@ -152,7 +155,9 @@ static void on_catalog(void *user, enum hdx_status status, struct hdx_catalog *c
     status = look_through(bucket, catalog, &own);
     error = &own;
   }
-  if (status != HDX_OK)
+  bucket->again = status == HDX_LIMIT && !search->alone;
+  search->again |= bucket->again;
+  if (status != HDX_OK && !bucket->again)
     fail(bucket, status, error->message);
   search->interrupted |= status == HDX_INTERRUPTED;
   hdx_catalog_close(catalog);
@@ -160,18 +165,37 @@ static void on_catalog(void *user, enum hdx_status status, struct hdx_catalog *c
   advance(search);
 }
 
+static void start(struct hdx_search *search, struct bucket *bucket) {
+  size_t number = (size_t)(bucket - search->buckets);
+  *bucket = (struct bucket){.search = search, .number = number};
+  search->open++;
+  hdx_catalog_start(search->session, hdx_registry_at(search->registry, number), search->session->config.refresh,
+                    on_catalog, bucket);
+}
+
+/* Begins the second round when the first has ended. */
+static void turn(struct hdx_search *search) {
+  bool ended = search->next == hdx_registry_count(search->registry) && !search->open;
+  if (ended && search->again && !search->alone) {
+    search->alone = true;
+    search->next = 0;
+  }
+}
+
+static bool has_room(const struct hdx_search *search) {
+  bool left = search->next < hdx_registry_count(search->registry) && !search->interrupted;
+  return left && search->open < (search->alone ? 1 : CATALOGS_AT_ONCE);
+}
+
 /* Begins to open catalogs while there is room. */
 static void advance(struct hdx_search *search) {
-  size_t count = hdx_registry_count(search->registry);
   if (search->advancing) /* called from within: the loop below goes on */
     return;
   search->advancing = true;
-  while (search->next < count && search->open < CATALOGS_AT_ONCE && !search->interrupted) {
-    struct bucket *bucket = &search->buckets[search->next];
-    *bucket = (struct bucket){.search = search, .number = search->next++};
-    search->open++;
-    hdx_catalog_start(search->session, hdx_registry_at(search->registry, bucket->number),
-                      search->session->config.refresh, on_catalog, bucket);
+  for (turn(search); has_room(search); turn(search)) {
+    struct bucket *bucket = &search->buckets[search->next++];
+    if (!search->alone || bucket->again)
+      start(search, bucket);
   }
   search->advancing = false;
   search->done = !search->open;

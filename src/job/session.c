@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 void hdx_config_init(struct hdx_config *config) {
   *config = (struct hdx_config){
@@ -141,6 +142,29 @@ static void complete(struct hdx_session *session) {
     config->addressing = HDX_ADDRESSING_PATH;
 }
 
+/* A registry that is named by its path has a URL, too. */
+static enum hdx_status name_registry(struct hdx_session *session, struct hdx_error *error) {
+  struct hdx_text path = hdx_text_of(session->config.registry_url);
+  struct hdx_buffer url;
+  size_t size;
+  if (hdx_url_like(path))
+    return HDX_OK;
+  char *folder = path.size && path.data[0] == '/' ? strdup("") : getcwd(NULL, 0);
+  if (!folder)
+    return hdx_error_set(error, HDX_USAGE, "registry URL: %s: the working directory cannot be told", path.data);
+  hdx_buffer_init(&url, HDX_URL_BYTES_MAX);
+  hdx_buffer_append_text(&url, HDX_TEXT("file://"));
+  hdx_url_encode(&url, hdx_text_of(folder), true);
+  hdx_buffer_append_text(&url, path.size && path.data[0] == '/' ? HDX_TEXT("") : HDX_TEXT("/"));
+  hdx_url_encode(&url, path, true);
+  hdx_buffer_append_byte(&url, 0);
+  free(folder);
+  enum hdx_status status = hdx_buffer_status(&url, "registry URL", error);
+  session->registry_url = hdx_buffer_take(&url, &size);
+  session->config.registry_url = session->registry_url;
+  return status;
+}
+
 enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_session **result,
                                  struct hdx_error *error) {
   struct hdx_session *session = calloc(1, sizeof *session);
@@ -155,13 +179,16 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
       session->environment ? read_profile(session, error) : hdx_error_memory(error, sizeof *session->environment);
   if (status == HDX_OK) {
     complete(session);
-    status = check(&session->config, error);
+    status = name_registry(session, error);
   }
+  if (status == HDX_OK)
+    status = check(&session->config, error);
   if (status == HDX_OK)
     status = hdx_store_init(&session->store, config->store, error);
   if (status != HDX_OK) {
     hdx_profile_free(&session->profile);
     hdx_environment_free(session->environment);
+    free(session->registry_url);
     free(session);
     return status;
   }
@@ -245,6 +272,7 @@ void hdx_session_close(struct hdx_session *session) {
   hdx_profile_free(&session->profile);
   hdx_signer_free(session->presigner.signer);
   hdx_environment_free(session->environment);
+  free(session->registry_url);
   free(session->hosts);
   free(session);
 }

@@ -27,6 +27,7 @@ struct hdx_session {
   struct hdx_config config;
   char **environment;         /* as it was when the session was opened */
   struct hdx_profile profile; /* of the shared configuration files, without its keys */
+  char *registry_url;         /* of a registry that was named by its path; or NULL */
   const char *region;         /* where neither the caller nor a registry names one; or NULL */
   struct hdx_log log;
   struct hdx_store store;

@@ -5,6 +5,7 @@
     dataset.answer(start_ns, stop_ns, "overlap")       # rows in the order start, stop, key
     dataset.csv(rows)                                  # as `heliodex query --format csv` prints them
     ask([dataset, …], start_ns, stop_ns, key=["*.cdf"], reverse=True, …)    # pairs of dataset and row
+    counts_csv([dataset, …], pairs, "month")           # as `heliodex query --count-by month` prints them
 
 It is slow and plain on purpose: one line at a time, each rule of the archive's oddities where it applies. Times are
 integers, nanoseconds since 1970.
@@ -25,6 +26,7 @@ from pathlib import Path
 SECOND = 10**9
 TIME_MAX = 2**63 - 1
 TIME_MIN = -(2**63) + 2
+STATIC = TIME_MIN  # the start of a row without time
 FIRST_YEAR = 1957  # where the catalog does not say when a dataset begins
 QUOTES = "\"'\u2018\u2019\u201c\u201d"
 
@@ -80,6 +82,15 @@ def time_text(ns, digits):
     if int(text[:4]) < 1000:
         raise ValueError("strftime does not pad such years")
     return text + (f".{fraction:09d}"[:1 + digits] if digits else "") + "Z"
+
+
+def is_static(text):
+    return text.strip().lower() == "static"
+
+
+def times_text(row, digits):
+    """Both times of a row as they are printed."""
+    return ["static"] * 2 if row.start == STATIC else [time_text(row.start, digits), time_text(row.stop, digits)]
 
 
 def year_of(ns):
@@ -164,7 +175,7 @@ def read_index(content, published=()):
         if not line.strip():
             continue
         # A header names its columns: its first field begins with no digit.
-        if line.lstrip().startswith("#") or (not begun and not fields_of(line)[0][:1].isdigit()):
+        if line.lstrip().startswith("#") or (not begun and not fields_of(line)[0][:1].isdigit() and not is_static(fields_of(line)[0])):
             if not begun:
                 names = [field.strip() for field in fields_of(line.lstrip().lstrip("#"))]
             begun = True
@@ -189,9 +200,14 @@ def row_of(fields, no_stop, names, published):
     if no_stop:
         fields = [fields[0], None, *fields[1:]]
         names = names and [names[0], None, *names[1:]]
-    start = time_ns(fields[0])
-    if start in (TIME_MIN, TIME_MAX):
-        raise ValueError("the start cannot be told")
+    if is_static(fields[0]):
+        if not (fields[1] is None or fields[1] == "" or is_static(fields[1])):
+            raise ValueError("a stop where there is no time")
+        start, stop = STATIC, TIME_MAX
+    else:
+        start, stop = time_ns(fields[0]), None if fields[1] is None else time_ns(fields[1])
+        if start in (TIME_MIN, TIME_MAX):
+            raise ValueError("the start cannot be told")
     if not fields[2] or "\0" in "".join(filter(None, fields)):
         raise ValueError("no key")
     usual = ["start", "stop", "datakey", "filesize", "checksum", "checksum_algorithm"]
@@ -200,9 +216,9 @@ def row_of(fields, no_stop, names, published):
         given = names[place] if names and place < len(names) else ""
         given = given or (published[place - 4] if place - 4 < len(published) else "")
         extras[given or (usual[place] if place < len(usual) else f"column{place + 1}")] = value
-    row = Row(start, None if fields[1] is None else time_ns(fields[1]), fields[2], size_of(fields[3]), extras)
-    repairs = [kind for time in filter(None, fields[:2]) for kind in time_repairs(time)] + ["decimals"] * ("." in fields[3])
-    return dataclasses.replace(row, repairs=tuple(repairs))
+    times = [] if start == STATIC else [time for time in fields[:2] if time]
+    repairs = [kind for time in times for kind in time_repairs(time)] + ["decimals"] * ("." in fields[3])
+    return Row(start, stop, fields[2], size_of(fields[3]), extras, repairs=tuple(repairs))
 
 
 def duplicates(rows):
@@ -225,12 +241,14 @@ class Dataset:
         this_year = datetime.datetime.now(datetime.timezone.utc).year
         self.first = year_of(time_ns(self.start)) if is_time(self.start) else FIRST_YEAR
         self.last = min(year_of(time_ns(self.stop)) if is_time(self.stop) else this_year + 1, this_year + 1)
+        if is_static(self.start) or is_static(self.stop):
+            self.first = self.last = 0  # the file without a year
         self.bad = {}  # year: numbers of the bad lines
         self.years = []  # those that have a file
         self.rows = self._read()
 
     def path(self, year):
-        plain = self.folder / re.sub(r"^\w+://", "", self.index) / f"{self.id}_{year}.csv"
+        plain = self.folder / re.sub(r"^\w+://", "", self.index) / f"{self.id}_{year or 'static'}.csv"
         if self.type == "csv-zip":
             return plain.with_suffix(".csv.zip")
         return plain if plain.exists() else plain.with_suffix(".csv.gz")
@@ -261,6 +279,8 @@ class Dataset:
         return sorted({name for row in self.rows for name in row.extras}, key=str.encode)
 
     def wanted_years(self, start, stop):
+        if self.last == 0:
+            return [0]
         first = self.first if start is None or self.multiyear else max(self.first, year_of(start) - 1)
         last = self.last if stop is None else min(self.last, year_of(stop - 1))
         return range(first, last + 1)
@@ -280,8 +300,7 @@ class Dataset:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["start", "stop", "datakey", "filesize", *names])
         for row in rows:
-            writer.writerow([time_text(row.start, digits), time_text(row.stop, digits), row.key,
-                             "" if row.size is None else row.size, *(row.extras.get(name, "") for name in names)])
+            writer.writerow([*times_text(row, digits), row.key, "" if row.size is None else row.size, *(row.extras.get(name, "") for name in names)])
         return out.getvalue()
 
 
@@ -376,8 +395,7 @@ def merged_csv(datasets, rows):
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["id", "start", "stop", "datakey", "filesize", *names])
     for dataset, row in rows:
-        writer.writerow([dataset.id, time_text(row.start, digits), time_text(row.stop, digits), row.key,
-                         "" if row.size is None else row.size, *(row.extras.get(name, "") for name in names)])
+        writer.writerow([dataset.id, *times_text(row, digits), row.key, "" if row.size is None else row.size, *(row.extras.get(name, "") for name in names)])
     return out.getvalue()
 
 
@@ -387,8 +405,23 @@ def summary_csv(datasets, rows):
     for dataset in datasets:
         own = [row for other, row in rows if other is dataset]
         sizes = [row.size for row in own if row.size is not None]
-        times = [time_text(min(row.start for row in own), digits), time_text(max(row.stop for row in own), digits)] if own else ["", ""]
+        span = own and Row(min(row.start for row in own), max(row.stop for row in own), "", None, {})
+        times = times_text(span, digits) if own else ["", ""]
         lines.append(",".join(map(str, [dataset.id, len(own), sum(sizes), len(own) - len(sizes), *times])))
+    return "\n".join(lines) + "\n"
+
+
+def counts_csv(datasets, rows, unit):
+    size = {"year": 4, "month": 7, "day": 10}[unit]
+    lines = [f"id,{unit},rows,bytes,unsized"]
+    for dataset in datasets:
+        groups = {}
+        for other, row in rows:
+            if other is dataset:
+                groups.setdefault(times_text(row, 0)[0][:6 if row.start == STATIC else size], []).append(row)
+        for name in sorted(groups, key=lambda name: (name != "static", name)):
+            sizes = [row.size for row in groups[name] if row.size is not None]
+            lines.append(f"{dataset.id},{name},{len(groups[name])},{sum(sizes)},{len(groups[name]) - len(sizes)}")
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,6 @@ import concurrent.futures
 import hashlib
 import os
 import random
-import re
 import shutil
 
 import pytest
@@ -124,28 +123,6 @@ def test_random_ranges(indexed, reference):
     assert not [problem for _, problem in answers if problem]
     assert len(questions) >= 200
     assert sum(count > 0 for count, _ in answers) > len(questions) / 2  # the questions are worth asking
-
-
-PUBLISHED = """
-075523-075622 1742991, 081713-081922 3405073, 081923-082132 3405073, 082133-082342 3405073, 082343-082602 3637329,
-082603-082812 3405073, 082813-083022 3397815, 083023-083232 3390557, 083713-083932 3637329, 083933-084152 3637329,
-084153-084412 3644587, 084413-084632 3637329, 084633-084852 3637329, 084853-085112 3630071"""
-
-
-def test_published_answer(tiny, client):
-    """The archive's documentation prints the answer for a day of MMS burst data; its neighbours are made up here."""
-    identifier = "MMS1_FEEPS_BRST_L2_ELECTRON"
-    key = "s3://gov-nasa-hdrl-data1/spdf/cdaweb/data/mms/mms1/feeps/brst/l2/electron/2020/%s/mms1_feeps_brst_l2_electron_%s_v7.1.1.cdf"
-
-    def row(day, start, stop, size):
-        times = [f"{day}T{t[:2]}:{t[2:4]}:{t[4:]}Z" for t in (start, stop)]
-        return ",".join([*times, key % (day[5:7], day.replace("-", "") + start), size])
-
-    wanted = [row("2020-02-01", *re.split("[- ]", item.strip())) for item in PUBLISHED.split(",")]
-    around = [row("2020-01-31", "225500", "235959", "5"), *wanted, row("2020-02-02", "000000", "000100", "6")]
-    tiny.add(identifier, {2019: row("2019-12-31", "000000", "120000", "4") + "\n", 2020: "\n".join(around) + "\n"})
-    done = client.query(identifier, "--start", "2020-02-01T00:00:00Z", "--stop", "2020-02-02T00:00:00Z").expect(0)
-    assert done.lines[1:] == wanted and len(wanted) == 14
 
 
 def test_no_request_for_what_is_known(indexed, reference, server):

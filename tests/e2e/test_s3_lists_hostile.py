@@ -286,6 +286,31 @@ def test_ids_that_begin_alike(heliodex, tmp_path, seed, jobs):
     assert answers[0] == answers[1] == answers[2] and answers[0].count("\n") == 1 + 5 * len(there)
 
 
+def test_files_without_a_year(heliodex, tmp_path):
+    """They are in lists like the others, and come last among the names of their dataset: behind those of q_a for q."""
+    stage = Stage()
+    stage.page = 3
+    for identifier in ("m", "m-n", "m_n", "q_a"):
+        stage.add(identifier, range(2000, 2010))
+    for identifier, there in (("model", True), ("m_static", True), ("n", False), ("q", True)):
+        stage.add(identifier, [2000], start="static", stop="static")
+        del stage.objects[f"i/{identifier}_2000.csv"]
+        if there:
+            stage.objects[f"i/{identifier}_static.csv"] = f"static,static,s3://b/{identifier},1\n".encode()
+    stage.objects["i/m_static.txt"] = stage.objects["i/m_n_static.csv"] = b"x"  # of no dataset without time
+    with Answering(stage) as server:
+        answers = []
+        for how in ("list", "auto", "probe"):
+            (tmp_path / how).mkdir()
+            server.clear()
+            user = make_user(Program(tmp_path / how), server, stage)
+            user.index("--discover", how).expect(0, "43 fetched", "1 gaps")
+            assert bool(listed(user)) == (how != "probe")
+            answers.append(user("query", user.bucket, "*", "--offline", "--format", "csv").expect(0).out)
+            user.index("--discover", how).expect(0, "43 unchanged", "1 gaps")
+    assert answers[0] == answers[1] == answers[2] and answers[0].count(",static,static,") == 3
+
+
 # ---- queries
 
 

@@ -34,7 +34,7 @@ struct hdx_query {
 };
 
 void fake_reset(void) {
-  fake = (struct fake){.message = "it was arranged to fail", .rows = 3, .snapshots = 3};
+  fake = (struct fake){.message = "it was arranged to fail", .rows = 3, .snapshots = 3, .hits = 2};
 }
 
 static enum hdx_status fail(struct hdx_error *error, enum hdx_status status) {
@@ -159,6 +159,11 @@ enum hdx_status hdx_list(struct hdx_session *session, const char *location, cons
 
 static const struct hdx_dataset datasets[] = {
     {.id = T("aia_0094"),
+     .start = FIRST_NS,
+     .stop = FIRST_NS + STEP_NS,
+     .modification = T("2020-01-01T00:00Z"),
+     .modified = FIRST_NS,
+     .tags = T("[\"euv\"]"),
      .title = T("AIA, 94 \xc3\x85"),
      .index = T("s3://one/aia/"),
      .start_text = T("2010-05-13T00:00Z"),
@@ -167,12 +172,24 @@ static const struct hdx_dataset datasets[] = {
      .collections = T("[\"SDO\", \"solar\"]"),
      .json = T("{\n  \"id\": \"aia_0094\",\n  \"say\": \"a \\\" b\"\n}")},
     {.id = T("aia_0131"),
+     .start = FIRST_NS - STEP_NS,
+     .stop = FIRST_NS,
+     .modified = FIRST_NS - 1,
+     .index = T("https://two/AIA/"),
      .title = T("AIA \x1b[31mred"),
      .start_text = T("2010-05-13T00:00Z"),
      .stop_text = T("2022-12-31T23:59Z"),
      .indextype = T("csv"),
      .json = T("{}")},
-    {.id = T("MMS1_FEEPS"), .title = T("MMS"), .start_text = T("2015"), .stop_text = T("2021"), .json = T("{}")},
+    {.id = T("MMS1_FEEPS"),
+     .start = HDX_TIME_NONE,
+     .stop = HDX_TIME_NONE,
+     .modified = HDX_TIME_NONE,
+     .index = T("s3://one/mms/"),
+     .title = T("MMS"),
+     .start_text = T("2015"),
+     .stop_text = T("2021"),
+     .json = T("{}")},
 };
 
 enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
@@ -208,6 +225,106 @@ const char *hdx_catalog_url(const struct hdx_catalog *catalog) {
 int64_t hdx_catalog_checked_at(const struct hdx_catalog *catalog) {
   (void)catalog;
   return FIRST_NS;
+}
+
+struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char *name) {
+  (void)catalog;
+  if (strcmp(name, "version") == 0)
+    return (struct hdx_text)T("0.5");
+  return strcmp(name, "status") == 0 ? (struct hdx_text)T("1200 OK") : (struct hdx_text)T("");
+}
+
+void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
+                         void (*visit)(void *user, const struct hdx_member *member), void *user) {
+  static const struct hdx_member members[] = {
+      {.name = T("id"), .value = T("aia_0094"), .text = true, .known = true},
+      {.name = T("say"), .value = T("a \" b"), .text = true},
+      {.name = T("\x1b[2J"), .value = T("{\"deep\": [1, 2]}")},
+  };
+  (void)catalog;
+  (void)dataset;
+  for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+    visit(user, &members[i]);
+}
+
+struct hdx_search {
+  int unused;
+};
+
+enum hdx_status hdx_search(struct hdx_session *session, const struct hdx_search_options *options,
+                           struct hdx_search **search, struct hdx_error *error) {
+  static struct hdx_search one;
+  (void)session;
+  snprintf(fake.search, sizeof fake.search, "%s|%s|", options->id ? options->id : "",
+           options->title ? options->title : "");
+  for (size_t i = 0; i < options->word_count; i++)
+    snprintf(fake.search + strlen(fake.search), sizeof fake.search - strlen(fake.search), "%s ", options->words[i]);
+  *search = fake.search_status == HDX_TEMPORARY ? NULL : &one;
+  if (fake.search_status == HDX_OK && !fake.hits)
+    return fail(error, HDX_EMPTY);
+  return fake.search_status == HDX_OK ? HDX_OK : fail(error, fake.search_status);
+}
+
+void hdx_search_close(struct hdx_search *search) {
+  (void)search;
+}
+
+size_t hdx_search_count(const struct hdx_search *search) {
+  (void)search;
+  return fake.hits;
+}
+
+const struct hdx_search_hit *hdx_search_at(const struct hdx_search *search, size_t i) {
+  static const struct hdx_search_hit hits[] = {{&entries[1], &datasets[1], 3}, {&entries[0], &datasets[0], 1}};
+  (void)search;
+  return &hits[i];
+}
+
+size_t hdx_search_failure_count(const struct hdx_search *search) {
+  (void)search;
+  return fake.search_status == HDX_PARTIAL;
+}
+
+const struct hdx_search_failure *hdx_search_failure(const struct hdx_search *search, size_t i) {
+  static const struct hdx_search_failure failure = {&entries[2], HDX_DENIED, "403\nForbidden"};
+  (void)search;
+  (void)i;
+  return &failure;
+}
+
+enum hdx_status hdx_probe(struct hdx_session *session, const char *bucket, const char *id, struct hdx_probe **probe,
+                          struct hdx_error *error) {
+  static struct hdx_probed_file files[] = {
+      {2019, HDX_YEAR_PRESENT, "s3://one/aia/aia_0131_2019.csv", 5000, "\"e1\"", "Wed, 01 Jan 2020", ""},
+      {2020, HDX_YEAR_GAP, "s3://one/aia/aia_0131_2020.csv", UINT64_MAX, "", "", ""},
+      {2021, HDX_YEAR_PRESENT, "s3://one/aia/aia_0131_2021.csv", 5001, "", "", ""},
+  };
+  static struct hdx_probe found;
+  (void)session;
+  (void)bucket;
+  fake.probe_calls++;
+  snprintf(fake.id, sizeof fake.id, "%s", id);
+  if (fake.probe_status != HDX_OK)
+    return fail(error, fake.probe_status);
+  if (fake.unasked) {
+    files[2].state = HDX_YEAR_FAILED;
+    files[2].message = "503 Slow Down";
+  }
+  found = (struct hdx_probe){.count = 3,
+                             .files = files,
+                             .has_row = true,
+                             .start = FIRST_NS,
+                             .stop = FIRST_NS + 500000000,
+                             .size = 17,
+                             .key = T("s3://one/a.fits"),
+                             .form = "csv, header",
+                             .message = ""};
+  *probe = &found;
+  return HDX_OK;
+}
+
+void hdx_probe_free(struct hdx_probe *probe) {
+  (void)probe;
 }
 
 enum hdx_status hdx_catalog_find(const struct hdx_catalog *catalog, const char *id, const struct hdx_dataset **dataset,

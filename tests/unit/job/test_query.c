@@ -41,9 +41,14 @@ static int setup(void **state) {
   mkdir(path, 0755);
   snprintf(path, sizeof path, "%s/b/i", folder);
   mkdir(path, 0755);
-  write_file("catalog.json", "{\"Cloudy\":\"1.0\",\"endpoint\":\"s3://b/"
-                             "\",\"name\":\"B\",\"status\":{\"code\":1200,\"message\":\"OK\"},\"catalog\":[" DATASET(
-                                 "one") "," DATASET("two") "," DATASET("versions") "," DATASET("lost") "]}");
+  write_file("catalog.json",
+             "{\"Cloudy\":\"1.0\",\"endpoint\":\"s3://b/"
+             "\",\"name\":\"B\",\"status\":{\"code\":1200,\"message\":\"OK\"},\"catalog\":[" DATASET("one") "," DATASET(
+                 "two") "," DATASET("versions") "," DATASET("lost") ","
+                                                                    "{\"id\":\"model\",\"index\":\"s3://b/i/"
+                                                                    "\",\"title\":\"T\",\"start\":\"static\","
+                                                                    "\"stop\":\"static\"}]}");
+  write_file("i/model_static.csv", "2019-01-01,2019-01-02,run,1\nstatic,static,mesh,2\n2020-01-01,2020-01-02,late,\n");
   write_file("i/one_2019.csv", "2019-01-01,2019-01-02,s3://b/a_v1.cdf,1\n2019-01-03,2019-01-04,s3://b/a_v2.cdf,2\n"
                                "2019-01-05,2019-01-06,s3://b/c d.cdf,4\n");
   write_file("i/two_2019.csv", "2019-01-02,2019-01-03,plain.cdf,\n2019-01-05,2019-01-06,s3://b/a_v1.cdf,8\n");
@@ -169,6 +174,70 @@ static void sums(void **state) {
   hdx_query_close(query);
 }
 
+struct counted {
+  char text[512];
+  size_t size;
+};
+
+static void note_count(void *user, int64_t from, const struct hdx_summary *sum) {
+  struct counted *counted = user;
+  char time[HDX_TIME_TEXT_MAX] = "static";
+  if (from != HDX_TIME_STATIC)
+    hdx_time_format(from, 0, time);
+  counted->size += (size_t)snprintf(counted->text + counted->size, sizeof counted->text - counted->size, "%s:%d,%d,%d ",
+                                    time, (int)sum->rows, (int)sum->bytes, (int)sum->size_missing);
+}
+
+static void counts(void **state) {
+  (void)state;
+  struct hdx_query_options options;
+  struct hdx_error error;
+  struct counted one = {.size = 0}, all = {.size = 0}, older = {.size = 0};
+  hdx_query_options_init(&options);
+  options.limit = 1;
+  struct hdx_query *query = open_both(&options);
+  assert_int_equal(hdx_query_counts(query, 1, HDX_UNIT_DAY, note_count, &one, &error), HDX_OK);
+  assert_string_equal(one.text, "2019-01-02T00:00:00Z:1,0,1 2019-01-05T00:00:00Z:1,8,0 ");
+  assert_int_equal(hdx_query_counts(query, HDX_QUERY_ALL, HDX_UNIT_YEAR, note_count, &all, &error), HDX_OK);
+  assert_string_equal(all.text, "2019-01-01T00:00:00Z:5,15,1 ");
+  assert_int_equal(hdx_query_counts(query, 2, HDX_UNIT_YEAR, note_count, &all, &error), HDX_USAGE);
+  assert_answer(query, "0:s3://b/a_v1.cdf "); /* it was left at its beginning */
+  hdx_query_close(query);
+  options.latest_version = true;
+  assert_int_equal(hdx_query_open(session, bucket, "versions", &options, &query, &error), HDX_OK);
+  assert_int_equal(hdx_query_counts(query, 0, HDX_UNIT_DAY, note_count, &older, &error), HDX_OK);
+  assert_string_equal(older.text,
+                      "2019-01-01T00:00:00Z:3,14,0 2019-01-02T00:00:00Z:2,48,0 2019-01-03T00:00:00Z:2,320,0 ");
+  assert_int_equal(hdx_query_info(query)->older_versions, 2);
+  hdx_query_close(query);
+}
+
+/* Rows without time, in arrays as in counts. */
+static void static_rows(void **state) {
+  (void)state;
+  struct hdx_query *query;
+  struct hdx_query_options options;
+  struct hdx_error error;
+  struct counted counted = {.size = 0};
+  int64_t start[3], stop[3];
+  uint64_t rows;
+  hdx_query_options_init(&options);
+  options.start = time_of("2019-01-02");
+  options.stop = time_of("2019-01-03");
+  if (hdx_query_open(session, bucket, "model", &options, &query, &error) != HDX_OK)
+    fail_msg("%s", error.message);
+  const struct hdx_arrays out = {.start = start, .stop = stop, .capacity = 3};
+  assert_int_equal(hdx_query_fill(query, &out, &rows, &error), HDX_OK);
+  assert_int_equal(rows, 2);
+  assert_true(start[0] == HDX_TIME_STATIC && stop[0] == HDX_TIME_MAX);
+  assert_true(start[1] == time_of("2019-01-01") && stop[1] == time_of("2019-01-02"));
+  assert_int_equal(hdx_query_counts(query, 0, HDX_UNIT_MONTH, note_count, &counted, &error), HDX_OK);
+  assert_string_equal(counted.text, "static:1,2,0 2019-01-01T00:00:00Z:1,1,0 ");
+  assert_int_equal(hdx_query_range(query, HDX_TIME_NONE, HDX_TIME_NONE, &error), HDX_OK);
+  assert_answer(query, "9:mesh 9:run 9:late ");
+  hdx_query_close(query);
+}
+
 static void arrays(void **state) {
   (void)state;
   struct hdx_query *query = open_both(NULL);
@@ -240,8 +309,9 @@ static void refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ranges), cmocka_unit_test(versions),  cmocka_unit_test(sums),
-      cmocka_unit_test(arrays), cmocka_unit_test(locations), cmocka_unit_test(refusals),
+      cmocka_unit_test(ranges),    cmocka_unit_test(versions),    cmocka_unit_test(sums),
+      cmocka_unit_test(counts),    cmocka_unit_test(static_rows), cmocka_unit_test(arrays),
+      cmocka_unit_test(locations), cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
