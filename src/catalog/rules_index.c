@@ -128,7 +128,7 @@ static void check_with_above(const struct hdx_index_check *check, const struct h
     hdx_findings_line(check->findings, HDX_RULE_ROW_TWICE, line, 1, batch->key[i], "the row above is the same");
     return;
   }
-  if (!check->multiyear && stop_above != HDX_TIME_NONE && start < stop_above)
+  if (!check->multiyear && start != HDX_TIME_STATIC && stop_above != HDX_TIME_NONE && start < stop_above)
     find_time(check, HDX_RULE_ROW_OVERLAP, line, start, "the row above stops at", stop_above);
 }
 
