@@ -370,6 +370,28 @@ static void verify(void **state) {
   assert_non_null(strstr(file_content("report"), "\"state\":\"corrupt\""));
 }
 
+static void validate(void **state) {
+  (void)state;
+  assert_run("validate --format csv", 1,
+             "severity,rule,place,id,value,message,count,document,path,line,column\n"
+             "error,dataset-id,s3://one/catalog.json:12:5 $.catalog[3].id,a b,a b,expected letters,1,"
+             "s3://one/catalog.json,$.catalog[3].id,12,5\n",
+             NULL);
+  assert_string_equal(asked->bucket, "(registry)");
+  assert_non_null(strstr(err, "checked   1 documents, 4 datasets, 0 index files, 0 rows, 0 unread, in "));
+  assert_non_null(strstr(err, "findings  1 errors, 0 warnings, 42 notes; not shown: 42 (--severity note shows all)\n"));
+  assert_run("validate ./b --deep --severity note --format csv -o ~/found", 1, "", NULL);
+  assert_string_equal(asked->bucket, "./b"); /* a path may stand here */
+  assert_non_null(strstr(err, "4 datasets, 9 index files"));
+  assert_non_null(strstr(file_content("found"), "\nnote,row-overlap,s3://one/i/a_2020.csv,a,,41 more,41,"));
+  assert_run("validate unreadable", 4, NULL, NULL);
+  assert_run("validate --rules --format csv", 0,
+             "rule,severity,text\ndataset-id,error,an id with other characters than letters\n"
+             "row-overlap,note,a row that starts early\n",
+             "");
+  assert_run("validate a b", 2, "", NULL);
+}
+
 static void verify_deep(void **state) {
   (void)state;
   assert_run("verify --deep", 2, NULL,
@@ -557,6 +579,7 @@ int main(void) {
                                      RUN(index_all),
                                      RUN(store),
                                      RUN(verify),
+                                     RUN(validate),
                                      RUN(verify_deep),
                                      RUN(settings_reach_the_library),
                                      RUN(closed_pipe),
