@@ -273,7 +273,8 @@ static void check_declared(struct hdx_findings *findings, const struct hdx_json_
   const struct hdx_json_value *value = NULL;
   for (; !value && *names; names++)
     value = hdx_json_member(findings->json, entry, *names);
-  if (!value || declared == HDX_TIME_NONE || real == HDX_TIME_NONE || apart(declared, real) < HDX_SECOND_NS)
+  bool times = declared != HDX_TIME_NONE && real != HDX_TIME_NONE && real != HDX_TIME_STATIC;
+  if (!value || !times || apart(declared, real) < HDX_SECOND_NS)
     return; /* a catalog need not have the rows' decimals */
   hdx_time_format(real, real % HDX_SECOND_NS ? real % 1000000 ? 9 : 3 : 0, text);
   size_t before = hdx_members_enter(findings, value);

@@ -128,7 +128,7 @@ static void check_with_above(const struct hdx_index_check *check, const struct h
     hdx_findings_line(check->findings, HDX_RULE_ROW_TWICE, line, 1, batch->key[i], "the row above is the same");
     return;
   }
-  if (!check->multiyear && stop_above != HDX_TIME_NONE && start < stop_above)
+  if (!check->multiyear && start != HDX_TIME_STATIC && stop_above != HDX_TIME_NONE && start < stop_above)
     find_time(check, HDX_RULE_ROW_OVERLAP, line, start, "the row above stops at", stop_above);
 }
 
@@ -168,7 +168,7 @@ static size_t column_of(const struct hdx_csv_dialect *dialect, const char *name)
 static void check_checksums(const struct hdx_index_check *check, const struct hdx_csv_batch *batch,
                             const struct hdx_csv_dialect *dialect) {
   size_t sum = column_of(dialect, "checksum"), algorithm = column_of(dialect, "checksum_algorithm");
-  if (sum == dialect->extra_count || algorithm == dialect->extra_count)
+  if (dialect->names_made_up || sum == dialect->extra_count || algorithm == dialect->extra_count)
     return; /* a column that is missing is told once, at the end */
   for (size_t i = 0; i < batch->count; i++)
     if (batch->extra[sum][i].size && !batch->extra[algorithm][i].size)
@@ -242,6 +242,7 @@ void hdx_index_check_end(struct hdx_index_check *check, const struct hdx_csv_res
   if (result->rows && dialect->no_stop && check->stops_expected)
     hdx_findings_line(findings, HDX_RULE_STOP_MISSING, 0, 0, none,
                       "expected the columns start, stop, datakey, filesize");
-  if (column_of(dialect, "checksum") < extra && column_of(dialect, "checksum_algorithm") == extra)
+  if (!dialect->names_made_up && column_of(dialect, "checksum") < extra &&
+      column_of(dialect, "checksum_algorithm") == extra)
     hdx_findings_line(findings, HDX_RULE_CHECKSUM, 0, 0, none, "expected a column checksum_algorithm behind checksum");
 }

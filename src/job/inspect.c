@@ -58,7 +58,7 @@ static void free_record(void *inspected) {
 static struct record *new_record(struct inspection *inspection, const struct hdx_year_job *year) {
   const struct hdx_dataset *dataset = year->dataset->dataset;
   struct record *record = calloc(1, sizeof *record);
-  char *document = strdup(year->location);
+  char *document = strdup(year->location ? year->location : "");
   if (!record || !document) {
     free(record);
     free(document);

@@ -2,6 +2,7 @@
 #include "job/validate.h"
 
 #include "base/time.h"
+#include "parse/unpack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -157,6 +158,7 @@ struct reading {
   struct hdx_findings *findings;
   struct hdx_buffer body;
   struct hdx_csv *csv; /* NULL: JSON */
+  struct hdx_unpack *unpack;
   struct hdx_index_check check;
   struct hdx_kept kept; /* findings of an index file */
   bool sniffed, done;
@@ -186,6 +188,11 @@ static void on_bad(void *user, const struct hdx_csv_bad_row *bad) {
   hdx_index_check_bad(&reading->check, bad);
 }
 
+static enum hdx_status on_unpacked(void *user, const char *data, size_t size, struct hdx_error *error) {
+  struct reading *reading = user;
+  return hdx_csv_feed(reading->csv, data, size, error);
+}
+
 static void begin_index(struct reading *reading) {
   const struct hdx_csv_options options = {
       .kernel = hdx_csv_kernel(hdx_cpu_level()), .rows = on_rows, .bad = on_bad, .user = reading, .lines = true};
@@ -200,16 +207,24 @@ static void begin_index(struct reading *reading) {
   hdx_index_check_init(&reading->check, reading->findings, year, false, true,
                        reading->place->local ? none : hdx_index_home(name), none);
   reading->scan_status = hdx_csv_open(&options, &reading->csv, &reading->scan_error);
+  if (reading->scan_status == HDX_OK)
+    reading->scan_status = hdx_unpack_open(on_unpacked, reading, &reading->unpack, &reading->scan_error);
+}
+
+static void drop_index(struct reading *reading) {
+  hdx_kept_clear(&reading->kept);
+  hdx_csv_close(reading->csv);
+  hdx_unpack_close(reading->unpack);
+  hdx_index_check_deinit(&reading->check);
+  reading->csv = NULL;
+  reading->unpack = NULL;
 }
 
 static void on_begin(void *user, const struct hdx_fetch_head *head) {
   struct reading *reading = user;
   (void)head;
   hdx_buffer_clear(&reading->body);
-  hdx_kept_clear(&reading->kept);
-  hdx_csv_close(reading->csv);
-  hdx_index_check_deinit(&reading->check);
-  reading->csv = NULL;
+  drop_index(reading);
   reading->sniffed = false;
 }
 
@@ -220,7 +235,7 @@ static void take(struct reading *reading, struct hdx_text bytes) {
   if (!reading->csv)
     hdx_buffer_append_text(&reading->body, bytes);
   else if (reading->scan_status == HDX_OK)
-    reading->scan_status = hdx_csv_feed(reading->csv, bytes.data, bytes.size, &reading->scan_error);
+    reading->scan_status = hdx_unpack_feed(reading->unpack, bytes.data, bytes.size, &reading->scan_error);
 }
 
 static void on_block(void *user, struct hdx_block *block) {
@@ -268,6 +283,8 @@ static enum hdx_status fetch(struct reading *reading, struct hdx_error *error) {
 
 static void end_index(struct reading *reading) {
   struct hdx_validate_summary *summary = reading->validation->summary;
+  if (reading->scan_status == HDX_OK)
+    reading->scan_status = hdx_unpack_finish(reading->unpack, &reading->scan_error);
   if (reading->scan_status == HDX_OK)
     reading->scan_status = hdx_csv_finish(reading->csv, &reading->scan_error);
   if (reading->scan_status == HDX_OK) {
@@ -363,8 +380,7 @@ static enum hdx_status check(struct hdx_validation *validation, struct place *pl
     else
       status = check_json(&reading, error);
   }
-  hdx_csv_close(reading.csv);
-  hdx_index_check_deinit(&reading.check);
+  drop_index(&reading);
   hdx_kept_deinit(&reading.kept);
   hdx_buffer_deinit(&reading.body);
   return status;

@@ -2,8 +2,11 @@
 well is not found fault with; and a naive check of the rows agrees."""
 
 import collections
+import gzip
+import io
 import json
 import re
+import zipfile
 
 import pytest
 
@@ -337,6 +340,42 @@ def test_a_file_that_changes_while_it_comes_is_checked_as_it_is_then(validator, 
     tiny.origin.script(path, *script)
     findings, counts = validate(heliodex, f"{tiny.origin.url}{path}")
     assert (short(findings), counts[3]) == expected
+
+
+def packed(how, content):
+    """The bytes of an index file as mirrors and csv-zip have it."""
+    if how == "gz":
+        return gzip.compress(content.encode())
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("one_2020.csv", content)
+    return file.getvalue()
+
+
+def test_packed_index_files(validator, heliodex, tiny, tmp_path):
+    content = days(2020, 2, 1)
+    expected = [("row-order", "one_2020.csv.{}:2", A)]
+    for how, kind in (("zip", "csv-zip"), ("gz", "csv")):
+        tiny.entries.clear()
+        validator.add("one", {2020: None}, **{**of_day("2020-01-01", "2020-01-03"), "indextype": kind})
+        tiny.write(f"{tiny.path('one', 2020)}.{how}", packed(how, content))
+        found = [(rule, place.format(how), value) for rule, place, value in expected]
+        assert validator.deep() == (found, (1, 1, 1, 2, 0))
+        file = tmp_path / f"one_2020.csv.{how}"
+        file.write_bytes(packed(how, content))
+        findings, counts = validate(heliodex, file)
+        assert (short(findings), counts[3]) == (found, 2)
+        file.write_bytes(packed(how, content)[:-9])
+        findings, counts = validate(heliodex, file, code=1)
+        assert short(findings)[-1] == ("unreadable", file.name, None) and counts[4] == 1
+
+
+def test_datasets_without_time(validator, tiny):
+    """Before version 1.0 a dataset may be static: one index file, whose rows are in no year."""
+    tiny.extra["version"] = "0.5"
+    validator.add("model", {2020: None}, start="static", stop="static")
+    tiny.write(f"/{TINY}/i/model_static.csv", f"static,static,{KEY},5\nstatic,static,{KEY}2,0\n")
+    assert validator.deep() == ([("size-zero", "model_static.csv:2", f"{KEY}2")], (1, 1, 1, 2, 0))
 
 
 # ---- output and bounds ----

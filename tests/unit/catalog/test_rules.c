@@ -178,6 +178,11 @@ static void test_entries(void **state) {
       {CATALOG(ENTRY("a", ",\n\"Title\":\"u\"")), "member-case $.catalog[0].Title 3:9 u\n"},
       {CATALOG(ENTRY("a", ",\n\"title\":\"u\"")), "member-twice $.catalog[0].title 3:9 u\n"},
       {CATALOG(ENTRY("a b", "")), "dataset-id $.catalog[0].id 2:7 a b\n"},
+      {"{\n\n\"version\":\n\"x\",\n\"catalg\":[],\"catalog\":[],\"endpoint\":\"s3://b/"
+       "\",\"name\":\"B\",\"egress\":\"free\","
+       "\"contact\":\"x\",\"description\":\"y\",\"status\":{\"code\":1200}}",
+       "member-near $.catalg 5:10 \n" /* what is found later may stand on an earlier line */
+       "member-type $.version 4:1 x\n"},
       {CATALOG(ENTRY("", "")), "member-required $.catalog[0].id 2:7 \n"},
       {CATALOG(ENTRY("a", "") ",\n" ENTRY("b", "") ",\n" ENTRY("a", "") ",\n" ENTRY("B", "")),
        "dataset-twice $.catalog[2].id 4:7 a\n"
