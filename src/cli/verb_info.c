@@ -302,12 +302,14 @@ const struct cli_verb cli_verb_info = {
     .summary = "show a dataset's catalog entry, its index files and what is held",
     .description =
         "Shows the catalog entry of one dataset with all its members, what the catalog says of itself, its index files "
-        "with their state (present, gap, stale, vanished, failed) and its reason, rows, bytes, ETag and dates, and what "
+        "with their state (present, gap, stale, vanished, failed) and its reason, rows, bytes, ETag and dates, and "
+        "what "
         "the local snapshot holds: 'held as of' is when the servers last confirmed it, the oldest year first; 'column' "
         "is what a column takes in the snapshot and how it is written there, each way with the number of blocks.\n\n"
         "Of each index file it tells what it looked like (csv, then header, quoted with ', no stop column, CRLF, byte "
         "order mark, gzip or zip: what it has of these), how many times and quotes were mended, how many rows equal "
-        "another of the file in start, stop and key (all are kept; of files out of order with more than 8,192 rows only "
+        "another of the file in start, stop and key (all are kept; of files out of order with more than 8,192 rows "
+        "only "
         "those that follow each other are counted), and whether rows are out of order. 'extra column' has type, units "
         "and description where the file of parameters beside the index files states them.\n\n"
         "The servers are asked if nothing is held of the dataset, or with --refresh: by one list, or else by a byte of "
