@@ -471,17 +471,18 @@ struct hdx_index_summary {
   uint64_t repairs;                      /* times and quotes mended in the run */
   uint64_t duplicates;                   /* rows parsed in the run that are equal to the one before (kept) */
   uint64_t files_unsorted;               /* parsed in the run, whose rows were out of order */
-  uint64_t stale;                        /* index files of which older rows are held, after the run */
-  uint64_t bytes;                        /* of index files, as parsed */
+  uint64_t stale;                        /* index files whose last refresh failed, after the run */
+  uint64_t bytes;                        /* of index files, as they came */
   uint64_t snapshot_bytes;               /* written */
   uint64_t warnings, elapsed_ns;
 };
 
 /* Fetches and parses the index files of the bucket's datasets that match one of `globs` (shell patterns over ids; a
- * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. `summary`
- * is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the order IO, DENIED,
- * INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist. EMPTY: globs that
- * match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. They may
+ * be packed (gzip, zip) whatever they are called; where there is no .csv, .csv.gz is looked for. Datasets of parquet
+ * files fail (INTEGRITY). `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the
+ * order IO, DENIED, INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist.
+ * EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
  *
  * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
  * for files with further bad rows: those are left as they were. */

@@ -166,7 +166,7 @@ static const struct cli_option options[] = {
          "for a thousand files; probe: by asking for each; auto: by a list where the bucket allows it and more than "
          "a few files are wanted."},
     {"keep-index", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_SELECT, AT(keep_index), .verbs = CLI_VERB_INDEX,
-     .help = "Also keep the index files as they came, as DIR/ID/ID_YYYY.csv."},
+     .help = "Also keep the index files as they came, as DIR/ID/ID_YYYY.csv (.csv.zip, .csv.gz)."},
 
     {"store", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_ACCESS, AT(store),
      .fallback_text = "$XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex", .verbs = CLI_VERBS_ALL,

@@ -181,8 +181,8 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
   comparison->years++;
   enum hdx_status status = compare_rows(held, fresh, year->year, &comparison->rows, what, sizeof what, &renamed, error);
   if (status == HDX_OK && !what[0] && renamed && comparison->years_changed++ == 0 && comparison->status == HDX_OK)
-    snprintf(message, size, "%d: extra columns are called otherwise now (%s), with the same values", year->year,
-             renamed);
+    snprintf(message, size, "%s: extra columns are called otherwise now (%s), with the same values",
+             hdx_dataset_year_name(year->year, name), renamed);
   if (status != HDX_OK || !what[0])
     return status;
   if (now && year->state == HDX_YEAR_PRESENT && same_file(year, now)) {

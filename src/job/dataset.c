@@ -506,7 +506,7 @@ static enum hdx_status collect(struct hdx_dataset_job *job) {
         job->kept[job->kept_count++] = info->years[i].year;
     }
   for (size_t i = 0; i < job->state_count; i++)
-    job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE && job->states[i].rows;
+    job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE;
   if (job->kept_count && info->time_digits > job->digits)
     job->digits = info->time_digits;
   return HDX_OK;

@@ -42,7 +42,7 @@ struct run {
   const struct hdx_dataset *dataset;
   struct answer *answer;
   struct file files[PLACE_COUNT];
-  struct hdx_text index_file; /* the location of year 2000's, of which those of others are made */
+  struct hdx_text index_file; /* the location of year 2000's, from which those of others differ in the year alone */
   size_t year_at;             /* where the year stands in it */
   bool plain;                 /* it is a .csv, which mirrors may have as .csv.gz */
   struct hdx_text key_start;  /* what the keys of all of them begin with, up to the year; empty: no bucket of S3 */
@@ -75,28 +75,22 @@ static const char *keep(struct run *run, struct hdx_text text) {
 /* The location of a file, as the catalog has it. */
 static enum hdx_status locate(const struct run *run, size_t place, struct hdx_buffer *location,
                               struct hdx_error *error) {
-  struct hdx_text whole = run->index_file;
-  hdx_buffer_append_text(location, hdx_text_sub(whole, 0, run->year_at));
-  if (place == STATIC)
-    hdx_buffer_append_text(location, HDX_TEXT("static"));
-  else
-    hdx_buffer_append_format(location, "%04d", year_of(place));
-  hdx_buffer_append_text(location, hdx_text_sub(whole, run->year_at + strlen("2000"), whole.size));
-  if (run->files[place].gzipped)
-    hdx_buffer_append_text(location, HDX_TEXT(GZIP_ENDING));
+  const struct hdx_dataset *dataset = run->dataset;
+  enum hdx_status status =
+      hdx_dataset_year_url(dataset->index, dataset->id, dataset->indextype, year_of(place), location, error);
+  if (status != HDX_OK || !run->files[place].gzipped)
+    return status;
+  hdx_buffer_append_text(location, HDX_TEXT(GZIP_ENDING));
   return hdx_buffer_status(location, "location of an index file", error);
 }
 
 /* Marks what the catalog promises; nothing is known of any file. */
 static void want(struct run *run) {
   const struct hdx_dataset *dataset = run->dataset;
-  struct hdx_years years =
-      hdx_dataset_years(dataset->start, dataset->stop, hdx_time_now(), HDX_TIME_NONE, HDX_TIME_NONE);
-  bool fixed =
-      dataset->start == HDX_TIME_NONE && hdx_text_equal_nocase(hdx_text_trim(dataset->start_text), HDX_TEXT("static"));
+  struct hdx_years years = hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, hdx_time_now(),
+                                             HDX_TIME_NONE, HDX_TIME_NONE);
   for (size_t place = 0; place < PLACE_COUNT; place++) {
     int year = year_of(place);
-    bool wanted = place == STATIC ? fixed : !fixed && year >= years.first && year <= years.last;
     run->files[place] = (struct file){.shown = {.year = year,
                                                 .state = HDX_YEAR_GAP,
                                                 .url = "",
@@ -104,7 +98,7 @@ static void want(struct run *run) {
                                                 .etag = "",
                                                 .last_modified = "",
                                                 .message = ""},
-                                      .wanted = wanted,
+                                      .wanted = year >= years.first && year <= years.last,
                                       .run = run};
   }
 }
@@ -179,6 +173,9 @@ static const char *http_date(struct run *run, int64_t time_ns) {
 static void on_object(void *user, const struct hdx_s3_object *object) {
   struct run *run = user;
   bool gzipped;
+  /* A server that does not list what it was asked for may lack what there is. */
+  if (!hdx_text_starts_with(object->key, run->key_start) && run->status == HDX_OK)
+    run->status = hdx_error_set(&run->error, HDX_INTEGRITY, "the list has keys that begin otherwise");
   size_t place = object->prefix ? PLACE_COUNT : place_of(run, object->key, &gzipped);
   if (place == PLACE_COUNT)
     return;

@@ -374,6 +374,7 @@ enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum h
   struct hdx_counts counts;
   hdx_counts_init(&counts, &unit);
   enum hdx_status status = count_rows(query, dataset, &counts, error);
+  hdx_counts_settle(&counts);
   for (size_t i = 0; status == HDX_OK && i < counts.count; i++)
     if (counts.list[i].sum.rows)
       visit(user, counts.list[i].from, &counts.list[i].sum);

@@ -122,14 +122,15 @@ static void take_rest(struct hdx_inflate *inflate) {
   progress->ended = true;
 }
 
+/* What is still to come out when the bytes at hand are used up comes with the next ones: something follows each stream.
+ */
 enum hdx_status hdx_inflate_feed(struct hdx_inflate *inflate, const char *data, size_t size, size_t *used,
                                  struct hdx_error *error) {
   struct inflate_state *state = &inflate->state;
   struct hdx_inflate_progress *progress = &inflate->progress;
   enum hdx_status status = HDX_OK;
-  bool full = true; /* there may be more to come out */
   *used = 0;
-  while (status == HDX_OK && !progress->ended && (full || *used < size)) {
+  while (status == HDX_OK && !progress->ended && *used < size) {
     size_t given = size - *used < IN_BYTES_MAX ? size - *used : IN_BYTES_MAX;
     state->next_in = (uint8_t *)(uintptr_t)(data + *used); /* it is only read */
     state->avail_in = (uint32_t)given;
@@ -138,11 +139,10 @@ enum hdx_status hdx_inflate_feed(struct hdx_inflate *inflate, const char *data, 
     int code = isal.isal_inflate(state);
     size_t made = OUT_BYTES - state->avail_out;
     /* After a fault ISA-L may have stepped back behind the bytes that it was given. */
-    if (code != ISAL_DECOMP_OK || state->avail_in > given || (given && state->avail_in == given && !made))
+    if (code != ISAL_DECOMP_OK || state->avail_in > given || (state->avail_in == given && !made))
       return refuse(inflate, code, error);
     *used += given - state->avail_in;
     progress->taken += given - state->avail_in;
-    full = made == OUT_BYTES;
     if (state->block_state == ISAL_BLOCK_FINISH)
       take_rest(inflate);
     status = hand_on(inflate, inflate->out, made, error);

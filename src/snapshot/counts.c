@@ -61,39 +61,50 @@ static struct hdx_count unit_of(const struct hdx_counts *counts, int64_t start) 
 
 /* ---- finding and adding ---- */
 
-static struct hdx_count *insert(struct hdx_counts *counts, size_t at, int64_t start) {
-  if (counts->count == counts->capacity) {
-    size_t capacity = counts->capacity ? 2 * counts->capacity : counts->all ? 1 : 16;
-    struct hdx_count *list = realloc(counts->list, capacity * sizeof *list);
-    if (!list)
-      return NULL;
-    counts->list = list;
-    counts->capacity = capacity;
-  }
-  memmove(counts->list + at + 1, counts->list + at, (counts->count - at) * sizeof *counts->list);
-  counts->list[at] = unit_of(counts, start);
-  counts->count++;
-  counts->at = at;
-  return &counts->list[at];
+static int by_start(const void *a, const void *b) {
+  const struct hdx_count *x = a, *y = b;
+  return (x->from > y->from) - (x->from < y->from);
+}
+
+void hdx_counts_settle(struct hdx_counts *counts) {
+  size_t kept = 0;
+  bool ordered = true;
+  for (size_t i = 1; ordered && i < counts->count; i++)
+    ordered = counts->list[i - 1].from < counts->list[i].from;
+  if (ordered)
+    return;
+  qsort(counts->list, counts->count, sizeof *counts->list, by_start);
+  for (size_t i = 1; i < counts->count; i++)
+    if (counts->list[i].from == counts->list[kept].from)
+      hdx_count_add(&counts->list[kept], &counts->list[i].sum);
+    else
+      counts->list[++kept] = counts->list[i];
+  counts->count = kept + 1;
+}
+
+/* Units that came again and again leave room when they are put together. */
+static bool make_room(struct hdx_counts *counts) {
+  hdx_counts_settle(counts);
+  if (counts->count < counts->capacity / 2)
+    return true;
+  size_t capacity = counts->capacity ? 2 * counts->capacity : counts->all ? 1 : 16;
+  struct hdx_count *list = realloc(counts->list, capacity * sizeof *list);
+  if (!list)
+    return false;
+  counts->list = list;
+  counts->capacity = capacity;
+  return true;
 }
 
 struct hdx_count *hdx_counts_find(struct hdx_counts *counts, int64_t start) {
-  size_t from = 0, count = counts->count;
   start = start < HDX_TIME_STATIC ? HDX_TIME_STATIC : start; /* none is in a sound file */
-  if (counts->at < count) {
-    struct hdx_count *again = &counts->list[counts->at];
-    if (start >= again->from && start <= again->last)
-      return again;
-  }
-  while (count > 0) {
-    size_t half = count / 2;
-    bool before = counts->list[from + half].last < start;
-    from += before ? half + 1 : 0;
-    count = before ? count - half - 1 : half;
-  }
-  counts->at = from;
-  bool found = from < counts->count && counts->list[from].from <= start;
-  return found ? &counts->list[from] : insert(counts, from, start);
+  struct hdx_count *last = counts->count ? &counts->list[counts->count - 1] : NULL;
+  if (last && start >= last->from && start <= last->last)
+    return last;
+  if (counts->count == counts->capacity && !make_room(counts))
+    return NULL;
+  counts->list[counts->count] = unit_of(counts, start);
+  return &counts->list[counts->count++];
 }
 
 static void add_bytes(struct hdx_summary *sum, uint64_t bytes) {

@@ -13,18 +13,20 @@ struct hdx_count {
 struct hdx_counts {
   bool all; /* one sum of all rows, whatever the unit */
   enum hdx_unit unit;
-  struct hdx_count *list; /* those in which there are rows, ascending */
+  /* As their rows came, which mostly is ascending, and rows of a unit together; hdx_counts_settle sees to both. Some
+   * may have no rows. */
+  struct hdx_count *list;
   size_t count, capacity;
-  size_t at; /* the one that was looked for last: rows of a unit stand together */
 };
 
 /* Nothing is counted yet; `unit` NULL: all rows together. */
 void hdx_counts_init(struct hdx_counts *counts, const enum hdx_unit *unit);
 void hdx_counts_deinit(struct hdx_counts *counts);
 
-/* The sum of the unit in which rows with this start are, without rows if it is new. Lives until the next call. NULL:
- * out of memory. */
+/* A sum of the unit in which rows with this start are. Lives until the next call. NULL: out of memory. */
 struct hdx_count *hdx_counts_find(struct hdx_counts *counts, int64_t start);
+/* Leaves one sum for each unit, ascending. */
+void hdx_counts_settle(struct hdx_counts *counts);
 
 /* Adds rows. MEMORY. */
 enum hdx_status hdx_counts_add(struct hdx_counts *counts, const struct hdx_batch *batch, struct hdx_error *error);

@@ -1,8 +1,11 @@
 """What is known of the form of index files and of their extra columns: by headers, by documents beside them, by both."""
 
 import csv
+import gzip
+import io
 import json
 import shutil
+import zipfile
 
 import pytest
 
@@ -287,6 +290,27 @@ def test_document_that_leads_elsewhere(tiny, client):
     done = client.index("--retries", "0")
     assert done.code in (4, 7) and "a.info" in done.err, done
     assert client.query("a", "--offline").code == 3
+
+
+@pytest.mark.parametrize("indextype, form", [("csv", "gzip"), ("csv-zip", "zip")])
+def test_packed_file_that_is_read_again(tiny, client, indextype, form):
+    """Under the name that it was found by."""
+    content = lines("{day}", "0.5")
+    tiny.add("a", {2019: None}, indextype=indextype)
+    tiny.describe("a", [QUALITY, WIDTH])
+    path = tiny.path("a", 2019) + (".gz" if indextype == "csv" else ".zip")
+    if form == "gzip":
+        tiny.write(path, gzip.compress(content.encode()))
+    else:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a_2019.csv", content)
+        tiny.write(path, packed.getvalue())
+    client.index().expect(0)
+    year, = info(client, "a")["index_files"]
+    assert (year["form"], year["rows"]) == (f"csv, {form}", 3)
+    assert [(row["quality"], row["width"]) for row in answer(client, "a")] == [(1, 0.5), (2, 0.5), (3, 0.5)]
+    assert len(tiny.origin.of(path)) == 2
 
 
 def test_names_that_are_published_later_are_no_damage(tiny, client):

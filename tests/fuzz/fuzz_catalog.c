@@ -42,7 +42,8 @@ static void check_dataset(const struct hdx_catalog_doc *doc, const struct hdx_da
   CHECK(!dataset->tags.size || dataset->tags.data[0] == '[');
   enum hdx_status status = hdx_catalog_doc_find(doc, dataset->id, &found, &error);
   CHECK(status == HDX_OK ? hdx_text_equal(found->id, dataset->id) : status == HDX_INTEGRITY);
-  struct hdx_years years = hdx_dataset_years(dataset->start, dataset->stop, 0, HDX_TIME_NONE, HDX_TIME_NONE);
+  struct hdx_years years =
+      hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, 0, HDX_TIME_NONE, HDX_TIME_NONE);
   CHECK(years.last <= 1971 && years.last - years.first < 400);
 }
 

@@ -50,6 +50,7 @@ static void count(struct hdx_cursor *cursor, const enum hdx_unit *unit) {
   struct hdx_counts counts;
   hdx_counts_init(&counts, unit);
   require_clean(hdx_cursor_count(cursor, &counts, &error));
+  hdx_counts_settle(&counts);
   for (size_t i = 1; i < counts.count; i++)
     require(counts.list[i - 1].last < counts.list[i].from);
   hdx_counts_deinit(&counts);

@@ -50,6 +50,16 @@ static void test_case_is_of_ascii_letters(void **state) {
   assert_false(hdx_text_equal_nocase(T("a"), T("ab")));
 }
 
+static void test_occurrences(void **state) {
+  (void)state;
+  assert_int_equal(hdx_text_count_nocase(T("Sun, the SUN; sunsun"), T("sUn")), 4);
+  assert_int_equal(hdx_text_count_nocase(T("aaaa"), T("aa")), 2); /* they do not overlap */
+  assert_int_equal(hdx_text_count_nocase(T("aab"), T("AB")), 1);
+  assert_int_equal(hdx_text_count_nocase(T("ab"), T("abc")), 0);
+  assert_int_equal(hdx_text_count_nocase(T("abc"), T("")), 0);
+  assert_int_equal(hdx_text_count_nocase(T(""), T("a")), 0);
+}
+
 static void test_trim(void **state) {
   (void)state;
   assert_true(hdx_text_is(hdx_text_trim(T(" \t\r\na b\n ")), "a b"));
@@ -181,6 +191,7 @@ int main(void) {
       cmocka_unit_test(test_order_is_of_unsigned_bytes),
       cmocka_unit_test(test_beginnings_and_ends),
       cmocka_unit_test(test_case_is_of_ascii_letters),
+      cmocka_unit_test(test_occurrences),
       cmocka_unit_test(test_trim),
       cmocka_unit_test(test_numbers),
       cmocka_unit_test(test_dup),

@@ -281,6 +281,59 @@ static void test_warnings_are_bounded(void **state) {
   hdx_buffer_deinit(&text);
 }
 
+static void note_member(void *user, const struct hdx_member *member) {
+  hdx_buffer_append_format(user, "%.*s%s%.*s%s;", HDX_TEXT_ARG(member->name), member->text ? "=" : ":",
+                           HDX_TEXT_ARG(member->value), member->known ? "" : " (unknown)");
+}
+
+/* Each entry gives its own members, in their order, none of them twice or left out. */
+static void test_members(void **state) {
+  (void)state;
+  static const char text[] =
+      CATALOG(DATASET("first", "s3://b/i/") ",{\"x\":1,\"id\":\"set\",\"loc\":\"s3://b/i/\",\"title\":\"\\u0041\","
+                                            "\"START\":\"2010Z\",\"startdate\":\"2011Z\",\"enddate\":\"2012Z\","
+                                            "\"x\":[1, {\"id\":2}],\"tags\":null}");
+  struct hdx_catalog_doc doc;
+  struct hdx_buffer seen;
+  hdx_buffer_init(&seen, 4096);
+  open_doc(text, &doc);
+  assert_int_equal(doc.count, 2);
+  hdx_catalog_doc_members(&doc, &doc.datasets[1], note_member, &seen);
+  assert_string_equal(hdx_buffer_string(&seen),
+                      "x:1 (unknown);id=set;loc=s3://b/i/;title=A;START=2010Z (unknown);startdate=2011Z;"
+                      "enddate=2012Z;x:[1, {\"id\":2}] (unknown);tags:null (unknown);");
+  hdx_buffer_deinit(&seen);
+  hdx_catalog_doc_deinit(&doc);
+}
+
+static void test_modified(void **state) {
+  (void)state;
+  static const struct {
+    const char *member;
+    int64_t modified;
+  } cases[] = {
+      {"\"modification\":\"2021-05-01T00:00:00Z\"", 1619827200000000000},
+      {"\"modification\":\" 2021-05-01\"", 1619827200000000000},
+      {"\"modificationdate\":\"2021-05-01:00:00:00Z\"", 1619827200000000000},
+      {"\"modification\":\"yesterday\"", HDX_TIME_NONE},
+      {"\"modification\":\"\"", HDX_TIME_NONE},
+      {"\"modification\":null", HDX_TIME_NONE},
+      {"\"modification\":[1]", HDX_TIME_NONE},
+      {"\"other\":1", HDX_TIME_NONE},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char text[512];
+    struct hdx_catalog_doc doc;
+    snprintf(text, sizeof text,
+             CATALOG("{\"id\":\"a\",\"index\":\"s3://b/\",\"title\":\"t\",\"start\":\"2010Z\",\"stop\":\"2011Z\",%s}"),
+             cases[i].member);
+    open_doc(text, &doc);
+    assert_int_equal(doc.count, 1);
+    assert_true(doc.datasets[0].modified == cases[i].modified);
+    hdx_catalog_doc_deinit(&doc);
+  }
+}
+
 static void test_own_bucket(void **state) {
   (void)state;
   static const struct {
@@ -390,6 +443,8 @@ int main(void) {
       cmocka_unit_test(test_modern),     cmocka_unit_test(test_legacy),
       cmocka_unit_test(test_status),     cmocka_unit_test(test_refused),
       cmocka_unit_test(test_skipped),    cmocka_unit_test(test_mended),
+      cmocka_unit_test(test_members),    cmocka_unit_test(test_warnings_are_bounded),
+      cmocka_unit_test(test_modified),   cmocka_unit_test(test_warnings_are_bounded),
       cmocka_unit_test(test_own_bucket), cmocka_unit_test(test_warnings_are_bounded),
       cmocka_unit_test(test_find),       cmocka_unit_test(test_truncations_and_flips),
   };

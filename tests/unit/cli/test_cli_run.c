@@ -151,6 +151,90 @@ static void info(void **state) {
   assert_run("info b nothing", 3, "", NULL);
 }
 
+static void info_asks(void **state) {
+  (void)state;
+  assert_run("info b aia_0094", 0, NULL, "");
+  assert_int_equal(asked->probe_calls, 0); /* what is held is shown as it is */
+  assert_non_null(strstr(out, "say,\"a \"\" b\"\n"));
+  assert_non_null(strstr(out, "\x1b[2J,\"{\"\"deep\"\":[1,2]}\"\n"));
+  assert_non_null(strstr(out, "catalog version,0.5\ncatalog status,1200 OK\n"));
+  assert_run("info b aia_0131 --offline", 0, NULL, "");
+  assert_int_equal(asked->probe_calls, 0);
+  assert_run("info b aia_0131", 0, NULL, "");
+  assert_int_equal(asked->probe_calls, 1);
+  assert_string_equal(asked->id, "aia_0131");
+  assert_non_null(strstr(out, "index files,\"2019 to 2021: 2 present, 1 gap\"\n"));
+  assert_non_null(
+      strstr(out, "first row,\"2020-01-01T00:00:00Z to 2020-01-01T00:00:00.500Z, s3://one/a.fits, 17 bytes\"\n"));
+  assert_non_null(strstr(out, "form,\"csv, header\"\n"));
+  assert_run("info b aia_0131 --format keys", 0, "s3://one/aia/aia_0131_2019.csv\ns3://one/aia/aia_0131_2021.csv\n",
+             "");
+  assert_run("info b aia_0094 --refresh --json", 0, NULL, "");
+  assert_int_equal(asked->probe_calls, 1);
+  assert_non_null(strstr(out,
+                         "\"probe\":{\"first_row\":{\"start\":\"2020-01-01T00:00:00Z\","
+                         "\"stop\":\"2020-01-01T00:00:00.500Z\",\"datakey\":\"s3://one/a.fits\",\"filesize\":17},"));
+  assert_non_null(strstr(out, "\"snapshot\":{"));
+  fake.probe_status = HDX_DENIED;
+  assert_run("info b aia_0131", 4, NULL, "heliodex: it was arranged to fail\n");
+  assert_non_null(strstr(out, "title,"));
+}
+
+static void info_of_files_that_cannot_be_asked_for(void **state) {
+  (void)state;
+  fake.unasked = true;
+  assert_run("info b aia_0131", 1, NULL,
+             "heliodex: 1 of 3 index files could not be asked for; the first: 503 Slow Down\n");
+  assert_non_null(strstr(out, "1 present, 1 gap, 1 failed"));
+}
+
+static void search(void **state) {
+  (void)state;
+  assert_run(
+      "search sun --id aia --title x moon", 0,
+      "bucket,id,title,start,stop,score\ns3://two/,aia_0131,AIA \x1b[31mred,2010-05-13T00:00Z,2022-12-31T23:59Z,3\n"
+      "s3://one/,aia_0094,\"AIA, 94 \xc3\x85\",2010-05-13T00:00Z,2022-12-31T23:59Z,1\n",
+      "");
+  assert_string_equal(asked->search, "aia|x|sun moon ");
+  assert_run("search --id aia --limit 1 --json", 0, NULL, "");
+  assert_non_null(strstr(out, "{\"bucket\":\"s3://two/\",\"id\":\"aia_0131\",\"title\":\"AIA \\u001b[31mred\","));
+  assert_non_null(
+      strstr(out, "\"score\":null,\"name\":\"Two, \\\"too\\\"\",\"index\":\"https://two/AIA/\",\"tags\":null}\n"));
+  assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+  assert_run("search", 2, "", NULL);
+  fake.search_status = HDX_PARTIAL;
+  assert_run("search sun --format keys", 1, "aia_0131\naia_0094\n",
+             "heliodex: s3://two-b/ (Two, \"too\"): 403\\nForbidden\nheliodex: it was arranged to fail\n");
+  fake.search_status = HDX_TEMPORARY; /* the registry itself */
+  assert_run("search sun", 5, "", "heliodex: it was arranged to fail\n");
+  fake.search_status = HDX_OK;
+  fake.hits = 0;
+  assert_run("search sun", 0, "bucket,id,title,start,stop,score\n", "heliodex: warning: it was arranged to fail\n");
+  assert_run("search sun --error-on-empty", 9, NULL, NULL);
+}
+
+static void datasets_chosen(void **state) {
+  (void)state;
+  assert_run("datasets b --since 2020 --format keys", 0, "aia_0094\n",
+             "heliodex: warning: --since leaves out 1 dataset of which the catalog does not say when they changed\n");
+  assert_run("datasets b aia* --since 2019-12-31T23:59:59.999999999 --format keys", 0, "aia_0094\naia_0131\n", "");
+  assert_run("datasets b --path /aia/ --format keys", 0, "aia_0094\n", "");
+  assert_run("datasets b --path /aia/ -i --format keys", 0, "aia_0094\naia_0131\n", "");
+  assert_run("datasets b --path-regex ^s3 --format keys", 0, "aia_0094\nMMS1_FEEPS\n", "");
+  assert_run("datasets b --path-regex ( --format keys", 2, "", NULL);
+  assert_run("datasets b --path nowhere --since 2000 -q", 0, "id,title,start,stop\n", "");
+  assert_run("datasets b --tree", 0,
+             "word,datasets,start,stop,ids\naia,2,2010-05-13T00:00Z,2022-12-31T23:59Z,\"[\"\"aia_0094\"\",\"\"aia_"
+             "0131\"\"]\"\n"
+             "MMS1,1,,,\"[\"\"MMS1_FEEPS\"\"]\"\n",
+             "");
+  assert_run("datasets b --tree --limit 1 --json", 0,
+             "{\"word\":\"aia\",\"datasets\":2,\"start\":\"2010-05-13T00:00Z\",\"stop\":\"2022-12-31T23:59Z\","
+             "\"ids\":[\"aia_0094\",\"aia_0131\"]}\n",
+             "");
+  assert_run("datasets b nothing* --tree --error-on-empty", 9, NULL, NULL);
+}
+
 static void index_summary(void **state) {
   (void)state;
   assert_run("index b aia_*", 0, "", NULL);
@@ -485,6 +569,10 @@ int main(void) {
                                      RUN(registry),
                                      RUN(datasets),
                                      RUN(info),
+                                     RUN(info_asks),
+                                     RUN(info_of_files_that_cannot_be_asked_for),
+                                     RUN(search),
+                                     RUN(datasets_chosen),
                                      RUN(index_summary),
                                      RUN(index_failures),
                                      RUN(index_bad_rows),

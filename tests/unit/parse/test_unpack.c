@@ -23,6 +23,7 @@ static const struct {
     {"streamed.zip", HDX_PACKING_ZIP, 1},
     {"streamed_unsigned.zip", HDX_PACKING_ZIP, 1},
     {"streamed_zip64.zip", HDX_PACKING_ZIP, 1},
+    {"streamed_wide.zip", HDX_PACKING_ZIP, 1},
     {"zip64.zip", HDX_PACKING_ZIP, 1},
     {"zip64_end.zip", HDX_PACKING_ZIP, 1},
     {"comment.zip", HDX_PACKING_ZIP, 1},
@@ -119,8 +120,9 @@ static void check_truncated(size_t file, const struct hdx_buffer *packed, const 
       assert_true(is_rows(&unpacked->bytes, rows, 1));
     else {
       assert_int_equal(unpacked->status, HDX_INTEGRITY);
-      /* A data descriptor of zeros has an end in more than one place. */
-      if (files[file].times && !strstr(unpacked->error.message, "breaks off"))
+      /* A data descriptor that is of zeros, or wider than it is announced, has an end in more than one place. */
+      bool narrow = files[file].times && strcmp(files[file].name, "streamed_wide.zip") != 0;
+      if (narrow && !strstr(unpacked->error.message, "breaks off"))
         fail_msg("%s, cut off at %zu: %s", files[file].name, size, unpacked->error.message);
     }
   }
@@ -298,6 +300,13 @@ static void test_bombs(void **state) {
     assert_non_null(strstr(unpacked.error.message, "expected at most 200 times as many and 16 MiB"));
     /* Found out early, not when all is unpacked. */
     assert_in_range(unpacked.bytes.size, 16 << 20, 24 << 20);
+    /* Smaller ones are none, however many of them come one after the other. */
+    packed.size = is_zip ? sizeof zip : sizeof gzip;
+    append_bomb(&packed, 10 << 20);
+    for (int i = 0; i < 3; i++) {
+      unpacked_run(&unpacked, packed.data, packed.size, NULL, 0);
+      assert_non_null(strstr(unpacked.error.message, "breaks off"));
+    }
     hdx_buffer_deinit(&packed);
   }
   unpacked_close(&unpacked);

@@ -45,6 +45,7 @@ static void check(const struct model *model, struct hdx_cursor *cursor, const st
   hdx_counts_init(&counts, &unit);
   if (hdx_cursor_count(cursor, &counts, &error) != HDX_OK)
     fail_msg("%s", error.message);
+  hdx_counts_settle(&counts);
   for (size_t i = 0, next; i < model->count; i = next) {
     struct hdx_summary want = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE};
     char name[16], other[16];
@@ -206,11 +207,34 @@ static void ends_of_time(void **state) {
   run_kind(&statics, 0, 5000, 60);
 }
 
+/* Units that come again and again take no more room than there are of them. */
+static void again(void **state) {
+  (void)state;
+  struct hdx_error error;
+  struct hdx_counts counts;
+  enum { DAYS = 1000, TIMES = 300 };
+  hdx_counts_init(&counts, &units[2]);
+  for (int64_t i = 0; i < DAYS * TIMES; i++) {
+    const int64_t start = i * 7919 % DAYS * DAY, stop = start + i, size = 1;
+    const struct hdx_batch batch = {.count = 1, .start = &start, .stop = &stop, .size = &size};
+    assert_int_equal(hdx_counts_add(&counts, &batch, &error), HDX_OK);
+  }
+  assert_true(counts.capacity <= 4 * DAYS);
+  hdx_counts_settle(&counts);
+  assert_int_equal(counts.count, DAYS);
+  for (int64_t i = 0; i < DAYS; i++)
+    assert_true(counts.list[i].from == i * DAY && counts.list[i].sum.rows == TIMES &&
+                counts.list[i].sum.bytes == TIMES);
+  assert_int_equal(hdx_counts_total(&counts).rows, DAYS * TIMES);
+  hdx_counts_deinit(&counts);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(calendar),
       cmocka_unit_test(zone_maps_suffice),
       cmocka_unit_test(ends_of_time),
+      cmocka_unit_test(again),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -48,6 +48,16 @@ def without_signature(archive):
     return archive[:at] + archive[at + 4:end + 16] + struct.pack("<L", offset - 4) + archive[end + 20:]
 
 
+def with_wide_descriptor(archive):
+    """Sizes of 64 bits behind a header that does not promise them, as some writers have it."""
+    at = archive.index(b"PK\x07\x08")
+    packed, size = struct.unpack("<LL", archive[at + 8:at + 16])
+    end = archive.rindex(b"PK\x05\x06")
+    offset, = struct.unpack("<L", archive[end + 16:end + 20])
+    return (archive[:at + 8] + struct.pack("<QQ", packed, size) + archive[at + 16:end + 16] + struct.pack("<L", offset + 8)
+            + archive[end + 20:])
+
+
 def with_zip64_end(archive):
     """The same with the zip64 end record and its locator, which the end record points to."""
     end = archive.rindex(b"PK\x05\x06")
@@ -75,6 +85,7 @@ FILES = {
     "streamed.zip": zipped(ROWS, streamed=True),
     "streamed_unsigned.zip": without_signature(zipped(ROWS, streamed=True)),
     "streamed_zip64.zip": zipped(ROWS, streamed=True, zip64=True),
+    "streamed_wide.zip": with_wide_descriptor(zipped(ROWS, streamed=True)),
     "zip64.zip": zipped(ROWS, zip64=True),
     "zip64_end.zip": with_zip64_end(zipped(ROWS, zip64=True)),
     "comment.zip": zipped(ROWS, comment=b"an index file PK\5\6"),
