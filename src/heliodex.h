@@ -584,8 +584,9 @@ struct hdx_validate_summary {
  *   BUCKET  as in hdx_catalog_load: its catalog
  * With `deep` all index files of a catalog are checked, too: those of a catalog at a path are read from where the
  * catalog says that they are, all others as hdx_index does. Findings are told in the order of the catalog's entries,
- * then by dataset id and year. Nothing is kept in the store. PARTIAL: there are errors; NOT_FOUND, DENIED, TEMPORARY,
- * LIMIT …: the document itself could not be read; USAGE: the session is offline. */
+ * then by dataset id and year. Nothing of it is kept in the store (but a registry that is asked for a bucket's name).
+ * PARTIAL: there are errors; NOT_FOUND, DENIED, TEMPORARY, LIMIT …: the document itself could not be read; USAGE: the
+ * session is offline. */
 HDX_API
 enum hdx_status hdx_validate(struct hdx_session *session, const char *target,
                              const struct hdx_validate_options *options, struct hdx_validate_summary *summary,

@@ -30,7 +30,6 @@ enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3, CLI_URL_PRESIGNED };
 enum cli_count_by { CLI_COUNT_BY_YEAR = 1, CLI_COUNT_BY_MONTH, CLI_COUNT_BY_DAY };
-enum cli_severity_mode { CLI_SEVERITY_NOTE = 1, CLI_SEVERITY_WARNING, CLI_SEVERITY_ERROR };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
 
 /* Values given several times, in their order; the texts belong to argv or the environment. */
@@ -68,7 +67,7 @@ struct cli_settings {
   unsigned discover;
   bool first;
   bool all, dry_run, strict, keep_vanished, deep;
-  unsigned severity;
+  unsigned severity; /* enum hdx_severity + 1 */
   uint64_t findings_max;
   bool rules;
   uint64_t bad_rows_max;

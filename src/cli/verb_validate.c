@@ -165,7 +165,7 @@ const struct cli_verb cli_verb_validate = {
         "\n\n"
         "Each finding is a row: severity, rule, place (document:line:column and the JSON path), id, value, message; "
         "--rules lists the rules. The exit status is 1 if there are errors, 0 if there are only warnings and notes. "
-        "Everything is fetched anew and nothing is kept in the store.",
+        "Everything is fetched anew and nothing of it is kept.",
     .examples = examples,
     .run = run_validate,
 };
