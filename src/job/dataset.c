@@ -1,5 +1,4 @@
 /* One dataset of an index run: which years to ask for, what their answers mean together, its new snapshot. */
-#include "job/form.h"
 #include "job/parameters.h"
 
 #include <fcntl.h>
@@ -156,10 +155,6 @@ static void open_old(struct hdx_work *work) {
     job->status = HDX_OK;
 }
 
-static bool known(const struct hdx_year *year) {
-  return year && year->state != HDX_YEAR_FAILED;
-}
-
 /* Whether we can read the dataset's index files. */
 static enum hdx_status check_type(const struct hdx_dataset *dataset, struct hdx_error *error) {
   struct hdx_text type = hdx_text_trim(dataset->indextype);
@@ -194,7 +189,7 @@ static void opened(struct hdx_work *work) {
   job->years_left = 1; /* until all have been begun */
   for (int number = wanted.first; status == HDX_OK && number <= wanted.last && !run->stop; number++) {
     const struct hdx_year *old = job->old ? hdx_reader_year(job->old, number) : NULL;
-    if (!(run->unknown_only && known(old)))
+    if (!(run->unknown_only && hdx_year_known(old)))
       status = hdx_year_start(job, number, old, &job->error);
   }
   job->years_left--;
@@ -323,195 +318,6 @@ void hdx_dataset_unpark(struct hdx_dataset_job *job) {
   conclude(job);
 }
 
-/* What the older snapshot says of a year, as recent as it was confirmed. */
-static struct hdx_year old_state(const struct hdx_dataset_job *job, const struct hdx_year *old) {
-  struct hdx_year state = *old;
-  bool sound = state.state != HDX_YEAR_STALE && state.state != HDX_YEAR_FAILED;
-  if (sound && state.checked_at < job->confirmed)
-    state.checked_at = job->confirmed;
-  return state;
-}
-
-/* Whether there are rows of it; a stale year without any may be a gap whose refresh failed. */
-static bool held(const struct hdx_year *old) {
-  return old && old->rows &&
-         (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE || old->state == HDX_YEAR_VANISHED);
-}
-
-/* The state that a year has from now on; false: it stays unknown. */
-static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *keep) {
-  const struct hdx_csv_result *result = year->scanner ? hdx_csv_result(year->scanner->csv) : NULL;
-  const struct hdx_year *old = year->old;
-  *state = (struct hdx_year){.year = year->year,
-                             .url = year->location,
-                             .etag = "",
-                             .last_modified = "",
-                             .reason = "",
-                             .form = "",
-                             .checked_at = year->dataset->run->now};
-  *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
-  switch (year->outcome) {
-  case HDX_OUTCOME_NEW:
-    state->state = HDX_YEAR_PRESENT;
-    state->etag = year->etag;
-    state->last_modified = year->last_modified;
-    state->rows = result->rows;
-    state->bad_rows = result->bad_rows;
-    state->bytes = year->bytes;
-    state->form = year->form;
-    state->duplicates = year->duplicates;
-    state->unsorted = result->unsorted;
-    state->repairs = hdx_form_repairs(result);
-    return true;
-  case HDX_OUTCOME_UNCHANGED:
-    *state = *old;
-    state->state = HDX_YEAR_PRESENT;
-    state->reason = "";
-    state->checked_at = year->dataset->run->now;
-    return true;
-  case HDX_OUTCOME_ABSENT:
-    state->state = HDX_YEAR_GAP;
-    *keep &= year->dataset->run->options->keep_vanished;
-    if (*keep) {
-      *state = old_state(year->dataset, old);
-      state->state = HDX_YEAR_VANISHED;
-      state->reason = year->message;
-    }
-    return true;
-  case HDX_OUTCOME_INTERRUPTED:
-    if (old)
-      *state = old_state(year->dataset, old);
-    return old != NULL;
-  default:
-    state->state = HDX_YEAR_FAILED;
-    if (known(old)) {
-      *state = old_state(year->dataset, old);
-      state->state = HDX_YEAR_STALE;
-    }
-    state->reason = year->message;
-    return true;
-  }
-}
-
-/* Counts what became of a year, and tells the caller. */
-static void report(struct hdx_year_job *year, const struct hdx_year *state, bool kept) {
-  struct hdx_index_run *run = year->dataset->run;
-  struct hdx_index_summary *summary = run->summary;
-  bool gap = year->outcome == HDX_OUTCOME_ABSENT, lost = gap && held(year->old);
-  struct hdx_index_item item = {.bucket = run->catalog->source.url.data,
-                                .id = year->dataset->dataset->id,
-                                .year = year->year,
-                                .state = state->state,
-                                .unchanged = year->outcome == HDX_OUTCOME_UNCHANGED,
-                                .dropped = lost && !kept,
-                                .url = year->target.url,
-                                .message = "",
-                                .rows = state->rows,
-                                .bad_rows = state->bad_rows,
-                                .bytes = year->bytes};
-  char message[HDX_ERROR_TEXT_MAX + 128];
-  summary->files++;
-  summary->rows_bad += year->bad_count;
-  if (year->outcome == HDX_OUTCOME_NEW) {
-    summary->files_fetched++;
-    summary->rows_fetched += state->rows;
-    summary->repairs += state->repairs;
-    summary->duplicates += state->duplicates;
-    summary->files_unsorted += state->unsorted;
-  } else if (year->outcome == HDX_OUTCOME_UNCHANGED) {
-    summary->files_unchanged++;
-  } else if (gap) {
-    summary->gaps += !lost;
-    summary->vanished += lost;
-    if (lost) {
-      snprintf(message, sizeof message, "%s: gone (asked twice); its %llu rows are %s", year->target.url,
-               (unsigned long long)year->old->rows, kept ? "kept" : "dropped");
-      item.message = message;
-      hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", message);
-    } else if (run->options->strict) {
-      snprintf(message, sizeof message, "%s: a gap", year->target.url);
-      item.message = message;
-      item.status = HDX_NOT_FOUND;
-    }
-  } else {
-    item.status = year->status;
-    item.message = year->message;
-  }
-  year->dataset->succeeded += item.status == HDX_OK && !gap;
-  if (item.status != HDX_OK && year->outcome != HDX_OUTCOME_INTERRUPTED) {
-    summary->files_failed++;
-    hdx_index_failed(run, item.status, item.message);
-    year->dataset->failed = true;
-  }
-  if (run->options->item)
-    run->options->item(run->options->user, &item);
-}
-
-static bool same_subject(const struct hdx_dataset_job *job) {
-  const struct hdx_subject *old = hdx_reader_subject(job->old);
-  return old->catalog_start == hdx_dataset_catalog_start(job->dataset) && old->catalog_stop == job->dataset->stop &&
-         old->multiyear == job->dataset->multiyear && hdx_text_equal(old->index, job->dataset->index);
-}
-
-/* Whether the snapshot that is there says all that is known now (but for the time of asking). */
-static bool unchanged(const struct hdx_dataset_job *job) {
-  if (!job->old || !same_subject(job))
-    return false;
-  for (const struct hdx_year_job *year = job->years; year; year = year->next) {
-    bool same = year->outcome == HDX_OUTCOME_INTERRUPTED ||
-                (year->outcome == HDX_OUTCOME_UNCHANGED && year->old->state == HDX_YEAR_PRESENT) ||
-                (year->outcome == HDX_OUTCOME_ABSENT && year->old && year->old->state == HDX_YEAR_GAP);
-    if (!same)
-      return false;
-  }
-  return true;
-}
-
-static struct hdx_year_job *asked(const struct hdx_dataset_job *job, int number) {
-  struct hdx_year_job *year = job->years;
-  while (year && year->year != number)
-    year = year->next;
-  return year;
-}
-
-/* Fills states and kept from the years asked for and from the others of the older snapshot. */
-static enum hdx_status collect(struct hdx_dataset_job *job) {
-  const struct hdx_snapshot_info *info = job->old ? hdx_reader_info(job->old) : NULL;
-  size_t most = info ? info->year_count : 0;
-  for (const struct hdx_year_job *year = job->years; year; year = year->next)
-    most++;
-  job->concluded = !job->years && !job->run->stop;
-  job->states = calloc(most + 1, sizeof *job->states);
-  job->kept = calloc(most + 1, sizeof *job->kept);
-  if (!job->states || !job->kept)
-    return hdx_error_memory(&job->error, most * sizeof *job->states);
-  for (struct hdx_year_job *year = job->years; year; year = year->next) {
-    struct hdx_year *state = &job->states[job->state_count];
-    bool keep = false;
-    if (state_of(year, state, &keep))
-      job->state_count++;
-    if (keep)
-      job->kept[job->kept_count++] = year->year;
-    if (year->outcome == HDX_OUTCOME_NEW) {
-      int digits = hdx_csv_result(year->scanner->csv)->time_digits;
-      job->digits = digits > job->digits ? digits : job->digits;
-    }
-    job->concluded |= year->outcome != HDX_OUTCOME_INTERRUPTED;
-    report(year, state, keep);
-  }
-  for (size_t i = 0; info && i < info->year_count; i++)
-    if (!asked(job, info->years[i].year)) {
-      job->states[job->state_count++] = old_state(job, &info->years[i]);
-      if (held(&info->years[i]))
-        job->kept[job->kept_count++] = info->years[i].year;
-    }
-  for (size_t i = 0; i < job->state_count; i++)
-    job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE;
-  if (job->kept_count && info->time_digits > job->digits)
-    job->digits = info->time_digits;
-  return HDX_OK;
-}
-
 /* ---- writing ---- */
 
 /* A snapshot's time of last change is when all of its years were last confirmed: so a run that finds nothing new need
@@ -636,8 +442,8 @@ void hdx_dataset_sync(struct hdx_index_run *run) {
 }
 
 static void conclude(struct hdx_dataset_job *job) {
-  bool same = unchanged(job), any = job->old || !(job->years || job->run->stop);
-  enum hdx_status status = collect(job);
+  bool same = hdx_dataset_unchanged(job), any = job->old || !(job->years || job->run->stop);
+  enum hdx_status status = hdx_dataset_collect(job);
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;
   bool interrupted = count(job, HDX_OUTCOME_INTERRUPTED) > 0, inspected = job->run->inspector != NULL;

@@ -3,7 +3,9 @@
  *   index.c     a run: which datasets are under way, what came of them all
  *   discover.c  which index files exist, by lists of their folders
  *   dataset.c   one dataset: which years to ask for, what their answers mean together, its snapshot
- *   year.c      one index file: fetched by the loop, scanned by workers, its rows handed to the dataset's writer
+ *   states.c    the states that its years have from now on
+ *   year.c      one index file: fetched by the loop, scanned by workers
+ *   scan.c      the same on a worker: its rows handed to the dataset's writer
  *   faults.c    what was bad or mended in it: counted against the run's limit, kept, told
  *   parameters.c what the extra columns of a dataset are, as a document beside its index files says
  *   year_name.c what it is called
@@ -210,6 +212,17 @@ void hdx_dataset_sync(struct hdx_index_run *run);
 /* What is parked is decided: its prefix was readable, or never will be. */
 void hdx_dataset_unpark(struct hdx_dataset_job *job);
 
+/* states.c */
+/* Whether the snapshot that is there says all that is known now (but for the time of asking). */
+bool hdx_dataset_unchanged(const struct hdx_dataset_job *job);
+/* Fills the job's states and kept from the years asked for and from the others of the older snapshot; counts and tells
+ * what became of the former. MEMORY. */
+enum hdx_status hdx_dataset_collect(struct hdx_dataset_job *job);
+/* Whether what is held says what the archive has of a year. */
+static inline bool hdx_year_known(const struct hdx_year *year) {
+  return year && year->state != HDX_YEAR_FAILED;
+}
+
 /* Opens the snapshot of a source's dataset. As hdx_reader_open; INTEGRITY: it is another dataset's. */
 enum hdx_status hdx_dataset_open(const char *path, const struct hdx_source *source, struct hdx_text id,
                                  struct hdx_reader **reader, struct hdx_error *error);
@@ -233,7 +246,13 @@ void hdx_year_forget_bad_rows(struct hdx_year_job *year);
 void hdx_year_log(struct hdx_year_job *year);
 /* Tells the caller of each bad row. */
 void hdx_year_tell_bad_rows(struct hdx_year_job *year);
+
+/* scan.c */
+/* A scanner for years of the run. NULL: out of memory. */
+struct hdx_scanner *hdx_scanner_new(const struct hdx_index_run *run, struct hdx_error *error);
 void hdx_scanner_free(struct hdx_scanner *scanner);
+/* The work of a year: what was taken is scanned, as the year's restart and last say. */
+void hdx_year_scan(struct hdx_work *work);
 
 /* year_name.c */
 /* Finds where the file is, by the name that it is looked for; on an error all is as before. */

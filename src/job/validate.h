@@ -9,8 +9,9 @@
 #include "catalog/rules.h"
 #include "job/session.h"
 
-#define HDX_VALIDATE_FILE_BYTES_MAX (64u << 20) /* of findings of one index file that are kept until it has been read  \
-                                                 */
+#define HDX_VALIDATE_FILE_BYTES_MAX                                                                                    \
+  (64u << 20) /* of findings of one index file that are kept until it has been read                                    \
+               */
 
 struct hdx_validation {
   struct hdx_session *session;
