@@ -275,7 +275,7 @@ struct hdx_dataset {
   struct hdx_text indextype;             /* as published, "csv" where absent */
   struct hdx_text filetype, modification, description, resource, creation, expiration, verified, citation, contact,
       about;
-  int64_t modified; /* the time that `modification` says; HDX_TIME_NONE: it says none */
+  int64_t modified;                  /* the time that `modification` says; HDX_TIME_NONE: it says none */
   struct hdx_text collections, tags; /* the JSON list as published; empty where absent */
   bool multiyear;
   struct hdx_text json; /* the whole entry as published */
@@ -314,6 +314,10 @@ struct hdx_member {
   bool text;             /* it is a string */
   bool known;            /* it is what a member of struct hdx_dataset was read from */
 };
+
+/* Whether one of the dataset's collections matches a shell pattern (as those of hdx_index). */
+HDX_API
+bool hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob);
 
 /* Calls `visit` for each member of the entry of a dataset of this catalog, in the order as published. */
 HDX_API

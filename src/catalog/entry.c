@@ -239,6 +239,9 @@ bool hdx_catalog_read_entry(struct hdx_catalog_reader *reader, const struct hdx_
   dataset->stop_text = hdx_catalog_text(members[STOP]);
   dataset->start = read_time(reader, dataset->id, members[START]);
   dataset->stop = read_time(reader, dataset->id, members[STOP]);
+  if (dataset->start != HDX_TIME_NONE && dataset->stop != HDX_TIME_NONE && dataset->start > dataset->stop)
+    hdx_warnings_add(&reader->warnings, entry->raw, "%.*s: its start is after its stop: no index file is looked for",
+                     HDX_TEXT_ARG(dataset->id));
   dataset->indextype = hdx_text_trim(hdx_catalog_text(members[INDEXTYPE]));
   if (dataset->indextype.size == 0)
     dataset->indextype = HDX_TEXT("csv");
@@ -275,4 +278,15 @@ void hdx_catalog_doc_members(const struct hdx_catalog_doc *doc, const struct hdx
       member.known |= known[i] == v;
     visit(user, &member);
   }
+}
+
+bool hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob) {
+  struct hdx_json json;
+  bool found = false;
+  if (!dataset->collections.size || hdx_json_parse(dataset->collections, "collections", &json, NULL) != HDX_OK)
+    return false;
+  for (const struct hdx_json_value *v = hdx_json_first(&json, json.values); v; v = hdx_json_next(&json, json.values, v))
+    found |= hdx_text_glob(hdx_text_of(glob), v->text);
+  hdx_json_deinit(&json);
+  return found;
 }

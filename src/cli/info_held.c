@@ -200,7 +200,7 @@ void cli_info_held_json(struct cli_writer *out, const struct cli_info_view *view
                     held->rows, held->blocks, held->file_bytes, held->size_sum, held->size_missing);
   cli_info_string(out, "first", cli_info_time(held->first, held->time_digits, time));
   cli_writer_byte(out, ',');
-  cli_info_string(out, "last", cli_info_time(held->last, held->time_digits, time));
+  cli_info_string(out, "last", cli_info_time(cli_shown_stop(held->first, held->last), held->time_digits, time));
   cli_writer_format(out, ",\"time_digits\":%d,\"stop_made_up\":%s,\"extra_columns\":[", held->time_digits,
                     held->stop_made_up ? "true" : "false");
   for (size_t i = 0; i < held->extra_count; i++) {

@@ -61,15 +61,19 @@ static void put_text(struct cli_writer *out, const char *name, struct hdx_text t
     cli_writer_string(out, "null");
 }
 
+static void put_year(struct cli_writer *out, int year) {
+  if (year)
+    cli_writer_format(out, ",\"year\":%d", year);
+  else
+    cli_writer_string(out, ",\"year\":null");
+}
+
 static void put_line(struct cli_writer *out, const struct cli_report_item *item) {
   cli_writer_format(out, "{\"status\":\"%s\",\"exit\":%d", hdx_status_name(item->status),
                     hdx_status_exit_code(item->status));
   put_text(out, "bucket", cli_text(item->bucket));
   put_text(out, "id", item->id);
-  if (item->year)
-    cli_writer_format(out, ",\"year\":%d", item->year);
-  else
-    cli_writer_string(out, ",\"year\":null");
+  put_year(out, item->year);
   put_text(out, "state", cli_text(item->state));
   put_text(out, "url", cli_text(item->url));
   put_text(out, "message", cli_text(item->message));
@@ -95,7 +99,7 @@ void cli_report_bad_row(struct cli_report *report, const struct hdx_bad_row *bad
                     hdx_status_exit_code(HDX_INTEGRITY));
   put_text(out, "bucket", cli_text(bad_row->bucket));
   put_text(out, "id", bad_row->id);
-  cli_writer_format(out, ",\"year\":%d", bad_row->year);
+  put_year(out, bad_row->year);
   put_text(out, "url", cli_text(bad_row->url));
   cli_writer_format(out, ",\"line\":%" PRIu64 ",\"column\":%" PRIu32 ",\"byte\":%" PRIu64, bad_row->line,
                     bad_row->column, bad_row->byte);

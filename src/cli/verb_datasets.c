@@ -46,20 +46,6 @@ struct filter {
   size_t undated; /* datasets that --since left out as the catalog does not say when they changed */
 };
 
-/* Whether one string of a JSON list matches; escapes are compared as they are written. */
-static bool in_collection(struct hdx_text list, const char *pattern) {
-  for (size_t i = 0; i < list.size; i++) {
-    if (list.data[i] != '"')
-      continue;
-    size_t begin = ++i;
-    while (i < list.size && list.data[i] != '"')
-      i += list.data[i] == '\\' ? 2 : 1;
-    if (i <= list.size && cli_glob(pattern, (struct hdx_text){list.data + begin, i - begin}))
-      return true;
-  }
-  return false;
-}
-
 /* What an operand chooses: a pattern many ids, a plain id one, found in any letter case. */
 struct choice {
   const char *pattern;
@@ -119,7 +105,7 @@ static bool wanted(struct filter *filter, const struct hdx_dataset *dataset) {
   const struct cli_settings *settings = filter->settings;
   if (!chosen(filter->choices, filter->choice_count, dataset))
     return false;
-  if (settings->collection && !in_collection(dataset->collections, settings->collection))
+  if (settings->collection && !hdx_dataset_in_collection(dataset, settings->collection))
     return false;
   if (!on_path(filter, dataset->index))
     return false;

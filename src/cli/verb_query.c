@@ -267,10 +267,13 @@ static enum hdx_status judge(const struct answer *answer, struct hdx_error *erro
   const struct hdx_query_info *info = hdx_query_info(answer->query);
   enum hdx_status status = HDX_OK;
   for (size_t i = 0; i < info->dataset_count; i++) {
+    struct hdx_error one;
+    if (judge_dataset(cli, hdx_query_dataset(answer->query, i), &one) == HDX_OK)
+      continue;
     if (status != HDX_OK) /* of several the last is what the run ends with */
       cli_message(&cli->messages, CLI_ERROR, "%s", error->message);
-    enum hdx_status one = judge_dataset(cli, hdx_query_dataset(answer->query, i), error);
-    status = one != HDX_OK ? one : status == HDX_OK ? HDX_OK : status;
+    *error = one;
+    status = one.status;
   }
   if (info->failure_count > 0)
     return cli_fail(error, HDX_PARTIAL, "%zu of %zu datasets could not be answered for; their rows are missing",

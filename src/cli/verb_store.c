@@ -56,7 +56,7 @@ static void on_snapshot(void *user, const struct hdx_snapshot_info *info, const 
     cells[ROWS] = cli_cell_count(info->rows);
     cells[YEARS] = cli_cell_count(years_held(info));
     cells[FIRST] = cli_cell_number(info->first);
-    cells[LAST] = cli_cell_number(info->last);
+    cells[LAST] = cli_cell_number(cli_shown_stop(info->first, info->last));
     cells[BYTES] = cli_cell_count(info->file_bytes);
   }
   cli_render_row(&listing->render, cells);

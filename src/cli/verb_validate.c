@@ -122,6 +122,8 @@ static enum hdx_status run_validate(struct cli *cli, struct hdx_error *error) {
   struct hdx_validate_summary summary = {0};
   if (settings->rules)
     return show_rules(cli, error);
+  if (settings->deep && !cli_operand(cli, 0))
+    return cli_fail(error, HDX_USAGE, "--deep looks at the index files of a catalog: name its BUCKET or FILE");
   hdx_validate_options_init(&options);
   options.deep = settings->deep;
   options.findings_max = settings->findings_max;

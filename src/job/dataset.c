@@ -135,7 +135,7 @@ enum hdx_status hdx_dataset_open(const char *path, const struct hdx_source *sour
   return HDX_OK;
 }
 
-/* On a worker. */
+/* On a worker. A snapshot that is damaged is of no use: what is said to be unchanged could not be read from it. */
 static void open_old(struct hdx_work *work) {
   struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
   struct hdx_reader *other;
@@ -150,6 +150,11 @@ static void open_old(struct hdx_work *work) {
     job->status = HDX_NOT_FOUND;
   } else if (job->status == HDX_INTEGRITY) {
     hdx_reader_close(other);
+  }
+  if (job->status == HDX_OK && hdx_reader_check(job->old, &job->error) != HDX_OK) {
+    hdx_reader_close(job->old);
+    job->old = NULL;
+    job->corrupt = true;
   }
   if (job->status == HDX_NOT_FOUND)
     job->status = HDX_OK;
@@ -311,10 +316,12 @@ static bool ask_witness(struct hdx_dataset_job *job) {
   return hdx_fetch(job->run->session->engine, &request, &job->error) == HDX_OK;
 }
 
+/* A server that says 404 of what is missing means what it says by 403. */
 void hdx_dataset_unpark(struct hdx_dataset_job *job) {
-  if (job->prefix->readable && ask_witness(job))
+  bool absent = job->prefix->readable && !job->prefix->tells_missing;
+  if (absent && ask_witness(job))
     return;
-  turn_denied(job, job->prefix->readable ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_FAILED);
+  turn_denied(job, absent ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_FAILED);
   conclude(job);
 }
 
@@ -447,7 +454,9 @@ static void conclude(struct hdx_dataset_job *job) {
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;
   bool interrupted = count(job, HDX_OUTCOME_INTERRUPTED) > 0, inspected = job->run->inspector != NULL;
-  if (job->years && !interrupted && !inspected && count(job, HDX_OUTCOME_ABSENT) == job->state_count)
+  const struct hdx_index_options *options = job->run->options;
+  bool all_asked = !job->run->for_query && options->start == HDX_TIME_NONE && options->stop == HDX_TIME_NONE;
+  if (job->years && all_asked && !interrupted && !inspected && count(job, HDX_OUTCOME_ABSENT) == job->state_count)
     hdx_log_write(&job->run->session->log, HDX_LOG_WARNING, "%.*s: none of its %zu index files exists below %.*s",
                   HDX_TEXT_ARG(job->dataset->id), job->state_count, HDX_TEXT_ARG(job->dataset->index));
   if (status != HDX_OK) {

@@ -54,6 +54,26 @@ static bool list_repairs(const struct hdx_csv_result *result, bool warn, struct 
   return out->size > 0;
 }
 
+/* Rows that a user will miss, or wonder at, although they can be read. */
+static void log_odd_rows(const struct hdx_year_job *year, const struct hdx_csv_result *result) {
+  const struct hdx_log *log = &year->dataset->run->session->log;
+  const char *url = year->target.url;
+  int first, last;
+  if (result->reversed)
+    hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu rows end before they start: a range finds them if it holds both", url,
+                  (unsigned long long)result->reversed);
+  if (!year->year || !result->rows || result->first == HDX_TIME_STATIC)
+    return;
+  first = hdx_time_year(result->first);
+  last = hdx_time_year(result->last);
+  /* A range's years and the one before it are looked through. */
+  if (first < year->year || last > year->year + 1)
+    hdx_log_write(log, HDX_LOG_WARNING,
+                  "%s: has rows that start in %d to %d: a range looks for rows in the files of its years and the year "
+                  "before",
+                  url, first, last);
+}
+
 void hdx_year_log(struct hdx_year_job *year) {
   if (year->dataset->run->inspector)
     return; /* which tells more of it */
@@ -66,6 +86,7 @@ void hdx_year_log(struct hdx_year_job *year) {
                   result->samples[i].column, result->samples[i].reason);
   if (result->bad_rows > result->sample_count)
     hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", url, (unsigned long long)result->bad_rows);
+  log_odd_rows(year, result);
   hdx_buffer_init(&repairs, 1024);
   if (list_repairs(result, true, &repairs))
     hdx_log_write(log, HDX_LOG_WARNING, "%s: mended: %s", url, hdx_buffer_string(&repairs));

@@ -30,6 +30,7 @@
 struct hdx_prefix {
   struct hdx_text index;
   bool readable;           /* an object below it was read in this run */
+  bool tells_missing;      /* its server said 404 of an object in this run: a 403 is a refusal then */
   size_t datasets_left;    /* that may still read one */
   size_t datasets_waiting; /* that have not begun */
   uint64_t wanted;         /* index files */

@@ -249,6 +249,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
   bool held = year->old && year->old->rows > 0;
   bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;
   bool denied = result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed;
+  year->dataset->prefix->tells_missing |= missing;
   if (result->status == HDX_OK) {
     year->dataset->prefix->readable = true;
     free(year->etag);

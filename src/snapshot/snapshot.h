@@ -89,6 +89,9 @@ const struct hdx_subject *hdx_reader_subject(const struct hdx_reader *reader);
 const struct hdx_snapshot_info *hdx_reader_info(const struct hdx_reader *reader);
 const struct hdx_year *hdx_reader_year(const struct hdx_reader *reader, int year); /* NULL: unknown */
 
+/* Checks the hash of every block, and nothing else. INTEGRITY: which block. */
+enum hdx_status hdx_reader_check(const struct hdx_reader *reader, struct hdx_error *error);
+
 /* Checks the hash of every block and decodes every row. INTEGRITY: which block, and what is wrong. */
 enum hdx_status hdx_reader_verify(const struct hdx_reader *reader, struct hdx_error *error);
 

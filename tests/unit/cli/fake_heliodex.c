@@ -234,6 +234,10 @@ struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char
   return strcmp(name, "status") == 0 ? (struct hdx_text)T("1200 OK") : (struct hdx_text)T("");
 }
 
+bool hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob) {
+  return memmem(dataset->collections.data, dataset->collections.size, glob, strlen(glob)) != NULL;
+}
+
 void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
                          void (*visit)(void *user, const struct hdx_member *member), void *user) {
   static const struct hdx_member members[] = {
