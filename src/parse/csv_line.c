@@ -339,7 +339,8 @@ static bool lacks_stop(const struct hdx_csv *csv, const struct fields *fields) {
 }
 
 static enum hdx_status settle(struct hdx_csv *csv, const struct fields *fields, bool no_stop, struct hdx_error *error) {
-  size_t others = no_stop ? 3 : 4, count = fields->count;
+  size_t others = no_stop ? 3 : 4, most = others + HDX_CSV_EXTRA_MAX;
+  size_t count = fields->count < most ? fields->count : most; /* what is beyond them is empty */
   while (csv->dialect.header && count > others + csv->header_extras && fields->at[count - 1].size == 0)
     count--;
   size_t extras = count - others > csv->header_extras ? count - others : csv->header_extras;
@@ -357,7 +358,8 @@ static enum hdx_status settle(struct hdx_csv *csv, const struct fields *fields, 
 /* The reason if a row has not as many fields as it should, with the first that is too many (0: too few); else NULL. */
 static const char *check_columns(const struct hdx_csv *csv, const struct fields *fields, bool no_stop, char reason[80],
                                  size_t *field) {
-  size_t least = no_stop ? 3 : 4, most = csv->settled ? csv->columns : HDX_CSV_COLUMNS_MAX, count = fields->count;
+  size_t least = no_stop ? 3 : 4, most = csv->settled ? csv->columns : least + HDX_CSV_EXTRA_MAX;
+  size_t count = fields->count;
   *field = count > most ? most : 0;
   if (count > HDX_CSV_COLUMNS_MAX) {
     snprintf(reason, 80, "expected at most %zu columns, found more than %d", most, HDX_CSV_COLUMNS_MAX);
