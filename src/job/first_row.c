@@ -74,6 +74,7 @@ enum hdx_status hdx_first_row(struct hdx_text head, bool whole, struct hdx_arena
     status = feed(&reading, unpack, head, whole, error);
   if (status == HDX_OK)
     status = describe(&reading, unpack, head.size, whole, error);
+  probe->has_row &= status == HDX_OK; /* what a damaged file gave does not count */
   if (unpack)
     hdx_unpack_close(unpack);
   hdx_csv_close(reading.csv);

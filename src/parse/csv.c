@@ -274,6 +274,8 @@ enum hdx_status hdx_csv_finish(struct hdx_csv *csv, struct hdx_error *error) {
     csv->carry.size = 0;
     status = hdx_csv_line(csv, csv->carry.data, size, csv->line_at, error);
   }
+  if (status == HDX_OK && !csv->settled)
+    status = hdx_csv_name_columns(csv, csv->header_extras, error);
   if (status == HDX_OK)
     status = hdx_csv_flush(csv, error);
   return csv->failed = status;

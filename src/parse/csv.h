@@ -42,7 +42,8 @@ struct hdx_csv_dialect {
   bool names_made_up;                             /* neither a header nor the options name all of them */
   struct hdx_text extra_names[HDX_CSV_EXTRA_MAX]; /* from the header, else the options' names, else "checksum",
                                                      "checksum_algorithm" (positions 5 and 6 by the specification) and
-                                                     "column7" …; owned by the scanner */
+                                                     "column7" …; no two are the same: a name that is taken counts as
+                                                     none; owned by the scanner */
 };
 
 struct hdx_csv_batch {

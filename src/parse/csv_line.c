@@ -282,34 +282,50 @@ static bool header_lacks_stop(const struct fields *fields) {
                             : is_one_of(second, keys, sizeof keys / sizeof *keys);
 }
 
-static bool is_taken(const struct hdx_csv *csv, struct hdx_text name, size_t count) {
-  for (size_t i = 0; i < count; i++)
+static bool is_named(const struct hdx_csv *csv, struct hdx_text name, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++)
     if (hdx_text_equal(csv->dialect.extra_names[i], name))
       return true;
   return false;
 }
 
-/* Names the extra columns from `from` on: by the header, else as the options say, else by their position. */
-static enum hdx_status name_extras(struct hdx_csv *csv, const struct fields *header, size_t from, size_t count,
-                                   struct hdx_error *error) {
-  for (size_t i = from; i < count; i++) {
-    char made[32];
-    snprintf(made, sizeof made, "column%zu", i + 5);
-    struct hdx_text name = i == 0 ? HDX_TEXT("checksum") : i == 1 ? HDX_TEXT("checksum_algorithm") : hdx_text_of(made);
-    if (header && header->at[header->count - count + i].size)
-      name = header->at[header->count - count + i];
-    else if (i < csv->given_count && csv->given[i].size && !is_taken(csv, csv->given[i], i))
-      name = csv->given[i];
-    else
-      csv->dialect.names_made_up = true;
-    csv->dialect.extra_names[i] = hdx_arena_copy(&csv->names, name);
-    if (!csv->dialect.extra_names[i].data)
+/* Whether another extra column than `i` has the name: two of one name would be one, and the values of the first lost.
+ */
+static bool is_taken(const struct hdx_csv *csv, struct hdx_text name, size_t i) {
+  return is_named(csv, name, 0, i) || is_named(csv, name, i + 1, csv->dialect.extra_count);
+}
+
+/* A name by the column's position. `made` has room for it. */
+static struct hdx_text make_name(const struct hdx_csv *csv, size_t i, char made[48]) {
+  struct hdx_text name = i == 0 ? HDX_TEXT("checksum") : HDX_TEXT("checksum_algorithm");
+  if (i < 2 && !is_taken(csv, name, i))
+    return name;
+  snprintf(made, 48, "column%zu", i + 5);
+  for (size_t again = 2; is_taken(csv, hdx_text_of(made), i); again++)
+    snprintf(made, 48, "column%zu_%zu", i + 5, again);
+  return hdx_text_of(made);
+}
+
+enum hdx_status hdx_csv_name_columns(struct hdx_csv *csv, size_t extras, struct hdx_error *error) {
+  struct hdx_text *names = csv->dialect.extra_names;
+  csv->dialect.extra_count = extras;
+  for (size_t i = csv->header_extras; i < extras; i++)
+    names[i] = HDX_TEXT("");
+  for (size_t i = 0; i < extras; i++) {
+    char made[48];
+    if (names[i].size && !is_named(csv, names[i], 0, i))
+      continue;
+    bool given = i < csv->given_count && csv->given[i].size && !is_taken(csv, csv->given[i], i);
+    struct hdx_text name = given ? csv->given[i] : make_name(csv, i, made);
+    csv->dialect.names_made_up |= !given;
+    names[i] = hdx_arena_copy(&csv->names, name);
+    if (!names[i].data)
       return hdx_error_memory(error, name.size);
   }
-  csv->dialect.extra_count = count;
   return HDX_OK;
 }
 
+/* Keeps a header with the names of its extra columns. There may be many before the last one counts. */
 static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bool hash, const struct fields *fields,
                                    struct hdx_error *error) {
   csv->header_no_stop = header_lacks_stop(fields);
@@ -320,12 +336,17 @@ static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bo
     return hdx_error_set(error, HDX_LIMIT, "line %llu: expected a header of at most %d columns, found more",
                          (unsigned long long)csv->result.lines, HDX_CSV_COLUMNS_MAX);
   hdx_arena_clear(&csv->names);
-  csv->dialect.names_made_up = false;
   csv->header = hdx_arena_copy(&csv->names, line);
   if (!csv->header.data)
     return hdx_error_memory(error, line.size);
   csv->dialect.header = true;
-  return name_extras(csv, fields, 0, csv->header_extras, error);
+  for (size_t i = 0; i < csv->header_extras; i++) {
+    struct hdx_text name = fields->at[others + i];
+    csv->dialect.extra_names[i] = hdx_arena_copy(&csv->names, name);
+    if (!csv->dialect.extra_names[i].data)
+      return hdx_error_memory(error, name.size);
+  }
+  return HDX_OK;
 }
 
 /* The first row that can be read decides where the columns are. A second field that is no time while the third is a
@@ -339,7 +360,8 @@ static bool lacks_stop(const struct hdx_csv *csv, const struct fields *fields) {
 }
 
 static enum hdx_status settle(struct hdx_csv *csv, const struct fields *fields, bool no_stop, struct hdx_error *error) {
-  size_t others = no_stop ? 3 : 4, count = fields->count;
+  size_t others = no_stop ? 3 : 4, most = others + HDX_CSV_EXTRA_MAX;
+  size_t count = fields->count < most ? fields->count : most; /* what is beyond them is empty */
   while (csv->dialect.header && count > others + csv->header_extras && fields->at[count - 1].size == 0)
     count--;
   size_t extras = count - others > csv->header_extras ? count - others : csv->header_extras;
@@ -351,13 +373,14 @@ static enum hdx_status settle(struct hdx_csv *csv, const struct fields *fields, 
   csv->dialect.no_stop = no_stop;
   csv->columns = others + extras;
   csv->settled = true;
-  return name_extras(csv, NULL, csv->header_extras, extras, error);
+  return hdx_csv_name_columns(csv, extras, error);
 }
 
 /* The reason if a row has not as many fields as it should, with the first that is too many (0: too few); else NULL. */
 static const char *check_columns(const struct hdx_csv *csv, const struct fields *fields, bool no_stop, char reason[80],
                                  size_t *field) {
-  size_t least = no_stop ? 3 : 4, most = csv->settled ? csv->columns : HDX_CSV_COLUMNS_MAX, count = fields->count;
+  size_t least = no_stop ? 3 : 4, most = csv->settled ? csv->columns : least + HDX_CSV_EXTRA_MAX;
+  size_t count = fields->count;
   *field = count > most ? most : 0;
   if (count > HDX_CSV_COLUMNS_MAX) {
     snprintf(reason, 80, "expected at most %zu columns, found more than %d", most, HDX_CSV_COLUMNS_MAX);

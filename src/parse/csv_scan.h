@@ -87,6 +87,10 @@ struct hdx_csv {
 /* Reads one line, without its newline, at byte `at` of the file. Anything but OK ends the scan. */
 enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size, uint64_t at, struct hdx_error *error);
 
+/* Gives the file's extra columns the names that the header has not given them, or not to them alone: as the options
+ * say, else by their position. To be called once, when their number is known. MEMORY. */
+enum hdx_status hdx_csv_name_columns(struct hdx_csv *csv, size_t extras, struct hdx_error *error);
+
 /* Counts a bad row, tells of it and keeps it if there is room. Its line is at byte `at` of the file, the fault at
  * `column` of the line (from 1); `found` may be empty. */
 void hdx_csv_bad(struct hdx_csv *csv, uint64_t at, size_t column, const char *reason, struct hdx_text found);

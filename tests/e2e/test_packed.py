@@ -161,6 +161,7 @@ BOMB = b"# nothing\n" * (4 << 20)
 REFUSED = {
     "bomb": (zipped(BOMB), "200 times"),
     "gzip bomb": (gzip.compress(BOMB), "200 times"),
+    "gzip bomb of members": (gzip.compress(BOMB[:5_000_000]) * 8, "200 times"),  # each of them small enough
     "gzip in gzip": (gzip.compress(gzip.compress(GOOD.encode())), "a gzip file"),
     "password": (with_flag(zipped(GOOD), 0), "encrypted"),
     "strong encryption": (with_flag(zipped(GOOD), 6), "strong encryption"),

@@ -13,6 +13,8 @@
       abort();                                                                                                         \
   } while (0)
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 struct told {
   struct hdx_text document;
   struct hdx_kept kept;

@@ -70,8 +70,12 @@ static inline void csv_record_end(struct csv_record *record, enum hdx_status sta
     return; /* how much was read before a failure depends on the cut */
   hdx_buffer_append_format(out, "header %d no_stop %d bom %d crlf %d quote %d extras %zu ", d->header, d->no_stop,
                            d->bom, d->crlf, d->quote, d->extra_count);
-  for (size_t i = 0; i < d->extra_count; i++)
+  for (size_t i = 0; i < d->extra_count; i++) {
     csv_record_text(out, d->extra_names[i]);
+    for (size_t j = 0; j < i; j++)
+      if (hdx_text_equal(d->extra_names[i], d->extra_names[j]))
+        abort();
+  }
   hdx_buffer_append_format(out,
                            "\nrows %" PRIu64 " bad %" PRIu64 " lines %" PRIu64 " bytes %" PRIu64 " duplicates %" PRIu64
                            " reversed %" PRIu64 " digits %d unsorted %d first %" PRId64 " last %" PRId64 "\n",

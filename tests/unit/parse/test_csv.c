@@ -299,6 +299,32 @@ static void test_too_many_columns_are_refused(void **state) {
   }
 }
 
+/* Without a stop column a row with as many fields has one extra column more. */
+static void test_too_many_columns_without_stop(void **state) {
+  (void)state;
+  for (size_t extras = HDX_CSV_EXTRA_MAX; extras <= HDX_CSV_EXTRA_MAX + 2; extras++)
+    for (int empty = 0; empty < 2; empty++) {
+      struct hdx_buffer file;
+      struct scan scan;
+      hdx_buffer_init(&file, 1 << 20);
+      hdx_buffer_append_format(&file, "2010-05-13T00:00:00Z,s3://b/k,1");
+      for (size_t i = 0; i < extras; i++)
+        hdx_buffer_append_format(&file, empty && i >= HDX_CSV_EXTRA_MAX ? "," : ",x");
+      hdx_buffer_append_format(&file, "\n2010-05-13T00:00:00Z,s3://b/l,2,y\n");
+      scan_open(&scan);
+      scan_feed(&scan, hdx_buffer_text(&file));
+      assert_int_equal(scan.status, HDX_OK);
+      /* Surplus fields make a bad row unless they are empty, the first row as any; beyond 254 fields none is read. */
+      bool good = extras == HDX_CSV_EXTRA_MAX || (empty && extras == HDX_CSV_EXTRA_MAX + 1);
+      expect_counts(&scan, good ? 2 : 1, good ? 0 : 1, 2);
+      assert_int_equal(hdx_csv_dialect(scan.csv)->extra_count, good ? HDX_CSV_EXTRA_MAX : 1);
+      if (extras == HDX_CSV_EXTRA_MAX + 1 && !good)
+        assert_string_equal(sample(&scan, 0)->reason, "expected at most 253 columns, found 254");
+      scan_close(&scan);
+      hdx_buffer_deinit(&file);
+    }
+}
+
 static void test_foreign_files_are_named(void **state) {
   (void)state;
   static const struct {
@@ -527,6 +553,7 @@ int main(void) {
       cmocka_unit_test(test_rows_without_time),
       cmocka_unit_test(test_extra_columns),
       cmocka_unit_test(test_too_many_columns_are_refused),
+      cmocka_unit_test(test_too_many_columns_without_stop),
       cmocka_unit_test(test_foreign_files_are_named),
       cmocka_unit_test(test_empty_files),
       cmocka_unit_test(test_batches_and_reset),

@@ -77,6 +77,20 @@ static void the_header_comes_first(void **state) {
   check(scan("# a, b, c, d, e, \n# start, stop, key, size, x\n" ROW ",1\n", 0, NULL), false, 1, LIST("x"));
 }
 
+/* Two columns of one name would be one, and the values of the first lost. */
+static void no_name_is_given_twice(void **state) {
+  (void)state;
+#define HEADER "# start, stop, datakey, filesize, "
+  check(scan(HEADER ", b\n" ROW ",1,2\n", 1, LIST("b")), true, 2, LIST("checksum", "b"));
+  check(scan(HEADER ", checksum\n" ROW ",1,2\n", 0, NULL), true, 2, LIST("column5", "checksum"));
+  check(scan(HEADER "checksum_algorithm\n" ROW ",1,2\n", 0, NULL), true, 2, LIST("checksum_algorithm", "column6"));
+  check(scan(ROW ",1,2\n", 1, LIST("checksum_algorithm")), true, 2, LIST("checksum_algorithm", "column6"));
+  check(scan(HEADER "a, a, a\n" ROW ",1,2,3\n", 2, LIST("x", "y")), true, 3, LIST("a", "y", "column7"));
+  check(scan(HEADER ", checksum, column5\n" ROW ",1,2,3\n", 0, NULL), true, 3,
+        LIST("column5_2", "checksum", "column5"));
+#undef HEADER
+}
+
 static int setup(void **state) {
   (void)state;
   struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level())};
@@ -94,6 +108,7 @@ int main(void) {
       cmocka_unit_test(names_are_given),
       cmocka_unit_test(they_hold_for_one_file),
       cmocka_unit_test(the_header_comes_first),
+      cmocka_unit_test(no_name_is_given_twice),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
