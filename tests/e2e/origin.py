@@ -7,7 +7,8 @@
         origin.of("/b/x.csv")                    # the requests of that object, in the order of their arrival
 
 Objects come from put() and otherwise from the folder. A well-behaved answer knows HEAD, Range (one range), If-Range,
-If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since; the ETag is the MD5 of the content. What is missing is 404 with S3's XML.
+If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since; the ETag is the MD5 of the content. What is missing is 404 with S3's XML
+(or 403: `missing`).
 
 A script is a list of behaviours for one path; each request of that path takes the next one, None stands for a good
 answer, and after the last all answers are good again. always() sets a behaviour that never runs out. throttle() is a
@@ -109,6 +110,7 @@ class Origin:
         self.objects = {}  # path: (content, time of the last change) or None where removed
         self.scripts = {}  # path: list of behaviours still to come
         self.constant = {}  # path: behaviour of every request
+        self.missing = 404  # the status of what is not there; 403, as S3 answers who may not list the bucket
         self.log = []
         self.stopping = threading.Event()
         self.bucket = None  # of tokens: [rate, burst, level, time of the level, status, retry_after]
@@ -353,7 +355,7 @@ class Origin:
         found = (behaviour.body, time.time()) if behaviour.body is not None else self._content(request.path)
         if found is None:
             headers["Content-Type"] = "application/xml"
-            return 404, headers, not_found(request.path)
+            return self.missing, headers, not_found(request.path) if self.missing == 404 else error_body(self.missing)
         content, changed = found
         headers.update({"ETag": etag_of(content), "Accept-Ranges": "bytes",
                         "Last-Modified": email.utils.formatdate(changed, usegmt=True)})

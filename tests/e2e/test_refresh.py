@@ -143,9 +143,21 @@ def test_gap_that_is_filled(three):
 
 
 def test_403_among_readable_neighbours_is_a_gap(three):
-    three.tiny.origin.always(three.tiny.path("gappy", 2018), Behaviour(status=403))
+    three.tiny.origin.missing = 403
     three.index().expect(0, "gap")
     three.check()
+
+
+def test_403_where_what_is_missing_is_404_is_a_refusal(three):
+    """Of a bucket that may be listed: a year that may not be read is no gap, and its rows stay."""
+    three.tiny.origin.always(three.tiny.path("full", 2018), Behaviour(status=403))
+    three.index().expect(1, "full_2018.csv: status 403")
+    assert three.query("full", "--start", "2018", "--stop", "2019", "--offline").code != 0
+    three.tiny.origin.always(three.tiny.path("full", 2018), None)
+    three.index().expect(0)
+    three.tiny.origin.always(three.tiny.path("full", 2018), Behaviour(status=403))
+    three.index().expect(1, "full_2018.csv: status 403", "1 stale", "0 vanished")
+    three.check("full")
 
 
 def test_403_for_every_year_fails_the_dataset(three):

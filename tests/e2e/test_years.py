@@ -267,14 +267,14 @@ def deny(tiny, identifier, *years):
 def test_403_where_another_dataset_of_the_folder_was_read(client, tiny):
     """It stands for "not there", as the bucket may not be listed; a whole dataset of such years is not believed."""
     tiny.add("none", {2018: None, 2019: None})
-    tiny.add("mixed", {2018: None, 2019: None})
-    deny(tiny, "none", 2018, 2019)
-    deny(tiny, "mixed", 2019)
+    tiny.add("mixed", {2018: 3, 2019: None})
+    tiny.origin.missing = 403
+    deny(tiny, "mixed", 2018)
     done = client.index().expect(4)
     assert "mixed_2019.csv" in done.err  # nothing of the folder could be read: a failure
-    tiny.add("read", {2019: 3})
+    tiny.origin.always(tiny.path("mixed", 2018), None)
     client.index().expect(1, "none_2018.csv")
-    assert {year: state["state"] for year, state in states(client, "mixed").items()} == {2018: "gap", 2019: "gap"}
+    assert {year: state["state"] for year, state in states(client, "mixed").items()} == {2018: "present", 2019: "gap"}
     assert client.query("none", "--offline").code != 0
 
 
@@ -290,6 +290,7 @@ def test_held_year_that_is_denied(client, tiny):
     """Among years that can be read it is gone, asked twice; when all are denied, nothing is dropped."""
     tiny.add("set", {2017: 5, 2018: 5, 2019: 5})
     client.index().expect(0)
+    tiny.origin.missing = 403
     deny(tiny, "set", 2017, 2018, 2019)
     client.index().expect(4, "set_2017.csv")
     assert {state["state"] for state in states(client, "set").values()} == {"stale"}

