@@ -340,3 +340,13 @@ def test_registry_in_a_bucket(heliodex, gateway, acl):
     done = heliodex(*arguments, env=owner(gateway) if acl == "private" else {}).expect(0)
     assert done.lines == ["s3://there/"]
     assert heliodex(*arguments, "--offline").expect(0).lines == ["s3://there/"]
+
+
+def test_collections_are_compared_without_their_escapes(client, tiny):
+    names = {"a": ["Größe", "plain"], "b": ['say "hi"'], "c": ["a\\b"], "d": "single"}
+    for identifier, collections in names.items():
+        tiny.add(identifier, {2019: 1}, collections=collections)
+    assert "\\u00f6" in tiny.read(tiny.catalog_path).decode()  # as Python's json writes it
+    for glob, found in {"Größe": "a", "Gr??e": "a", 'say "hi"': "b", "a?b": "c", "single": "d"}.items():
+        done = client.program("datasets", client.bucket, "--collection", glob, "--format", "keys", *client.access).expect(0)
+        assert done.lines == [found], glob

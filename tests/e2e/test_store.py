@@ -314,3 +314,20 @@ def test_prefix_of_a_bucket(tiny, client):
     client.program("index", bucket, *client.access).expect(0)
     assert len(client.program("query", bucket, "a", *client.access, "--format", "csv").expect(0).lines) == 4
     client.query("a", "--offline").expect(3)
+
+
+# ---- damage
+
+
+def test_damaged_block_is_fetched_anew_by_index(client, tiny):
+    """Its footer is sound, so that nothing but its bytes tell; the server says that nothing has changed."""
+    tiny.add("one", {2019: 300})
+    client.index().expect(0)
+    path, = client.program.store.rglob("one.hdx")
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1  # in the first block, which begins behind a header of 16 bytes
+    path.write_bytes(content)
+    client.program("verify").expect(7, "one.hdx", "heliodex index")
+    client.index().expect(0, "fetched anew", "1 fetched")
+    client.program("verify").expect(0)
+    client.check()

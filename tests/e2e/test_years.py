@@ -337,3 +337,37 @@ def test_vanished_once_and_a_failure(client, tiny, second):
     client.index("--retries", "0").expect(1, "set_2018.csv")
     assert states(client, "set")[2018]["state"] == "stale"
     assert len(client.query("set", "--offline").lines) == 11
+
+
+# ---- what a user is warned of
+
+
+def row(start, stop):
+    return f"{start},{stop},s3://{TINY}/{start}.cdf,1\n"
+
+
+def test_rows_that_no_range_finds_are_warned_of(client, tiny):
+    """A range looks through the files of its years and of the year before: a row filed a year early is found."""
+    tiny.add("late", {2018: 1, 2019: row("2018-03-01Z", "2018-03-02Z") + row("2019-01-01Z", "2019-01-02Z")})
+    tiny.add("early", {2018: row("2019-03-01Z", "2019-03-02Z"), 2019: 1})
+    done = client.index().expect(0, "late_2019.csv: has rows that start in 2018 to 2019")
+    assert "early" not in done.err
+    found = client.query("early", "--start", "2019-03-01", "--stop", "2019-03-02", "--offline").expect(0)
+    assert len(found.lines) == 2
+
+
+def test_reversed_range_of_a_dataset_is_told(client, tiny):
+    tiny.add("set", {2019: 1}, start="2020-01-01T00:00:00Z", stop="2019-01-01T00:00:00Z")
+    client.index().expect(0, "set: its start is after its stop")
+
+
+def test_each_dataset_that_lacks_years_is_told_once(client, tiny):
+    for name in ("a", "b", "c", "d"):
+        tiny.add(name, {2018: 2, 2019: 2})
+    for name in ("a", "c"):
+        tiny.origin.always(tiny.path(name, 2019), Behaviour(status=500))
+    client.index("--retries", "0")
+    done = client.query("*", "--allow-partial", "--offline")
+    assert done.code == 1
+    told = [line for line in done.err.splitlines() if "may lack rows" in line]
+    assert [line.split(": ")[1] for line in told] == ["a", "c"]
