@@ -58,10 +58,11 @@ static const char *row_time(int64_t time_ns, char out[HDX_TIME_TEXT_MAX]) {
 
 static void put_row(struct cli_render *render, const struct hdx_probe *probe) {
   char start[HDX_TIME_TEXT_MAX], stop[HDX_TIME_TEXT_MAX], size[32] = "";
+  int64_t shown_stop = cli_shown_stop(probe->start, probe->stop);
   if (probe->size >= 0)
     snprintf(size, sizeof size, ", %" PRId64 " bytes", probe->size);
   cli_info_format(render, "first row", "%s%s%s, %.*s%s", row_time(probe->start, start),
-                  probe->stop == HDX_TIME_NONE ? "" : " to ", row_time(probe->stop, stop), CLI_TEXT_ARG(probe->key),
+                  probe->stop == HDX_TIME_NONE ? "" : " to ", row_time(shown_stop, stop), CLI_TEXT_ARG(probe->key),
                   size);
   cli_info_field(render, "form", cli_text(probe->form));
 }
@@ -101,7 +102,7 @@ static void put_json_row(struct cli_writer *out, const struct hdx_probe *probe) 
   cli_writer_byte(out, '{');
   cli_info_string(out, "start", row_time(probe->start, time));
   cli_writer_byte(out, ',');
-  cli_info_string(out, "stop", row_time(probe->stop, time));
+  cli_info_string(out, "stop", row_time(cli_shown_stop(probe->start, probe->stop), time));
   cli_writer_byte(out, ',');
   cli_info_text(out, "datakey", probe->key);
   if (probe->size >= 0)
