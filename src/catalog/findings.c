@@ -61,9 +61,25 @@ static size_t append_path(struct hdx_findings *findings, int size, const char *p
 
 size_t hdx_findings_enter(struct hdx_findings *findings, struct hdx_text name) {
   char part[HDX_FINDING_PATH_MAX];
-  int size = snprintf(part, sizeof part, is_plain(name) ? ".%.*s" : "[\"%.*s\"]",
-                      name.size < HDX_FINDING_PATH_MAX ? (int)name.size : HDX_FINDING_PATH_MAX, name.data);
-  return append_path(findings, size, part);
+  size_t size = 0;
+  if (is_plain(name)) {
+    int written = snprintf(part, sizeof part, ".%.*s",
+                           name.size < HDX_FINDING_PATH_MAX ? (int)name.size : HDX_FINDING_PATH_MAX, name.data);
+    return append_path(findings, written, part);
+  }
+  /* In brackets, escaped as in the document: no name can look like another path. */
+  size += (size_t)snprintf(part, sizeof part, "[\"");
+  for (size_t i = 0; i < name.size && size < sizeof part; i++) {
+    unsigned char c = (unsigned char)name.data[i];
+    bool control = c < 0x20 || c == 0x7f, quoted = c == '"' || c == '\\';
+    if (control)
+      size += (size_t)snprintf(part + size, sizeof part - size, "\\u%04x", c);
+    else
+      size += (size_t)snprintf(part + size, sizeof part - size, "%s%c", quoted ? "\\" : "", c);
+  }
+  if (size < sizeof part)
+    size += (size_t)snprintf(part + size, sizeof part - size, "\"]");
+  return append_path(findings, (int)size, part);
 }
 
 size_t hdx_findings_enter_element(struct hdx_findings *findings, size_t i) {

@@ -118,9 +118,9 @@ bool hdx_members_text(struct hdx_findings *findings, const struct hdx_json_value
     hdx_findings_json(findings, HDX_RULE_MEMBER_TYPE, value, "expected a string, found %s", hdx_members_type(value));
   if (value->type == HDX_JSON_STRING || value->type == HDX_JSON_NUMBER)
     *text = hdx_text_trim(value->text);
-  if (value->type == HDX_JSON_STRING && required && !text->size)
-    hdx_findings_json(findings, HDX_RULE_MEMBER_REQUIRED, value, "\"%.*s\" is empty", shown(value->name),
-                      value->name.data);
+  if (required && !text->size)
+    hdx_findings_json(findings, HDX_RULE_MEMBER_REQUIRED, value, "\"%.*s\" is %s", shown(value->name), value->name.data,
+                      value->type == HDX_JSON_STRING ? "empty" : "no text");
   hdx_findings_leave(findings, before);
   return text->size > 0;
 }

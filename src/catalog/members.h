@@ -36,8 +36,8 @@ void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value
 /* "a string" and the like. */
 const char *hdx_members_type(const struct hdx_json_value *value);
 
-/* Finds fault with a text that is none, or empty where it is required; true if it is a text with something in it. A
- * number is taken for one. `value` may be NULL. *text is trimmed. */
+/* Finds fault with a text that is none, and where it is required with one that is empty or missing so; true if it is a
+ * text with something in it. A number is taken for one. `value` may be NULL. *text is trimmed. */
 bool hdx_members_text(struct hdx_findings *findings, const struct hdx_json_value *value, bool required,
                       struct hdx_text *text);
 

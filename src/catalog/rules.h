@@ -16,7 +16,7 @@
   X(UNREADABLE, "unreadable", ERROR, "a document or index file that cannot be read")                                   \
   X(JSON, "json", ERROR, "a document that is not JSON")                                                                \
   X(DOCUMENT, "document", ERROR, "a document without the list \"registry\" or \"catalog\", or an entry that is none")  \
-  X(MEMBER_REQUIRED, "member-required", ERROR, "a required member that is missing, null or empty")                     \
+  X(MEMBER_REQUIRED, "member-required", ERROR, "a required member that is missing, null, empty or no text")            \
   X(MEMBER_USUAL, "member-usual", WARNING, "a recommended member that is missing")                                     \
   X(MEMBER_OPTIONAL, "member-optional", NOTE, "a usual member that is missing")                                        \
   X(MEMBER_TYPE, "member-type", WARNING, "a member of another type than the specification has it")                     \
@@ -57,9 +57,10 @@
   X(LIST, "list", WARNING, "\"collections\" or \"tags\" that are no list of strings")                                  \
   X(DATASET_EMPTY, "dataset-empty", ERROR, "a dataset without any index file")                                         \
   X(RANGE_START, "range-start", WARNING, "a start that is a second or more from the first row's")                      \
-  X(RANGE_STOP, "range-stop", WARNING, "a stop that is a second or more from the last row's")                          \
+  X(RANGE_STOP, "range-stop", WARNING,                                                                                 \
+    "a stop that is a second or more from the last row's (before its start, if rows have none)")                       \
   X(YEAR_GAP, "year-gap", NOTE, "years within the dataset's range without an index file")                              \
-  X(FILE_NAME, "file-name", NOTE, "an index file whose name does not end with _YYYY.csv")                              \
+  X(FILE_NAME, "file-name", NOTE, "an index file whose name does not end with _YYYY.csv or _static.csv")               \
   X(FILE_EMPTY, "file-empty", NOTE, "an index file without rows")                                                      \
   X(FILE_MARK, "file-mark", NOTE, "an index file with a byte order mark")                                              \
   X(STOP_MISSING, "stop-missing", WARNING, "an index file without stops, which specification 0.5 demands")             \
@@ -168,7 +169,7 @@ struct hdx_index_check {
   int64_t start, stop; /* of the row above */
   char *key;           /* a copy of the key above, owned */
   size_t key_size, key_capacity;
-  int64_t first, last; /* the least start, the greatest stop (or start); HDX_TIME_NONE without rows */
+  int64_t first, last; /* the least start, the greatest stop (or start); HDX_TIME_NONE without rows with a time */
   bool stops;          /* any row has a stop */
 };
 
@@ -187,7 +188,8 @@ void hdx_index_check_end(struct hdx_index_check *check, const struct hdx_csv_res
 /* "s3://bucket/" or "https://host:port/" of a location; empty if it is none. A view into the location. */
 struct hdx_text hdx_index_home(struct hdx_text location);
 
-/* Takes "ID_YYYY.csv" (also with .gz or .zip behind it, and folders before it) apart; false: it is no such name. */
+/* Takes "ID_YYYY.csv" or "ID_static.csv" (year 0), also with .gz or .zip behind it and folders before it, apart; false:
+ * it is no such name. */
 bool hdx_index_file_name(struct hdx_text path, struct hdx_text *id, int *year);
 
 #endif

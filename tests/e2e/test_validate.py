@@ -376,6 +376,14 @@ def test_datasets_without_time(validator, tiny):
     validator.add("model", {2020: None}, start="static", stop="static")
     tiny.write(f"/{TINY}/i/model_static.csv", f"static,static,{KEY},5\nstatic,static,{KEY}2,0\n")
     assert validator.deep() == ([("size-zero", "model_static.csv:2", f"{KEY}2")], (1, 1, 1, 2, 0))
+    alone, _ = validate(validator.program, tiny.folder / TINY / "i" / "model_static.csv", "--severity", "note")
+    assert short(alone) == [("size-zero", "model_static.csv:2", f"{KEY}2")]
+
+
+def test_a_row_without_time_among_those_of_a_year(validator):
+    """It is in no year, and says nothing of when the dataset begins and ends."""
+    validator.add("one", {2020: f"static,static,{KEY},5\n" + days(2020, 1)}, **of_day("2020-01-01", "2020-01-02"))
+    assert validator.deep(code=1) == ([("row-year", "one_2020.csv:1", "static")], (1, 1, 1, 2, 0))
 
 
 # ---- output and bounds ----
