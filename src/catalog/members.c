@@ -78,7 +78,8 @@ static void check_missing(struct hdx_findings *findings, const struct hdx_json_v
 }
 
 void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value *object,
-                      const struct hdx_known_member *known, size_t count, const struct hdx_json_value **found) {
+                      const struct hdx_known_member *known, size_t count, bool any_case,
+                      const struct hdx_json_value **found) {
   const struct hdx_json *json = findings->json;
   size_t ranks[HDX_MEMBER_SLOTS_MAX];
   for (size_t i = 0; i < count; i++) {
@@ -94,9 +95,10 @@ void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value
       unsigned slot = known[at].slot;
       size_t rank = at + (exact ? 0 : count);
       check_name(findings, &known[at], v, exact);
-      if (v->type != HDX_JSON_NULL && found[slot] && ranks[slot] == rank)
+      bool counts = v->type != HDX_JSON_NULL && (exact || any_case);
+      if (counts && found[slot] && ranks[slot] == rank)
         hdx_findings_json(findings, HDX_RULE_MEMBER_TWICE, v, "\"%s\" stands twice", known[at].name.data);
-      if (v->type != HDX_JSON_NULL && (!found[slot] || rank < ranks[slot])) {
+      if (counts && (!found[slot] || rank < ranks[slot])) {
         found[slot] = v;
         ranks[slot] = rank;
       }

@@ -202,7 +202,7 @@ enum hdx_status hdx_rules_catalog(struct hdx_findings *findings, int64_t now, si
                       hdx_members_type(root));
     return HDX_OK;
   }
-  hdx_members_find(findings, root, top, sizeof top / sizeof *top, found);
+  hdx_members_find(findings, root, top, sizeof top / sizeof *top, false, found);
   check_version(findings, found[VERSION]);
   check_endpoint(findings, found[ENDPOINT]);
   hdx_members_text(findings, found[NAME], false, &text);

@@ -241,7 +241,7 @@ void hdx_entry_check(struct hdx_findings *findings, const struct hdx_json_value 
   }
   /* Of what is found about its members' names, too. */
   findings->id = hdx_entry_id_text(hdx_entry_id(findings->json, entry));
-  hdx_members_find(findings, entry, members, sizeof members / sizeof *members, found);
+  hdx_members_find(findings, entry, members, sizeof members / sizeof *members, true, found);
   check_id(findings, found[ID]);
   check_index(findings, found[INDEX], context);
   hdx_members_text(findings, found[TITLE], true, &text);

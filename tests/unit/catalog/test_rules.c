@@ -86,6 +86,10 @@ static void test_registry(void **state) {
                                                "member-usual $.modificationDate 1:1 \n"},
       {"{\"version\":\"1\",\"modification\":\"yesterday\",\"registry\":{}}", "time $.modification 1:31 yesterday\n"
                                                                              "document $ 1:54 \n"},
+      /* Readers look for these names alone. */
+      {REGISTRY("\n{\"Endpoint\":\"s3://one/\",\"name\":\"n\",\"region\":\"us-east-1\"}"),
+       "member-case $.registry[0].Endpoint 2:13 s3://one/\n"
+       "member-required $.registry[0].endpoint 2:1 \n"},
       {REGISTRY("\n3"), "document $.registry[0] 2:1 3\n"},
       {REGISTRY("\n{\"endpoint\":\"\",\"name\":null}"), "member-required $.registry[0].name 2:1 \n"
                                                         "member-required $.registry[0].region 2:1 \n"
@@ -146,6 +150,10 @@ static void test_top_level(void **state) {
              "member-optional $.contact 1:1 \n"
              "member-optional $.description 1:1 \n"
              "document $ 1:1 \n"},
+      {"{\"version\":\"1.1\"," TOP "\"Status\":{\"code\":1200},\n\"Catalog\":[]}", "member-case $.Status 1:114 \n"
+                                                                                   "member-case $.Catalog 2:11 \n"
+                                                                                   "member-required $.status 1:1 \n"
+                                                                                   "document $ 1:1 \n"},
       {"{\"Cloudy\":\"0.4\"," TOP "\n\"status\":\"1200/OK\",\"catalog\":[]}", "member-legacy $.Cloudy 1:11 0.4\n"
                                                                               "status-form $.status 2:10 1200/OK\n"},
       {"{\"version\":1.1," TOP "\n\"status\":{\"code\":\"1400\",\"message\":\"\"},\"catalog\":[]}",
