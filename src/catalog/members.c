@@ -82,6 +82,8 @@ void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value
                       const struct hdx_json_value **found) {
   const struct hdx_json *json = findings->json;
   size_t ranks[HDX_MEMBER_SLOTS_MAX];
+  uint64_t nulls = 0; /* by place in the table: what has been null */
+  assert(count <= 64);
   for (size_t i = 0; i < count; i++) {
     assert(known[i].slot < HDX_MEMBER_SLOTS_MAX);
     found[known[i].slot] = NULL;
@@ -95,10 +97,12 @@ void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value
       unsigned slot = known[at].slot;
       size_t rank = at + (exact ? 0 : count);
       check_name(findings, &known[at], v, exact);
+      bool none = !any_case && nulls >> at & 1; /* readers took the first one */
       bool counts = v->type != HDX_JSON_NULL && (exact || any_case);
-      if (counts && found[slot] && ranks[slot] == rank)
+      nulls |= (uint64_t)(exact && v->type == HDX_JSON_NULL) << at;
+      if (counts && (none || (found[slot] && ranks[slot] == rank)))
         hdx_findings_json(findings, HDX_RULE_MEMBER_TWICE, v, "\"%s\" stands twice", known[at].name.data);
-      if (counts && (!found[slot] || rank < ranks[slot])) {
+      if (counts && !none && (!found[slot] || rank < ranks[slot])) {
         found[slot] = v;
         ranks[slot] = rank;
       }

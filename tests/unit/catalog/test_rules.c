@@ -154,6 +154,10 @@ static void test_top_level(void **state) {
                                                                                    "member-case $.Catalog 2:11 \n"
                                                                                    "member-required $.status 1:1 \n"
                                                                                    "document $ 1:1 \n"},
+      /* Readers take the first, which is none. */
+      {"{\"version\":\"1.1\"," TOP "\"status\":{\"code\":1200},\"catalog\":null,\n\"catalog\":[]}",
+       "member-twice $.catalog 2:11 \n"
+       "document $ 1:1 \n"},
       {"{\"Cloudy\":\"0.4\"," TOP "\n\"status\":\"1200/OK\",\"catalog\":[]}", "member-legacy $.Cloudy 1:11 0.4\n"
                                                                               "status-form $.status 2:10 1200/OK\n"},
       {"{\"version\":1.1," TOP "\n\"status\":{\"code\":\"1400\",\"message\":\"\"},\"catalog\":[]}",
