@@ -89,6 +89,11 @@ enum hdx_rule_id {
 #define HDX_FINDING_VALUE_MAX 200
 #define HDX_FINDING_PATH_MAX 256
 
+/* A byte of a document, its line (from 1), and where that begins. */
+struct hdx_spot {
+  size_t at, line, line_begin;
+};
+
 /* Collects what is found in one document. */
 struct hdx_findings {
   const char *document;        /* URL or path, borrowed */
@@ -101,8 +106,8 @@ struct hdx_findings {
   uint64_t found[HDX_RULE_COUNT], told[HDX_RULE_COUNT];
   char path[HDX_FINDING_PATH_MAX]; /* of the value that is being looked at */
   size_t path_size;
-  size_t at, line, line_begin; /* where a place was last looked up: they mostly come in order */
-  uint64_t near_checks;        /* how many unknown names were held against the known ones */
+  struct hdx_spot spot; /* where a place was last looked up: the next is counted from there, as most come in order */
+  uint64_t near_checks; /* how many unknown names were held against the known ones */
 };
 
 void hdx_findings_init(struct hdx_findings *findings, const char *document, uint64_t max,
@@ -112,6 +117,10 @@ void hdx_findings_init(struct hdx_findings *findings, const char *document, uint
 size_t hdx_findings_enter(struct hdx_findings *findings, struct hdx_text name);
 size_t hdx_findings_enter_element(struct hdx_findings *findings, size_t i);
 void hdx_findings_leave(struct hdx_findings *findings, size_t size);
+
+/* The spot of a value. Who comes back to values in no order keeps theirs in findings->spot before: otherwise all the
+ * lines between are counted each time. */
+struct hdx_spot hdx_findings_spot(struct hdx_findings *findings, const struct hdx_json_value *value);
 
 /* Finds something about the value at the path; the place is that of `value`. A list or object is not quoted. */
 __attribute__((format(printf, 4, 5))) void hdx_findings_json(struct hdx_findings *findings, enum hdx_rule_id rule,

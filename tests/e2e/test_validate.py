@@ -5,6 +5,7 @@ import collections
 import gzip
 import io
 import json
+import random
 import re
 import zipfile
 
@@ -291,6 +292,23 @@ def test_declared_range_and_gaps(validator):
         ("range-stop", "$.catalog[2].stop", "2030-01-01T00:00:00Z"), ("dataset-empty", "$.catalog[1]", None)]
     assert "2 years have no index file: 2019-2020" in findings[0]["message"]
     assert "2018-01-02T00:00:00Z" in findings[1]["message"] and "2021-01-02T00:00:00Z" in findings[2]["message"]
+
+
+def test_places_of_datasets_in_any_order(validator, tmp_path, heliodex):
+    """They are told by id, whatever the catalog's order is, and have the places of their entries."""
+    number = random.Random(1).sample(range(300), 300)
+    folder = tmp_path / "bucket"
+    folder.mkdir()
+    entries = [{"id": f"d{n:03}", "index": "s3://none/i/", "title": "t", **of_day("2020-01-01", "2020-01-02")} for n in number]
+    text = json.dumps({"endpoint": "s3://none/", "status": {"code": 1200}, "catalog": entries}, indent=1)
+    (folder / "catalog.json").write_text(text)
+    findings, _ = validate(heliodex, folder, "--deep", "--findings", 0, "--severity", "error", code=1)
+    lines = text.splitlines()
+    assert [finding["id"] for finding in findings] == sorted(f"d{n:03}" for n in number)
+    for finding in findings:
+        assert finding["rule"] == "dataset-empty" and lines[finding["line"] - 1][finding["column"] - 1:] == "{"
+        assert lines[finding["line"]].strip() == f'"id": "{finding["id"]}",'
+        assert finding["path"] == f"$.catalog[{number.index(int(finding['id'][1:]))}]"
 
 
 def test_index_files_that_cannot_be_read(validator, tiny):
