@@ -582,9 +582,9 @@ struct hdx_validate_summary {
 
 /* Checks a published document against the specification. `target` is one of
  *   NULL    the session's registry
- *   path    what contains a slash or ends with .json or .csv and has no "://", or is a file that is there: a registry,
- *           catalog or index file (told apart by what it holds), or the folder of a bucket's copy
- *   URL     one whose path ends with .json or .csv: the same, elsewhere
+ *   path    what contains a slash or ends with .json or .csv (.csv.gz, .csv.zip) and has no "://", or is a file that is
+ *           there: a registry, catalog or index file (told apart by what it holds), or the folder of a bucket's copy
+ *   URL     one whose path ends so: the same, elsewhere
  *   BUCKET  as in hdx_catalog_load: its catalog
  * With `deep` all index files of a catalog are checked, too: those of a catalog at a path are read from where the
  * catalog says that they are, all others as hdx_index does. Findings are told in the order of the catalog's entries,

@@ -35,7 +35,7 @@ void hdx_findings_init(struct hdx_findings *findings, const char *document, uint
                                     .user = user,
                                     .path = "$",
                                     .path_size = 1,
-                                    .line = 1};
+                                    .spot = {.line = 1}};
 }
 
 /* ---- paths ---- */
@@ -61,9 +61,25 @@ static size_t append_path(struct hdx_findings *findings, int size, const char *p
 
 size_t hdx_findings_enter(struct hdx_findings *findings, struct hdx_text name) {
   char part[HDX_FINDING_PATH_MAX];
-  int size = snprintf(part, sizeof part, is_plain(name) ? ".%.*s" : "[\"%.*s\"]",
-                      name.size < HDX_FINDING_PATH_MAX ? (int)name.size : HDX_FINDING_PATH_MAX, name.data);
-  return append_path(findings, size, part);
+  size_t size = 0;
+  if (is_plain(name)) {
+    int written = snprintf(part, sizeof part, ".%.*s",
+                           name.size < HDX_FINDING_PATH_MAX ? (int)name.size : HDX_FINDING_PATH_MAX, name.data);
+    return append_path(findings, written, part);
+  }
+  /* In brackets, escaped as in the document: no name can look like another path. */
+  size += (size_t)snprintf(part, sizeof part, "[\"");
+  for (size_t i = 0; i < name.size && size < sizeof part; i++) {
+    unsigned char c = (unsigned char)name.data[i];
+    bool control = c < 0x20 || c == 0x7f, quoted = c == '"' || c == '\\';
+    if (control)
+      size += (size_t)snprintf(part + size, sizeof part - size, "\\u%04x", c);
+    else
+      size += (size_t)snprintf(part + size, sizeof part - size, "%s%c", quoted ? "\\" : "", c);
+  }
+  if (size < sizeof part)
+    size += (size_t)snprintf(part + size, sizeof part - size, "\"]");
+  return append_path(findings, (int)size, part);
 }
 
 size_t hdx_findings_enter_element(struct hdx_findings *findings, size_t i) {
@@ -82,18 +98,23 @@ void hdx_findings_leave(struct hdx_findings *findings, size_t size) {
 /* Moves to a byte of the document, forwards or backwards, counting the lines between. */
 static void go_to(struct hdx_findings *findings, size_t to) {
   const char *text = findings->json->text.data, *newline;
-  size_t at = findings->at;
+  size_t at = findings->spot.at;
   while (at < to && (newline = memchr(text + at, '\n', to - at)) != NULL) {
     at = (size_t)(newline - text) + 1;
-    findings->line++;
-    findings->line_begin = at;
+    findings->spot.line++;
+    findings->spot.line_begin = at;
   }
-  while (findings->line_begin > to) {
-    findings->line--;
-    newline = findings->line_begin > 1 ? memrchr(text, '\n', findings->line_begin - 1) : NULL;
-    findings->line_begin = newline ? (size_t)(newline - text) + 1 : 0;
+  while (findings->spot.line_begin > to) {
+    findings->spot.line--;
+    newline = findings->spot.line_begin > 1 ? memrchr(text, '\n', findings->spot.line_begin - 1) : NULL;
+    findings->spot.line_begin = newline ? (size_t)(newline - text) + 1 : 0;
   }
-  findings->at = to;
+  findings->spot.at = to;
+}
+
+struct hdx_spot hdx_findings_spot(struct hdx_findings *findings, const struct hdx_json_value *value) {
+  go_to(findings, (size_t)(value->raw.data - findings->json->text.data));
+  return findings->spot;
 }
 
 static struct hdx_text cut(struct hdx_text value) {
@@ -131,10 +152,10 @@ void hdx_findings_json(struct hdx_findings *findings, enum hdx_rule_id rule, con
   va_list args;
   if (!wanted(findings, rule))
     return;
-  go_to(findings, (size_t)(value->raw.data - findings->json->text.data));
+  struct hdx_spot spot = hdx_findings_spot(findings, value);
   struct hdx_finding finding = {.path = findings->path,
-                                .line = findings->line,
-                                .column = findings->at - findings->line_begin + 1,
+                                .line = spot.line,
+                                .column = spot.at - spot.line_begin + 1,
                                 .value = value->type < HDX_JSON_LIST ? value->text : HDX_TEXT("")};
   va_start(args, format);
   tell(findings, rule, &finding, format, args);
@@ -194,9 +215,9 @@ enum hdx_status hdx_rules_json(struct hdx_findings *findings, struct hdx_text te
   findings->json = &refused;
   go_to(findings, fault.at < text.size ? fault.at : text.size);
   findings->json = NULL;
-  struct hdx_text rest = hdx_text_sub(text, findings->at, text.size);
+  struct hdx_text rest = hdx_text_sub(text, findings->spot.at, text.size);
   rest.size = rest.size < 20 ? rest.size : 20;
-  hdx_findings_line(findings, HDX_RULE_JSON, findings->line, findings->at - findings->line_begin + 1, rest,
-                    "expected %s%s", fault.expected, rest.size ? "" : ", found the end of the document");
+  hdx_findings_line(findings, HDX_RULE_JSON, findings->spot.line, findings->spot.at - findings->spot.line_begin + 1,
+                    rest, "expected %s%s", fault.expected, rest.size ? "" : ", found the end of the document");
   return status;
 }

@@ -78,9 +78,12 @@ static void check_missing(struct hdx_findings *findings, const struct hdx_json_v
 }
 
 void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value *object,
-                      const struct hdx_known_member *known, size_t count, const struct hdx_json_value **found) {
+                      const struct hdx_known_member *known, size_t count, bool any_case,
+                      const struct hdx_json_value **found) {
   const struct hdx_json *json = findings->json;
   size_t ranks[HDX_MEMBER_SLOTS_MAX];
+  uint64_t nulls = 0; /* by place in the table: what has been null */
+  assert(count <= 64);
   for (size_t i = 0; i < count; i++) {
     assert(known[i].slot < HDX_MEMBER_SLOTS_MAX);
     found[known[i].slot] = NULL;
@@ -94,9 +97,12 @@ void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value
       unsigned slot = known[at].slot;
       size_t rank = at + (exact ? 0 : count);
       check_name(findings, &known[at], v, exact);
-      if (v->type != HDX_JSON_NULL && found[slot] && ranks[slot] == rank)
+      bool none = !any_case && nulls >> at & 1; /* readers took the first one */
+      bool counts = v->type != HDX_JSON_NULL && (exact || any_case);
+      nulls |= (uint64_t)(exact && v->type == HDX_JSON_NULL) << at;
+      if (counts && (none || (found[slot] && ranks[slot] == rank)))
         hdx_findings_json(findings, HDX_RULE_MEMBER_TWICE, v, "\"%s\" stands twice", known[at].name.data);
-      if (v->type != HDX_JSON_NULL && (!found[slot] || rank < ranks[slot])) {
+      if (counts && !none && (!found[slot] || rank < ranks[slot])) {
         found[slot] = v;
         ranks[slot] = rank;
       }
@@ -118,9 +124,9 @@ bool hdx_members_text(struct hdx_findings *findings, const struct hdx_json_value
     hdx_findings_json(findings, HDX_RULE_MEMBER_TYPE, value, "expected a string, found %s", hdx_members_type(value));
   if (value->type == HDX_JSON_STRING || value->type == HDX_JSON_NUMBER)
     *text = hdx_text_trim(value->text);
-  if (value->type == HDX_JSON_STRING && required && !text->size)
-    hdx_findings_json(findings, HDX_RULE_MEMBER_REQUIRED, value, "\"%.*s\" is empty", shown(value->name),
-                      value->name.data);
+  if (required && !text->size)
+    hdx_findings_json(findings, HDX_RULE_MEMBER_REQUIRED, value, "\"%.*s\" is %s", shown(value->name), value->name.data,
+                      value->type == HDX_JSON_STRING ? "empty" : "no text");
   hdx_findings_leave(findings, before);
   return text->size > 0;
 }

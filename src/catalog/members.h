@@ -29,15 +29,17 @@ struct hdx_known_member {
 
 /* Fills found[slot] with the members of an object (NULL: absent or null; a modern name goes before a legacy one, an
  * exact one before one in other letter case, the first before later ones), and finds fault with their names and with
- * those that are missing. */
+ * those that are missing. `any_case`: readers take names in any letter case; where they do not, such a name counts as
+ * absent. */
 void hdx_members_find(struct hdx_findings *findings, const struct hdx_json_value *object,
-                      const struct hdx_known_member *known, size_t count, const struct hdx_json_value **found);
+                      const struct hdx_known_member *known, size_t count, bool any_case,
+                      const struct hdx_json_value **found);
 
 /* "a string" and the like. */
 const char *hdx_members_type(const struct hdx_json_value *value);
 
-/* Finds fault with a text that is none, or empty where it is required; true if it is a text with something in it. A
- * number is taken for one. `value` may be NULL. *text is trimmed. */
+/* Finds fault with a value that is no text, and where it is required with one that has none or an empty one; true if it
+ * is a text with something in it. A number is taken for one. `value` may be NULL. *text is trimmed. */
 bool hdx_members_text(struct hdx_findings *findings, const struct hdx_json_value *value, bool required,
                       struct hdx_text *text);
 

@@ -16,7 +16,7 @@
   X(UNREADABLE, "unreadable", ERROR, "a document or index file that cannot be read")                                   \
   X(JSON, "json", ERROR, "a document that is not JSON")                                                                \
   X(DOCUMENT, "document", ERROR, "a document without the list \"registry\" or \"catalog\", or an entry that is none")  \
-  X(MEMBER_REQUIRED, "member-required", ERROR, "a required member that is missing, null or empty")                     \
+  X(MEMBER_REQUIRED, "member-required", ERROR, "a required member that is missing, null, empty or no text")            \
   X(MEMBER_USUAL, "member-usual", WARNING, "a recommended member that is missing")                                     \
   X(MEMBER_OPTIONAL, "member-optional", NOTE, "a usual member that is missing")                                        \
   X(MEMBER_TYPE, "member-type", WARNING, "a member of another type than the specification has it")                     \
@@ -57,9 +57,10 @@
   X(LIST, "list", WARNING, "\"collections\" or \"tags\" that are no list of strings")                                  \
   X(DATASET_EMPTY, "dataset-empty", ERROR, "a dataset without any index file")                                         \
   X(RANGE_START, "range-start", WARNING, "a start that is a second or more from the first row's")                      \
-  X(RANGE_STOP, "range-stop", WARNING, "a stop that is a second or more from the last row's")                          \
+  X(RANGE_STOP, "range-stop", WARNING,                                                                                 \
+    "a stop that is a second or more from the last row's (before its start, if rows have none)")                       \
   X(YEAR_GAP, "year-gap", NOTE, "years within the dataset's range without an index file")                              \
-  X(FILE_NAME, "file-name", NOTE, "an index file whose name does not end with _YYYY.csv")                              \
+  X(FILE_NAME, "file-name", NOTE, "an index file whose name does not end with _YYYY.csv or _static.csv")               \
   X(FILE_EMPTY, "file-empty", NOTE, "an index file without rows")                                                      \
   X(FILE_MARK, "file-mark", NOTE, "an index file with a byte order mark")                                              \
   X(STOP_MISSING, "stop-missing", WARNING, "an index file without stops, which specification 0.5 demands")             \
@@ -88,6 +89,11 @@ enum hdx_rule_id {
 #define HDX_FINDING_VALUE_MAX 200
 #define HDX_FINDING_PATH_MAX 256
 
+/* A byte of a document, its line (from 1), and where that begins. */
+struct hdx_spot {
+  size_t at, line, line_begin;
+};
+
 /* Collects what is found in one document. */
 struct hdx_findings {
   const char *document;        /* URL or path, borrowed */
@@ -100,8 +106,8 @@ struct hdx_findings {
   uint64_t found[HDX_RULE_COUNT], told[HDX_RULE_COUNT];
   char path[HDX_FINDING_PATH_MAX]; /* of the value that is being looked at */
   size_t path_size;
-  size_t at, line, line_begin; /* where a place was last looked up: they mostly come in order */
-  uint64_t near_checks;        /* how many unknown names were held against the known ones */
+  struct hdx_spot spot; /* where a place was last looked up: the next is counted from there, as most come in order */
+  uint64_t near_checks; /* how many unknown names were held against the known ones */
 };
 
 void hdx_findings_init(struct hdx_findings *findings, const char *document, uint64_t max,
@@ -111,6 +117,10 @@ void hdx_findings_init(struct hdx_findings *findings, const char *document, uint
 size_t hdx_findings_enter(struct hdx_findings *findings, struct hdx_text name);
 size_t hdx_findings_enter_element(struct hdx_findings *findings, size_t i);
 void hdx_findings_leave(struct hdx_findings *findings, size_t size);
+
+/* The spot of a value. Who comes back to values in no order keeps theirs in findings->spot before: otherwise all the
+ * lines between are counted each time. */
+struct hdx_spot hdx_findings_spot(struct hdx_findings *findings, const struct hdx_json_value *value);
 
 /* Finds something about the value at the path; the place is that of `value`. A list or object is not quoted. */
 __attribute__((format(printf, 4, 5))) void hdx_findings_json(struct hdx_findings *findings, enum hdx_rule_id rule,
@@ -168,7 +178,7 @@ struct hdx_index_check {
   int64_t start, stop; /* of the row above */
   char *key;           /* a copy of the key above, owned */
   size_t key_size, key_capacity;
-  int64_t first, last; /* the least start, the greatest stop (or start); HDX_TIME_NONE without rows */
+  int64_t first, last; /* the least start, the greatest stop (or start); HDX_TIME_NONE without rows with a time */
   bool stops;          /* any row has a stop */
 };
 
@@ -187,7 +197,8 @@ void hdx_index_check_end(struct hdx_index_check *check, const struct hdx_csv_res
 /* "s3://bucket/" or "https://host:port/" of a location; empty if it is none. A view into the location. */
 struct hdx_text hdx_index_home(struct hdx_text location);
 
-/* Takes "ID_YYYY.csv" (also with .gz or .zip behind it, and folders before it) apart; false: it is no such name. */
+/* Takes "ID_YYYY.csv" or "ID_static.csv" (year 0), also with .gz or .zip behind it and folders before it, apart; false:
+ * it is no such name. */
 bool hdx_index_file_name(struct hdx_text path, struct hdx_text *id, int *year);
 
 #endif

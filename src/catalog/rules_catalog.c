@@ -146,8 +146,7 @@ static bool note_ids(const struct hdx_json *json, const struct hdx_json_value *l
   ids->any_case.any_case = true;
   bool room = hdx_places_init(&ids->exact, list->count) && hdx_places_init(&ids->any_case, list->count);
   for (const struct hdx_json_value *v = hdx_json_first(json, list); room && v; v = hdx_json_next(json, list, v)) {
-    const struct hdx_json_value *id = hdx_json_member(json, v, "id");
-    struct hdx_text text = id && id->type == HDX_JSON_STRING ? hdx_text_trim(id->text) : HDX_TEXT("");
+    struct hdx_text text = hdx_entry_id_text(hdx_entry_id(json, v));
     hdx_places_add(&ids->exact, text);
     hdx_places_add(&ids->any_case, text);
   }
@@ -164,7 +163,7 @@ static void check_ids(struct hdx_findings *findings, const struct ids *ids, cons
   bool twice = hdx_places_earlier(&ids->exact, i, &earlier);
   if (!twice && !hdx_places_earlier(&ids->any_case, i, &earlier))
     return;
-  const struct hdx_json_value *id = hdx_json_member(findings->json, entry, "id");
+  const struct hdx_json_value *id = hdx_entry_id(findings->json, entry);
   size_t before = hdx_members_enter(findings, id);
   hdx_findings_json(findings, twice ? HDX_RULE_DATASET_TWICE : HDX_RULE_DATASET_CASE, id, "$.catalog[%zu] has it%s",
                     earlier, twice ? ", too" : " in other letter case");
@@ -203,7 +202,7 @@ enum hdx_status hdx_rules_catalog(struct hdx_findings *findings, int64_t now, si
                       hdx_members_type(root));
     return HDX_OK;
   }
-  hdx_members_find(findings, root, top, sizeof top / sizeof *top, found);
+  hdx_members_find(findings, root, top, sizeof top / sizeof *top, false, found);
   check_version(findings, found[VERSION]);
   check_endpoint(findings, found[ENDPOINT]);
   hdx_members_text(findings, found[NAME], false, &text);

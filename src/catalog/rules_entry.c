@@ -114,6 +114,23 @@ static void check_indextype(struct hdx_findings *findings, const struct hdx_json
 
 /* ---- id and index ---- */
 
+const struct hdx_json_value *hdx_entry_id(const struct hdx_json *json, const struct hdx_json_value *entry) {
+  const struct hdx_json_value *similar = NULL;
+  for (const struct hdx_json_value *v = hdx_json_first(json, entry); v; v = hdx_json_next(json, entry, v)) {
+    if (v->type == HDX_JSON_NULL || !hdx_text_equal_nocase(v->name, HDX_TEXT("id")))
+      continue;
+    if (hdx_text_is(v->name, "id"))
+      return v;
+    similar = similar ? similar : v;
+  }
+  return similar;
+}
+
+struct hdx_text hdx_entry_id_text(const struct hdx_json_value *id) {
+  bool text = id && (id->type == HDX_JSON_STRING || id->type == HDX_JSON_NUMBER);
+  return text ? hdx_text_trim(id->text) : HDX_TEXT("");
+}
+
 static void check_id(struct hdx_findings *findings, const struct hdx_json_value *value) {
   struct hdx_text text;
   if (!hdx_members_text(findings, value, true, &text))
@@ -222,10 +239,9 @@ void hdx_entry_check(struct hdx_findings *findings, const struct hdx_json_value 
     hdx_findings_json(findings, HDX_RULE_DOCUMENT, entry, "expected an object, found %s", hdx_members_type(entry));
     return;
   }
-  const struct hdx_json_value *id = hdx_json_member(findings->json, entry, "id");
-  if (id && id->type == HDX_JSON_STRING)
-    findings->id = hdx_text_trim(id->text); /* of what is found about its members' names, too */
-  hdx_members_find(findings, entry, members, sizeof members / sizeof *members, found);
+  /* Of what is found about its members' names, too. */
+  findings->id = hdx_entry_id_text(hdx_entry_id(findings->json, entry));
+  hdx_members_find(findings, entry, members, sizeof members / sizeof *members, true, found);
   check_id(findings, found[ID]);
   check_index(findings, found[INDEX], context);
   hdx_members_text(findings, found[TITLE], true, &text);
@@ -267,14 +283,15 @@ static uint64_t apart(int64_t a, int64_t b) {
   return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
 }
 
+/* `real` is what rows have; `bound`: what is declared may lie behind it as well. */
 static void check_declared(struct hdx_findings *findings, const struct hdx_json_value *entry, const char *const *names,
-                           int64_t declared, int64_t real, enum hdx_rule_id rule, const char *what) {
+                           int64_t declared, int64_t real, bool bound, enum hdx_rule_id rule, const char *what) {
   char text[HDX_TIME_TEXT_MAX];
   const struct hdx_json_value *value = NULL;
   for (; !value && *names; names++)
     value = hdx_json_member(findings->json, entry, *names);
-  bool times = declared != HDX_TIME_NONE && real != HDX_TIME_NONE && real != HDX_TIME_STATIC;
-  if (!value || !times || apart(declared, real) < HDX_SECOND_NS)
+  bool times = declared != HDX_TIME_NONE && real != HDX_TIME_NONE;
+  if (!value || !times || apart(declared, real) < HDX_SECOND_NS || (bound && declared > real))
     return; /* a catalog need not have the rows' decimals */
   hdx_time_format(real, real % HDX_SECOND_NS ? real % 1000000 ? 9 : 3 : 0, text);
   size_t before = hdx_members_enter(findings, value);
@@ -292,8 +309,10 @@ void hdx_rules_dataset(struct hdx_findings *findings, const struct hdx_json_valu
                       dataset->index.size < 200 ? (int)dataset->index.size : 200, dataset->index.data);
   } else if (!facts->unread) { /* otherwise it is not known */
     check_gaps(findings, entry, facts);
-    check_declared(findings, entry, starts, dataset->start, facts->start, HDX_RULE_RANGE_START, "first row starts");
-    check_declared(findings, entry, stops, dataset->stop, facts->stop, HDX_RULE_RANGE_STOP,
+    check_declared(findings, entry, starts, dataset->start, facts->start, false, HDX_RULE_RANGE_START,
+                   "first row starts");
+    /* Rows without stops do not tell when the last one's data end. */
+    check_declared(findings, entry, stops, dataset->stop, facts->stop, !facts->stops, HDX_RULE_RANGE_STOP,
                    facts->stops ? "last row stops" : "last row starts");
   }
   findings->id = HDX_TEXT("");

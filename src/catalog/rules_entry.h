@@ -11,6 +11,11 @@ struct hdx_entry_context {
   int64_t now;
 };
 
+/* The id of an entry as readers find it: by its name exactly, or else in any letter case. NULL: none. */
+const struct hdx_json_value *hdx_entry_id(const struct hdx_json *json, const struct hdx_json_value *entry);
+/* Its text, which may be written as a number; empty: none. */
+struct hdx_text hdx_entry_id_text(const struct hdx_json_value *id);
+
 /* Checks the entry at the path; findings->id is its id then, if it has one. */
 void hdx_entry_check(struct hdx_findings *findings, const struct hdx_json_value *entry,
                      const struct hdx_entry_context *context);

@@ -47,6 +47,11 @@ bool hdx_index_file_name(struct hdx_text path, struct hdx_text *id, int *year) {
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
     if (hdx_text_ends_with(name, endings[i]))
       name.size -= endings[i].size;
+  if (hdx_text_ends_with(name, HDX_TEXT("_static.csv"))) {
+    *id = hdx_text_sub(name, 0, name.size - strlen("_static.csv"));
+    *year = 0;
+    return hdx_dataset_id(*id);
+  }
   if (name.size < sizeof "_YYYY.csv" || !hdx_text_ends_with(name, HDX_TEXT(".csv")) ||
       name.data[name.size - 9] != '_' ||
       !hdx_text_to_u64(hdx_text_sub(name, name.size - 8, name.size - 4), 9999, &number))
@@ -128,21 +133,20 @@ static void check_with_above(const struct hdx_index_check *check, const struct h
     hdx_findings_line(check->findings, HDX_RULE_ROW_TWICE, line, 1, batch->key[i], "the row above is the same");
     return;
   }
-  if (!check->multiyear && start != HDX_TIME_STATIC && stop_above != HDX_TIME_NONE && start < stop_above)
+  bool times = start != HDX_TIME_STATIC && start_above != HDX_TIME_STATIC && stop_above != HDX_TIME_NONE;
+  if (times && !check->multiyear && start < stop_above)
     find_time(check, HDX_RULE_ROW_OVERLAP, line, start, "the row above stops at", stop_above);
 }
 
 static void find_year(const struct hdx_index_check *check, int64_t start, uint64_t line) {
   char value[HDX_TIME_TEXT_MAX];
-  size_t size = hdx_time_format(start, start % HDX_SECOND_NS ? VALUE_TIME_DIGITS : 0, value);
-  hdx_findings_line(check->findings, HDX_RULE_ROW_YEAR, line, 1, (struct hdx_text){value, size},
+  struct hdx_text shown = {value, hdx_time_format(start, start % HDX_SECOND_NS ? VALUE_TIME_DIGITS : 0, value)};
+  hdx_findings_line(check->findings, HDX_RULE_ROW_YEAR, line, 1, start == HDX_TIME_STATIC ? HDX_TEXT("static") : shown,
                     "expected a start in %d, as the file's name has it", check->year);
 }
 
 static void check_times(const struct hdx_index_check *check, int64_t start, int64_t stop, uint64_t line) {
-  if (start == HDX_TIME_STATIC)
-    return;
-  if (start < check->year_begin || start >= check->year_end)
+  if (start == HDX_TIME_STATIC ? check->year != 0 : start < check->year_begin || start >= check->year_end)
     find_year(check, start, line);
   if (stop != HDX_TIME_NONE && stop < start)
     find_time(check, HDX_RULE_ROW_REVERSED, line, stop, "expected a stop not before", start);
@@ -210,11 +214,13 @@ enum hdx_status hdx_index_check_rows(struct hdx_index_check *check, const struct
     check_times(check, start, stop, line);
     check_size(check, batch->size[i], batch->key[i], line);
     check_key(check, batch->key[i], line);
+    if (start == HDX_TIME_STATIC)
+      continue;
     first = start < first ? start : first;
     stop = stop == HDX_TIME_NONE ? start : stop;
     last = stop > last ? stop : last;
   }
-  check->first = first;
+  check->first = last == HDX_TIME_NONE ? HDX_TIME_NONE : first;
   check->last = last;
   check->rows += batch->count;
   check->stops = !dialect->no_stop;

@@ -98,7 +98,7 @@ static void check_entry(struct hdx_findings *findings, const struct hdx_json_val
     hdx_findings_json(findings, HDX_RULE_DOCUMENT, entry, "expected an object, found %s", hdx_members_type(entry));
     return;
   }
-  hdx_members_find(findings, entry, members, sizeof members / sizeof *members, found);
+  hdx_members_find(findings, entry, members, sizeof members / sizeof *members, false, found);
   if (hdx_members_text(findings, found[ENDPOINT], true, &text))
     check_endpoint(findings, found[ENDPOINT], text);
   hdx_members_text(findings, found[NAME], true, &text);
@@ -144,7 +144,7 @@ enum hdx_status hdx_rules_registry(struct hdx_findings *findings, size_t *entrie
                       "expected an object with a list \"registry\", found %s", hdx_members_type(json->values));
     return HDX_OK;
   }
-  hdx_members_find(findings, json->values, top, sizeof top / sizeof *top, found);
+  hdx_members_find(findings, json->values, top, sizeof top / sizeof *top, false, found);
   int64_t time;
   hdx_members_time(findings, found[MODIFICATION], -1, &time);
   const struct hdx_json_value *list = found[REGISTRY];

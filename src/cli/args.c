@@ -403,6 +403,9 @@ static enum hdx_status check_together(const struct cli_args *args, struct hdx_er
     return cli_fail(error, HDX_USAGE, "'query' needs an ID; it may be left out with --summary and --count-by only");
   if (cli_args_given(args, "min-size") && cli_args_given(args, "max-size") && s->min_size > s->max_size)
     return cli_fail(error, HDX_USAGE, "--max-size is less than --min-size: nothing can match");
+  const struct cli_option *ignore_case = cli_option_find("ignore-case", strlen("ignore-case"));
+  if (args->on_line[cli_option_place(ignore_case)] && !s->path && !s->path_regex)
+    return cli_fail(error, HDX_USAGE, "--ignore-case goes with --path and --path-regex only");
   if (s->offline && s->refresh)
     return cli_fail(error, HDX_USAGE, "--offline and --refresh exclude each other");
   return check_access(args, error);

@@ -58,11 +58,12 @@ static const char *row_time(int64_t time_ns, char out[HDX_TIME_TEXT_MAX]) {
 
 static void put_row(struct cli_render *render, const struct hdx_probe *probe) {
   char start[HDX_TIME_TEXT_MAX], stop[HDX_TIME_TEXT_MAX], size[32] = "";
+  int64_t shown_stop = cli_shown_stop(probe->start, probe->stop);
   if (probe->size >= 0)
     snprintf(size, sizeof size, ", %" PRId64 " bytes", probe->size);
-  int64_t shown = cli_shown_stop(probe->start, probe->stop);
   cli_info_format(render, "first row", "%s%s%s, %.*s%s", row_time(probe->start, start),
-                  shown == HDX_TIME_NONE ? "" : " to ", row_time(shown, stop), CLI_TEXT_ARG(probe->key), size);
+                  probe->stop == HDX_TIME_NONE ? "" : " to ", row_time(shown_stop, stop), CLI_TEXT_ARG(probe->key),
+                  size);
   cli_info_field(render, "form", cli_text(probe->form));
 }
 

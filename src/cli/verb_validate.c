@@ -160,8 +160,9 @@ const struct cli_verb cli_verb_validate = {
     .description =
         "Checks published documents against the specification: without an operand the registry, with a BUCKET its "
         "catalog, and with --deep all index files of the catalog, row by row. A FILE is what contains a slash or ends "
-        "with .json or .csv and has no '://', or a file that is there; a URL whose path ends with .json or .csv is the "
-        "same elsewhere. Both may be a registry, a catalog or one index file, told apart by what they hold; a folder "
+        "with .json or .csv (.csv.gz, .csv.zip) and has no '://', or a file that is there; a URL whose path ends so is "
+        "the same elsewhere. Both may be a registry, a catalog or one index file, told apart by what they hold; a "
+        "folder "
         "is a copy of a bucket. With --deep the index files of a catalog that is a FILE are read from where the "
         "catalog says that they are: so it can be checked before it is published."
         "\n\n"

@@ -29,6 +29,13 @@ struct slot {
   char *failure; /* of the dataset as a whole, or NULL */
 };
 
+/* A dataset's entry in the catalog's document. */
+struct entry {
+  const struct hdx_json_value *value;
+  size_t number; /* in its list */
+  struct hdx_spot spot;
+};
+
 struct inspection {
   struct hdx_validation *validation;
   const struct hdx_catalog *catalog;
@@ -38,9 +45,8 @@ struct inspection {
   struct slot *slots;
   size_t next; /* slot to be told */
   size_t waiting;
-  const struct hdx_json_value **entries; /* of the catalog's datasets, in its document */
-  size_t *numbers;                       /* their places in its list */
-  char *home;                            /* "s3://bucket/" of the catalog's own bucket, or "" */
+  struct entry *entries; /* of the catalog's datasets */
+  char *home;            /* "s3://bucket/" of the catalog's own bucket, or "" */
   bool stops_expected;
   bool out_of_memory;
 };
@@ -140,14 +146,16 @@ static void tell_slot(struct inspection *inspection, size_t i) {
     inspection->waiting -= record->kept.arena.total;
     tell_record(inspection, record);
   }
+  const struct entry *entry = &inspection->entries[place];
   size_t before = hdx_findings_enter(findings, HDX_TEXT("catalog"));
-  hdx_findings_enter_element(findings, inspection->numbers[place]);
+  hdx_findings_enter_element(findings, entry->number);
+  findings->spot = entry->spot;
   if (slot->failure) {
     findings->id = dataset->id;
-    hdx_findings_json(findings, HDX_RULE_UNREADABLE, inspection->entries[place], "%s", slot->failure);
+    hdx_findings_json(findings, HDX_RULE_UNREADABLE, entry->value, "%s", slot->failure);
     findings->id = HDX_TEXT("");
   } else {
-    hdx_rules_dataset(findings, inspection->entries[place], dataset, &slot->facts);
+    hdx_rules_dataset(findings, entry->value, dataset, &slot->facts);
   }
   hdx_findings_leave(findings, before);
   free_slot(slot);
@@ -257,15 +265,13 @@ static enum hdx_status find_entries(struct inspection *inspection, struct hdx_er
   const struct hdx_json_value *list = hdx_json_member(json, json->values, "catalog");
   size_t i = 0, number = 0;
   inspection->entries = calloc(doc->count + 1, sizeof *inspection->entries);
-  inspection->numbers = calloc(doc->count + 1, sizeof *inspection->numbers);
-  if (!inspection->entries || !inspection->numbers)
+  if (!inspection->entries)
     return hdx_error_memory(error, doc->count * sizeof *inspection->entries);
   for (const struct hdx_json_value *v = hdx_json_first(json, list); v && i < doc->count;
        v = hdx_json_next(json, list, v), number++) {
     if (v->raw.data - json->text.data != doc->datasets[i].json.data - doc->json.text.data)
       continue; /* it was skipped */
-    inspection->entries[i] = v;
-    inspection->numbers[i++] = number;
+    inspection->entries[i++] = (struct entry){v, number, hdx_findings_spot(inspection->findings, v)};
   }
   return HDX_OK;
 }
@@ -345,7 +351,6 @@ enum hdx_status hdx_inspect(struct hdx_validation *validation, struct hdx_catalo
   free(inspection.slots);
   free(inspection.home);
   free(inspection.entries);
-  free(inspection.numbers);
   free(inspection.datasets);
   return status;
 }

@@ -203,7 +203,8 @@ static void begin_index(struct reading *reading) {
                     reading->validation->options->findings_max, hdx_kept_take, &reading->kept);
   reading->findings->id = id;
   if (!named)
-    hdx_findings_line(reading->findings, HDX_RULE_FILE_NAME, 0, 0, none, "expected a name that ends with _YYYY.csv");
+    hdx_findings_line(reading->findings, HDX_RULE_FILE_NAME, 0, 0, none,
+                      "expected a name that ends with _YYYY.csv or _static.csv");
   hdx_index_check_init(&reading->check, reading->findings, year, false, true,
                        reading->place->local ? none : hdx_index_home(name), none);
   reading->scan_status = hdx_csv_open(&options, &reading->csv, &reading->scan_error);

@@ -212,6 +212,10 @@ def test_static(client):
     shown = show(client, "set")["probe"]
     assert [(file["year"], file["state"]) for file in shown["index_files"]] == [(None, "present")]
     assert shown["first_row"]["datakey"] == "s3://tiny-bucket/model"
+    client.tiny.write(f"/{TINY}/i/set_static.csv", "static,static,s3://tiny-bucket/model,5\n")
+    assert show(client, "set")["probe"]["first_row"] == first_row("static,static,s3://tiny-bucket/model,5\n")
+    told = dict(fields(client.program("info", client.bucket, "set", *client.access).expect(0)))
+    assert told["first row"] == "static to static, s3://tiny-bucket/model, 5 bytes"  # as held times has it
 
 
 # ---- when the network is asked

@@ -5,6 +5,7 @@ import collections
 import gzip
 import io
 import json
+import random
 import re
 import zipfile
 
@@ -293,6 +294,23 @@ def test_declared_range_and_gaps(validator):
     assert "2018-01-02T00:00:00Z" in findings[1]["message"] and "2021-01-02T00:00:00Z" in findings[2]["message"]
 
 
+def test_places_of_datasets_in_any_order(validator, tmp_path, heliodex):
+    """They are told by id, whatever the catalog's order is, and have the places of their entries."""
+    number = random.Random(1).sample(range(300), 300)
+    folder = tmp_path / "bucket"
+    folder.mkdir()
+    entries = [{"id": f"d{n:03}", "index": "s3://none/i/", "title": "t", **of_day("2020-01-01", "2020-01-02")} for n in number]
+    text = json.dumps({"endpoint": "s3://none/", "status": {"code": 1200}, "catalog": entries}, indent=1)
+    (folder / "catalog.json").write_text(text)
+    findings, _ = validate(heliodex, folder, "--deep", "--findings", 0, "--severity", "error", code=1)
+    lines = text.splitlines()
+    assert [finding["id"] for finding in findings] == sorted(f"d{n:03}" for n in number)
+    for finding in findings:
+        assert finding["rule"] == "dataset-empty" and lines[finding["line"] - 1][finding["column"] - 1:] == "{"
+        assert lines[finding["line"]].strip() == f'"id": "{finding["id"]}",'
+        assert finding["path"] == f"$.catalog[{number.index(int(finding['id'][1:]))}]"
+
+
 def test_index_files_that_cannot_be_read(validator, tiny):
     validator.add("a", {2019: days(2019, 1), 2020: days(2020, 1)}, **of_day("2019-01-01", "2020-01-02"))
     validator.add("b", {2020: "<html><body>moved</body></html>"}, **of_day("2020-01-01", "2020-01-02"))
@@ -376,6 +394,14 @@ def test_datasets_without_time(validator, tiny):
     validator.add("model", {2020: None}, start="static", stop="static")
     tiny.write(f"/{TINY}/i/model_static.csv", f"static,static,{KEY},5\nstatic,static,{KEY}2,0\n")
     assert validator.deep() == ([("size-zero", "model_static.csv:2", f"{KEY}2")], (1, 1, 1, 2, 0))
+    alone, _ = validate(validator.program, tiny.folder / TINY / "i" / "model_static.csv", "--severity", "note")
+    assert short(alone) == [("size-zero", "model_static.csv:2", f"{KEY}2")]
+
+
+def test_a_row_without_time_among_those_of_a_year(validator):
+    """It is in no year, and says nothing of when the dataset begins and ends."""
+    validator.add("one", {2020: f"static,static,{KEY},5\n" + days(2020, 1)}, **of_day("2020-01-01", "2020-01-02"))
+    assert validator.deep(code=1) == ([("row-year", "one_2020.csv:1", "static")], (1, 1, 1, 2, 0))
 
 
 # ---- output and bounds ----

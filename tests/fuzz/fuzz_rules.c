@@ -1,7 +1,9 @@
 /* layer: catalog
  * Rules over hostile documents: the first byte chooses a document of JSON (as a catalog or as a registry) or an index
- * file, and how much is told. Findings must add up, and their places must lie within the document. */
+ * file, and how much is told. Findings must add up, and their places must lie within the document. What the reader of
+ * such a document refuses or skips must have an error. */
 #include "base/time.h"
+#include "catalog/catalog.h"
 #include "catalog/kept.h"
 #include "catalog/rules.h"
 
@@ -37,17 +39,45 @@ static bool ignore(void *user, const struct hdx_finding *finding) {
   return true;
 }
 
+static uint64_t errors_of(const struct hdx_findings *findings) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < HDX_RULE_COUNT; i++)
+    count += hdx_rule_at(i)->severity == HDX_SEVERITY_ERROR ? findings->found[i] : 0;
+  return count;
+}
+
+/* Whether the reader takes all that a document has. */
+static bool is_read(struct hdx_text text, bool registry) {
+  struct hdx_registry_doc registry_doc;
+  struct hdx_catalog_doc doc;
+  enum hdx_status status;
+  bool whole = true;
+  if (registry) {
+    status = hdx_registry_doc_parse(text, "registry", NULL, &registry_doc, NULL);
+    if (status == HDX_OK)
+      hdx_registry_doc_deinit(&registry_doc);
+  } else {
+    status = hdx_catalog_doc_parse(text, "catalog", NULL, &doc, NULL);
+    whole = status != HDX_OK || doc.skipped == 0;
+    if (status == HDX_OK)
+      hdx_catalog_doc_deinit(&doc);
+  }
+  return whole && status != HDX_INTEGRITY;
+}
+
 static void check_json(struct hdx_findings *findings, struct hdx_text text, bool registry) {
   struct hdx_json json;
   size_t count;
   if (hdx_rules_json(findings, text, &json, NULL) != HDX_OK)
     return;
-  if (registry || hdx_rules_is_registry(&json))
+  registry |= hdx_rules_is_registry(&json);
+  if (registry)
     hdx_rules_registry(findings, &count, NULL);
   else
     hdx_rules_catalog(findings, hdx_time_of_year(2026), &count, NULL);
   CHECK(findings->path_size == 1);
   hdx_findings_end(findings);
+  CHECK(errors_of(findings) || is_read(text, registry));
   hdx_json_deinit(&json);
 }
 

@@ -86,6 +86,10 @@ static void test_registry(void **state) {
                                                "member-usual $.modificationDate 1:1 \n"},
       {"{\"version\":\"1\",\"modification\":\"yesterday\",\"registry\":{}}", "time $.modification 1:31 yesterday\n"
                                                                              "document $ 1:54 \n"},
+      /* Readers look for these names alone. */
+      {REGISTRY("\n{\"Endpoint\":\"s3://one/\",\"name\":\"n\",\"region\":\"us-east-1\"}"),
+       "member-case $.registry[0].Endpoint 2:13 s3://one/\n"
+       "member-required $.registry[0].endpoint 2:1 \n"},
       {REGISTRY("\n3"), "document $.registry[0] 2:1 3\n"},
       {REGISTRY("\n{\"endpoint\":\"\",\"name\":null}"), "member-required $.registry[0].name 2:1 \n"
                                                         "member-required $.registry[0].region 2:1 \n"
@@ -98,6 +102,13 @@ static void test_registry(void **state) {
        "registry-provider $.registry[0].provider 2:67 acme\n"},
       {REGISTRY(BUCKET("") ",\n" BUCKET("")), "registry-twice $.registry[1].endpoint 2:13 s3://one/\n"
                                               "registry-name $.registry[1].name 2:32 One\n"},
+      {REGISTRY("\n{\"endpoint\":[\"s3://a/\"],\"name\":true,\"region\":7}"),
+       "member-type $.registry[0].endpoint 2:13 \n"
+       "member-required $.registry[0].endpoint 2:13 \n"
+       "member-type $.registry[0].name 2:32 true\n"
+       "member-required $.registry[0].name 2:32 true\n"
+       "member-type $.registry[0].region 2:46 7\n"
+       "registry-region $.registry[0].region 2:46 7\n"},
       {REGISTRY("{\"endpoint\":\"file:///x/\",\"name\":\"n\",\"region\":\"us-west-2\"}"),
        "registry-endpoint $.registry[0].endpoint 1:75 file:///x/\n"},
   };
@@ -139,6 +150,14 @@ static void test_top_level(void **state) {
              "member-optional $.contact 1:1 \n"
              "member-optional $.description 1:1 \n"
              "document $ 1:1 \n"},
+      {"{\"version\":\"1.1\"," TOP "\"Status\":{\"code\":1200},\n\"Catalog\":[]}", "member-case $.Status 1:114 \n"
+                                                                                   "member-case $.Catalog 2:11 \n"
+                                                                                   "member-required $.status 1:1 \n"
+                                                                                   "document $ 1:1 \n"},
+      /* Readers take the first, which is none. */
+      {"{\"version\":\"1.1\"," TOP "\"status\":{\"code\":1200},\"catalog\":null,\n\"catalog\":[]}",
+       "member-twice $.catalog 2:11 \n"
+       "document $ 1:1 \n"},
       {"{\"Cloudy\":\"0.4\"," TOP "\n\"status\":\"1200/OK\",\"catalog\":[]}", "member-legacy $.Cloudy 1:11 0.4\n"
                                                                               "status-form $.status 2:10 1200/OK\n"},
       {"{\"version\":1.1," TOP "\n\"status\":{\"code\":\"1400\",\"message\":\"\"},\"catalog\":[]}",
@@ -169,12 +188,26 @@ static void test_top_level(void **state) {
     assert_found(cases[i].text, cases[i].expected);
 }
 
+/* What an entry of nothing but an id lacks. */
+#define LACKS(entry, place)                                                                                            \
+  "member-required $.catalog" entry ".index " place " \n"                                                              \
+  "member-required $.catalog" entry ".title " place " \n"                                                              \
+  "member-required $.catalog" entry ".start " place " \n"                                                              \
+  "member-required $.catalog" entry ".stop " place " \n"                                                               \
+  "member-usual $.catalog" entry ".modification " place " \n"                                                          \
+  "member-optional $.catalog" entry ".indextype " place " \n"                                                          \
+  "member-optional $.catalog" entry ".filetype " place " \n"
+
 static void test_entries(void **state) {
   (void)state;
   static const struct {
     const char *text, *expected;
   } cases[] = {
       {CATALOG(ENTRY("a", ",\n\"filtype\":1,\"odd\":2,\"weird key\":3")), "member-near $.catalog[0].filtype 3:11 1\n"},
+      {CATALOG(ENTRY("a", ",\n\"fil\\\"etype\":1,\"fil\\u001betype\":2,\"titl\\u0000\":3")),
+       "member-near $.catalog[0][\"fil\\\"etype\"] 3:14 1\n"
+       "member-near $.catalog[0][\"fil\\u001betype\"] 3:33 2\n"
+       "member-near $.catalog[0][\"titl\\u0000\"] 3:48 3\n"},
       {CATALOG(ENTRY("a", ",\n\"Title\":\"u\"")), "member-case $.catalog[0].Title 3:9 u\n"},
       {CATALOG(ENTRY("a", ",\n\"title\":\"u\"")), "member-twice $.catalog[0].title 3:9 u\n"},
       {CATALOG(ENTRY("a b", "")), "dataset-id $.catalog[0].id 2:7 a b\n"},
@@ -187,6 +220,12 @@ static void test_entries(void **state) {
       {CATALOG(ENTRY("a", "") ",\n" ENTRY("b", "") ",\n" ENTRY("a", "") ",\n" ENTRY("B", "")),
        "dataset-twice $.catalog[2].id 4:7 a\n"
        "dataset-case $.catalog[3].id 5:7 B\n"},
+      /* What readers take for one and the same id: a number, a name in other letter case. */
+      {CATALOG(ENTRY("5", "") ",\n{\"ID\":5}"),
+       "member-case $.catalog[1].ID 3:7 5\n" LACKS("[1]", "3:1") "member-type $.catalog[1].ID 3:7 5\n"
+                                                                 "dataset-twice $.catalog[1].ID 3:7 5\n"},
+      {CATALOG("{\"id\":null,\"ID\":\"a\"},\n" ENTRY("A", "")),
+       "member-case $.catalog[0].ID 2:17 a\n" LACKS("[0]", "2:1") "dataset-case $.catalog[1].id 3:7 A\n"},
       {CATALOG("{\"id\":\"a\",\"loc\":\"s3://b/i/\",\"title\":\"t\",\"startdate\":\"2010Z\",\"enddate\":\"2011Z\",\n"
                "\"modification\":\"2012Z\",\"ndxformat\":\"csv\",\"filetype\":\"fits\"}"),
        "member-legacy $.catalog[0].loc 2:17 s3://b/i/\n"
@@ -216,7 +255,11 @@ static void test_entries(void **state) {
       {CATALOG(PLACED(",\"index\":\"s3://b/i/\",\n\"start\":2010,\n\"stop\":[]")),
        "member-type $.catalog[0].start 3:9 2010\n"
        "time-zone $.catalog[0].start 3:9 2010\n"
-       "member-type $.catalog[0].stop 4:8 \n"},
+       "member-type $.catalog[0].stop 4:8 \n"
+       "member-required $.catalog[0].stop 4:8 \n"},
+      {CATALOG(PLACED(",\"start\":\"2010Z\",\"stop\":\"2011Z\",\n\"index\":[\"s3://b/i/\"]")),
+       "member-type $.catalog[0].index 3:9 \n"
+       "member-required $.catalog[0].index 3:9 \n"},
       {CATALOG(ENTRY("a", ",\n\"multiyear\":\"True\"")), "multiyear $.catalog[0].multiyear 3:13 True\n"},
       {CATALOG(ENTRY("a", ",\n\"multiyear\":true,\"tags\":[],\"collections\":[\"x\"]")), ""},
       {CATALOG(ENTRY("a", ",\n\"tags\":\"x\",\"collections\":[\"x\",3]")), "list $.catalog[0].collections[1] 3:31 3\n"
@@ -347,6 +390,7 @@ static void test_rows(void **state) {
       {"2019-12-31T23:59:59Z,2020-01-01T00:00:00Z,s3://b/k,5\n2021-01-01T00:00:00Z,2021-01-02T00:00:00Z,s3://b/k,5\n",
        "row-year  1:1 2019-12-31T23:59:59Z\n"
        "row-year  2:1 2021-01-01T00:00:00Z\n"},
+      {"static,static,s3://b/k,5\n", "row-year  1:1 static\n"},
       {JAN("01") "," JAN("02") ",s3://b/k,0\n" JAN("02") "," JAN("03") ",s3://b/l,\n", "size-zero  1:1 s3://b/k\n"
                                                                                        "size-missing  2:1 s3://b/l\n"},
       {ROW("01", "02", "k/l"), "key-url  1:1 k/l\n"},
@@ -388,7 +432,10 @@ static void test_file_names(void **state) {
   assert_true(hdx_text_is(id, "a_b"));
   assert_true(hdx_index_file_name(HDX_TEXT("a_1999.csv.gz"), &id, &year));
   assert_true(hdx_index_file_name(HDX_TEXT("x/a_1999.csv.zip"), &id, &year));
-  static const char *const others[] = {"",           "a.csv",       "_2020.csv", "a_202.csv",
+  assert_true(hdx_index_file_name(HDX_TEXT("x/a_b_static.csv.gz"), &id, &year));
+  assert_int_equal(year, 0);
+  assert_true(hdx_text_is(id, "a_b"));
+  static const char *const others[] = {"",           "a.csv",       "_2020.csv", "a_202.csv", "_static.csv",
                                        "a_20x0.csv", "a_2020.json", "a/2020.csv"};
   for (size_t i = 0; i < COUNT(others); i++)
     assert_false(hdx_index_file_name(hdx_text_of(others[i]), &id, &year));
@@ -420,12 +467,23 @@ static void test_datasets(void **state) {
   assert_string_equal(hdx_buffer_string(&told), "dataset-empty $ 2:1 \n");
   facts = (struct hdx_dataset_facts){.start = hdx_time_of_year(2010) + HDX_SECOND_NS,
                                      .stop = hdx_time_of_year(2012) - HDX_SECOND_NS,
+                                     .stops = true,
                                      .years = years,
                                      .year_count = 4};
   check_dataset(&facts);
   assert_string_equal(hdx_buffer_string(&told), "year-gap $ 2:1 \n"
                                                 "range-start $.start 3:9 2010-01-01T00:00:00Z\n"
                                                 "range-stop $.stop 4:8 2012-01-01T00:00:00Z\n");
+  facts.stops = true;
+  facts.stop = hdx_time_of_year(2012) + HDX_SECOND_NS;
+  check_dataset(&facts);
+  assert_non_null(strstr(hdx_buffer_string(&told), "range-stop $.stop 4:8 2012-01-01T00:00:00Z\n"));
+  facts.stops = false;
+  check_dataset(&facts); /* rows without stops may not start after it */
+  assert_non_null(strstr(hdx_buffer_string(&told), "range-stop $.stop 4:8 2012-01-01T00:00:00Z\n"));
+  facts.stop = hdx_time_of_year(2012) - HDX_DAY_NS;
+  check_dataset(&facts); /* nobody knows when the last one stops */
+  assert_null(strstr(hdx_buffer_string(&told), "range-stop"));
   facts.unread = 1; /* so nothing is known of the range */
   check_dataset(&facts);
   assert_string_equal(hdx_buffer_string(&told), "");

@@ -178,6 +178,8 @@ static void conditions(void **state) {
   bad("query b i --format urls --url-style presigned --expires 8d",
       "--expires: expected a duration from 1s to 7d, found '8d'");
   bad("query b i --format aria2 --url-style s3", "--url-style goes with --format urls only, and presigned with aria2");
+  bad("datasets b -i", "--ignore-case goes with --path and --path-regex only");
+  assert_true(good("datasets b -i --path-regex x")->ignore_case);
   bad("datasets b --format rclone", "--format rclone is a list of data files: it goes with 'query' only");
   assert_int_equal(good("query b i --format urls -0 --url-style s3")->url_style, CLI_URL_S3);
 }
