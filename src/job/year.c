@@ -250,8 +250,8 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
   /* Bytes of it have come: what refuses it now says nothing of whether it is there. */
   bool begun = year->scanner || year->ready != HDX_OK, held = year->old && year->old->rows > 0;
   bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;
-  bool denied = result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object &&
-                !year->listed && !begun;
+  bool denied =
+      result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed && !begun;
   if (result->status == HDX_OK) {
     year->dataset->prefix->readable = true;
     free(year->etag);
