@@ -505,6 +505,14 @@ def test_what_is_odd_in_the_sample_is_found_and_nothing_else(heliodex, sample):
     }
 
 
+def test_index_file_that_becomes_a_catalog_while_it_is_read(heliodex, tiny):
+    path = f"/{TINY}/i/one_2020.csv"
+    tiny.write(path, f"2020-01-01T00:00Z,2020-01-02T00:00Z,{KEY},1\n" * 3000)
+    tiny.origin.script(path, None, Behaviour(replace=b'{"version": "1.1", "catalog": 7}'))
+    findings, counts = validate(heliodex, tiny.origin.url + path, "--part-size", "64K", code=1)
+    assert ("document", "$", "7") in short(findings) and counts[:3] == (1, 0, 0)
+
+
 def test_all_findings_within_the_memory(heliodex, tmp_path):
     """Every row of each file has one: what the memory is too small for is counted."""
     plain = plain_build()
