@@ -565,7 +565,8 @@ struct hdx_finding {
 struct hdx_validate_options {
   bool deep; /* index files too */
   /* The first so many findings of one rule in one document are told, the others as one that counts them; 0: all, but of
-   * one index file no more than fit into 64 MiB. 20. */
+   * one index file no more than fit into 64 MiB, and of those whose turn has not come no more than fit into the
+   * session's memory_bytes. 20. */
   uint64_t findings_max;
   void (*finding)(void *user, const struct hdx_finding *finding); /* NULL: only counted */
   void *user;

@@ -17,7 +17,8 @@ struct download {
 /* Gives what the body takes of the memory for documents that are coming in. */
 static void drop_body(struct download *download) {
   download->session->documents_bytes -= download->body.size;
-  hdx_buffer_clear(&download->body);
+  hdx_buffer_deinit(&download->body);
+  hdx_buffer_init(&download->body, (size_t)download->session->config.catalog_bytes_max);
 }
 
 static void on_begin(void *user, const struct hdx_fetch_head *head) {

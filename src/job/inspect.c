@@ -8,11 +8,12 @@
 
 #include <stdlib.h>
 
-enum { WAITING_BYTES_MAX = 256 << 20 /* of findings that wait for their turn */ };
+enum { WAITING_SHARE = 2 /* findings that wait for their turn take at most this part of the session's memory */ };
 
 /* What was found in one index file. */
 struct record {
   struct record *next;
+  struct inspection *inspection;
   char *document;
   int year;
   struct hdx_findings findings;
@@ -43,8 +44,9 @@ struct inspection {
   const struct hdx_dataset **datasets;
   size_t count;
   struct slot *slots;
-  size_t next; /* slot to be told */
-  size_t waiting;
+  size_t next;           /* slot to be told */
+  size_t waiting;        /* bytes of what is settled and not told */
+  atomic_size_t held;    /* bytes of all that is not told */
   struct entry *entries; /* of the catalog's datasets */
   char *home;            /* "s3://bucket/" of the catalog's own bucket, or "" */
   bool stops_expected;
@@ -55,10 +57,23 @@ struct inspection {
 
 static void free_record(void *inspected) {
   struct record *record = inspected;
+  atomic_fetch_sub(&record->inspection->held, record->kept.arena.total);
   hdx_index_check_deinit(&record->check);
   hdx_kept_deinit(&record->kept);
   free(record->document);
   free(record);
+}
+
+/* Keeps a finding; what does not fit beside those of all other files is counted. */
+static bool keep(void *user, const struct hdx_finding *finding) {
+  struct record *record = user;
+  atomic_size_t *held = &record->inspection->held;
+  size_t before = record->kept.arena.total;
+  if (atomic_load(held) >= record->inspection->validation->session->config.memory_bytes)
+    return false;
+  bool kept = hdx_kept_take(&record->kept, finding);
+  atomic_fetch_add(held, record->kept.arena.total - before);
+  return kept;
 }
 
 static struct record *new_record(struct inspection *inspection, const struct hdx_year_job *year) {
@@ -70,11 +85,11 @@ static struct record *new_record(struct inspection *inspection, const struct hdx
     free(document);
     return NULL;
   }
+  record->inspection = inspection;
   record->document = document;
   record->year = year->year;
   hdx_kept_init(&record->kept, HDX_VALIDATE_FILE_BYTES_MAX);
-  hdx_findings_init(&record->findings, document, inspection->validation->options->findings_max, hdx_kept_take,
-                    &record->kept);
+  hdx_findings_init(&record->findings, document, inspection->validation->options->findings_max, keep, record);
   record->findings.id = dataset->id;
   hdx_index_check_init(&record->check, &record->findings, year->year, dataset->multiyear, inspection->stops_expected,
                        hdx_index_home(dataset->index), hdx_text_of(inspection->home));
@@ -164,12 +179,13 @@ static void tell_slot(struct inspection *inspection, size_t i) {
 
 /* Tells what is due, and if too much waits what is settled. */
 static void tell_due(struct inspection *inspection) {
+  uint64_t most = inspection->validation->session->config.memory_bytes / WAITING_SHARE;
   while (inspection->next < inspection->count && inspection->slots[inspection->next].settled) {
     size_t i = inspection->next++;
     if (!inspection->slots[i].told)
       tell_slot(inspection, i);
   }
-  for (size_t i = inspection->next; inspection->waiting > WAITING_BYTES_MAX && i < inspection->count; i++)
+  for (size_t i = inspection->next; inspection->waiting > most && i < inspection->count; i++)
     if (inspection->slots[i].settled && !inspection->slots[i].told)
       tell_slot(inspection, i);
 }

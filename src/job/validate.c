@@ -221,11 +221,18 @@ static void drop_index(struct reading *reading) {
   reading->unpack = NULL;
 }
 
+/* Nothing has been found; what an index file has waits until it has been read, all else is told at once. */
+static void begin_findings(struct reading *reading) {
+  hdx_findings_init(reading->findings, hdx_buffer_string(&reading->place->name),
+                    reading->validation->options->findings_max, hdx_validate_tell, reading->validation);
+}
+
 static void on_begin(void *user, const struct hdx_fetch_head *head) {
   struct reading *reading = user;
   (void)head;
   hdx_buffer_clear(&reading->body);
   drop_index(reading);
+  begin_findings(reading);
   reading->sniffed = false;
 }
 
@@ -369,8 +376,7 @@ static enum hdx_status check(struct hdx_validation *validation, struct place *pl
   place->max = json ? config->catalog_bytes_max : INT64_MAX;
   hdx_buffer_init(&reading.body, (size_t)config->catalog_bytes_max);
   hdx_kept_init(&reading.kept, HDX_VALIDATE_FILE_BYTES_MAX);
-  hdx_findings_init(&findings, hdx_buffer_string(&place->name), validation->options->findings_max, hdx_validate_tell,
-                    validation);
+  begin_findings(&reading);
   enum hdx_status status = fetch(&reading, error);
   if (status != HDX_OK) {
     validation->summary->unread++;

@@ -228,7 +228,8 @@ static void on_block(void *user, struct hdx_block *block) {
 static void not_there(struct hdx_year_job *year, bool denied, const char *why) {
   struct hdx_error error;
   char message[HDX_ERROR_TEXT_MAX];
-  bool first = hdx_year_has_other_name(year) && hdx_year_worth_asking(year), second = year->name_changed;
+  bool first = hdx_year_has_other_name(year) && hdx_year_worth_asking(year);
+  bool second = year->name_changed && !year->scanner;
   snprintf(message, sizeof message, "%s", second && year->name_denied ? year->message : why);
   /* What is nowhere is told by the name that comes first. */
   if ((first || second) && hdx_year_change_name(year, &error) != HDX_OK) {
@@ -246,9 +247,11 @@ static void not_there(struct hdx_year_job *year, bool denied, const char *why) {
 
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
-  bool held = year->old && year->old->rows > 0;
+  /* Bytes of it have come: what refuses it now says nothing of whether it is there. */
+  bool begun = year->scanner || year->ready != HDX_OK, held = year->old && year->old->rows > 0;
   bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;
-  bool denied = result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed;
+  bool denied =
+      result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed && !begun;
   year->dataset->prefix->tells_missing |= missing;
   if (result->status == HDX_OK) {
     year->dataset->prefix->readable = true;
@@ -268,7 +271,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
       settle(year, HDX_OUTCOME_FAILED, HDX_MEMORY, "out of memory");
     else
       schedule(year);
-  } else if ((missing || denied) && held && !year->asked_again) {
+  } else if ((missing || denied) && (held || begun) && !year->asked_again) {
     /* Rows are not dropped because one answer of many servers behind a name says so. */
     year->asked_again = true;
     fetch(year);

@@ -84,6 +84,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     hdx_fetch_accept(part);
   if (part->refusal != HDX_REFUSAL_NONE)
     return 0;
+  if (part->enough)
+    return part->resuming ? size : 0;
   if (!wanted(part)) {
     size_t room = ANSWER_BYTES_MAX - part->answer.size;
     hdx_buffer_append(&part->answer, data, size < room ? size : room);
@@ -119,7 +121,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   engine->bytes += size;
   part->host->bytes += size;
   part->enough = hdx_fetch_enough(part);
-  return part->enough ? 0 : came;
+  return part->enough && !part->resuming ? 0 : came;
 }
 
 /* The conditions that keep all ranges of an object those of one version. */
@@ -263,7 +265,9 @@ void hdx_attempt_resume(struct hdx_part *part) {
   part->progress_ns = hdx_engine_now();
   /* libcurl hands over what it kept at once, which may pause the transfer again. What it could not hand over is lost
    * while the transfer goes on: nothing that follows may be taken. */
+  part->resuming = true;
   CURLcode code = part->fetch->engine->curl->easy_pause(part->easy, CURLPAUSE_CONT);
+  part->resuming = false;
   if (code != CURLE_OK && part->refusal == HDX_REFUSAL_NONE) {
     part->refusal = HDX_REFUSAL_RETRY;
     hdx_error_set(&part->refused, HDX_TEMPORARY, "%s: %s", part->fetch->name,

@@ -10,6 +10,7 @@ import pytest
 from gateway import missing
 from origin import Behaviour, Origin
 from s3_bucket import owner
+from test_s3_lists_hostile import peak_of, plain_build
 
 BUCKETS = ["bucket-a", "bucket-b", "bucket-c", "bucket-d", "bucket-e"]
 
@@ -215,6 +216,26 @@ def test_large_catalogs_take_bounded_memory(sky):
     done = sky.search("sun", "--memory", "16M", "--max-catalog", "8M", "--stall-time", "1s", "--retries", "1").expect(0)
     assert found(done) == ranked("sun")
     assert sum(r.status == 206 and r.headers["range"].startswith("bytes=0-") for r in sky.origin.requests()) > 1 + len(BUCKETS)
+
+
+def test_catalogs_that_find_no_room_take_none(heliodex, sky):
+    """Few of a hundred catalogs fill the memory; what had come of each other one is given back."""
+    plain = plain_build()
+    if not plain:
+        pytest.skip("HDX_BUILD and HDX_VALGRIND_BUILD name no build without sanitizers")
+    heliodex.path = plain / "heliodex"
+    names = [f"crowd-{i:03}" for i in range(100)]
+    sky.registry = [{"endpoint": f"s3://{name}/", "name": name, "region": "us-east-1"} for name in names]
+    sky.publish()
+    body = b'{"version": "1.0", "status": {"code": 1200}, "catalog": [], "x": "' + b"x" * (5 << 20) + b'"}'
+    for name in names:
+        sky.origin.put(f"/{name}/catalog.json", body)
+        sky.origin.script(f"/{name}/catalog.json", Behaviour(stall=len(body) - 1, ignore_range=True))
+    arguments = sky.arguments(["sun", "--memory", "16M", "--max-catalog", "8M", "--stall-time", "1s", "--retries", "1"])
+    with open(heliodex.home / "err", "wb") as err:
+        process = heliodex.start(*arguments, stdout=err, stderr=err)
+        peak = peak_of(process)
+    assert process.returncode == 0 and 8 << 20 < peak < 72 << 20, peak
 
 
 # ---- datasets

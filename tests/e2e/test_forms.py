@@ -352,6 +352,23 @@ def test_file_that_cannot_be_read_again(tiny, client, behaviour):
     assert info(client, "a")["index_files"][0]["state"] == "stale"
 
 
+@pytest.mark.parametrize("statuses, code, state", [([403] * 20, 1, "failed"), ([404], 0, "present"), ([404] * 20, 0, "gap")])
+def test_file_that_is_refused_when_it_is_read_again(tiny, client, statuses, code, state):
+    """What was there a moment ago is no gap because of a 403, nor because of a single 404."""
+    tiny.add("a", {2018: 3, 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    tiny.origin.script(tiny.path("a", 2019), None, *[Behaviour(status=status) for status in statuses])
+    client.index().expect(code, *["a_2019.csv"] * code)
+    assert {file["year"]: file["state"] for file in info(client, "a")["index_files"]} == {2018: "present", 2019: state}
+
+
+def test_file_that_is_refused_behind_its_beginning(tiny, client):
+    tiny.add("a", {2018: 3, 2019: 3000})
+    tiny.origin.script(tiny.path("a", 2019), None, *[Behaviour(status=403)] * 20)
+    client.index("--part-size", "64K").expect(1, "a_2019.csv")
+    assert [file["state"] for file in info(client, "a")["index_files"]] == ["present", "failed"]
+
+
 def test_many_years_and_little_memory(tiny, client):
     """Files that wait for their names hold no memory that the document needs."""
     years = {year: lines("{day}", *["x" * 4000] * 8, year=year, count=28) for year in range(1990, 2020)}

@@ -107,6 +107,18 @@ def test_a_server_without_ranges_is_not_read_to_the_end(client, chunked):
     assert len(requests) == 2 and all(r.sent < len(large) for r in requests) and len(large) > 15 << 20
 
 
+def test_a_server_without_ranges_and_a_limit_of_the_rate(client):
+    """Enough has come just when a paused answer goes on."""
+    large = rows("set", 2018, 20000)
+    client.tiny.add("set", {2018: large, 2019: 1})
+    for year in (2018, 2019):
+        client.tiny.origin.always(client.tiny.path("set", year), Behaviour(ignore_range=True))
+    shown = show(client, "set", "--limit-rate", "100K")
+    assert states(shown) == {2018: "present", 2019: "present"}
+    assert shown["probe"]["first_row"] == first_row(large)
+    assert len(client.tiny.origin.of(client.tiny.path("set", 2018))) == 2
+
+
 @pytest.mark.parametrize("size", [0, 1, HEAD - 1, HEAD, HEAD + 1])
 @pytest.mark.parametrize("behaviour", [None, Behaviour(ignore_range=True), Behaviour(ignore_range=True, chunked=True)])
 def test_files_of_any_size(client, size, behaviour):

@@ -11,9 +11,10 @@ import zipfile
 
 import pytest
 
-from conftest import SAMPLE, TINY
+from conftest import SAMPLE, TINY, Tiny
 from origin import Behaviour
 from reference import Dataset, year_of
+from test_s3_lists_hostile import peak_of, plain_build
 
 KEY = f"s3://{TINY}/data/k.cdf"
 SUMMARY = re.compile(r"checked +([\d,]+) documents, ([\d,]+) datasets, ([\d,]+) index files, ([\d,]+) rows, ([\d,]+) unread")
@@ -528,3 +529,29 @@ def test_what_is_odd_in_the_sample_is_found_and_nothing_else(heliodex, sample):
         "odd_dot_times": {"row-mended"}, "odd_colon_times": {"row-mended"}, "odd_leap_times": {"row-mended"},
         "odd_key_relative": {"key-url"}, "odd_multiyear_word": {"multiyear"},
     }
+
+
+def test_index_file_that_becomes_a_catalog_while_it_is_read(heliodex, tiny):
+    path = f"/{TINY}/i/one_2020.csv"
+    tiny.write(path, f"2020-01-01T00:00Z,2020-01-02T00:00Z,{KEY},1\n" * 3000)
+    tiny.origin.script(path, None, Behaviour(replace=b'{"version": "1.1", "catalog": 7}'))
+    findings, counts = validate(heliodex, tiny.origin.url + path, "--part-size", "64K", code=1)
+    assert ("document", "$", "7") in short(findings) and counts[:3] == (1, 0, 0)
+
+
+def test_all_findings_within_the_memory(heliodex, tmp_path):
+    """Every row of each file has one: what the memory is too small for is counted."""
+    plain = plain_build()
+    if not plain:
+        pytest.skip("HDX_BUILD and HDX_VALGRIND_BUILD name no build without sanitizers")
+    heliodex.path = plain / "heliodex"
+    years, bad = range(2000, 2024), 100000
+    tiny = Tiny(tmp_path / "copy")
+    tiny.add("one", {year: "x\n" * bad for year in years})
+    with open(tmp_path / "out", "wb") as out, open(tmp_path / "err", "wb") as err:
+        process = heliodex.start("validate", f"file://{tiny.folder}/{TINY}/", "--deep", "--findings", "0", "--memory", "32M",
+                                 "--severity", "error", "--json", stdout=out, stderr=err)
+        peak = peak_of(process)
+    assert process.returncode == 1 and 8 << 20 < peak < 160 << 20, peak
+    findings = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert sum(finding["count"] for finding in findings if finding["rule"] == "row") == bad * len(years)
