@@ -275,7 +275,7 @@ struct hdx_dataset {
   struct hdx_text indextype;             /* as published, "csv" where absent */
   struct hdx_text filetype, modification, description, resource, creation, expiration, verified, citation, contact,
       about;
-  int64_t modified; /* the time that `modification` says; HDX_TIME_NONE: it says none */
+  int64_t modified;                  /* the time that `modification` says; HDX_TIME_NONE: it says none */
   struct hdx_text collections, tags; /* the JSON list as published; empty where absent */
   bool multiyear;
   struct hdx_text json; /* the whole entry as published */
