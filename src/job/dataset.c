@@ -220,8 +220,10 @@ void hdx_dataset_year_settled(struct hdx_year_job *year) {
   job->years_left--;
   run->years_pending--;
   run->files_done++;
-  job->held_bytes += year->bytes;
-  run->held_bytes += year->bytes;
+  /* What the scanner was given, not what came: rows are not held packed. */
+  uint64_t bytes = year->scanner ? hdx_csv_result(year->scanner->csv)->bytes : 0;
+  job->held_bytes += bytes;
+  run->held_bytes += bytes;
   if (year->ready == HDX_IO || year->scan_status == HDX_IO) /* here, not where the index file comes from */
     run->stop = true;
   if (!job->years_left)
@@ -291,9 +293,8 @@ static void on_witness(void *user, const struct hdx_fetch_result *result) {
   conclude(job);
 }
 
-/* Asks anew for a year that was read, before rows are dropped because of a 403: whoever was let in a moment ago may not
- * be now. False if there is nothing to lose, or none to ask for. */
-static bool ask_witness(struct hdx_dataset_job *job) {
+/* A year that was read, if there are rows to be dropped because of a 403. */
+static const struct hdx_year_job *find_witness(const struct hdx_dataset_job *job) {
   const struct hdx_year_job *witness = NULL;
   bool rows = false;
   for (const struct hdx_year_job *year = job->years; year; year = year->next) {
@@ -301,8 +302,11 @@ static bool ask_witness(struct hdx_dataset_job *job) {
     if (year->outcome == HDX_OUTCOME_NEW || year->outcome == HDX_OUTCOME_UNCHANGED)
       witness = year;
   }
-  if (!rows || !witness)
-    return false;
+  return rows ? witness : NULL;
+}
+
+/* Asks anew for it: whoever was let in a moment ago may not be now. False: it cannot be asked for. */
+static bool ask_witness(struct hdx_dataset_job *job, const struct hdx_year_job *witness) {
   /* What was settled by a list has no tags of its own. */
   const struct hdx_year *old = witness->old;
   const struct hdx_fetch_request request = {.url = witness->target.url,
@@ -319,9 +323,10 @@ static bool ask_witness(struct hdx_dataset_job *job) {
 /* A server that says 404 of what is missing means what it says by 403. */
 void hdx_dataset_unpark(struct hdx_dataset_job *job) {
   bool absent = job->prefix->readable && !job->prefix->tells_missing;
-  if (absent && ask_witness(job))
+  const struct hdx_year_job *witness = absent ? find_witness(job) : NULL;
+  if (witness && ask_witness(job, witness))
     return;
-  turn_denied(job, absent ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_FAILED);
+  turn_denied(job, absent && !witness ? HDX_OUTCOME_ABSENT : HDX_OUTCOME_FAILED);
   conclude(job);
 }
 
