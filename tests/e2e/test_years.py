@@ -342,14 +342,14 @@ def test_vanished_once_and_a_failure(client, tiny, second):
 # ---- what a user is warned of
 
 
-def row(start, stop):
+def line_of(start, stop):
     return f"{start},{stop},s3://{TINY}/{start}.cdf,1\n"
 
 
 def test_rows_that_no_range_finds_are_warned_of(client, tiny):
     """A range looks through the files of its years and of the year before: a row filed a year early is found."""
-    tiny.add("late", {2018: 1, 2019: row("2018-03-01Z", "2018-03-02Z") + row("2019-01-01Z", "2019-01-02Z")})
-    tiny.add("early", {2018: row("2019-03-01Z", "2019-03-02Z"), 2019: 1})
+    tiny.add("late", {2018: 1, 2019: line_of("2018-03-01Z", "2018-03-02Z") + line_of("2019-01-01Z", "2019-01-02Z")})
+    tiny.add("early", {2018: line_of("2019-03-01Z", "2019-03-02Z"), 2019: 1})
     done = client.index().expect(0, "late_2019.csv: has rows that start in 2018 to 2019")
     assert "early" not in done.err
     found = client.query("early", "--start", "2019-03-01", "--stop", "2019-03-02", "--offline").expect(0)
