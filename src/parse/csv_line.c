@@ -282,34 +282,6 @@ static bool header_lacks_stop(const struct fields *fields) {
                             : is_one_of(second, keys, sizeof keys / sizeof *keys);
 }
 
-static bool is_taken(const struct hdx_csv *csv, struct hdx_text name, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (hdx_text_equal(csv->dialect.extra_names[i], name))
-      return true;
-  return false;
-}
-
-/* Names the extra columns from `from` on: by the header, else as the options say, else by their position. */
-static enum hdx_status name_extras(struct hdx_csv *csv, const struct fields *header, size_t from, size_t count,
-                                   struct hdx_error *error) {
-  for (size_t i = from; i < count; i++) {
-    char made[32];
-    snprintf(made, sizeof made, "column%zu", i + 5);
-    struct hdx_text name = i == 0 ? HDX_TEXT("checksum") : i == 1 ? HDX_TEXT("checksum_algorithm") : hdx_text_of(made);
-    if (header && header->at[header->count - count + i].size)
-      name = header->at[header->count - count + i];
-    else if (i < csv->given_count && csv->given[i].size && !is_taken(csv, csv->given[i], i))
-      name = csv->given[i];
-    else
-      csv->dialect.names_made_up = true;
-    csv->dialect.extra_names[i] = hdx_arena_copy(&csv->names, name);
-    if (!csv->dialect.extra_names[i].data)
-      return hdx_error_memory(error, name.size);
-  }
-  csv->dialect.extra_count = count;
-  return HDX_OK;
-}
-
 static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bool hash, const struct fields *fields,
                                    struct hdx_error *error) {
   csv->header_no_stop = header_lacks_stop(fields);
@@ -320,12 +292,16 @@ static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bo
     return hdx_error_set(error, HDX_LIMIT, "line %llu: expected a header of at most %d columns, found more",
                          (unsigned long long)csv->result.lines, HDX_CSV_COLUMNS_MAX);
   hdx_arena_clear(&csv->names);
-  csv->dialect.names_made_up = false;
   csv->header = hdx_arena_copy(&csv->names, line);
-  if (!csv->header.data)
+  bool copied = csv->header.data;
+  for (size_t i = 0; copied && i < csv->header_extras; i++) {
+    csv->header_names[i] = hdx_arena_copy(&csv->names, fields->at[others + i]);
+    copied = csv->header_names[i].data;
+  }
+  if (!copied)
     return hdx_error_memory(error, line.size);
   csv->dialect.header = true;
-  return name_extras(csv, fields, 0, csv->header_extras, error);
+  return hdx_csv_name_columns(csv, csv->header_extras, error);
 }
 
 /* The first row that can be read decides where the columns are. A second field that is no time while the third is a
@@ -351,7 +327,7 @@ static enum hdx_status settle(struct hdx_csv *csv, const struct fields *fields, 
   csv->dialect.no_stop = no_stop;
   csv->columns = others + extras;
   csv->settled = true;
-  return name_extras(csv, NULL, csv->header_extras, extras, error);
+  return hdx_csv_name_columns(csv, extras, error);
 }
 
 /* The reason if a row has not as many fields as it should, with the first that is too many (0: too few); else NULL. */

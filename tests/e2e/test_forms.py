@@ -191,12 +191,55 @@ def test_document_that_tells_of_every_column(tiny, client):
     client.check()
 
 
-def test_fewer_names_than_columns(tiny, client):
-    tiny.add("a", {2019: lines("{day}", "x", "y")})
+def test_checksums_come_before_the_columns_of_the_document(tiny, client):
+    """By the convention, where a file has two columns more and no header that tells of any."""
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("c{day}", "MD5", "{day}"),
+                   2020: lines("d{day}", "MD5", "{day}", year=2020, header="# start, stop, datakey, filesize")})
+    tiny.add("short", {2019: "2019-01-01T00:00Z,s3://b/1,5,ab,MD5,3\n"})
+    for identifier in ("a", "short"):
+        tiny.describe(identifier, [QUALITY])
+    assert "parameter" not in client.index().expect(0).err
+    assert parameters(client, "a") == {"checksum": 3 * (None,), "checksum_algorithm": 3 * (None,), "quality": ("int", "1", "0 is best")}
+    assert [(row["checksum"], row["checksum_algorithm"], row["quality"]) for row in answer(client, "a", "--start", "2019", "--stop", "2020")] == \
+        [(f"c{day}", "MD5", day) for day in range(1, 4)]
+    assert [row["quality"] for row in answer(client, "short")] == [3]
+    client.check()
+
+
+@pytest.mark.parametrize("extras, names", [
+    (["{day}", "x"], ["checksum_algorithm", "quality"]),
+    (["{day}", "x", "y", "z"], ["checksum_algorithm", "column7", "column8", "quality"]),
+])
+def test_more_columns_than_names(tiny, client, extras, names):
+    tiny.add("a", {2018: lines(*extras, year=2018), 2019: lines(*extras)})
     tiny.describe("a", [QUALITY])
+    done = client.index().expect(0)
+    assert list(parameters(client, "a")) == names
+    for year in (2018, 2019):  # once, although it may be read twice
+        told, = (line for line in done.err.splitlines() if f"a_{year}.csv" in line)
+        assert f"{len(extras)} extra columns" in told and "1 parameter" in told
+    client.check()
+
+
+def test_more_names_than_columns(tiny, client):
+    tiny.add("a", {2018: lines(year=2018), 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY, WIDTH])
+    client.index().expect(0, "a_2019.csv: 1 extra column, ", "2 parameters")
+    assert list(parameters(client, "a")) == ["quality"]
+    client.check()
+
+
+def test_columns_of_one_name(tiny, client):
+    """None is lost, whatever a header calls it."""
+    tiny.add("a", {2018: lines("a", "{day}", "c", "d", "e", year=2018, header="start,stop,datakey,filesize,run,run,run_2,run,checksum"),
+                   2019: lines("f", "{day}", "h", header="# start, stop, datakey, filesize, checksum_algorithm, , checksum_algorithm")})
     client.index().expect(0)
-    assert list(parameters(client, "a")) == ["checksum_algorithm", "column7", "quality"]
-    assert len(tiny.origin.of(tiny.path("a", 2019))) == 2
+    assert list(parameters(client, "a")) == ["checksum", "checksum_algorithm", "checksum_algorithm_2", "checksum_algorithm_3", "run",
+                                             "run_2", "run_3", "run_4"]
+    row = answer(client, "a")[1]
+    assert [row[name] for name in ("run", "run_3", "run_2", "run_4", "checksum")] == ["a", "2", "c", "d", "e"]
+    row = answer(client, "a")[-1]
+    assert [row[f"checksum_algorithm{end}"] for end in ("", "_2", "_3")] == ["f", "h", "3"]
     client.check()
 
 
