@@ -579,13 +579,13 @@ def test_file_that_changes_before_it_is_read_again(tiny, client, tmp_path):
 
 @pytest.mark.parametrize("behaviour", [Behaviour(status=500), Behaviour(cut=10)])
 def test_file_that_cannot_be_read_again(tiny, client, behaviour):
-    tiny.add("a", {2018: lines("{day}", year=2018)})
+    tiny.add("a", {2018: lines(year=2018)})
     tiny.describe("a", [QUALITY])
     client.index().expect(0)
     tiny.write(tiny.path("a", 2018), lines("{day}", "x", year=2018))
     tiny.origin.script(tiny.path("a", 2018), None, *10 * [behaviour])
     client.index("--retries", "2").expect(5, "a_2018.csv")
-    assert client.query("a", "--offline").lines[0] == "start,stop,datakey,filesize,quality"
+    assert client.query("a", "--offline").lines[0] == "start,stop,datakey,filesize"
     assert info(client, "a")["index_files"][0]["state"] == "stale"
 
 
