@@ -809,9 +809,9 @@ struct hdx_year {
 };
 
 /* What an extra column is, as the file of parameters beside the index files says ("<id>.info" or "<id>.json"), which
- * also names columns that no header names. It is asked for when an index file with extra columns was read; what it said
- * is kept until it is asked again. One that is not there or malformed (a warning) leaves names that are made up; one
- * that cannot be read for now fails the index files that need it. */
+ * also names columns that no header names. An index run asks for it when a dataset has extra columns, and reads the
+ * index files anew if it says something else than before. One that is not there or malformed (a warning) leaves names
+ * that are made up; one that cannot be read for now fails the index files that need it. */
 enum hdx_parameter_type { HDX_PARAMETER_UNKNOWN, HDX_PARAMETER_STRING, HDX_PARAMETER_INTEGER, HDX_PARAMETER_DOUBLE };
 struct hdx_parameter {
   enum hdx_parameter_type type;

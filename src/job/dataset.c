@@ -174,13 +174,72 @@ static enum hdx_status check_type(const struct hdx_dataset *dataset, struct hdx_
 
 static void settled(struct hdx_dataset_job *job);
 
+static bool is_asked(const struct hdx_dataset_job *job, int number) {
+  const struct hdx_year_job *year = job->years;
+  while (year && year->year != number)
+    year = year->next;
+  return year;
+}
+
+/* Begins the other years too whose rows are held: all are named by one document. */
+static enum hdx_status begin_held(struct hdx_dataset_job *job, struct hdx_error *error) {
+  const struct hdx_snapshot_info *info = hdx_reader_info(job->old);
+  enum hdx_status status = HDX_OK;
+  for (size_t i = 0; i < info->year_count && status == HDX_OK && !job->run->stop; i++) {
+    const struct hdx_year *old = &info->years[i];
+    bool held = old->rows && (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE);
+    if (!held || is_asked(job, old->year))
+      continue;
+    job->run->files_total++;
+    status = hdx_year_start(job, old->year, old, error);
+  }
+  return status;
+}
+
+static enum hdx_status begin_wanted(struct hdx_dataset_job *job, struct hdx_error *error) {
+  const struct hdx_index_run *run = job->run;
+  struct hdx_years wanted = hdx_index_wanted(run, job->dataset);
+  enum hdx_status status = HDX_OK;
+  for (int number = wanted.first; status == HDX_OK && number <= wanted.last && !run->stop; number++) {
+    const struct hdx_year *old = job->old ? hdx_reader_year(job->old, number) : NULL;
+    if (!(run->unknown_only && hdx_year_known(old)))
+      status = hdx_year_start(job, number, old, error);
+  }
+  return status;
+}
+
+/* It could not be begun at all. */
+static void fail_opening(struct hdx_dataset_job *job, enum hdx_status status) {
+  char message[HDX_ERROR_TEXT_MAX];
+  snprintf(message, sizeof message, "%s", job->error.message);
+  job->prefix->datasets_left--;
+  fail(job, status, message);
+}
+
+void hdx_dataset_begin_years(struct hdx_dataset_job *job) {
+  struct hdx_index_run *run = job->run;
+  run->datasets_opening--;
+  job->years_left = 1; /* until all have been begun */
+  enum hdx_status status = begin_wanted(job, &job->error);
+  if (status == HDX_OK && hdx_parameters_changed(job))
+    status = begin_held(job, &job->error);
+  job->years_left--;
+  if (status != HDX_OK && !job->years) {
+    fail_opening(job, status);
+    return;
+  }
+  if (status != HDX_OK) {
+    job->failed = true;
+    hdx_index_failed(run, status, job->error.message);
+  }
+  if (!job->years_left)
+    settled(job);
+}
+
 static void opened(struct hdx_work *work) {
   struct hdx_dataset_job *job = (struct hdx_dataset_job *)work;
   struct hdx_index_run *run = job->run;
   enum hdx_status status = job->status;
-  char message[HDX_ERROR_TEXT_MAX];
-  struct hdx_years wanted = hdx_index_wanted(run, job->dataset);
-  run->datasets_opening--;
   if (job->corrupt)
     hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: fetched anew", job->error.message);
   if (status == HDX_OK)
@@ -191,25 +250,14 @@ static void opened(struct hdx_work *work) {
   }
   if (status == HDX_OK && !run->inspector)
     status = hdx_writer_create(job->path, &job->writer, &job->error);
-  job->years_left = 1; /* until all have been begun */
-  for (int number = wanted.first; status == HDX_OK && number <= wanted.last && !run->stop; number++) {
-    const struct hdx_year *old = job->old ? hdx_reader_year(job->old, number) : NULL;
-    if (!(run->unknown_only && hdx_year_known(old)))
-      status = hdx_year_start(job, number, old, &job->error);
-  }
-  job->years_left--;
-  if (status != HDX_OK && !job->years) {
-    snprintf(message, sizeof message, "%s", job->error.message);
-    job->prefix->datasets_left--;
-    fail(job, status, message);
-    return;
-  }
   if (status != HDX_OK) {
-    job->failed = true;
-    hdx_index_failed(run, status, job->error.message);
+    run->datasets_opening--;
+    fail_opening(job, status);
+  } else if (hdx_parameters_come_first(job)) {
+    hdx_parameters_ask(job);
+  } else {
+    hdx_dataset_begin_years(job);
   }
-  if (!job->years_left)
-    settled(job);
 }
 
 /* ---- what the years' answers mean ---- */
@@ -250,10 +298,7 @@ static bool probe(struct hdx_dataset_job *job) {
   const struct hdx_snapshot_info *info = job->old ? hdx_reader_info(job->old) : NULL;
   for (size_t i = 0; info && i < info->year_count; i++) {
     const struct hdx_year *old = &info->years[i];
-    bool asked = false;
-    for (const struct hdx_year_job *year = job->years; year; year = year->next)
-      asked |= year->year == old->year;
-    if (!asked && old->state == HDX_YEAR_PRESENT)
+    if (!is_asked(job, old->year) && old->state == HDX_YEAR_PRESENT)
       return hdx_year_start(job, old->year, old, &job->error) == HDX_OK;
   }
   return false;
@@ -352,7 +397,8 @@ static void write_snapshot(struct hdx_work *work) {
                                 .indextype = dataset->indextype,
                                 .catalog_start = hdx_dataset_catalog_start(dataset),
                                 .catalog_stop = dataset->stop,
-                                .multiyear = dataset->multiyear};
+                                .multiyear = dataset->multiyear,
+                                .parameters = hdx_parameters_fingerprint(job)};
   job->status = HDX_OK;
   for (size_t i = 0; i < job->kept_count && job->status == HDX_OK; i++)
     job->status = hdx_writer_keep_year(job->writer, job->old, job->kept[i], &job->error);

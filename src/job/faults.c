@@ -1,5 +1,5 @@
 /* What was bad or mended in an index file: counted against the run's limit, kept, told. */
-#include "job/index.h"
+#include "job/parameters.h"
 
 /* The row that exceeds the limit fails its file; others in which one is found after that are left as they were, as if
  * the run had been interrupted. */
@@ -74,6 +74,18 @@ static void log_odd_rows(const struct hdx_year_job *year, const struct hdx_csv_r
                   url, first, last);
 }
 
+/* Names of a document that belong to other columns than they stand for would go unnoticed. */
+static void warn_of_misfit(struct hdx_year_job *year) {
+  const struct hdx_csv_dialect *dialect = hdx_csv_dialect(year->scanner->csv);
+  size_t names, columns = dialect->extra_count;
+  hdx_parameters_names(year->dataset, &names);
+  if (dialect->names_misfit)
+    hdx_log_write(&year->dataset->run->session->log, HDX_LOG_WARNING,
+                  "%s: %zu extra column%s, but its dataset's file of parameters has %zu parameter%s: the columns are "
+                  "named in order, as far as that goes",
+                  year->target.url, columns, columns == 1 ? "" : "s", names, names == 1 ? "" : "s");
+}
+
 void hdx_year_log(struct hdx_year_job *year) {
   if (year->dataset->run->inspector)
     return; /* which tells more of it */
@@ -87,6 +99,7 @@ void hdx_year_log(struct hdx_year_job *year) {
   if (result->bad_rows > result->sample_count)
     hdx_log_write(log, HDX_LOG_WARNING, "%s: %llu bad rows in all", url, (unsigned long long)result->bad_rows);
   log_odd_rows(year, result);
+  warn_of_misfit(year);
   hdx_buffer_init(&repairs, 1024);
   if (list_repairs(result, true, &repairs))
     hdx_log_write(log, HDX_LOG_WARNING, "%s: mended: %s", url, hdx_buffer_string(&repairs));

@@ -129,7 +129,7 @@ struct hdx_dataset_job {
   int64_t confirmed;      /* when all of its years were last confirmed */
   struct hdx_writer *writer;
   struct hdx_year_job *years;        /* that were asked for */
-  struct hdx_parameters *parameters; /* NULL: no index file with extra columns was read yet */
+  struct hdx_parameters *parameters; /* NULL: no extra columns are held or were read yet */
   size_t years_left;
   bool failed;
   bool concluded; /* something came of it: not all of it was interrupted */
@@ -207,6 +207,8 @@ void hdx_index_advance(struct hdx_index_run *run);
 /* The years to ask for, before it is known which are held. */
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset);
 void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *dataset, struct hdx_prefix *prefix);
+/* What has to be known before is known: begins the years of the dataset. */
+void hdx_dataset_begin_years(struct hdx_dataset_job *job);
 void hdx_dataset_year_settled(struct hdx_year_job *year);
 /* Begins to sync what is written, unless that is under way. */
 void hdx_dataset_sync(struct hdx_index_run *run);

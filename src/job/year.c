@@ -286,6 +286,8 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
 
 /* Whether what is held is enough if the file has not changed. */
 static bool is_conditional(const struct hdx_year_job *year) {
+  if (hdx_parameters_changed(year->dataset))
+    return false;
   if (year->keep_path && access(year->keep_path, F_OK) != 0)
     return false;
   return year->old && year->gzipped == hdx_year_held_gzipped(year->old) &&
@@ -325,6 +327,18 @@ static bool settle_by_list(struct hdx_year_job *year) {
     return false;
   }
   return true;
+}
+
+/* Settles a year whose rows are held under names that may be others now: which, could not be learnt. */
+static bool settle_unnamed(struct hdx_year_job *year) {
+  const struct hdx_dataset_job *job = year->dataset;
+  const char *why;
+  enum hdx_status status = HDX_OK;
+  if (year->old && year->old->rows && hdx_parameters_come_first(job))
+    status = hdx_parameters_status(job, &why);
+  if (status != HDX_OK)
+    fail_unnamed(year, status, why);
+  return status != HDX_OK;
 }
 
 static void fetch(struct hdx_year_job *year) {
@@ -368,7 +382,7 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   dataset->years = year;
   dataset->years_left++;
   dataset->run->years_pending++;
-  if (!settle_by_list(year))
+  if (!settle_unnamed(year) && !settle_by_list(year))
     fetch(year);
   return HDX_OK;
 }

@@ -113,19 +113,6 @@ static enum hdx_status keep_last_row(struct hdx_csv *csv, size_t last, struct hd
   return hdx_buffer_status(&csv->last_key, "the key of a row", error);
 }
 
-enum hdx_status hdx_csv_name_extras(struct hdx_csv *csv, const struct hdx_text *names, size_t count,
-                                    struct hdx_error *error) {
-  hdx_arena_clear(&csv->given_names);
-  csv->given_count = 0;
-  for (size_t i = 0; i < count && i < HDX_CSV_EXTRA_MAX; i++) {
-    struct hdx_text copy = hdx_arena_copy(&csv->given_names, names[i]);
-    if (!copy.data)
-      return hdx_error_memory(error, names[i].size);
-    csv->given[csv->given_count++] = copy;
-  }
-  return HDX_OK;
-}
-
 /* Counts are taken here, over whole columns, so that every way to read a row counts alike. */
 static enum hdx_status count_batch(struct hdx_csv *csv, size_t count, struct hdx_error *error) {
   struct hdx_csv_result *result = &csv->result;

@@ -40,10 +40,11 @@ struct hdx_csv_dialect {
   char quote;                                     /* 0, '"' or '\'': the first quote seen around a field */
   size_t extra_count;                             /* columns behind filesize */
   bool names_made_up;                             /* neither a header nor the options name all of them */
+  bool names_misfit;                              /* no header names any, and there are not as many as the options */
   struct hdx_text extra_names[HDX_CSV_EXTRA_MAX]; /* from the header, else the options' names, else "checksum",
                                                      "checksum_algorithm" (positions 5 and 6 by the specification) and
-                                                     "column7" …; no two are the same: a name that is taken counts as
-                                                     none; owned by the scanner */
+                                                     "column7" …; unique: what is taken gets a number, "id_2". Owned by
+                                                     the scanner */
 };
 
 struct hdx_csv_batch {
@@ -107,8 +108,9 @@ void hdx_csv_close(struct hdx_csv *csv);
 /* Begins another file, keeping the memory. */
 void hdx_csv_reset(struct hdx_csv *csv);
 
-/* Names for the extra columns that no header names, by their position; copied. To be called before the first bytes of a
- * file, holds for this file. MEMORY. */
+/* Names for the extra columns that no header names, by their position; copied. Where no header names any, and there are
+ * two columns more than names, those are "checksum" and "checksum_algorithm", before the others. To be called before
+ * the first bytes of a file, holds for this file. MEMORY. */
 enum hdx_status hdx_csv_name_extras(struct hdx_csv *csv, const struct hdx_text *names, size_t count,
                                     struct hdx_error *error);
 

@@ -282,49 +282,6 @@ static bool header_lacks_stop(const struct fields *fields) {
                             : is_one_of(second, keys, sizeof keys / sizeof *keys);
 }
 
-static bool is_named(const struct hdx_csv *csv, struct hdx_text name, size_t from, size_t to) {
-  for (size_t i = from; i < to; i++)
-    if (hdx_text_equal(csv->dialect.extra_names[i], name))
-      return true;
-  return false;
-}
-
-/* Whether another extra column than `i` has the name: two of one name would be one, and the values of the first lost.
- */
-static bool is_taken(const struct hdx_csv *csv, struct hdx_text name, size_t i) {
-  return is_named(csv, name, 0, i) || is_named(csv, name, i + 1, csv->dialect.extra_count);
-}
-
-/* A name by the column's position. `made` has room for it. */
-static struct hdx_text make_name(const struct hdx_csv *csv, size_t i, char made[48]) {
-  struct hdx_text name = i == 0 ? HDX_TEXT("checksum") : HDX_TEXT("checksum_algorithm");
-  if (i < 2 && !is_taken(csv, name, i))
-    return name;
-  snprintf(made, 48, "column%zu", i + 5);
-  for (size_t again = 2; is_taken(csv, hdx_text_of(made), i); again++)
-    snprintf(made, 48, "column%zu_%zu", i + 5, again);
-  return hdx_text_of(made);
-}
-
-enum hdx_status hdx_csv_name_columns(struct hdx_csv *csv, size_t extras, struct hdx_error *error) {
-  struct hdx_text *names = csv->dialect.extra_names;
-  csv->dialect.extra_count = extras;
-  for (size_t i = csv->header_extras; i < extras; i++)
-    names[i] = HDX_TEXT("");
-  for (size_t i = 0; i < extras; i++) {
-    char made[48];
-    if (names[i].size && !is_named(csv, names[i], 0, i))
-      continue;
-    bool given = i < csv->given_count && csv->given[i].size && !is_taken(csv, csv->given[i], i);
-    struct hdx_text name = given ? csv->given[i] : make_name(csv, i, made);
-    csv->dialect.names_made_up |= !given;
-    names[i] = hdx_arena_copy(&csv->names, name);
-    if (!names[i].data)
-      return hdx_error_memory(error, name.size);
-  }
-  return HDX_OK;
-}
-
 /* Keeps a header with the names of its extra columns. There may be many before the last one counts. */
 static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bool hash, const struct fields *fields,
                                    struct hdx_error *error) {
@@ -337,15 +294,14 @@ static enum hdx_status take_header(struct hdx_csv *csv, struct hdx_text line, bo
                          (unsigned long long)csv->result.lines, HDX_CSV_COLUMNS_MAX);
   hdx_arena_clear(&csv->names);
   csv->header = hdx_arena_copy(&csv->names, line);
-  if (!csv->header.data)
+  bool copied = csv->header.data;
+  for (size_t i = 0; copied && i < csv->header_extras; i++) {
+    csv->header_names[i] = hdx_arena_copy(&csv->names, fields->at[others + i]);
+    copied = csv->header_names[i].data;
+  }
+  if (!copied)
     return hdx_error_memory(error, line.size);
   csv->dialect.header = true;
-  for (size_t i = 0; i < csv->header_extras; i++) {
-    struct hdx_text name = fields->at[others + i];
-    csv->dialect.extra_names[i] = hdx_arena_copy(&csv->names, name);
-    if (!csv->dialect.extra_names[i].data)
-      return hdx_error_memory(error, name.size);
-  }
   return HDX_OK;
 }
 

@@ -4,6 +4,7 @@
  *   csv_sniff.c   what the first bytes say
  *   csv_values.*  times and integers of the usual shape, eight bytes at a time
  *   csv_line.c    one line, read with care: the only place that knows the dialect
+ *   csv_names.c   what the extra columns are called
  *   csv_loop.h    the scan loop of the kernels: finds lines and commas by vector, reads rows of the usual shape at once
  *                 and leaves every other line to csv_line.c
  *   csv_tidy.c    rows of another shape that need neither mending nor a reason
@@ -70,6 +71,7 @@ struct hdx_csv {
   bool header_plain;      /* one without # was taken: another such line is a bad row */
   bool header_no_stop;
   size_t header_extras;
+  struct hdx_text header_names[HDX_CSV_EXTRA_MAX]; /* of its extra columns, as it has them */
 
   size_t columns; /* of a row, once settled */
   size_t count;   /* rows of this batch */
@@ -87,9 +89,9 @@ struct hdx_csv {
 /* Reads one line, without its newline, at byte `at` of the file. Anything but OK ends the scan. */
 enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size, uint64_t at, struct hdx_error *error);
 
-/* Gives the file's extra columns the names that the header has not given them, or not to them alone: as the options
- * say, else by their position. To be called once, when their number is known. MEMORY. */
-enum hdx_status hdx_csv_name_columns(struct hdx_csv *csv, size_t extras, struct hdx_error *error);
+/* There are `count` extra columns, as the header or the first row tells: gives each its name. To be called once, when
+ * their number is known. MEMORY. */
+enum hdx_status hdx_csv_name_columns(struct hdx_csv *csv, size_t count, struct hdx_error *error);
 
 /* Counts a bad row, tells of it and keeps it if there is room. Its line is at byte `at` of the file, the fault at
  * `column` of the line (from 1); `found` may be empty. */

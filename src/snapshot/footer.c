@@ -106,16 +106,38 @@ static bool is_unknown(const struct hdx_parameter *parameter) {
   return parameter->type == HDX_PARAMETER_UNKNOWN && !parameter->units.size && !parameter->description.size;
 }
 
+static void put_parameter(struct hdx_buffer *out, const struct hdx_parameter *parameter) {
+  hdx_buffer_append_byte(out, (char)parameter->type);
+  put_text(out, parameter->units);
+  put_text(out, parameter->description);
+}
+
 static void put_parameters(struct hdx_buffer *out, const struct hdx_footer *footer) {
+  static const struct hdx_parameter nothing = {.units = {"", 0}, .description = {"", 0}};
   size_t unknown = footer->parameters ? 0 : footer->column_count;
   while (unknown < footer->column_count && is_unknown(&footer->parameters[unknown]))
     unknown++;
-  for (size_t c = 0; unknown < footer->column_count && c < footer->column_count; c++) {
-    const struct hdx_parameter *parameter = &footer->parameters[c];
-    hdx_buffer_append_byte(out, (char)parameter->type);
-    put_text(out, parameter->units);
-    put_text(out, parameter->description);
+  if (unknown == footer->column_count && !footer->subject.parameters)
+    return;
+  hdx_put_u64(out, footer->subject.parameters);
+  for (size_t c = 0; c < footer->column_count; c++)
+    put_parameter(out, footer->parameters ? &footer->parameters[c] : &nothing);
+}
+
+enum hdx_status hdx_snapshot_fingerprint(const struct hdx_text *names, const struct hdx_parameter *parameters,
+                                         size_t count, uint64_t *fingerprint, struct hdx_error *error) {
+  struct hdx_buffer said;
+  hdx_buffer_init(&said, HDX_FOOTER_BYTES_MAX);
+  for (size_t i = 0; i < count; i++) {
+    put_text(&said, names[i]);
+    put_parameter(&said, &parameters[i]);
   }
+  enum hdx_status status = hdx_buffer_status(&said, "what is known of extra columns", error);
+  *fingerprint = count && status == HDX_OK ? hdx_hash(said.data, said.size) : 0;
+  if (count && *fingerprint <= HDX_FINGERPRINT_SEVERAL)
+    *fingerprint = HDX_FINGERPRINT_SEVERAL + 1;
+  hdx_buffer_deinit(&said);
+  return status;
 }
 
 static enum hdx_status put_raw(const struct hdx_footer *footer, struct hdx_buffer *raw, struct hdx_error *error) {

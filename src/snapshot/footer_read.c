@@ -213,6 +213,7 @@ static bool get_forms(struct hdx_footer *footer, struct hdx_bytes *in) {
 }
 
 static bool get_parameters(struct hdx_footer *footer, struct hdx_bytes *in) {
+  footer->subject.parameters = hdx_get_u64(in);
   for (size_t c = 0; c < footer->column_count && !in->bad; c++) {
     struct hdx_parameter *parameter = &footer->parameters[c];
     uint8_t type = hdx_get_u8(in);

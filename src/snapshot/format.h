@@ -38,8 +38,12 @@
  *                  like, in words; empty: not known) | repairs, duplicates as varints | flags u8 (bit 0: rows out of
  *                  order). Where it is missing in a file of version 1.1 or later, every index file of which there are
  *                  bytes has the form "csv", and all the others of this are 0; in one of 1.0 nothing is known of it.
- *     7 PARAMETERS (1.1; may be missing: nothing is known of any) for each column in the order of COLUMNS: type u8 (0
- *                  not known, 1 string, 2 integer, 3 double) | units, description as texts
+ *     7 PARAMETERS (1.1; may be missing: the fingerprint is 0, and nothing is known of any column) fingerprint u64 |
+ *                  for each column in the order of COLUMNS: type u8 (0 not known, 1 string, 2 integer, 3 double) |
+ *                  units, description as texts
+ *                  The fingerprint is that of the dataset's document of parameters by which its columns have their
+ *                  names: XXH3 of, for each extra column that it tells of, in its order: name text | type u8 | units,
+ *                  description as texts; 0: there was none, or it told of none; 1: rows are named by different ones.
  *
  *   block    1 to 65,536 rows (8,192 as written), sorted by start, stop (missing: the start), key, year
  *            flags u8 | number of extra columns u8 | heads | columns, one behind the other, up to the block's end

@@ -18,13 +18,20 @@
 #define HDX_MIXED_ROWS_MAX 65536 /* a dataset with fewer is one run of blocks that mix years, sorted as a whole */
 #define HDX_COLUMNS_MAX 250      /* extra columns of a dataset */
 
-/* What a snapshot is of, and what the catalog said of it when it was written. Texts are borrowed. */
+/* What a snapshot is of, and what was said of it when it was written. Texts are borrowed. */
 struct hdx_subject {
   struct hdx_text source; /* canonical URL of the bucket */
   struct hdx_text id, index, indextype;
   int64_t catalog_start, catalog_stop; /* as hdx_dataset_years takes them */
   bool multiyear;
+  uint64_t parameters; /* the fingerprint of its document of parameters (snapshot/format.h) */
 };
+
+/* The fingerprint of a document of parameters that tells of so many extra columns: never 0 or 1 but for a count of 0.
+ * MEMORY, LIMIT. */
+enum hdx_status hdx_snapshot_fingerprint(const struct hdx_text *names, const struct hdx_parameter *parameters,
+                                         size_t count, uint64_t *fingerprint, struct hdx_error *error);
+#define HDX_FINGERPRINT_SEVERAL 1 /* of rows that are named by different documents */
 
 struct hdx_reader;
 struct hdx_writer;

@@ -185,21 +185,44 @@ def read_index(content, published=()):
         if no_stop is None:  # the first row decides what the columns are
             no_stop = len(fields) == 3 or (len(fields) > 1 and not is_time(fields[1]) and "/" in fields[1])
             width = max(len(fields), len(names or []))
+            called = column_names(width - (3 if no_stop else 4), (names or [])[3 if no_stop else 4:], published)
         while len(fields) > width and not fields[-1]:
             fields.pop()
         try:
             if len(fields) > width:
                 raise ValueError("too many fields")
-            rows.append(row_of(fields, no_stop, names, published))
+            rows.append(row_of(fields, no_stop, called))
         except (ValueError, IndexError):
             bad.append(number)
     return rows, bad
 
 
-def row_of(fields, no_stop, names, published):
+def column_names(count, header, published):
+    """What `count` extra columns are called: by the header; by the document, whose columns stand behind the two of the
+    checksum if there are two columns more and the header tells of none; else by the specification and by their place."""
+    usual = ["checksum", "checksum_algorithm"] + [f"column{place + 7}" for place in range(count)]
+    header, published = list(header), list(published)
+    if published and not header and count == len(published) + 2:
+        published = usual[:2] + published
+    header, published = (names + [""] * count for names in (header, published))
+    wanted = [header[i] or (published[i] if published[i] not in header else "") or usual[i] for i in range(count)]
+    rank = [0 if header[i] else 1 if wanted[i] == published[i] else 2 for i in range(count)]
+    # The first one of a name keeps it; others get numbers, those that are named in the file before those that are not.
+    called = {}
+    for i in sorted(range(count), key=lambda i: (rank[i], i)):
+        if wanted[i] not in called.values():
+            called[i] = wanted[i]
+    for i in sorted(set(range(count)) - set(called), key=lambda i: (rank[i], i)):
+        number = 2
+        while f"{wanted[i]}_{number}" in called.values():
+            number += 1
+        called[i] = f"{wanted[i]}_{number}"
+    return [called[i] for i in range(count)]
+
+
+def row_of(fields, no_stop, called):
     if no_stop:
         fields = [fields[0], None, *fields[1:]]
-        names = names and [names[0], None, *names[1:]]
     if is_static(fields[0]):
         if not (fields[1] is None or fields[1] == "" or is_static(fields[1])):
             raise ValueError("a stop where there is no time")
@@ -210,12 +233,7 @@ def row_of(fields, no_stop, names, published):
             raise ValueError("the start cannot be told")
     if not fields[2] or "\0" in "".join(filter(None, fields)):
         raise ValueError("no key")
-    usual = ["start", "stop", "datakey", "filesize", "checksum", "checksum_algorithm"]
-    extras = {}
-    for place, value in enumerate(fields[4:], 4):
-        given = names[place] if names and place < len(names) else ""
-        given = given or (published[place - 4] if place - 4 < len(published) else "")
-        extras[given or (usual[place] if place < len(usual) else f"column{place + 1}")] = value
+    extras = dict(zip(called, fields[4:]))
     times = [] if start == STATIC else [time for time in fields[:2] if time]
     repairs = [kind for time in times for kind in time_repairs(time)] + ["decimals"] * ("." in fields[3])
     return Row(start, stop, fields[2], size_of(fields[3]), extras, repairs=tuple(repairs))

@@ -53,6 +53,7 @@ class Snapshot:
             self.data = file.read()
         self.seen = set()
         self.subject, self.columns, self.years, self.zones, self.templates = {}, {}, [], [], []
+        self.fingerprint = 0  # of the document of parameters
         self.parameters = {}  # of each column that something is said of: (type, units, description)
         footer, end = self._frame()
         self._sections(footer)
@@ -123,6 +124,7 @@ class Snapshot:
 
     def _parameters(self, data):
         types = [None, "string", "int", "double"]
+        self.fingerprint = data.number("Q")
         for name in self.columns.values():
             kind, units, description = data.u8(), data.text(), data.text()
             need(kind < len(types), "parameters: an unknown type")

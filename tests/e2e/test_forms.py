@@ -5,6 +5,8 @@ import gzip
 import io
 import json
 import shutil
+import signal
+import threading
 import zipfile
 
 import pytest
@@ -191,29 +193,72 @@ def test_document_that_tells_of_every_column(tiny, client):
     client.check()
 
 
-def test_fewer_names_than_columns(tiny, client):
-    tiny.add("a", {2019: lines("{day}", "x", "y")})
-    tiny.describe("a", [QUALITY])
-    client.index().expect(0)
-    assert list(parameters(client, "a")) == ["checksum_algorithm", "column7", "quality"]
-    assert len(tiny.origin.of(tiny.path("a", 2019))) == 2
+def test_checksums_come_before_the_columns_of_the_document(tiny, client):
+    """By the convention, where a file has two columns more and no header that tells of any."""
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("c{day}", "MD5", "{day}"),
+                   2020: lines("d{day}", "MD5", "{day}", year=2020, header="# start, stop, datakey, filesize")})
+    tiny.add("short", {2019: "2019-01-01T00:00Z,s3://b/1,5,ab,MD5,3\n"})
+    for identifier in ("a", "short"):
+        tiny.describe(identifier, [QUALITY])
+    assert "parameter" not in client.index().expect(0).err
+    assert parameters(client, "a") == {"checksum": 3 * (None,), "checksum_algorithm": 3 * (None,), "quality": ("int", "1", "0 is best")}
+    assert [(row["checksum"], row["checksum_algorithm"], row["quality"]) for row in answer(client, "a", "--start", "2019", "--stop", "2020")] == \
+        [(f"c{day}", "MD5", day) for day in range(1, 4)]
+    assert [row["quality"] for row in answer(client, "short")] == [3]
     client.check()
 
 
-def test_document_is_asked_for_when_something_is_new(tiny, client):
-    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+@pytest.mark.parametrize("extras, names", [
+    (["{day}", "x"], ["checksum_algorithm", "quality"]),
+    (["{day}", "x", "y", "z"], ["checksum_algorithm", "column7", "column8", "quality"]),
+])
+def test_more_columns_than_names(tiny, client, extras, names):
+    tiny.add("a", {2018: lines(*extras, year=2018), 2019: lines(*extras)})
     tiny.describe("a", [QUALITY])
+    done = client.index().expect(0)
+    assert list(parameters(client, "a")) == names
+    for year in (2018, 2019):  # once, although it may be read twice
+        told, = (line for line in done.err.splitlines() if f"a_{year}.csv" in line)
+        assert f"{len(extras)} extra columns" in told and "1 parameter" in told
+    client.check()
+
+
+def test_more_names_than_columns(tiny, client):
+    tiny.add("a", {2018: lines(year=2018), 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY, WIDTH])
+    client.index().expect(0, "a_2019.csv: 1 extra column, ", "2 parameters")
+    assert list(parameters(client, "a")) == ["quality"]
+    client.check()
+
+
+def test_columns_of_one_name(tiny, client):
+    """None is lost, whatever a header calls it."""
+    tiny.add("a", {2018: lines("a", "{day}", "c", "d", "e", year=2018, header="start,stop,datakey,filesize,run,run,run_2,run,checksum"),
+                   2019: lines("f", "{day}", "h", header="# start, stop, datakey, filesize, checksum_algorithm, , checksum_algorithm")})
+    client.index().expect(0)
+    assert list(parameters(client, "a")) == ["checksum", "checksum_algorithm", "checksum_algorithm_2", "checksum_algorithm_3", "run",
+                                             "run_2", "run_3", "run_4"]
+    row = answer(client, "a")[1]
+    assert [row[name] for name in ("run", "run_3", "run_2", "run_4", "checksum")] == ["a", "2", "c", "d", "e"]
+    row = answer(client, "a")[-1]
+    assert [row[f"checksum_algorithm{end}"] for end in ("", "_2", "_3")] == ["f", "h", "3"]
+    client.check()
+
+
+def test_document_is_asked_for_where_columns_are_held(tiny, client):
+    """Once in each run, for the files beside it may be as they were."""
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+    tiny.add("plain", {2019: lines()})
+    for identifier in ("a", "plain"):
+        tiny.describe(identifier, [QUALITY])
     client.index().expect(0)
     tiny.origin.clear()
     client.index().expect(0)
-    assert documents_asked(tiny) == []
-    tiny.write(tiny.path("a", 2019), lines())  # without the column: nothing to be asked
+    assert documents_asked(tiny) == [document("a")]
+    assert [each.status for each in tiny.origin.of(tiny.path("a", 2019))] == [304]
+    tiny.write(tiny.path("a", 2019), lines())  # without the column
     client.index().expect(0)
-    assert documents_asked(tiny) == [] and parameters(client, "a")["quality"] == ("int", "1", "0 is best")
-    tiny.describe("a", [("quality", "double", None, "new")])
-    tiny.write(tiny.path("a", 2019), lines("{day}", count=5))
-    client.index().expect(0)
-    assert documents_asked(tiny) == [document("a")] and parameters(client, "a")["quality"] == ("double", None, "new")
+    assert parameters(client, "a")["quality"] == ("int", "1", "0 is best")
     client.check()
 
 
@@ -261,9 +306,9 @@ def test_document_that_fails_for_now(tiny, client, header):
     before = client.query("a", "--offline").expect(0).out
     tiny.write(tiny.path("a", 2018), lines("{day}", year=2018, count=5, header=header))
     tiny.origin.always(document("a"), Behaviour(status=503))
-    client.index("--retries", "1").expect(1, "a_2018.csv: what its extra columns are cannot be read", "a.info", "503")
+    client.index("--retries", "1").expect(5, "a_2018.csv: what its extra columns are cannot be read", "a.info", "503")
     assert client.query("a", "--offline").expect(0).out == before
-    assert [year["state"] for year in info(client, "a")["index_files"]] == ["stale", "present"]
+    assert [year["state"] for year in info(client, "a")["index_files"]] == ["stale", "stale"]
     assert parameters(client, "a") == {"quality": ("int", "1", "0 is best")}
     tiny.origin.always(document("a"), None)
     client.index().expect(0)
@@ -326,6 +371,198 @@ def test_names_that_are_published_later_are_no_damage(tiny, client):
     client.program(*verify).expect(7)  # other values are
 
 
+# ---- documents that change while the index files do not
+
+
+def fetched(tiny, identifier, year):
+    """How often a file was read as a whole."""
+    return sum(each.status in (200, 206) for each in tiny.origin.of(tiny.path(identifier, year)))
+
+
+def columns(client, identifier):
+    return client.query(identifier, "--offline").expect(0).lines[0].split(",")[4:]
+
+
+@pytest.mark.parametrize("ending", ["info", "json"])
+@pytest.mark.parametrize("refresh", ["index", "query"])
+def test_document_that_changes(tiny, client, ending, refresh):
+    def run():
+        tiny.origin.clear()
+        (client.index() if refresh == "index" else client.query("a", "--refresh")).expect(0)
+        return fetched(tiny, "a", 2018), fetched(tiny, "a", 2019)
+
+    tiny.add("a", {2018: lines("{day}", "0.5", year=2018), 2019: lines("{day}", "1.5")})
+    client.index().expect(0)
+    assert columns(client, "a") == ["checksum", "checksum_algorithm"]
+    verify = ["verify", client.bucket, "a", *client.access, "--deep"]
+    for said in ([QUALITY, WIDTH], [WIDTH, QUALITY], [WIDTH, ("quality", "double", "1", "0 is best")], [WIDTH, QUALITY, NOTE], []):
+        tiny.describe("a", said, ending)
+        if said and said != [WIDTH, ("quality", "double", "1", "0 is best")]:
+            client.program(*verify).expect(1 if len(said) == 2 else 0)
+        assert run() == (1, 1), said
+        client.check()
+        client.program(*verify).expect(0)
+        wanted = {name: (kind, units, about) for name, kind, units, about in said[:2]}
+        assert parameters(client, "a") == (wanted or dict.fromkeys(["checksum", "checksum_algorithm"], 3 * (None,)))
+        assert run() == (0, 0), said
+
+
+def test_document_that_is_removed(tiny, client):
+    tiny.add("a", {2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    client.index().expect(0)
+    (tiny.folder / document("a").lstrip("/")).unlink()
+    tiny.origin.clear()
+    client.index().expect(0)
+    assert columns(client, "a") == ["checksum"]
+    assert [len(tiny.origin.of(document("a", ending))) for ending in ("info", "json")] == [2, 2]  # one answer is not believed
+    client.check()
+
+
+def test_document_that_is_missing_for_a_moment(tiny, client):
+    tiny.add("a", {2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    client.index().expect(0)
+    tiny.origin.clear()
+    tiny.origin.script(document("a"), Behaviour(status=404))
+    client.index().expect(0)
+    assert columns(client, "a") == ["quality"] and fetched(tiny, "a", 2019) == 0
+
+
+def test_years_beyond_the_range_are_named_anew_too(tiny, client):
+    """An answer has the names of one document, whatever was asked for when it changed."""
+    tiny.add("a", {year: lines("{day}", year=year) for year in (2016, 2017, 2018, 2019)})
+    tiny.describe("a", [QUALITY])
+    client.index("--start", "2017").expect(0)
+    tiny.describe("a", [WIDTH])
+    tiny.origin.clear()
+    client.query("a", "--start", "2019-01-02", "--stop", "2019-01-03", "--refresh").expect(0)
+    assert [fetched(tiny, "a", year) for year in (2016, 2017, 2018, 2019)] == [0, 1, 1, 1]
+    client.query("a").expect(0)
+    assert columns(client, "a") == ["width"]
+    client.check()
+
+
+def test_queries_ask_for_no_document_of_what_is_known(tiny, client):
+    """What is missing is named by the new one; the next run does so with the rest."""
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    client.index("--stop", "2019").expect(0)
+    tiny.describe("a", [WIDTH])
+    tiny.origin.clear()
+    client.query("a", "--start", "2018-01-01", "--stop", "2018-12-31").expect(0)
+    assert documents_asked(tiny) == [] and fetched(tiny, "a", 2018) == 0
+    client.query("a").expect(0)
+    assert columns(client, "a") == ["quality", "width"] and fetched(tiny, "a", 2018) == 0
+    client.index().expect(0)
+    assert columns(client, "a") == ["width"] and fetched(tiny, "a", 2018) == 1
+    client.check()
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour(status=500), Behaviour(stall=-1), Behaviour(cut=-1)])
+def test_document_that_fails_while_files_are_as_they_were(tiny, client, behaviour):
+    """Rows stay under the names that they have, but are stale; no file is read in vain."""
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}"), 2020: None})
+    tiny.add("b", {2019: lines(year=2019)})
+    tiny.describe("a", [QUALITY])
+    client.index().expect(0)
+    before = client.query("a", "--offline").expect(0).out
+    tiny.describe("a", [WIDTH])
+    tiny.origin.clear()
+    tiny.origin.always(document("a"), behaviour)
+    client.index("--retries", "0", "--stall-time", "1s").expect(1, "what its extra columns are cannot be read", "a.info")
+    assert fetched(tiny, "a", 2018) == fetched(tiny, "a", 2019) == 0
+    assert [year["state"] for year in info(client, "a")["index_files"]] == ["stale", "stale", "gap"]
+    assert client.query("a", "--offline").expect(0, "rows of 2018 are those of an earlier version").out == before
+    tiny.origin.always(document("a"), None)
+    client.index().expect(0)
+    assert columns(client, "a") == ["width"] and {year["state"] for year in info(client, "a")["index_files"]} == {"present", "gap"}
+
+
+def test_file_that_fails_while_its_document_changes(tiny, client):
+    """It keeps its old names until it can be read; nothing is forgotten about that."""
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    client.index().expect(0)
+    tiny.describe("a", [WIDTH])
+    tiny.origin.always(tiny.path("a", 2018), Behaviour(status=500))
+    client.index("--retries", "0").expect(1)
+    assert parameters(client, "a") == {"quality": ("int", "1", "0 is best"), "width": ("double", "nm", None)}
+    tiny.describe("a", [QUALITY])  # the older one again: what was read meanwhile is not named by it
+    tiny.origin.always(tiny.path("a", 2018), None)
+    client.index().expect(0)
+    assert columns(client, "a") == ["quality"]
+    client.check()
+
+
+def test_nothing_can_be_read(tiny, client):
+    """Refusals of all leave all as it was."""
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    client.index().expect(0)
+    paths = [document("a"), document("a", "json"), tiny.path("a", 2018), tiny.path("a", 2019)]
+    for path in paths:
+        tiny.origin.always(path, Behaviour(status=403))
+    assert client.index("--retries", "0").code != 0
+    assert parameters(client, "a") == {"quality": ("int", "1", "0 is best")}
+    for path in paths:
+        tiny.origin.always(path, None)
+    tiny.origin.clear()
+    client.index().expect(0)
+    assert columns(client, "a") == ["quality"] and fetched(tiny, "a", 2018) == 0
+    client.check()
+
+
+def test_vanished_rows_keep_their_names(tiny, client):
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    client.index().expect(0)
+    tiny.describe("a", [WIDTH])
+    (tiny.folder / tiny.path("a", 2018).lstrip("/")).unlink()
+    client.index("--keep-vanished").expect(0)
+    assert columns(client, "a") == ["quality", "width"]
+    tiny.origin.clear()
+    client.index("--keep-vanished").expect(0)
+    assert fetched(tiny, "a", 2019) == 0  # there is no more to be done about them
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_cancelled_while_the_document_is_awaited(tiny, client, number, code):
+    tiny.add("a", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+    tiny.describe("a", [QUALITY])
+    client.index().expect(0)
+    before = client.query("a", "--offline").expect(0).out
+    tiny.describe("a", [WIDTH])
+    tiny.origin.clear()
+    gate, origin = threading.Event(), tiny.origin
+    origin.always(document("a"), Behaviour(until=gate))
+    process = client.program.start("index", client.bucket, *client.access)
+    assert origin.wait_for(lambda: origin.requests_now == 1 and tiny.catalog_path in [each.path for each in origin.requests()])
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    gate.set()
+    origin.always(document("a"), None)
+    assert client.query("a", "--offline").expect(0).out == before
+    client.index().expect(0)
+    assert columns(client, "a") == ["width"]
+
+
+def test_many_datasets_whose_documents_change(tiny, client):
+    """More than are under way at once: the run neither waits for ever nor ends early."""
+    for n in range(60):
+        tiny.add(f"d{n}", {2018: lines("{day}", year=2018), 2019: lines("{day}")})
+        tiny.describe(f"d{n}", [QUALITY])
+    client.index("--jobs", "4").expect(0)
+    for n in range(0, 60, 2):
+        tiny.describe(f"d{n}", [WIDTH])
+    for n in range(0, 60, 3):
+        tiny.origin.always(document(f"d{n}"), Behaviour(status=500))
+    client.index("--jobs", "4", "--retries", "0").expect(1)
+    for n in range(60):
+        assert columns(client, f"d{n}") == (["quality"] if n % 2 or n % 3 == 0 else ["width"])
+
+
 # ---- files that are read again
 
 
@@ -342,13 +579,13 @@ def test_file_that_changes_before_it_is_read_again(tiny, client, tmp_path):
 
 @pytest.mark.parametrize("behaviour", [Behaviour(status=500), Behaviour(cut=10)])
 def test_file_that_cannot_be_read_again(tiny, client, behaviour):
-    tiny.add("a", {2018: lines("{day}", year=2018)})
+    tiny.add("a", {2018: lines(year=2018)})
     tiny.describe("a", [QUALITY])
     client.index().expect(0)
     tiny.write(tiny.path("a", 2018), lines("{day}", "x", year=2018))
     tiny.origin.script(tiny.path("a", 2018), None, *10 * [behaviour])
     client.index("--retries", "2").expect(5, "a_2018.csv")
-    assert client.query("a", "--offline").lines[0] == "start,stop,datakey,filesize,quality"
+    assert client.query("a", "--offline").lines[0] == "start,stop,datakey,filesize"
     assert info(client, "a")["index_files"][0]["state"] == "stale"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reference import SECOND, TIME_MAX, Dataset, is_time, read_index, time_ns, time_text
+from reference import SECOND, TIME_MAX, Dataset, column_names, is_time, read_index, time_ns, time_text
 
 DAY = 86400 * SECOND
 
@@ -71,6 +71,19 @@ def test_extras_by_name_and_place():
     assert rows[0].extras == {"checksum": "ff", "checksum_algorithm": "md5", "mode": "x"}
     rows, _ = read_index(b"1970-01-02Z,1970-01-03Z,a,5,ff,md5,x\n")
     assert rows[0].extras == {"checksum": "ff", "checksum_algorithm": "md5", "column7": "x"}
+
+
+@pytest.mark.parametrize("count, header, published, names", [
+    (3, [], [], ["checksum", "checksum_algorithm", "column7"]),
+    (3, [], ["a"], ["checksum", "checksum_algorithm", "a"]),
+    (2, [], ["a"], ["a", "checksum_algorithm"]),
+    (1, [], ["a", "b"], ["a"]),
+    (3, ["x"], ["a"], ["x", "checksum_algorithm", "column7"]),
+    (4, ["id", "id", "id_2", "id"], [], ["id", "id_3", "id_2", "id_4"]),
+    (3, ["checksum_algorithm", "", "b"], ["a", "b"], ["checksum_algorithm", "checksum_algorithm_2", "b"]),
+])
+def test_names_of_columns(count, header, published, names):
+    assert column_names(count, header, published) == names
 
 
 @pytest.fixture

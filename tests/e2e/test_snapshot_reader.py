@@ -15,6 +15,7 @@ import snapshot_kinds
 import snapshot_reader
 from conftest import ROOT, SAMPLE, TINY, Program, Tiny
 from reference import Bucket
+from snapshot_codec import xxh3
 from snapshot_reader import Damaged, Snapshot
 
 VECTORS = sorted((ROOT / "tests" / "vectors").glob("snapshot-v*/*.hdx"))
@@ -101,12 +102,25 @@ def test_what_the_footer_says_of_years(snapshots):
         assert snapshot.subject["id"] == identifier and snapshot.subject["source"] == store.access[0]
 
 
+def fingerprint(said):
+    """Of what a document says of extra columns."""
+    def text(value):
+        value = (value or "").encode()
+        assert len(value) < 128
+        return bytes([len(value)]) + value + b"\0"
+
+    types = [None, "string", "int", "double"]
+    return xxh3(b"".join(text(name) + bytes([types.index(kind)]) + text(units) + text(about) for name, kind, units, about in said))
+
+
 def test_what_the_footer_says_of_forms(snapshots):
     snapshot, = (snapshot for _, identifier, snapshot, _ in snapshots if identifier == "forms")
     found = {year["year"]: tuple(year[name] for name in ("form", "repairs", "duplicates", "flags")) for year in snapshot.years}
     assert found == snapshot_kinds.FORMS
     said = {name: (kind, units or "", text or "") for name, kind, units, text in snapshot_kinds.PARAMETERS["forms"][4:]}
     assert snapshot.parameters == said
+    assert snapshot.fingerprint == fingerprint(snapshot_kinds.PARAMETERS["forms"][4:])
+    assert not any(snapshot.fingerprint for _, identifier, snapshot, _ in snapshots if identifier != "forms")
 
 
 def test_blocks_that_are_kept(build, tmp_path):

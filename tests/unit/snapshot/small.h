@@ -155,6 +155,7 @@ static inline void small_make(struct small *small, enum small_kind kind, size_t 
                                       .parameters = more ? small->parameters : NULL,
                                       .template_count = small->book.count,
                                       .templates = small->templates};
+  small->footer.subject.parameters = more ? 0x0123456789abcdef : 0;
   struct hdx_zstd *zstd = hdx_block_encoder_zstd(encoder);
   small_finish(small, zstd);
   hdx_block_encoder_give(encoder);

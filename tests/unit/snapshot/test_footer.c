@@ -217,6 +217,36 @@ static void forms_and_parameters_are_read(void **state) {
   check_column(0, HDX_PARAMETER_INTEGER, "km", "");
   check_column(1, HDX_PARAMETER_UNKNOWN, "", "");
   check_column(2, HDX_PARAMETER_DOUBLE, "", "said");
+  assert_true(hdx_reader_subject(reader)->parameters == 0x0123456789abcdef);
+}
+
+/* All that a document says counts, and where one text ends. */
+static void fingerprints_differ(void **state) {
+  (void)state;
+  const struct hdx_text a = HDX_TEXT("a"), b = HDX_TEXT("b"), ab = HDX_TEXT("ab"), none = HDX_TEXT("");
+  const struct {
+    struct hdx_text names[2];
+    struct hdx_parameter parameters[2];
+    size_t count;
+  } said[] = {
+      {{none}, {{0, none, none}}, 0},
+      {{none}, {{0, none, none}}, 1},
+      {{a}, {{0, none, none}}, 1},
+      {{a}, {{HDX_PARAMETER_DOUBLE, none, none}}, 1},
+      {{a}, {{0, b, none}}, 1},
+      {{a}, {{0, none, b}}, 1},
+      {{ab}, {{0, none, none}}, 1},
+      {{a, b}, {{0, none, none}, {0, none, none}}, 2},
+      {{b, a}, {{0, none, none}, {0, none, none}}, 2},
+  };
+  uint64_t found[sizeof said / sizeof *said];
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+    assert_int_equal(hdx_snapshot_fingerprint(said[i].names, said[i].parameters, said[i].count, &found[i], NULL),
+                     HDX_OK);
+    assert_true(i == 0 ? found[i] == 0 : found[i] > HDX_FINGERPRINT_SEVERAL);
+    for (size_t j = 0; j < i; j++)
+      assert_true(found[i] != found[j]);
+  }
 }
 
 /* Cuts a section out of `raw`. */
@@ -243,6 +273,7 @@ static void what_is_not_said_of_forms_depends_on_the_version(void **state) {
   check_year(0, "", 0, 0, false);
   check_year(1, "", 0, 0, false);
   check_column(0, HDX_PARAMETER_UNKNOWN, "", "");
+  assert_true(hdx_reader_subject(reader)->parameters == 0);
   assert_int_equal(open_raw(HDX_FORMAT_MAJOR | 1u << 16), HDX_OK);
   check_year(0, "", 0, 0, false); /* there are no bytes of it */
   check_year(1, "csv", 0, 0, false);
@@ -252,12 +283,17 @@ static void plain_files_take_no_room(void **state) {
   (void)state;
   size_t size = small.file.size;
   small.footer.parameters = NULL;
+  small.footer.subject.parameters = 0;
   small.years[0] = (struct hdx_year){.year = 2000, .bytes = 5, .form = "csv"};
   small.years[1] = (struct hdx_year){.year = 2001, .state = HDX_YEAR_GAP, .form = ""};
   small_finish(&small, zstd);
   size_t plain = small.file.size;
   assert_true(plain < size);
   small.years[0].form = ""; /* not known, as from an older snapshot: that has to be said */
+  small_finish(&small, zstd);
+  assert_true(small.file.size > plain);
+  small.years[0].form = "csv";
+  small.footer.subject.parameters = 7; /* a document that tells nothing of these columns */
   small_finish(&small, zstd);
   assert_true(small.file.size > plain);
 }
@@ -363,6 +399,7 @@ int main(void) {
       T(lists_that_cannot_be_are_refused),
       T(sections_come_once_in_any_order),
       T(forms_and_parameters_are_read),
+      T(fingerprints_differ),
       T(what_is_not_said_of_forms_depends_on_the_version),
       T(plain_files_take_no_room),
       T(forms_and_parameters_that_cannot_be_are_refused),
