@@ -143,6 +143,18 @@ static void the_header_comes_first(void **state) {
   check(scan("# a, b, c, d, e, \n# start, stop, key, size, x\n" ROW ",1\n", 0, NULL), false, 1, LIST("x"));
 }
 
+static int setup(void **state) {
+  (void)state;
+  struct hdx_csv_options options = {.kernel = hdx_csv_kernel(hdx_cpu_level())};
+  return hdx_csv_open(&options, &csv, NULL) != HDX_OK;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  hdx_csv_close(csv);
+  return 0;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names_are_given),
