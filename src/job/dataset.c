@@ -174,13 +174,6 @@ static enum hdx_status check_type(const struct hdx_dataset *dataset, struct hdx_
 
 static void settled(struct hdx_dataset_job *job);
 
-static bool is_asked(const struct hdx_dataset_job *job, int number) {
-  const struct hdx_year_job *year = job->years;
-  while (year && year->year != number)
-    year = year->next;
-  return year;
-}
-
 /* Begins the other years too whose rows are held: all are named by one document. */
 static enum hdx_status begin_held(struct hdx_dataset_job *job, struct hdx_error *error) {
   const struct hdx_snapshot_info *info = hdx_reader_info(job->old);
@@ -188,7 +181,7 @@ static enum hdx_status begin_held(struct hdx_dataset_job *job, struct hdx_error 
   for (size_t i = 0; i < info->year_count && status == HDX_OK && !job->run->stop; i++) {
     const struct hdx_year *old = &info->years[i];
     bool held = old->rows && (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE);
-    if (!held || is_asked(job, old->year))
+    if (!held || hdx_dataset_asked(job, old->year))
       continue;
     job->run->files_total++;
     status = hdx_year_start(job, old->year, old, error);
@@ -298,7 +291,7 @@ static bool probe(struct hdx_dataset_job *job) {
   const struct hdx_snapshot_info *info = job->old ? hdx_reader_info(job->old) : NULL;
   for (size_t i = 0; info && i < info->year_count; i++) {
     const struct hdx_year *old = &info->years[i];
-    if (!is_asked(job, old->year) && old->state == HDX_YEAR_PRESENT)
+    if (!hdx_dataset_asked(job, old->year) && old->state == HDX_YEAR_PRESENT)
       return hdx_year_start(job, old->year, old, &job->error) == HDX_OK;
   }
   return false;

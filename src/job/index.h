@@ -221,6 +221,8 @@ bool hdx_dataset_unchanged(const struct hdx_dataset_job *job);
 /* Fills the job's states and kept from the years asked for and from the others of the older snapshot; counts and tells
  * what became of the former. MEMORY. */
 enum hdx_status hdx_dataset_collect(struct hdx_dataset_job *job);
+/* Whether a year was asked for in this run. */
+bool hdx_dataset_asked(const struct hdx_dataset_job *job, int number);
 /* Whether what is held says what the archive has of a year. */
 static inline bool hdx_year_known(const struct hdx_year *year) {
   return year && year->state != HDX_YEAR_FAILED;

@@ -149,11 +149,11 @@ bool hdx_dataset_unchanged(const struct hdx_dataset_job *job) {
   return true;
 }
 
-static struct hdx_year_job *asked(const struct hdx_dataset_job *job, int number) {
-  struct hdx_year_job *year = job->years;
+bool hdx_dataset_asked(const struct hdx_dataset_job *job, int number) {
+  const struct hdx_year_job *year = job->years;
   while (year && year->year != number)
     year = year->next;
-  return year;
+  return year != NULL;
 }
 
 enum hdx_status hdx_dataset_collect(struct hdx_dataset_job *job) {
@@ -181,7 +181,7 @@ enum hdx_status hdx_dataset_collect(struct hdx_dataset_job *job) {
     report(year, state, keep);
   }
   for (size_t i = 0; info && i < info->year_count; i++)
-    if (!asked(job, info->years[i].year)) {
+    if (!hdx_dataset_asked(job, info->years[i].year)) {
       job->states[job->state_count++] = old_state(job, &info->years[i]);
       if (held(&info->years[i]))
         job->kept[job->kept_count++] = info->years[i].year;
