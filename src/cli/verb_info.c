@@ -252,6 +252,7 @@ static enum hdx_status show(struct cli *cli, struct cli_info_view *view, const c
     status = hdx_snapshot_columns(held, &view->columns, &view->column_count, error);
   if (status == HDX_OK && asks(cli, view)) {
     probed = hdx_probe(cli->session, cli_operand(cli, 0), id, &probe, &why);
+    cli_messages_live(&cli->messages, NULL);
     if (probed == HDX_OK)
       probed = judge(probe, &why);
     cli_messages_live(&cli->messages, NULL);

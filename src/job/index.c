@@ -1,5 +1,6 @@
 /* A run of the index job: which datasets are under way, what came of them all. */
 #include "job/index.h"
+#include "job/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,34 +132,17 @@ void hdx_index_advance(struct hdx_index_run *run) {
   run->done = !run->datasets_open && run->next_dataset == run->dataset_count && !run->lists_open;
 }
 
-static void show_progress(struct hdx_index_run *run) {
-  const struct hdx_config *config = &run->session->config;
+static void fill_progress(void *user, struct hdx_progress *progress) {
+  const struct hdx_index_run *run = user;
   const struct hdx_index_summary *summary = run->summary;
-  struct hdx_engine_totals totals;
-  if (!config->progress)
-    return;
-  hdx_engine_totals(run->session->engine, &totals);
-  const struct hdx_progress progress = {.datasets_done = run->datasets_done,
-                                        .datasets_total = run->dataset_count,
-                                        .files_done = run->files_done,
-                                        .files_total = run->files_total,
-                                        .rows = summary->rows_fetched,
-                                        .bytes = summary->bytes,
-                                        .requests_active = totals.active,
-                                        .requests_done = totals.finished,
-                                        .retries = totals.retries,
-                                        .gaps = summary->gaps,
-                                        .failures = run->failed,
-                                        .elapsed_ns = uv_hrtime() - run->started_ns};
-  config->progress(config->progress_user, &progress);
-}
-
-static void on_progress(uv_timer_t *timer) {
-  show_progress(timer->data);
-}
-
-static void on_progress_closed(uv_handle_t *handle) {
-  ((struct hdx_index_run *)handle->data)->progress_open = false;
+  progress->datasets_done = run->datasets_done;
+  progress->datasets_total = run->dataset_count;
+  progress->files_done = run->files_done;
+  progress->files_total = run->files_total;
+  progress->rows = summary->rows_fetched;
+  progress->bytes = summary->bytes;
+  progress->gaps = summary->gaps;
+  progress->failures = run->failed;
 }
 
 static void count_files(struct hdx_index_run *run) {
@@ -167,19 +151,11 @@ static void count_files(struct hdx_index_run *run) {
 }
 
 static void run_all(struct hdx_index_run *run) {
-  struct hdx_session *session = run->session;
-  uint32_t every = session->config.progress_ms ? session->config.progress_ms : 100;
-  uv_timer_init(hdx_engine_loop(session->engine), &run->progress);
-  run->progress.data = run;
-  run->progress_open = true;
-  if (session->config.progress)
-    uv_timer_start(&run->progress, on_progress, every, every);
+  struct hdx_progress_timer progress;
+  hdx_progress_start(&progress, run->session, run->started_ns, fill_progress, run);
   hdx_index_advance(run);
-  hdx_session_run(session, &run->done);
-  show_progress(run);
-  uv_close((uv_handle_t *)&run->progress, on_progress_closed);
-  while (run->progress_open)
-    uv_run(hdx_engine_loop(session->engine), UV_RUN_ONCE);
+  hdx_session_run(run->session, &run->done);
+  hdx_progress_stop(&progress);
 }
 
 static enum hdx_status lock(struct hdx_index_run *run, struct hdx_store_lock *lock, struct hdx_error *error) {

@@ -181,8 +181,6 @@ struct hdx_index_run {
   struct hdx_error first_error;
   bool stop; /* begin no more datasets: the disk is full, or the run was cancelled */
   bool done, advancing;
-  uv_timer_t progress;
-  bool progress_open;
 };
 
 /* The catalog's datasets that `globs` name, each id once; in the order of the ids. *list is the caller's to free.

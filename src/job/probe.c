@@ -10,7 +10,7 @@
 #include "catalog/dataset.h"
 #include "job/first_row.h"
 #include "job/list.h"
-#include "job/session.h"
+#include "job/progress.h"
 #include "transfer/bucket.h"
 
 #include <stdio.h>
@@ -410,10 +410,19 @@ static enum hdx_status show(struct run *run, size_t *first, struct hdx_error *er
   return status;
 }
 
+static void fill_progress(void *user, struct hdx_progress *progress) {
+  const struct run *run = user;
+  for (size_t place = 0; place < PLACE_COUNT; place++)
+    progress->files_total += run->files[place].wanted;
+  progress->files_done = progress->files_total > run->open ? progress->files_total - run->open : 0;
+}
+
 static enum hdx_status probe(struct run *run, struct hdx_error *error) {
   size_t first;
+  struct hdx_progress_timer progress;
   want(run);
   hdx_engine_forgive(run->session->engine);
+  hdx_progress_start(&progress, run->session, uv_hrtime(), fill_progress, run);
   enum hdx_status status = find_place(run, error);
   if (status == HDX_OK && !list(run) && !run->interrupted)
     ask(run);
@@ -421,6 +430,7 @@ static enum hdx_status probe(struct run *run, struct hdx_error *error) {
     status = show(run, &first, error);
   if (status == HDX_OK && first < PLACE_COUNT && !run->interrupted)
     read_first_row(run, first);
+  hdx_progress_stop(&progress);
   return run->interrupted ? hdx_error_set(error, HDX_INTERRUPTED, "interrupted") : status;
 }
 

@@ -1,7 +1,7 @@
 /* Search over the catalogs of all buckets: each is looked through when it has come, and only what was found is kept, so
  * that many large catalogs take no more memory than those that come in at once. */
 #include "base/error.h"
-#include "job/session.h"
+#include "job/progress.h"
 
 #include <stdlib.h>
 
@@ -201,6 +201,25 @@ static void advance(struct hdx_search *search) {
   search->done = !search->open;
 }
 
+static void fill_progress(void *user, struct hdx_progress *progress) {
+  const struct hdx_search *search = user;
+  progress->files_total = hdx_registry_count(search->registry);
+  progress->files_done = search->next - search->open;
+  progress->failures = search->failure_count;
+}
+
+/* Opens them all. Nobody waits for what is held. */
+static void open_all(struct hdx_search *search) {
+  struct hdx_progress_timer progress = {.open = false};
+  uint64_t started = uv_hrtime();
+  advance(search);
+  if (search->done)
+    return;
+  hdx_progress_start(&progress, search->session, started, fill_progress, search);
+  hdx_session_run(search->session, &search->done);
+  hdx_progress_stop(&progress);
+}
+
 /* ---- the answer ---- */
 
 static int by_score(const void *a, const void *b) {
@@ -276,8 +295,7 @@ enum hdx_status hdx_search(struct hdx_session *session, const struct hdx_search_
       status = hdx_error_memory(error, count * sizeof *search->buckets);
   }
   if (status == HDX_OK) {
-    advance(search);
-    hdx_session_run(session, &search->done);
+    open_all(search);
     status = conclude(search, error);
   }
   if (search->failures && status != HDX_MEMORY)

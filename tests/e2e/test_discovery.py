@@ -120,6 +120,15 @@ def test_all_catalogs_are_asked_for_at_once(sky):
     assert found(sky.program.finished(["search"], process.returncode, out, err).expect(0)) == ranked("sun")
 
 
+def test_progress_is_told(sky):
+    """Of a search that takes longer than a second."""
+    sky.origin.script("/bucket-c/catalog.json", Behaviour(delay=1.5))
+    done = sky.search("sun", "--progress", "json").expect(0)
+    events = [event for event in map(json.loads, done.err.splitlines()) if event["event"] == "progress"]
+    assert events and all(event["files_total"] == len(BUCKETS) for event in events)
+    assert events[0]["files_done"] == len(BUCKETS) - 1
+
+
 def test_what_is_held_is_not_asked_for(sky):
     first = sky.search("sun").expect(0)
     assert sorted(sky.catalogs_asked()) == [(name, 206) for name in BUCKETS]

@@ -1,0 +1,43 @@
+#include "job/progress.h"
+
+static void tell(const struct hdx_progress_timer *timer) {
+  const struct hdx_config *config = &timer->session->config;
+  struct hdx_engine_totals totals;
+  if (!config->progress)
+    return;
+  hdx_engine_totals(timer->session->engine, &totals);
+  struct hdx_progress progress = {.requests_active = totals.active,
+                                  .requests_done = totals.finished,
+                                  .retries = totals.retries,
+                                  .elapsed_ns = uv_hrtime() - timer->started_ns};
+  timer->fill(timer->user, &progress);
+  config->progress(config->progress_user, &progress);
+}
+
+static void on_time(uv_timer_t *handle) {
+  tell(handle->data);
+}
+
+static void on_closed(uv_handle_t *handle) {
+  ((struct hdx_progress_timer *)handle->data)->open = false;
+}
+
+void hdx_progress_start(struct hdx_progress_timer *timer, const struct hdx_session *session, uint64_t started_ns,
+                        void (*fill)(void *user, struct hdx_progress *progress), void *user) {
+  uint32_t every = session->config.progress_ms ? session->config.progress_ms : 100;
+  *timer = (struct hdx_progress_timer){
+      .open = true, .session = session, .started_ns = started_ns, .fill = fill, .user = user};
+  uv_timer_init(hdx_engine_loop(session->engine), &timer->timer);
+  timer->timer.data = timer;
+  if (session->config.progress)
+    uv_timer_start(&timer->timer, on_time, every, every);
+}
+
+void hdx_progress_stop(struct hdx_progress_timer *timer) {
+  if (!timer->open)
+    return;
+  tell(timer);
+  uv_close((uv_handle_t *)&timer->timer, on_closed);
+  while (timer->open)
+    uv_run(hdx_engine_loop(timer->session->engine), UV_RUN_ONCE);
+}
