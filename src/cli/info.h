@@ -21,6 +21,8 @@ __attribute__((format(printf, 3, 4))) void cli_info_format(struct cli_render *re
 /* "name":"value" without what divides members; null where the value is empty. */
 void cli_info_string(struct cli_writer *out, const char *name, const char *value);
 void cli_info_text(struct cli_writer *out, const char *name, struct hdx_text value);
+/* Begins the object of an index file: its year, null for one without. */
+void cli_info_file_begin(struct cli_writer *out, int year);
 
 /* ISO 8601; "" for HDX_TIME_NONE. Returns `out`. */
 const char *cli_info_time(int64_t time_ns, int digits, char out[HDX_TIME_TEXT_MAX]);

@@ -138,10 +138,7 @@ void cli_info_held_rows(struct cli_render *render, const struct cli_info_view *v
 
 static void put_json_year(struct cli_writer *out, const struct hdx_year *year) {
   char checked[HDX_TIME_TEXT_MAX];
-  if (year->year)
-    cli_writer_format(out, "{\"year\":%d,", year->year);
-  else
-    cli_writer_string(out, "{\"year\":null,");
+  cli_info_file_begin(out, year->year);
   cli_info_string(out, "state", hdx_year_state_name(year->state));
   cli_writer_format(out, ",\"rows\":%" PRIu64 ",\"bad_rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", year->rows,
                     year->bad_rows, year->bytes);

@@ -78,10 +78,7 @@ void cli_info_probe_rows(struct cli_render *render, const struct hdx_probe *prob
 }
 
 static void put_json_file(struct cli_writer *out, const struct hdx_probed_file *file) {
-  if (file->year)
-    cli_writer_format(out, "{\"year\":%d,", file->year);
-  else
-    cli_writer_string(out, "{\"year\":null,");
+  cli_info_file_begin(out, file->year);
   cli_info_string(out, "state", hdx_year_state_name(file->state));
   if (file->size != UINT64_MAX)
     cli_writer_format(out, ",\"bytes\":%" PRIu64 ",", file->size);

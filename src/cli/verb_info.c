@@ -170,6 +170,13 @@ void cli_info_text(struct cli_writer *out, const char *name, struct hdx_text val
     cli_writer_string(out, "null");
 }
 
+void cli_info_file_begin(struct cli_writer *out, int year) {
+  if (year)
+    cli_writer_format(out, "{\"year\":%d,", year);
+  else
+    cli_writer_string(out, "{\"year\":null,");
+}
+
 static void put_json(struct cli *cli, const struct cli_info_view *view) {
   struct cli_writer *out = &cli->out;
   char checked[HDX_TIME_TEXT_MAX];
