@@ -366,6 +366,16 @@ static const char *reason_of(const struct hdx_query_part *part, int year) {
   return "the year is not held";
 }
 
+/* Whether there are rows of any wanted year. */
+static bool has_rows(const struct hdx_query_part *part) {
+  bool found = false;
+  for (int year = part->years.first; year <= part->years.last && part->reader; year++) {
+    const struct hdx_year *state = hdx_reader_year(part->reader, year);
+    found |= state && state->rows;
+  }
+  return found;
+}
+
 /* Years that were wanted and that nothing, or something old, is known of. */
 static enum hdx_status check_years(struct hdx_query_part *part, struct hdx_error *error) {
   int last = last_needed(part);
@@ -375,16 +385,18 @@ static enum hdx_status check_years(struct hdx_query_part *part, struct hdx_error
     bool readable = known(part->reader, year);
     if (readable && state->state == HDX_YEAR_STALE)
       hdx_log_write(&part->query->session->log, HDX_LOG_WARNING,
-                    "%s: the rows of %s are those of an earlier version: %s", part->id.data,
-                    hdx_dataset_year_name(year, name), state->reason);
+                    state->rows ? "%s: the rows of %s are those of an earlier version: %s"
+                                : "%s: %s was a gap when it was last read, and cannot be read now: %s",
+                    part->id.data, hdx_dataset_year_name(year, name), state->reason);
     if (!readable && part->query->options.allow_partial)
       hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: the rows of %s are missing: %s", part->id.data,
                     hdx_dataset_year_name(year, name), state ? state->reason : reason_of(part, year));
     if (readable || part->query->options.allow_partial)
       continue;
-    if (part->run_status != HDX_OK)
-      return hdx_error_set(error, part->run_status, "%s", part->run_message.data);
-    return offline(part, error);
+    if (part->run_status == HDX_OK)
+      return offline(part, error);
+    return hdx_error_set(error, part->run_status, "%s%s", part->run_message.data,
+                         has_rows(part) ? "; --allow-partial gives the rows of the other years" : "");
   }
   return HDX_OK;
 }

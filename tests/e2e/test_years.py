@@ -361,6 +361,23 @@ def test_reversed_range_of_a_dataset_is_told(client, tiny):
     client.index().expect(0, "set: its start is after its stop")
 
 
+def test_a_query_says_how_to_do_without_a_year(client, tiny):
+    tiny.add("set", {2018: 2, 2019: 2})
+    tiny.origin.always(tiny.path("set", 2019), Behaviour(status=500))
+    client.query("set", "--retries", "0").expect(5, "set_2019.csv", "--allow-partial")
+    tiny.origin.always(tiny.path("set", 2018), Behaviour(status=500))
+    client.program("store", "remove", client.bucket, *client.access).expect(0)
+    assert "--allow-partial" not in client.query("set", "--retries", "0").expect(5).err
+
+
+def test_a_gap_that_cannot_be_read_now_is_called_so(client, tiny):
+    tiny.add("set", {2018: 2, 2019: None})
+    client.index().expect(0)
+    tiny.origin.always(tiny.path("set", 2019), Behaviour(status=500))
+    client.index("--retries", "0").expect(1)
+    client.query("set", "--offline").expect(0, "set: 2019 was a gap when it was last read")
+
+
 def test_each_dataset_that_lacks_years_is_told_once(client, tiny):
     for name in ("a", "b", "c", "d"):
         tiny.add(name, {2018: 2, 2019: 2})
