@@ -109,10 +109,11 @@ class Overtaking:
 
     def __init__(self, refusal, count=1):
         self.refusal, self.left = refusal, count
-        self.decided = threading.Event()
+        self.signed, self.decided = threading.Event(), threading.Event()
 
     def __call__(self, request):
         if signed([request]):
+            self.signed.set()
             self.left -= 1
             if self.left <= 0:
                 threading.Timer(0.1, self.decided.set).start()
@@ -122,6 +123,7 @@ class Overtaking:
             return DENIED
         if year_of(request) in HELD:
             self.decided.wait(PATIENCE)
+        self.signed.wait(PATIENCE)  # nothing may be read before the refusals have led to credentials
         self.decided.set()
         return None
 
