@@ -473,7 +473,7 @@ struct hdx_index_summary {
   uint64_t files, files_fetched, files_unchanged, files_failed, gaps, vanished;
   uint64_t rows, rows_fetched, rows_bad; /* held after the run; parsed in the run; refused in the run */
   uint64_t repairs;                      /* times and quotes mended in the run */
-  uint64_t duplicates;                   /* rows parsed in the run that are equal to the one before (kept) */
+  uint64_t duplicates;                   /* rows parsed in the run as counted in struct hdx_year; all are kept */
   uint64_t files_unsorted;               /* parsed in the run, whose rows were out of order */
   uint64_t stale;                        /* index files whose last refresh failed, after the run */
   uint64_t bytes;                        /* of index files, as they came */
