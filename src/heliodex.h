@@ -119,6 +119,9 @@ struct hdx_progress {
   uint64_t objects; /* listed, of hdx_list */
   uint64_t requests_active, requests_done, retries;
   uint64_t gaps, failures;
+  uint64_t bytes_total;     /* of mirrors and the like: what `bytes` will be, as far as sizes are known; 0: not known */
+  const char *slowest_host; /* of several hosts that are asked, the one whose answers take longest to begin; NULL */
+  double slowest_host_ms;   /* the half of its answers took longer */
   uint64_t elapsed_ns;
 };
 
@@ -791,6 +794,331 @@ enum hdx_status hdx_query_count(struct hdx_query *query, uint64_t *rows, uint64_
 HDX_API
 enum hdx_status hdx_query_fill(struct hdx_query *query, const struct hdx_arrays *arrays, uint64_t *rows,
                                struct hdx_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- files */
+
+/* What the bytes of a file are checked by: name, bytes of the digest. */
+#define HDX_CHECK_MAP(X)                                                                                               \
+  X(SIZE, "size", 0)                                                                                                   \
+  X(MD5, "md5", 16)                                                                                                    \
+  X(CRC32, "crc32", 4)                                                                                                 \
+  X(CRC32C, "crc32c", 4)                                                                                               \
+  X(CRC64NVME, "crc64nvme", 8)                                                                                         \
+  X(SHA1, "sha1", 20)                                                                                                  \
+  X(SHA256, "sha256", 32)                                                                                              \
+  X(SHA512, "sha512", 64)
+
+enum hdx_check {
+#define X(name, text, bytes) HDX_CHECK_##name,
+  HDX_CHECK_MAP(X)
+#undef X
+      HDX_CHECK_COUNT
+};
+
+/* "size", "md5" …; never NULL. */
+HDX_API
+const char *hdx_check_name(enum hdx_check check);
+
+/* A data file that is wanted. Who owns the texts is said where it is handed out. */
+struct hdx_file {
+  struct hdx_text id;                           /* of its dataset; empty: not known */
+  struct hdx_text location;                     /* as published, with a scheme: "s3://bucket/key", https:// … */
+  int64_t start, stop;                          /* of its row; HDX_TIME_NONE: not known */
+  int64_t size;                                 /* bytes, as the index states; -1: not stated */
+  struct hdx_text checksum, checksum_algorithm; /* as the index states; empty: not stated */
+};
+
+/* A list of files that are wanted: the rows of a query, a list that was written to a file, a shard of a plan. It is
+ * handed out in portions, from its beginning as often as need be, and never held as a whole. */
+struct hdx_files;
+
+/* The files of a query's rows, in their order; the query must outlive the list, which uses up its rows. A row whose key
+ * is no location of a file is one of the list's `refused`. MEMORY. */
+HDX_API
+enum hdx_status hdx_files_of_query(struct hdx_session *session, struct hdx_query *query, struct hdx_files **files,
+                                   struct hdx_error *error);
+
+/* Reads a list of files from `path` ("-": standard input, which is kept in a temporary file). It is one of
+ *   lines   a location (s3://bucket/key, https://…, file://…) or key each; `nul`: each ended by a NUL
+ *   CSV     with a header that has a column datakey, as the program's query writes it: id, start, stop, filesize,
+ *           checksum and checksum_algorithm are taken, other columns are left alone
+ *   NDJSON  objects with the same members, as query and --failed-out write them
+ * as its first line tells. Empty lines are left out. `bucket` is where keys without a scheme are, and what locations of
+ * its own bucket are read through (NULL: s3:// locations are where they say). IO, NOT_FOUND: it cannot be read; USAGE:
+ * a key without a scheme and no bucket; errors of hdx_catalog_load for the bucket; INTEGRITY: a line is malformed (the
+ * message names file and line) - found as it is read. */
+HDX_API
+enum hdx_status hdx_files_read(struct hdx_session *session, const char *path, const char *bucket, bool nul,
+                               struct hdx_files **files, struct hdx_error *error);
+HDX_API
+void hdx_files_close(struct hdx_files *files); /* NULL is allowed */
+
+/* Only the files of shard `number` of `count` (from 1) from now on: those whose location's hash (XXH3) modulo count is
+ * number - 1, so that a file is in the same shard whatever else is in the list. USAGE: not 1 <= number <= count <=
+ * 1,000,000; the list is of a plan. */
+HDX_API
+enum hdx_status hdx_files_shard(struct hdx_files *files, uint32_t number, uint32_t count, struct hdx_error *error);
+
+/* The next files; *count 0 is the end. *list is borrowed until the next call of any function of the list or its query.
+ * Errors of hdx_query_next and hdx_files_read. */
+HDX_API
+enum hdx_status hdx_files_next(struct hdx_files *files, const struct hdx_file **list, size_t *count,
+                               struct hdx_error *error);
+/* Goes back to the beginning. */
+HDX_API
+void hdx_files_rewind(struct hdx_files *files);
+
+struct hdx_files_totals {
+  uint64_t files, unsized; /* all; those whose size is not stated */
+  uint64_t bytes;          /* of those whose size is */
+  uint64_t refused;        /* rows and lines that name no file: left out */
+};
+/* Counts the list, and leaves it at its beginning. */
+HDX_API
+enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error);
+
+/* Tells of the rows or lines that name no file, as they come by. */
+HDX_API
+void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user);
+
+/* --------------------------------------------------------------------------------------------------------- mirror */
+
+enum hdx_fsync {
+  HDX_FSYNC_BATCH, /* files are on the disk before they get their names, many at a time: also after a power cut a name
+                      means a complete file */
+  HDX_FSYNC_NONE   /* the system writes when it likes: after a power cut files may be empty or cut */
+};
+
+enum hdx_mirror_outcome {
+  HDX_MIRROR_UNCHANGED, /* was complete: not asked for */
+  HDX_MIRROR_FETCHED,
+  HDX_MIRROR_RESUMED, /* fetched, but for what an earlier run had left of it */
+  HDX_MIRROR_FAILED,
+  HDX_MIRROR_LEFT,   /* not begun or not completed, as the run ended early: a rerun goes on */
+  HDX_MIRROR_DELETED /* was mirrored earlier, is not wanted any more, and was deleted (dry_run: would be) */
+};
+HDX_API
+const char *hdx_mirror_outcome_name(enum hdx_mirror_outcome outcome);
+
+/* What became of one file. Views live during the call. */
+struct hdx_mirror_item {
+  const struct hdx_file *file; /* of DELETED only its location is known */
+  const char *path;            /* below the destination; "": none was found */
+  enum hdx_mirror_outcome outcome;
+  enum hdx_status status;
+  const char *message; /* of a failure, else "" */
+  uint64_t size;       /* that the file has; of a failure 0 */
+  uint64_t bytes;      /* that came from the network for it */
+  uint32_t checks;     /* what it was verified by: bits 1 << enum hdx_check */
+};
+
+struct hdx_mirror_options {
+  const char *layout;       /* the path of each file below the destination, "{key}": see README; NULL: that */
+  enum hdx_fsync fsync;     /* HDX_FSYNC_BATCH */
+  bool ignore_size;         /* the index may be wrong about sizes: what the server says counts */
+  bool ignore_checksums;    /* size alone is checked */
+  bool adopt;               /* files that are there and have the right size (and checksum, where the index states one)
+                               are taken for complete, whoever wrote them */
+  uint64_t bytes_max;       /* stop once so many have come; 0: no limit */
+  uint64_t duration_ms_max; /* stop after that; 0: no limit */
+  uint64_t keep_free_bytes; /* of the destination's file system, 64 MiB: stop before less is free */
+  const char *shard;        /* name of the shard that this run is (letters, digits, - and _); shards of one list may
+                               run at the same time on one destination; NULL: the run has the destination alone */
+  bool delete_extra;        /* files that earlier runs put there and that this list does not have are deleted, unless
+                               anything failed */
+  bool dry_run;             /* only say what would be done */
+  void (*item)(void *user, const struct hdx_mirror_item *item); /* for each file; NULL: none */
+  void *user;
+};
+HDX_API
+void hdx_mirror_options_init(struct hdx_mirror_options *options);
+
+struct hdx_mirror_summary {
+  uint64_t files, bytes; /* wanted, each once; sizes that are known */
+  uint64_t unchanged, fetched, resumed, failed, left, deleted;
+  uint64_t twice;                     /* in the list more than once */
+  uint64_t refused;                   /* rows or lines that name no file */
+  uint64_t bytes_fetched, bytes_kept; /* from the network; of files that earlier runs had begun */
+  uint64_t bytes_to_fetch;            /* dry_run: that would come, as far as sizes are known */
+  uint64_t bytes_free;                /* dry_run: of the destination's file system; UINT64_MAX: not known */
+  uint64_t checked[HDX_CHECK_COUNT];  /* files fetched or resumed that were verified by each check */
+  uint64_t elapsed_ns;
+};
+
+/* Downloads the list's files to the folder `dest`, which is made; what is complete (an earlier run's journal says so,
+ * and size and time of the file are as it left them) is not asked for, unless the session refreshes: then its server is
+ * asked whether it has changed. Many files and ranges of large files come at once; each is written under another name,
+ * verified and renamed. A file that fails is told and the others go on.
+ *
+ * Verified are: size, against the index and the server; the index's checksum; MD5, where the entity tag of S3 is one;
+ * S3's additional checksums, where it sends them. A file that is not what it should be is fetched anew once, then fails
+ * with INTEGRITY. A CRC-32C of every file is kept in the journal, for hdx_mirror_verify.
+ *
+ * `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure where none succeeded. USAGE: the
+ * layout, or dest is no folder; IO: it cannot be written to, too little room (nothing was begun), or the disk became
+ * full; TEMPORARY is never returned for a destination that another process works on: it is waited for. LIMIT: bytes_max
+ * or duration_ms_max was reached, a rerun goes on. INTERRUPTED. */
+HDX_API
+enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files, const char *dest,
+                           const struct hdx_mirror_options *options, struct hdx_mirror_summary *summary,
+                           struct hdx_error *error);
+
+/* What became of checking one mirrored file. Views live during the call. */
+struct hdx_mirror_check {
+  const char *location, *path;
+  uint64_t size;
+  enum hdx_status status; /* OK; NOT_FOUND: it is gone; INTEGRITY: other size or bytes; IO: it cannot be read */
+  const char *message;    /* "" if all is well */
+};
+
+/* Reads every file that `dest` should have by its journal and compares size and CRC-32C, on the session's threads, in
+ * no certain order. Asks no network. *files and *bytes (may be NULL) are what was read. NOT_FOUND: nothing was ever
+ * mirrored there; PARTIAL: some are not sound; otherwise the gravest failure where none is. */
+HDX_API
+enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
+                                  void (*visit)(void *user, const struct hdx_mirror_check *check), void *user,
+                                  uint64_t *files, uint64_t *bytes, struct hdx_error *error);
+
+/* --------------------------------------------------------------------------------------------------------- stream */
+
+/* Some of the bytes of a file, in the order of the list and of the file. Borrowed until the next call. */
+struct hdx_chunk {
+  const struct hdx_file *file;
+  uint64_t size;    /* of the file, as its server says; UINT64_MAX: it does not */
+  int64_t modified; /* when the object was last changed; HDX_TIME_NONE: not stated */
+  const char *data;
+  size_t bytes;     /* may be 0 */
+  bool first, last; /* of the file */
+  /* With `last`: what became of the file. Not OK with first and last: nothing of it could be had. Not OK with last
+   * alone: what was handed out of it is not to be trusted (cut off, changed, a wrong checksum). */
+  enum hdx_status status;
+  const char *message;
+  uint32_t checks; /* with `last` and OK: what it was verified by */
+};
+
+struct hdx_stream_options {
+  uint64_t hold_bytes; /* files of no more than so many bytes are handed out once they are complete and verified, so
+                          that they never end with a failure; 8 MiB */
+  bool ignore_size, ignore_checksums; /* as of a mirror */
+};
+HDX_API
+void hdx_stream_options_init(struct hdx_stream_options *options);
+
+struct hdx_stream;
+
+/* Opens the bytes of a list's files one after the other; many are fetched ahead, within the session's memory_bytes.
+ * Files that fail are told as chunks, and the others go on. The list belongs to the stream until it is closed. */
+HDX_API
+enum hdx_status hdx_stream_open(struct hdx_session *session, struct hdx_files *files,
+                                const struct hdx_stream_options *options, struct hdx_stream **stream,
+                                struct hdx_error *error);
+/* The next chunk; *chunk NULL is the end. Errors of hdx_files_next; INTERRUPTED. */
+HDX_API
+enum hdx_status hdx_stream_next(struct hdx_stream *stream, const struct hdx_chunk **chunk, struct hdx_error *error);
+HDX_API
+void hdx_stream_close(struct hdx_stream *stream); /* NULL is allowed */
+
+/* ----------------------------------------------------------------------------------------------------------- each */
+
+/* What became of the command of one file. Views live during the call. */
+struct hdx_each_item {
+  const struct hdx_file *file;
+  uint64_t number;        /* in the list, from 1 */
+  enum hdx_status status; /* OK: exit code 0; PARTIAL: another one, or a signal; others: the file could not be had */
+  int exit_code, signal;  /* signal 0: none */
+  const char *message;
+  uint64_t size;
+};
+
+struct hdx_each_options {
+  const char *command; /* for /bin/sh -c */
+  uint32_t processes;  /* at once; 0: as many as there are cores */
+  bool ignore_size, ignore_checksums;
+  void (*item)(void *user, const struct hdx_each_item *item); /* in the order of their ends; NULL: none */
+  void *user;
+};
+HDX_API
+void hdx_each_options_init(struct hdx_each_options *options);
+
+struct hdx_each_summary {
+  uint64_t files, succeeded, failed, left; /* left: not begun, as the run ended early */
+  uint64_t bytes, elapsed_ns;
+};
+
+/* Runs the command once for each file of the list, with the file's bytes on its standard input: complete and verified,
+ * from an unnamed temporary file in the store's folder, so that it may seek. Its environment is the session's and
+ *   HELIODEX_ID, HELIODEX_LOCATION, HELIODEX_KEY, HELIODEX_NAME (what follows the key's last slash), HELIODEX_START,
+ *   HELIODEX_STOP (ISO 8601), HELIODEX_SIZE, HELIODEX_NUMBER; variables of what is not known are not set.
+ * Its standard output and error are the caller's. PARTIAL: some failed; otherwise the gravest failure where none
+ * succeeded. INTERRUPTED: commands that run are waited for. */
+HDX_API
+enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, const struct hdx_each_options *options,
+                         struct hdx_each_summary *summary, struct hdx_error *error);
+
+/* ----------------------------------------------------------------------------------------------------------- plan */
+
+/* A list of files cut into shards of about equal bytes, for jobs that share a mirror without talking to one another. A
+ * plan is a file of NDJSON that never changes: a head (format, number of shards, files and bytes of each, a digest of
+ * all lines, and the snapshots that it was made from), then a line for each file with its shard. Files whose size is
+ * not stated count as the mean of the others. */
+struct hdx_plan_shard {
+  uint64_t files, bytes;
+};
+
+struct hdx_plan_info {
+  uint32_t shard_count;
+  const struct hdx_plan_shard *shards; /* of number i + 1 */
+  uint64_t files, bytes, unsized, twice;
+  const char *digest;  /* of its lines: 32 hexadecimal digits */
+  const char *created; /* ISO 8601 */
+};
+
+/* Cuts the list (each location once) into `shards` and writes the plan to `path` ("-": standard output), which appears
+ * when it is complete. Needs memory for the sizes of all files, not for their names. USAGE: not 1 <= shards <=
+ * 1,000,000; EMPTY: no file; IO. */
+HDX_API
+enum hdx_status hdx_plan_write(struct hdx_session *session, struct hdx_files *files, uint32_t shards, const char *path,
+                               struct hdx_plan_info *info, struct hdx_error *error);
+
+struct hdx_plan;
+/* Opens a plan and checks it. INTEGRITY: it is none, of a later version, cut, or changed since (digest); NOT_FOUND, IO.
+ */
+HDX_API
+enum hdx_status hdx_plan_open(struct hdx_session *session, const char *path, struct hdx_plan **plan,
+                              struct hdx_error *error);
+HDX_API
+void hdx_plan_close(struct hdx_plan *plan); /* NULL is allowed */
+HDX_API
+const struct hdx_plan_info *hdx_plan_info(const struct hdx_plan *plan); /* owned by the plan */
+/* The files of a shard (from 1), or of all (0), in the plan's order; the plan must outlive the list. `bucket` as in
+ * hdx_files_read. USAGE: there is no such shard. */
+HDX_API
+enum hdx_status hdx_plan_files(struct hdx_plan *plan, uint32_t shard, const char *bucket, struct hdx_files **files,
+                               struct hdx_error *error);
+
+/* What reports of shards say together. */
+struct hdx_merge_summary {
+  uint64_t files, bytes; /* of the plan */
+  uint64_t complete;     /* unchanged, fetched or resumed in some report, and neither failed nor left in the latest */
+  uint64_t failed, missing;   /* the latest report says so; no report has them */
+  uint64_t foreign, overlaps; /* lines about files that the plan does not have; that a shard has that is not its own */
+  uint32_t shards_complete;
+};
+struct hdx_merge_item {
+  const struct hdx_file *file;
+  uint32_t shard;              /* of the plan; 0: the plan does not have it */
+  const char *state, *message; /* "failed", "missing", "foreign", "overlap" */
+  const char *report;          /* the file that says so; "": none */
+};
+
+/* Compares the reports of a plan's shards (what the program writes with --report; of a task that was repeated all
+ * reports may be given, oldest first) with the plan. Calls `visit` for each file that is not complete, and each that
+ * should not be there. PARTIAL: not all are complete, or a shard did what is not its own. INTEGRITY: a report is
+ * malformed (file and line), or of another plan. */
+HDX_API
+enum hdx_status hdx_plan_merge(struct hdx_plan *plan, const char *const *reports, size_t report_count,
+                               void (*visit)(void *user, const struct hdx_merge_item *item), void *user,
+                               struct hdx_merge_summary *summary, struct hdx_error *error);
 
 /* ---------------------------------------------------------------------------------------------------------- store */
 

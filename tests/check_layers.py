@@ -19,7 +19,8 @@ LAYERS = {
     "transfer": {"parse", "base"},
     "catalog": {"parse", "codec", "base"},
     "snapshot": {"catalog", "parse", "codec", "base"},
-    "job": {"snapshot", "transfer", "catalog", "parse", "codec", "base"},
+    "mirror": {"codec", "base"},
+    "job": {"mirror", "snapshot", "transfer", "catalog", "parse", "codec", "base"},
     "cli": set(),  # the public header alone
 }
 
@@ -32,7 +33,7 @@ FENCES = [
     (r"xxhash\.h|xxh3\.h", {"codec"}, 1),
     (r"simdjson.*", {"parse"}, 1),
     (r"expat.*\.h", {"parse"}, 1),
-    (r"isa-l.*", {"parse"}, 1),
+    (r"isa-l.*", {"parse", "codec"}, 2),
 ]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)

@@ -7,12 +7,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HDX_BLOCK_BYTES (256u << 10)
 
 struct hdx_block {
   struct hdx_block *next; /* for whoever owns it */
   size_t size;            /* bytes in use */
+  uint64_t offset;        /* of the first one in the object */
   char data[HDX_BLOCK_BYTES];
 };
 

@@ -59,6 +59,17 @@ enum hdx_status hdx_engine_bucket(struct hdx_engine *engine, const struct hdx_s3
 struct hdx_fetch_head {
   uint64_t size;                    /* UINT64_MAX: not stated */
   const char *etag, *last_modified; /* "" if not stated */
+  bool anew; /* of a request for ranges: it is another version than the ranges are of, or ranges do not work; all of it
+                comes */
+  bool etag_is_no_md5; /* the server says that it keeps the object in a way (encrypted by a key of its own service or
+                          of the user) that makes the entity tag no MD5 */
+  /* Of the whole object, in base64, as x-amz-checksum-… has them (those of single parts are left out); "" if not
+   * stated. */
+  const char *checksums[HDX_CHECK_COUNT];
+};
+
+struct hdx_range {
+  uint64_t from, to; /* bytes of an object, half-open */
 };
 
 struct hdx_fetch_result {
@@ -83,6 +94,22 @@ struct hdx_fetch_request {
   const char *last_modified; /* If-Modified-Since, where there is no etag; copied */
   uint64_t bytes_max;        /* a larger object fails with LIMIT */
   uint64_t first_bytes;      /* only so many bytes from the beginning are asked for and handed out; 0: all */
+  bool head; /* HEAD: no byte comes, but begin is called (size, tags and checksums are told) and then done */
+  /* Ask for the checksums that S3 keeps (x-amz-checksum-mode). They come with whole objects only: in answer to HEAD, or
+   * where size is not larger than a part. */
+  bool checksums;
+  uint64_t size; /* that the object is expected to have; UINT64_MAX: not known. One that is not larger than a part is
+                    first asked for without a range. What the object really has, begin tells. */
+  /* Blocks come in any order, each with its offset, as parts of the object arrive at once; each byte of the object (or
+   * of the ranges) once since the last begin. For whoever writes them to their place: none is kept back, so that one
+   * large object is fetched with as many requests as its host is given. */
+  bool scattered;
+  /* Only these bytes are wanted (scattered only): ascending, not touching, none empty; copied. They are of the version
+   * that if_match (an entity tag, or a date if it begins with no " or W) names; if the object is another one by now,
+   * all of it is fetched. A count of 0: all bytes. */
+  const struct hdx_range *ranges;
+  size_t range_count;
+  const char *if_match;
   /* The bytes begin, or begin anew (what was handed out before is void). May be NULL. Called from within libcurl: it
    * may note things and hand blocks on, but must not call the engine. The same for block. */
   void (*begin)(void *user, const struct hdx_fetch_head *head);
@@ -94,6 +121,10 @@ struct hdx_fetch_request {
 
 /* Queues a request. MEMORY; USAGE: the URL is none. */
 enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error);
+
+/* Ends the request that was made with this `user`, from the loop's next turn on: its done is called with `status` and
+ * the message. Nothing happens if there is none. */
+void hdx_fetch_abort(struct hdx_engine *engine, const void *user, enum hdx_status status, const char *message);
 
 /* Puts a block back into the pool. */
 void hdx_engine_release(struct hdx_engine *engine, struct hdx_block *block);
