@@ -9,7 +9,7 @@
 enum {
   LOCK_POLL_MS = 100,
   WATCH_MS = 100,
-  SPARE_FILES = 64,        /* asked for beyond what the engine has in flight, so that it never waits for the list */
+  SPARE_FILES = 64, /* asked for beyond what the engine has in flight, so that it never waits for the list */
   KEEP_FREE_BYTES = 64 << 20
 };
 #define SPACE_EVERY_NS UINT64_C(1000000000)
@@ -73,7 +73,9 @@ void hdx_mirror_settle(struct hdx_mirror_file *file, enum hdx_mirror_outcome out
                                        .outcome = outcome,
                                        .status = file->status,
                                        .message = message,
-                                       .size = unchanged ? file->known_size : good ? file->size : 0,
+                                       .size = unchanged ? file->known_size
+                                               : good    ? file->size
+                                                         : 0,
                                        .bytes = file->bytes,
                                        .checks = unchanged ? file->known_checks : file->verified};
   count(run, file, outcome, message);
@@ -263,9 +265,8 @@ static enum hdx_status open_journal(struct hdx_mirror_run *run, struct hdx_error
   char name[160];
   const char *shard = run->options->shard;
   snprintf(name, sizeof name, "journal%s%.128s", shard ? "-" : "", shard ? shard : "");
-  enum hdx_status status =
-      hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name, session->config.memory_bytes,
-                       &session->log, &run->journal, error);
+  enum hdx_status status = hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name,
+                                            session->config.memory_bytes, &session->log, &run->journal, error);
   if (status == HDX_OK)
     status = hdx_claims_new(run->destination.fold, &run->claims, error);
   if (status != HDX_OK)

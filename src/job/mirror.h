@@ -11,9 +11,9 @@
  *   list ─chunk→ CHECKED (worker) ─┬─ complete → told
  *                                  └─ WAITING → FETCHING ⇄ written (worker) → READY → committed (worker) → told
  *
- * All decisions are made on the loop thread; a worker owns a chunk, a file or a batch only while it runs its work. A file
- * has its place below the destination (claims.h) before anything is asked for, in the order of the list, so that the tree
- * does not depend on what comes first. */
+ * All decisions are made on the loop thread; a worker owns a chunk, a file or a batch only while it runs its work. A
+ * file has its place below the destination (claims.h) before anything is asked for, in the order of the list, so that
+ * the tree does not depend on what comes first. */
 #ifndef HDX_JOB_MIRROR_H
 #define HDX_JOB_MIRROR_H
 
@@ -87,7 +87,7 @@ struct hdx_mirror_file {
   uint64_t journaled; /* bytes of extents that the journal has */
   enum hdx_status write_status;
   struct hdx_error write_error;
-  int64_t modified;           /* that the server says; once complete: that the file has */
+  int64_t modified;          /* that the server says; once complete: that the file has */
   uint32_t crc32c, verified; /* once complete; checks as bits */
 };
 
@@ -200,8 +200,8 @@ int64_t hdx_mirror_time(const struct timespec *time);
 void hdx_mirror_write(struct hdx_work *work);
 /* Whether the file's bytes, which an earlier run left, are those that the journal says; drops extents that are not. */
 void hdx_mirror_check_begun(struct hdx_mirror_file *file);
-/* Reads `from` to `to` of an open file; *crc32c goes on with them, and so does `verify` (NULL: not needed). IO, also where
- * the file is shorter. */
+/* Reads `from` to `to` of an open file; *crc32c goes on with them, and so does `verify` (NULL: not needed). IO, also
+ * where the file is shorter. */
 enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from, uint64_t to, struct hdx_verify *verify,
                                         uint32_t *crc32c, struct hdx_error *error);
 

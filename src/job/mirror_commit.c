@@ -1,8 +1,8 @@
 /* Files of a mirror that are complete but for their names: their lines go to the journal, their bytes to the disk, then
  * they are renamed, many at a time.
  *
- * The journal's lines come first: one counts only where the file that has the name is the one it speaks of, so a run that
- * ends in between has lost nothing but the work on a batch. */
+ * The journal's lines come first: one counts only where the file that has the name is the one it speaks of, so a run
+ * that ends in between has lost nothing but the work on a batch. */
 #include "job/mirror.h"
 
 #include <errno.h>
@@ -47,8 +47,7 @@ static void commit_batch(struct hdx_work *work) {
     sync_batch(batch);
   for (struct hdx_mirror_file *file = batch->files; file; file = file->next)
     if (file->write_status == HDX_OK)
-      file->write_status =
-          hdx_partial_place(&batch->folders->folders, file->partial, file->path, &file->write_error);
+      file->write_status = hdx_partial_place(&batch->folders->folders, file->partial, file->path, &file->write_error);
 }
 
 /* ---- on the loop ---- */

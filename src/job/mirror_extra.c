@@ -1,4 +1,5 @@
-/* Files of earlier runs that the list does not have any more. What heliodex did not put there is none of its business. */
+/* Files of earlier runs that the list does not have any more. What heliodex did not put there is none of its business.
+ */
 #include "job/mirror.h"
 
 #include <stdlib.h>

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 enum {
-  WEIGHT_MAX = 16,          /* requests that one file is taken to have in flight */
-  TRIES_MAX = 2,            /* a file that is not what it must be is fetched anew once */
-  NOTE_BYTES = 32 << 20,    /* of a file that have come before the journal has a word of it, and again */
+  WEIGHT_MAX = 16,              /* requests that one file is taken to have in flight */
+  TRIES_MAX = 2,                /* a file that is not what it must be is fetched anew once */
+  NOTE_BYTES = 32 << 20,        /* of a file that have come before the journal has a word of it, and again */
   PARTIAL_BYTES_LEAST = 1 << 20 /* less of it is not worth keeping */
 };
 
@@ -75,8 +75,8 @@ static void clear_queue(struct hdx_mirror_file *file) {
 
 static void on_written(struct hdx_work *work);
 
-/* Has a worker write what has come: a whole block at least, or the last of it. Small files are opened, written, verified
- * and closed in one go. */
+/* Has a worker write what has come: a whole block at least, or the last of it. Small files are opened, written,
+ * verified and closed in one go. */
 static void schedule(struct hdx_mirror_file *file) {
   if (file->busy || (!file->ended && file->queued < HDX_BLOCK_BYTES))
     return;
@@ -220,8 +220,8 @@ static bool all_here(const struct hdx_mirror_file *file) {
   return file->extents.count == 1 && hdx_extents_bytes(&file->extents) == file->begun_size;
 }
 
-/* An object of S3 that comes in ranges has its checksums told by HEAD alone; and of one that is here, HEAD tells whether
- * it is still the same. */
+/* An object of S3 that comes in ranges has its checksums told by HEAD alone; and of one that is here, HEAD tells
+ * whether it is still the same. */
 static bool wants_head(const struct hdx_mirror_file *file) {
   const struct hdx_mirror_run *run = file->chunk->run;
   if (all_here(file))

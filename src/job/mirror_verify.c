@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TASK_FILES = 128, TASK_BYTES = 16 << 20 /* a task with so many bytes is full: large files go to several workers */ };
+enum {
+  TASK_FILES = 128,
+  TASK_BYTES = 16 << 20 /* a task with so many bytes is full: large files go to several workers */
+};
 
 struct checked {
   char *location, *path;

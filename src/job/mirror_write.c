@@ -142,8 +142,9 @@ static enum hdx_status finish(struct hdx_mirror_file *file, struct hdx_error *er
   uint64_t size = file->size != UINT64_MAX ? file->size : hdx_extents_bytes(&file->extents);
   uint32_t ignored = 0;
   if (!hdx_extents_complete(&file->extents, size, &file->crc32c))
-    return hdx_error_set(error, HDX_INTEGRITY, "%.*s: %llu bytes came, expected %llu", HDX_TEXT_ARG(file->file.location),
-                         (unsigned long long)hdx_extents_bytes(&file->extents), (unsigned long long)size);
+    return hdx_error_set(error, HDX_INTEGRITY, "%.*s: %llu bytes came, expected %llu",
+                         HDX_TEXT_ARG(file->file.location), (unsigned long long)hdx_extents_bytes(&file->extents),
+                         (unsigned long long)size);
   enum hdx_status status = open_partial(file, error); /* an empty file has had no block */
   if (status == HDX_OK && hdx_verify_hashes(&file->verify) && file->hashed < size)
     status = hdx_mirror_read_through(file->fd, file->path, file->hashed, size, &file->verify, &ignored, error);
