@@ -139,6 +139,7 @@ static void fill_options(struct run *run, struct hdx_mirror_options *options) {
   options->ignore_size = settings->ignore_size;
   options->ignore_checksums = settings->ignore_checksums;
   options->adopt = settings->adopt;
+  options->recheck = settings->recheck;
   options->bytes_max = settings->bytes_max;
   options->duration_ms_max = settings->duration_ms_max;
   options->keep_free_bytes = settings->keep_free_bytes;

@@ -185,8 +185,7 @@ static enum hdx_status check_mirror(struct cli *cli, struct run *run, struct hdx
                 cli_human_bytes(bytes, b), run->failed);
   if (run->failed && (status == HDX_PARTIAL || status == HDX_INTEGRITY || status == HDX_NOT_FOUND))
     return cli_fail(error, HDX_INTEGRITY,
-                    "%zu of %zu files are not as they were mirrored; 'heliodex mirror' fetches those anew that are "
-                    "missing or have another size or time (delete the others first)",
+                    "%zu of %zu files are not as they were mirrored; 'heliodex mirror --recheck' fetches them anew",
                     run->failed, run->seen);
   return status;
 }

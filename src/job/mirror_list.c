@@ -214,11 +214,25 @@ static void adopt(struct hdx_mirror_file *file, struct hdx_folders *folders) {
   close(fd);
 }
 
+/* Whether the bytes are those that were mirrored. */
+static bool recheck(const struct hdx_mirror_file *file, struct hdx_folders *folders) {
+  struct hdx_error ignored;
+  uint32_t crc32c = 0;
+  int fd;
+  if (hdx_destination_read(folders, file->path, &fd, &ignored) != HDX_OK)
+    return false;
+  bool read = hdx_mirror_read_through(fd, file->path, 0, file->known_size, NULL, &crc32c, &ignored) == HDX_OK;
+  close(fd);
+  return read && crc32c == file->known_crc32c;
+}
+
 static void look(struct hdx_mirror_file *file, struct hdx_folders *folders) {
   struct hdx_error ignored;
   struct stat info;
   if (file->known && hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK)
     file->held = (uint64_t)info.st_size == file->known_size && hdx_mirror_time(&info.st_mtim) == file->known_modified;
+  if (file->held && file->chunk->run->options->recheck)
+    file->held = recheck(file, folders);
   if (!file->held && file->chunk->run->options->adopt)
     adopt(file, folders);
   if (!file->held && file->begun_etag)
