@@ -160,17 +160,17 @@ static void on_block(void *user, struct hdx_block *block) {
 /* ---- asking ---- */
 
 /* The bytes that have not come in an earlier run. */
-static size_t missing(const struct hdx_mirror_file *file, struct hdx_range *ranges) {
+static size_t missing(const struct hdx_mirror_file *file, struct hdx_byte_range *ranges) {
   const struct hdx_extents *extents = &file->extents;
   size_t count = 0;
   uint64_t at = 0;
   for (size_t i = 0; i < extents->count; i++) {
     if (extents->list[i].from > at)
-      ranges[count++] = (struct hdx_range){at, extents->list[i].from};
+      ranges[count++] = (struct hdx_byte_range){at, extents->list[i].from};
     at = extents->list[i].to;
   }
   if (at < file->begun_size)
-    ranges[count++] = (struct hdx_range){at, file->begun_size};
+    ranges[count++] = (struct hdx_byte_range){at, file->begun_size};
   return count;
 }
 
@@ -184,7 +184,7 @@ static uint64_t expected(const struct hdx_mirror_file *file) {
 
 static enum hdx_status ask(struct hdx_mirror_file *file, struct hdx_error *error) {
   struct hdx_mirror_run *run = file->chunk->run;
-  struct hdx_range *ranges = NULL;
+  struct hdx_byte_range *ranges = NULL;
   bool date = file->held && file->known_etag[0] != '"' && file->known_etag[0] != 'W';
   struct hdx_fetch_request request = {.url = file->target.url,
                                       .bucket = file->target.bucket,
