@@ -267,8 +267,6 @@ static enum hdx_status open_journal(struct hdx_mirror_run *run, struct hdx_error
   snprintf(name, sizeof name, "journal%s%.128s", shard ? "-" : "", shard ? shard : "");
   enum hdx_status status = hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name,
                                             session->config.memory_bytes, &session->log, &run->journal, error);
-  if (status == HDX_OK)
-    status = hdx_claims_new(run->destination.fold, &run->claims, error);
   if (status != HDX_OK)
     return status;
   hdx_journal_files(run->journal, claim_known, run);
@@ -349,7 +347,7 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
     run_all(run);
     status = outcome(run, error);
   }
-  if (status == HDX_OK && run->options->delete_extra)
+  if (status == HDX_OK && run->options->delete_extra && run->journal)
     status = hdx_mirror_delete_extra(run, error);
   struct hdx_error flushed;
   if (!run->options->dry_run &&

@@ -293,6 +293,9 @@ static void note_parts(struct hdx_mirror_file *file) {
   enum hdx_status status = HDX_OK;
   if (!file->etag || !file->etag[0] || file->size == UINT64_MAX)
     return; /* no other run could tell that it goes on with the same bytes */
+  /* An empty extent takes back what was said before: these are all. */
+  const struct hdx_extent nothing = {0};
+  status = hdx_journal_add_part(run->journal, &part, &nothing, &error);
   for (size_t i = 0; status == HDX_OK && i < file->extents.count; i++)
     status = hdx_journal_add_part(run->journal, &part, &file->extents.list[i], &error);
   if (status == HDX_OK)

@@ -34,7 +34,7 @@ static bool size_fits(const struct hdx_mirror_run *run, const struct hdx_file *f
 
 /* Whether the journal says that the file is complete in its place (in run->path). */
 static bool find_known(struct hdx_mirror_run *run, const struct hdx_file *file, struct hdx_journal_file *known) {
-  return hdx_journal_file(run->journal, file->location, &run->text, known) &&
+  return run->journal && hdx_journal_file(run->journal, file->location, &run->text, known) &&
          hdx_text_equal(known->path, hdx_buffer_text(&run->path)) && size_fits(run, file, known->size);
 }
 
@@ -58,7 +58,7 @@ static enum hdx_status survey_file(struct hdx_mirror_run *run, const struct hdx_
   summary->bytes += size;
   if (status != HDX_OK || find_known(run, file, &known))
     return HDX_OK;
-  if (hdx_journal_part(run->journal, file->location, &run->text, &begun)) {
+  if (run->journal && hdx_journal_part(run->journal, file->location, &run->text, &begun)) {
     uint64_t bytes = hdx_extents_bytes(begun.extents);
     size = begun.size > bytes ? begun.size - bytes : 0;
   }
