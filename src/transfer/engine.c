@@ -62,13 +62,14 @@ static bool reserve(struct hdx_part *part) {
   return true;
 }
 
-/* The next part of a host that may begin. First those that their objects wait for; then new objects; and only where
- * there is none, parts that run ahead: what they bring lies in memory until its turn comes. */
+/* The next part of a host that may begin. First those that their objects wait for, and those of scattered objects, so
+ * that what has begun is soon finished; then new objects; and only where there is none, parts that run ahead: what they
+ * bring lies in memory until its turn comes. */
 static struct hdx_part *next_part(struct hdx_engine *engine, struct hdx_host *host) {
-  for (struct hdx_part *part = host->begun.first; part; part = part->next)
-    if (part == part->fetch->parts)
-      return part;
   bool room = engine->pool.used + engine->pool.reserved < engine->pool.max - engine->pool.max / 4;
+  for (struct hdx_part *part = host->begun.first; part; part = part->next)
+    if (part->fetch->request.scattered ? room : part == part->fetch->parts)
+      return part;
   if (host->fresh.first)
     return room ? host->fresh.first : NULL;
   for (struct hdx_part *part = host->begun.first; part; part = part->next)
@@ -130,16 +131,27 @@ static void cancel_all(struct hdx_engine *engine) {
     hdx_fetch_complete(engine->fetches, HDX_INTERRUPTED, false, 0, "interrupted");
 }
 
+static void end_aborted(struct hdx_engine *engine) {
+  engine->aborted = false;
+  for (struct hdx_fetch *fetch = engine->fetches, *next; fetch; fetch = next) {
+    next = fetch->next;
+    if (fetch->aborted)
+      hdx_fetch_complete(fetch, fetch->abort_status, false, 0, "");
+  }
+}
+
 static void pump(struct hdx_engine *engine) {
   uint64_t now = hdx_engine_now();
   if (engine->cancelled)
     cancel_all(engine);
+  if (engine->aborted)
+    end_aborted(engine);
   if (engine->paused_count)
     resume_paused(engine);
   hdx_buckets_pump(engine);
   for (struct hdx_host *host = engine->hosts; host; host = host->next)
     pump_host(engine, host, now);
-  hdx_files_pump(engine);
+  hdx_locals_pump(engine);
   if (!engine->fetch_count)
     uv_timer_stop(&engine->sweep_timer);
   else if (!uv_is_active((uv_handle_t *)&engine->sweep_timer))
