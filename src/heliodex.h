@@ -986,6 +986,7 @@ enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
 /* Some of the bytes of a file, in the order of the list and of the file. Borrowed until the next call. */
 struct hdx_chunk {
   const struct hdx_file *file;
+  const char *path; /* by the stream's layout, as in a mirror; "" without one */
   uint64_t size;    /* of the file, as its server says; UINT64_MAX: it does not */
   int64_t modified; /* when the object was last changed; HDX_TIME_NONE: not stated */
   const char *data;
@@ -1000,8 +1001,9 @@ struct hdx_chunk {
 
 struct hdx_stream_options {
   uint64_t hold_bytes; /* files of no more than so many bytes are handed out once they are complete and verified, so
-                          that they never end with a failure; 8 MiB */
+                          that they never end with a failure; 8 MiB, and at most a quarter of memory_bytes */
   bool ignore_size, ignore_checksums; /* as of a mirror */
+  const char *layout;                 /* of the chunks' paths, as of a mirror; NULL: they have none */
 };
 HDX_API
 void hdx_stream_options_init(struct hdx_stream_options *options);
@@ -1009,7 +1011,8 @@ void hdx_stream_options_init(struct hdx_stream_options *options);
 struct hdx_stream;
 
 /* Opens the bytes of a list's files one after the other; many are fetched ahead, within the session's memory_bytes.
- * Files that fail are told as chunks, and the others go on. The list belongs to the stream until it is closed. */
+ * Files that fail are told as chunks, and the others go on. The list must outlive the stream, which alone reads on in it.
+ * A file is asked for anew once if it is not what it should be and nothing of it was handed out. USAGE: the layout. */
 HDX_API
 enum hdx_status hdx_stream_open(struct hdx_session *session, struct hdx_files *files,
                                 const struct hdx_stream_options *options, struct hdx_stream **stream,
@@ -1026,10 +1029,12 @@ void hdx_stream_close(struct hdx_stream *stream); /* NULL is allowed */
 struct hdx_each_item {
   const struct hdx_file *file;
   uint64_t number;        /* in the list, from 1 */
-  enum hdx_status status; /* OK: exit code 0; PARTIAL: another one, or a signal; others: the file could not be had */
+  enum hdx_status status; /* OK: exit code 0; PARTIAL: another one, or a signal; INTERRUPTED: it was not begun, as the
+                             run ended early; others: the file could not be had */
   int exit_code, signal;  /* signal 0: none */
   const char *message;
   uint64_t size;
+  uint32_t checks; /* what the file was verified by: bits 1 << enum hdx_check */
 };
 
 struct hdx_each_options {
