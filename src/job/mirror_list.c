@@ -80,7 +80,6 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       break;
   }
   hdx_files_rewind(run->files);
-  hdx_claims_renew(run->claims);
   return status;
 }
 
