@@ -220,8 +220,9 @@ static bool all_here(const struct hdx_mirror_file *file) {
   return file->extents.count == 1 && hdx_extents_bytes(&file->extents) == file->begun_size;
 }
 
-/* An object of S3 that comes in ranges has its checksums told by HEAD alone; and of one that is here, HEAD tells whether
- * it is still the same. For an object whose size nobody knows it would be one request more for what mostly is small. */
+/* An object of S3 that comes in ranges has its checksums told by HEAD alone; and of one that is here, HEAD tells
+ * whether it is still the same. For an object whose size nobody knows it would be one request more for what mostly is
+ * small. */
 static bool wants_head(const struct hdx_mirror_file *file) {
   const struct hdx_mirror_run *run = file->chunk->run;
   uint64_t size = expected(file);
