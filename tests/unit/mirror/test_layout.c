@@ -14,7 +14,7 @@
 #define T(string) hdx_text_of(string)
 #define ZERO_WIDTH "\xe2\x80\x8b" /* U+200B, which file systems that fold letter cases leave out */
 
-enum { KEYS = 30000, TIMES = 3000, KEY_BYTES_MAX = 1024 };
+enum { KEYS = 10000, TIMES = 3000, KEY_BYTES_MAX = 1024 };
 
 static struct hdx_layout *parsed(const char *template) {
   struct hdx_layout *layout = NULL;
