@@ -103,6 +103,29 @@ static void few_blocks_are_enough_for_many_parts(void **state) {
   unserve();
 }
 
+/* A part that holds a block and waits for the rate needs no other one to go on. */
+static void few_blocks_are_enough_at_a_limited_rate(void **state) {
+  struct hdx_engine_options options = engine_options();
+  (void)state;
+  for (int scattered = 0; scattered < 2; scattered++) {
+    struct sink *sinks[20];
+    assert_true(server_start(content, PART));
+    options.memory_bytes = 1;
+    options.rate_bytes = 8 << 20;
+    open_engine(&options);
+    engine->pool.max = 2;
+    for (size_t i = 0; i < 20; i++)
+      sinks[i] = request("/object", (struct hdx_fetch_request){.scattered = scattered});
+    for (size_t i = 0; i < 20; i++) {
+      finish(sinks[i]);
+      assert_ok(sinks[i]);
+      sink_has(sinks[i], content, 0, PART);
+      sink_free(sinks[i]);
+    }
+    unserve();
+  }
+}
+
 static void cut_in_the_middle(const struct asked *asked, size_t number, struct behaviour *behaviour) {
   (void)asked;
   if (number % 3 != 2)
@@ -341,6 +364,7 @@ int main(void) {
       cmocka_unit_test(a_large_object_takes_all_that_its_host_is_given_and_no_more),
       cmocka_unit_test(blocks_in_order_have_their_offsets),
       cmocka_unit_test(few_blocks_are_enough_for_many_parts),
+      cmocka_unit_test(few_blocks_are_enough_at_a_limited_rate),
       cmocka_unit_test(a_broken_part_goes_on_from_its_byte),
       cmocka_unit_test(an_object_that_changes_is_begun_anew_once),
       cmocka_unit_test(an_object_that_changes_again_fails),
