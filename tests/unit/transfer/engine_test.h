@@ -56,6 +56,7 @@ static struct sink *request(const char *path, struct hdx_fetch_request wanted) {
   wanted.block = sink_block;
   wanted.done = sink_done;
   wanted.user = sink;
+  server_ready();
   if (hdx_fetch(engine, &wanted, &error) != HDX_OK)
     fail_msg("%s", error.message);
   return sink;
