@@ -117,7 +117,7 @@ static enum hdx_status map_file(struct hdx_journal *journal, struct hdx_lines *l
                                 struct hdx_error *error) {
   char path[PATH_SIZE];
   int fd = -1;
-  uint64_t size, end;
+  uint64_t size = 0, end = 0;
   path_of(lines->name, path);
   enum hdx_status status = open_lines(journal, lines->name, own, &fd, &size, error);
   if (status == HDX_OK)
