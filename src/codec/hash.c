@@ -1,8 +1,11 @@
-/* XXH3 behind the project's names, compiled in from its header. Source: libxxhash, whose 64-bit XXH3 is stable since
- * 0.8.0. */
+/* XXH3 behind the project's names, compiled in from its header. Source: libxxhash, whose XXH3 (of 64 bits and of 128)
+ * is stable since 0.8.0. */
 #define XXH_INLINE_ALL
 #include "codec/hash.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <xxhash.h>
 
 uint64_t hdx_hash(const void *data, size_t size) {
@@ -15,6 +18,44 @@ uint64_t hdx_hash_parts(const struct hdx_text *parts, size_t count) {
   for (size_t i = 0; i < count; i++)
     XXH3_64bits_update(&state, parts[i].data, parts[i].size);
   return XXH3_64bits_digest(&state);
+}
+
+struct hdx_hash128 hdx_hash_wide(const void *data, size_t size) {
+  XXH128_hash_t hash = XXH3_128bits(data, size);
+  return (struct hdx_hash128){hash.low64, hash.high64};
+}
+
+struct hdx_hash_stream {
+  XXH3_state_t *state;
+};
+
+struct hdx_hash_stream *hdx_hash_stream_new(void) {
+  struct hdx_hash_stream *stream = malloc(sizeof *stream);
+  if (!stream)
+    return NULL;
+  stream->state = XXH3_createState();
+  if (!stream->state) {
+    free(stream);
+    return NULL;
+  }
+  XXH3_128bits_reset(stream->state);
+  return stream;
+}
+
+void hdx_hash_stream_add(struct hdx_hash_stream *stream, const void *data, size_t size) {
+  XXH3_128bits_update(stream->state, data, size);
+}
+
+void hdx_hash_stream_write(const struct hdx_hash_stream *stream, char out[HDX_HASH128_TEXT_MAX]) {
+  XXH128_hash_t hash = XXH3_128bits_digest(stream->state);
+  snprintf(out, HDX_HASH128_TEXT_MAX, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
+}
+
+void hdx_hash_stream_free(struct hdx_hash_stream *stream) {
+  if (!stream)
+    return;
+  XXH3_freeState(stream->state);
+  free(stream);
 }
 
 #define TEXT_OF(x) #x

@@ -9,6 +9,22 @@ uint64_t hdx_hash(const void *data, size_t size);
 /* Of the parts one behind the other. */
 uint64_t hdx_hash_parts(const struct hdx_text *parts, size_t count);
 
+/* XXH3 of 128 bits, for what must be told apart among very many. */
+struct hdx_hash128 {
+  uint64_t low, high;
+};
+struct hdx_hash128 hdx_hash_wide(const void *data, size_t size);
+
+#define HDX_HASH128_TEXT_MAX 33
+
+/* The same of bytes that come piece by piece. */
+struct hdx_hash_stream;
+struct hdx_hash_stream *hdx_hash_stream_new(void); /* NULL: out of memory */
+void hdx_hash_stream_add(struct hdx_hash_stream *stream, const void *data, size_t size);
+/* Of all that was added, as 32 hexadecimal digits (the high half first, as xxhsum has them) and a NUL. */
+void hdx_hash_stream_write(const struct hdx_hash_stream *stream, char out[HDX_HASH128_TEXT_MAX]);
+void hdx_hash_stream_free(struct hdx_hash_stream *stream); /* NULL is allowed */
+
 /* Of the library that it was built with, "0.8.1"; static. */
 const char *hdx_hash_version(void);
 
