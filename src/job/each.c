@@ -6,12 +6,10 @@
  * While no more are wanted, the stream is left alone, and so stops the network. Everything runs in the caller's thread;
  * commands end by callbacks of the engine's loop. */
 #include "base/file.h"
-#include "base/time.h"
 #include "job/each_environment.h"
 #include "job/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -92,7 +90,7 @@ static void close_handle(struct command *command) {
   uv_close((uv_handle_t *)&command->process, on_closed);
 }
 
-static void on_exit(uv_process_t *process, int64_t exit_status, int signal) {
+static void on_ended(uv_process_t *process, int64_t exit_status, int signal) {
   struct command *command = (struct command *)process;
   struct each *each = command->each;
   char message[96] = "";
@@ -115,11 +113,12 @@ static void on_exit(uv_process_t *process, int64_t exit_status, int signal) {
 }
 
 static int spawn(struct command *command, char **environment) {
-  char *arguments[] = {"sh", "-c", (char *)command->each->options->command, NULL};
+  char shell[] = "sh", option[] = "-c";
+  char *arguments[] = {shell, option, (char *)command->each->options->command, NULL};
   uv_stdio_container_t standard[] = {{.flags = UV_INHERIT_FD, .data.fd = command->input},
                                      {.flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO},
                                      {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
-  const uv_process_options_t options = {.exit_cb = on_exit,
+  const uv_process_options_t options = {.exit_cb = on_ended,
                                         .file = "/bin/sh",
                                         .args = arguments,
                                         .env = environment,
@@ -165,27 +164,6 @@ static void start_ready(struct each *each) {
 
 /* ---- files ---- */
 
-/* A file without a name in the store's folder. */
-static int open_unnamed(const char *folder, struct hdx_error *error) {
-  char path[PATH_MAX];
-  if (hdx_file_make_folders(folder, error) != HDX_OK)
-    return -1;
-  int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)) {
-    if (fd < 0)
-      hdx_error_errno(error, folder, "make a temporary file", errno);
-    return fd;
-  }
-  /* Some file systems have no such files. */
-  int size = snprintf(path, sizeof path, "%s/.heliodex-XXXXXX", folder);
-  fd = size > 0 && (size_t)size < sizeof path ? mkostemp(path, O_CLOEXEC) : -1;
-  if (fd >= 0)
-    unlink(path);
-  else
-    hdx_error_errno(error, folder, "make a temporary file", errno);
-  return fd;
-}
-
 static enum hdx_status begin_command(struct each *each, const struct hdx_file *file) {
   struct command *command = calloc(1, sizeof *command);
   if (!command || !hdx_file_keep(file, &command->file, &command->texts)) {
@@ -194,9 +172,9 @@ static enum hdx_status begin_command(struct each *each, const struct hdx_file *f
   }
   command->each = each;
   command->number = ++each->taken;
-  command->input = open_unnamed(hdx_session_store(each->session), &each->error);
+  command->input = -1;
   each->coming = command;
-  return command->input >= 0 ? HDX_OK : each->error.status;
+  return hdx_input_create(each->session, &command->input, &each->error);
 }
 
 /* It begins anew, as what had come was not what it should be. */
