@@ -924,9 +924,11 @@ struct hdx_mirror_options {
   uint64_t keep_free_bytes; /* of the destination's file system, 64 MiB: stop before less is free */
   const char *shard;        /* name of the shard that this run is (letters, digits, - and _); shards of one list may
                                run at the same time on one destination; NULL: the run has the destination alone */
-  bool delete_extra;        /* files that earlier runs put there and that this list does not have are deleted, unless
-                               anything failed */
-  bool dry_run;             /* only say what would be done */
+  bool recheck;      /* files that are complete by size and time are read, and fetched anew where their bytes are not
+                        those that were mirrored */
+  bool delete_extra; /* files that earlier runs put there and that this list does not have are deleted, unless
+                        anything failed */
+  bool dry_run;      /* only say what would be done */
   void (*item)(void *user, const struct hdx_mirror_item *item); /* for each file; NULL: none */
   void *user;
 };

@@ -211,6 +211,9 @@ static const struct cli_option options[] = {
      .help =
          "Take files that are in DEST already, and have the size (and checksum) that the index states, for complete, "
          "whoever wrote them."},
+    {"recheck", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(recheck), .verbs = CLI_VERB_MIRROR,
+     .help = "Also read the files that are complete by size and time, and fetch anew those whose bytes are not as they "
+             "were mirrored."},
     {"max-bytes", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(bytes_max), .min = 1, .max = INT64_MAX,
      .fallback_text = "no limit", .verbs = CLI_VERB_MIRROR,
      .help = "End the run once SIZE bytes have come, with exit status 8; a rerun goes on."},

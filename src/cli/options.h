@@ -77,7 +77,7 @@ struct cli_settings {
   const char *keys_from, *from_failed, *plan, *shard;
   uint64_t shards;
   const char *dest, *layout, *mirror;
-  bool flat, ignore_size, ignore_checksums, adopt, delete_extra;
+  bool flat, ignore_size, ignore_checksums, adopt, recheck, delete_extra;
   unsigned fsync;
   uint64_t bytes_max, duration_ms_max, keep_free_bytes;
   bool tar;

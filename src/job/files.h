@@ -45,6 +45,7 @@ struct hdx_files {
   bool planned;                /* it is of a plan, which was cut before */
   uint32_t shard, shard_count; /* 0: all files */
   uint64_t refused_count;
+  bool incomplete; /* rows are missing that should be there: a dataset failed, or years could not be read */
   void (*refused)(void *user, const char *message); /* NULL: nobody wants to know */
   void *refused_user;
   /* Through what locations are read. */

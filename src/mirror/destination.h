@@ -26,6 +26,12 @@ struct hdx_destination {
   bool no_openat2; /* the kernel has none, or it is forbidden */
 };
 
+/* One that is not open. */
+#define HDX_DESTINATION_NONE                                                                                           \
+  (struct hdx_destination) {                                                                                           \
+    .folder = -1, .state = -1, .partial = -1, .lock = -1, .shard_lock = -1                                             \
+  }
+
 /* Opens DEST (`make`: makes it, all folders above it and its own ones; otherwise nothing is written and nothing locked)
  * and locks it. shard: NULL, or a name of letters, digits, - and _. USAGE: it is no folder; IO: it cannot be made or
  * written to; NOT_FOUND: not there, or never mirrored to (without `make`); TEMPORARY: another process has the lock (the

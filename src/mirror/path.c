@@ -41,7 +41,7 @@ bool hdx_path_reserved(struct hdx_text component, bool first) {
 }
 
 /* How many bytes of a component that is too long go into its first piece: neither an escape nor a character of UTF-8 is
- * cut. What is left has at least three bytes, so no piece is "." or "..". */
+ * cut. */
 static size_t piece_size(struct hdx_text component) {
   size_t cut = HDX_NAME_BYTES_MAX - 2, back = 0;
   if (component.data[cut - 1] == '%' || component.data[cut - 2] == '%')
@@ -68,29 +68,33 @@ struct hdx_text hdx_path_component(const struct hdx_buffer *escaped, size_t from
   return hdx_text_sub(text, from, slash ? (size_t)(slash - text.data) : text.size);
 }
 
-static void append_component(struct hdx_buffer *path, struct hdx_text component) {
-  while (component.size > HDX_NAME_BYTES_MAX) {
-    size_t size = piece_size(component);
-    hdx_buffer_append(path, component.data, size);
-    hdx_buffer_append(path, "%+/", 3);
-    component = hdx_text_sub(component, size, component.size);
-  }
-  hdx_buffer_append_text(path, component);
-}
-
-void hdx_path_append(struct hdx_buffer *path, struct hdx_buffer *escaped) {
-  const size_t begun = path->size;
-  for (size_t from = 0; from < escaped->size && escaped->status == HDX_OK; from++) {
-    const bool first = path->size == begun;
+/* Appends the component that begins at `from`; returns where it ends. What is left of it counts as a component of its
+ * own: of bytes that do not count, a piece may have so many that it is reserved. */
+static size_t append_component(struct hdx_buffer *path, struct hdx_buffer *escaped, size_t from, bool first) {
+  for (;; first = false) {
     struct hdx_text component = hdx_path_component(escaped, from);
     if (hdx_path_reserved(component, first)) {
       escape_dot(escaped, from);
       component = hdx_path_component(escaped, from);
     }
-    if (component.size && !first)
+    if (component.size <= HDX_NAME_BYTES_MAX) {
+      hdx_buffer_append_text(path, component);
+      return from + component.size;
+    }
+    const size_t size = piece_size(component);
+    hdx_buffer_append(path, component.data, size);
+    hdx_buffer_append(path, "%+/", 3);
+    from += size;
+  }
+}
+
+void hdx_path_append(struct hdx_buffer *path, struct hdx_buffer *escaped) {
+  const size_t begun = path->size;
+  for (size_t from = 0; from < escaped->size; from++) {
+    const bool first = path->size == begun;
+    if (!first && hdx_path_component(escaped, from).size)
       hdx_buffer_append_byte(path, '/');
-    append_component(path, component);
-    from += component.size;
+    from = append_component(path, escaped, from, first);
   }
 }
 

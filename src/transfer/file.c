@@ -79,8 +79,11 @@ static void write_etag(const struct stat *info, char etag[HDX_ETAG_BYTES_MAX]) {
            (unsigned long long)info->st_size, (unsigned long long)info->st_mtim.tv_sec, info->st_mtim.tv_nsec);
 }
 
-static void begin(struct hdx_fetch *fetch) {
+static void begin(struct hdx_fetch *fetch, const struct stat *info) {
   struct hdx_fetch_head head = {.size = fetch->size, .etag = fetch->etag, .last_modified = "", .anew = fetch->anew};
+  head.modified = info->st_mtim.tv_sec > HDX_TIME_MAX / 1000000000 - 1 || info->st_mtim.tv_sec < 0
+                      ? HDX_TIME_NONE
+                      : (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
   for (size_t i = 0; i < HDX_CHECK_COUNT; i++)
     head.checksums[i] = "";
   if (fetch->request.begin && !fetch->aborted)
@@ -124,7 +127,7 @@ static bool open_file(struct hdx_local *file) {
   const char *version = fetch->request.if_match;
   fetch->anew |= hdx_fetch_in_ranges(fetch) && ((version && strcmp(version, fetch->etag) != 0) ||
                                                 fetch->request.ranges[fetch->request.range_count - 1].to > fetch->size);
-  begin(fetch);
+  begin(fetch, &info);
   return true;
 }
 
