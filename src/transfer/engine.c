@@ -109,7 +109,8 @@ static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t
 
 static void sweep(uv_timer_t *timer);
 
-/* Lets paused transfers go on: no more than there are blocks and bytes for, as each that pauses again costs a copy. */
+/* Lets paused transfers go on: no more than there are blocks and bytes for, as each that pauses again costs a copy. One
+ * that has a block may have room in it, or hands it out. */
 static void resume_paused(struct hdx_engine *engine) {
   const struct hdx_block_pool *pool = &engine->pool;
   size_t room = pool->max - pool->used - pool->reserved;
@@ -119,9 +120,10 @@ static void resume_paused(struct hdx_engine *engine) {
     next = part->next;
     if (engine->options.rate_bytes && engine->rate_tokens <= 0)
       return;
-    if (!part->paused || (!room && !part->reserved))
+    bool provided = part->reserved > 0 || part->block;
+    if (!part->paused || (!room && !provided))
       continue;
-    room -= !part->reserved;
+    room -= !provided;
     hdx_attempt_resume(part);
   }
 }

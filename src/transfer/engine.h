@@ -212,7 +212,7 @@ bool hdx_part_leads(const struct hdx_part *part);
 void hdx_fetch_block(struct hdx_part *part);
 /* Hands a block to the request's owner. */
 void hdx_fetch_hand_out(struct hdx_fetch *fetch, struct hdx_block *block);
-/* A part has to wait: of a scattered object it holds no block meanwhile. */
+/* An attempt has ended: of a scattered object, hands out what has come, so that no block is held while it waits. */
 void hdx_part_spare(struct hdx_part *part);
 /* The part has all its bytes: frees it, unless others before it in the object have not. */
 void hdx_part_done(struct hdx_part *part);

@@ -127,7 +127,6 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
     if (!fetch->whole)
       part->to = hdx_fetch_end(fetch, engine->options.part_bytes);
   }
-  hdx_part_spare(part);
   uint64_t wait_ms = hdx_retry_wait_ms(part->attempts, after_ms, &engine->random_state);
   bool late = now - part->first_attempt_ns + wait_ms * 1000000 > engine->options.retry_ms_max * 1000000;
   if (part->attempts >= attempts_max || late || after_ms > HDX_RETRY_AFTER_MS_MAX) {
@@ -274,6 +273,7 @@ void hdx_fetch_stalled(struct hdx_part *part) {
            (double)engine->options.stall_ms_max / 1000);
   hdx_log_write(engine->options.log, HDX_LOG_WARNING, "%s: asking again on another connection", text);
   hdx_attempt_end(part);
+  hdx_part_spare(part);
   retry(part, HDX_TEMPORARY, engine->options.retries, !part->host->answered, 0, text);
 }
 
@@ -288,6 +288,7 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
     engine->curl->easy_getinfo(part->easy, CURLINFO_REDIRECT_URL, &location);
   copy = location ? strdup(location) : NULL;
   hdx_attempt_end(part);
+  hdx_part_spare(part);
   hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);

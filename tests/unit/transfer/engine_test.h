@@ -48,14 +48,15 @@ static void unserve(void) {
 static struct sink *request(const char *path, struct hdx_fetch_request wanted) {
   char url[300];
   struct hdx_error error;
-  struct sink *sink = sink_new(engine, SINK_BYTES_MAX);
+  struct sink *sink = sink_new(engine, server.object.size + PART);
   snprintf(url, sizeof url, "http://127.0.0.1:%u%s", server.port, path);
   wanted.url = url;
-  wanted.bytes_max = wanted.bytes_max ? wanted.bytes_max : SINK_BYTES_MAX;
+  wanted.bytes_max = wanted.bytes_max ? wanted.bytes_max : UINT64_MAX;
   wanted.begin = sink_begin;
   wanted.block = sink_block;
   wanted.done = sink_done;
   wanted.user = sink;
+  server_ready();
   if (hdx_fetch(engine, &wanted, &error) != HDX_OK)
     fail_msg("%s", error.message);
   return sink;

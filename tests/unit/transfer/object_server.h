@@ -47,6 +47,7 @@ struct object_server {
   int listener;
   unsigned port;
   atomic_bool stop;
+  pthread_mutex_t lock;                      /* of asked */
   atomic_size_t asked_count, answered_count; /* answers that went out to their ends, or to where they were cut */
   struct asked *asked;
   pthread_t acceptor, threads[OBJECT_CONNECTIONS_MAX];
@@ -147,13 +148,18 @@ static inline bool server_request(int fd) {
       return false;
     head[size += (size_t)n] = 0;
   }
-  size_t number = atomic_fetch_add(&server.asked_count, 1);
-  if (number >= OBJECT_ASKED_MAX)
-    return false;
+  pthread_mutex_lock(&server.lock);
+  size_t number = atomic_load(&server.asked_count);
   struct asked *asked = &server.asked[number];
+  if (number < OBJECT_ASKED_MAX) {
+    memcpy(asked->head, head, sizeof head);
+    server_parse(asked);
+    atomic_store(&server.asked_count, number + 1);
+  }
+  pthread_mutex_unlock(&server.lock);
+  if (number == OBJECT_ASKED_MAX)
+    return false;
   struct behaviour behaviour = server.object;
-  memcpy(asked->head, head, sizeof head);
-  server_parse(asked);
   if (server.script)
     server.script(asked, number, &behaviour);
   bool good = server_answer(fd, asked, &behaviour);
@@ -186,6 +192,12 @@ static inline void *server_accept(void *ignored) {
   return NULL;
 }
 
+/* To be called once a test has said how it answers: its threads see that from then on. */
+static inline void server_ready(void) {
+  pthread_mutex_lock(&server.lock);
+  pthread_mutex_unlock(&server.lock);
+}
+
 /* Serves `size` bytes with an entity tag. */
 static inline bool server_start(const char *body, size_t size) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -198,6 +210,7 @@ static inline bool server_start(const char *body, size_t size) {
                                      .claimed = SIZE_MAX,
                                      .pause = SIZE_MAX,
                                      .cut = SIZE_MAX};
+  pthread_mutex_init(&server.lock, NULL);
   server.asked = calloc(OBJECT_ASKED_MAX, sizeof *server.asked);
   server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (!server.asked || bind(server.listener, (struct sockaddr *)&address, room) != 0 ||
@@ -217,6 +230,7 @@ static inline void server_stop(void) {
     close(server.fds[i]);
   }
   close(server.listener);
+  pthread_mutex_destroy(&server.lock);
   free(server.asked);
 }
 

@@ -9,8 +9,6 @@ static bool all_are_asked(void) {
   return atomic_load(&server.asked_count) >= AT_ONCE;
 }
 
-static size_t turn_of_last; /* how many answers went out before the part asked for last */
-
 /* No part ends before all 16 were asked for; then the one that was asked for last is answered first. */
 static void backwards(const struct asked *asked, size_t number, struct behaviour *behaviour) {
   (void)asked;
@@ -22,8 +20,6 @@ static void backwards(const struct asked *asked, size_t number, struct behaviour
   server_until(all_are_asked);
   while (!atomic_load(&server.stop) && atomic_load(&server.answered_count) < AT_ONCE - 1 - number)
     usleep(200);
-  if (number == AT_ONCE - 1)
-    turn_of_last = atomic_load(&server.answered_count);
 }
 
 static void sixteen_parts_at_once_give_each_byte_once(void **state) {
@@ -78,12 +74,19 @@ static void blocks_in_order_have_their_offsets(void **state) {
   unserve();
 }
 
-/* More requests than there are blocks: none may hold one that it does not fill. */
+/* Every other part once. */
+static void cut_in_the_middle(const struct asked *asked, size_t number, struct behaviour *behaviour) {
+  if (asked->from % PART == 0 && asked->from / PART % 2 == 0)
+    behaviour->cut = 1000 + 7001 * number % PART;
+}
+
+/* More requests than there are blocks: none may hold one that it does not fill, be it that it was broken. */
 static void few_blocks_are_enough_for_many_parts(void **state) {
   struct hdx_engine_options options = engine_options();
   struct sink *sinks[8];
   (void)state;
   assert_true(server_start(content, SINK_BYTES_MAX / 4));
+  server.script = cut_in_the_middle;
   options.memory_bytes = 1;
   open_engine(&options);
   for (size_t i = 0; i < 8; i++)
@@ -103,10 +106,27 @@ static void few_blocks_are_enough_for_many_parts(void **state) {
   unserve();
 }
 
-static void cut_in_the_middle(const struct asked *asked, size_t number, struct behaviour *behaviour) {
-  (void)asked;
-  if (number % 3 != 2)
-    behaviour->cut = 1000 + 7001 * number % PART;
+/* A part that holds a block and waits for the rate needs no other one to go on. */
+static void few_blocks_are_enough_at_a_limited_rate(void **state) {
+  struct hdx_engine_options options = engine_options();
+  (void)state;
+  for (int scattered = 0; scattered < 2; scattered++) {
+    struct sink *sinks[20];
+    assert_true(server_start(content, PART));
+    options.memory_bytes = 1;
+    options.rate_bytes = 8 << 20;
+    open_engine(&options);
+    engine->pool.max = 2;
+    for (size_t i = 0; i < 20; i++)
+      sinks[i] = request("/object", (struct hdx_fetch_request){.scattered = scattered});
+    for (size_t i = 0; i < 20; i++) {
+      finish(sinks[i]);
+      assert_ok(sinks[i]);
+      sink_has(sinks[i], content, 0, PART);
+      sink_free(sinks[i]);
+    }
+    unserve();
+  }
 }
 
 static void a_broken_part_goes_on_from_its_byte(void **state) {
@@ -175,10 +195,9 @@ static void an_object_that_changes_again_fails(void **state) {
   serve(40 * PART);
   server.script = changes;
   change_at = 5;
-  change_again_at = 60;
-  struct sink *sink = request("/object", (struct hdx_fetch_request){.scattered = true});
-  engine->hosts->limit = engine->hosts->limit_max = 1; /* so that 60 are not asked before it has begun anew */
   change_again_at = 12;
+  struct sink *sink = request("/object", (struct hdx_fetch_request){.scattered = true});
+  engine->hosts->limit = engine->hosts->limit_max = 1; /* so that it has begun anew by then */
   finish(sink);
   assert_int_equal(sink->status, HDX_INTEGRITY);
   assert_non_null(strstr(sink->message, "changed while it was fetched"));
@@ -341,6 +360,7 @@ int main(void) {
       cmocka_unit_test(a_large_object_takes_all_that_its_host_is_given_and_no_more),
       cmocka_unit_test(blocks_in_order_have_their_offsets),
       cmocka_unit_test(few_blocks_are_enough_for_many_parts),
+      cmocka_unit_test(few_blocks_are_enough_at_a_limited_rate),
       cmocka_unit_test(a_broken_part_goes_on_from_its_byte),
       cmocka_unit_test(an_object_that_changes_is_begun_anew_once),
       cmocka_unit_test(an_object_that_changes_again_fails),
