@@ -1011,8 +1011,9 @@ void hdx_stream_options_init(struct hdx_stream_options *options);
 struct hdx_stream;
 
 /* Opens the bytes of a list's files one after the other; many are fetched ahead, within the session's memory_bytes.
- * Files that fail are told as chunks, and the others go on. The list must outlive the stream, which alone reads on in it.
- * A file is asked for anew once if it is not what it should be and nothing of it was handed out. USAGE: the layout. */
+ * Files that fail are told as chunks, and the others go on. The list must outlive the stream, which alone reads on in
+ * it. A file is asked for anew once if it is not what it should be and nothing of it was handed out. USAGE: the layout.
+ */
 HDX_API
 enum hdx_status hdx_stream_open(struct hdx_session *session, struct hdx_files *files,
                                 const struct hdx_stream_options *options, struct hdx_stream **stream,
@@ -1054,10 +1055,11 @@ struct hdx_each_summary {
 
 /* Runs the command once for each file of the list, with the file's bytes on its standard input: complete and verified,
  * from an unnamed temporary file in the store's folder, so that it may seek. Its environment is the session's and
- *   HELIODEX_ID, HELIODEX_LOCATION, HELIODEX_KEY, HELIODEX_NAME (what follows the key's last slash), HELIODEX_START,
- *   HELIODEX_STOP (ISO 8601), HELIODEX_SIZE, HELIODEX_NUMBER; variables of what is not known are not set.
- * Its standard output and error are the caller's. PARTIAL: some failed; otherwise the gravest failure where none
- * succeeded. INTERRUPTED: commands that run are waited for. */
+ *   HELIODEX_FILE_ID, _LOCATION, _KEY, _NAME (what follows the key's last slash), _START, _STOP (ISO 8601), _SIZE,
+ *   _NUMBER (in the list, from 1); variables of what is not known are not set.
+ * Its standard output and error are the caller's. Files that were not begun, as the run ended early, are told as well.
+ * PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no temporary file can be made or
+ * written, which ends the run. INTERRUPTED: no command begins any more, and those that run are waited for. */
 HDX_API
 enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, const struct hdx_each_options *options,
                          struct hdx_each_summary *summary, struct hdx_error *error);

@@ -228,10 +228,10 @@ static const struct cli_option options[] = {
     {"tar", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(tar), .verbs = CLI_VERB_CAT,
      .help = "Write a tar archive (pax where names or sizes need it) of the files, with their names, sizes and times."},
     {"exec", 0, "CMD", CLI_TEXT, CLI_GROUP_OUTPUT, AT(exec), .verbs = CLI_VERB_CAT,
-     .help =
-         "Run the shell command CMD once for each file in place of writing it, with the file's bytes, complete and "
-         "verified, on its standard input and its row in HELIODEX_ID, HELIODEX_KEY, HELIODEX_NAME, HELIODEX_LOCATION, "
-         "HELIODEX_START, HELIODEX_STOP, HELIODEX_SIZE and HELIODEX_NUMBER."},
+     .help = "Run the shell command CMD once for each file in place of writing it, with the file's bytes, complete and "
+             "verified, on its standard input and its row in HELIODEX_FILE_ID, _KEY, _NAME, _LOCATION, _START, _STOP, "
+             "_SIZE and "
+             "_NUMBER."},
     {"processes", 'P', "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(processes), .max = 4096, .fallback = "0",
      .fallback_text = "0, the number of cores", .verbs = CLI_VERB_CAT, .help = "Commands of --exec at once."},
     {"mirror", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_SELECT, AT(mirror), .verbs = CLI_VERB_VERIFY,

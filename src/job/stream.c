@@ -106,21 +106,6 @@ static void advance(struct hdx_stream *stream) {
   }
 }
 
-/* Ends the requests of files that are not wanted as they come. */
-static void end_doomed(struct hdx_stream *stream) {
-  if (!stream->doomed)
-    return;
-  stream->doomed = 0;
-  for (struct hdx_stream_file *file = stream->head; file; file = file->next)
-    if (file->doomed)
-      hdx_fetch_abort(stream->session->engine, file, HDX_INTERRUPTED, "not wanted");
-}
-
-static void run(struct hdx_stream *stream, uv_run_mode mode) {
-  uv_run(hdx_engine_loop(stream->session->engine), mode);
-  end_doomed(stream);
-}
-
 /* ---- what is handed out ---- */
 
 static void give_back(struct hdx_stream *stream) {
@@ -177,7 +162,7 @@ enum hdx_status hdx_stream_next(struct hdx_stream *stream, const struct hdx_chun
       return HDX_OK;
     }
     /* Once in any case: the network goes on also while the consumer finds all that it asks for. */
-    run(stream, mode);
+    uv_run(hdx_engine_loop(stream->session->engine), mode);
     if (ready(stream)) {
       *chunk = hand_out(stream);
       return HDX_OK;
@@ -195,6 +180,8 @@ static void fill_progress(void *user, struct hdx_progress *progress) {
   progress->bytes = stream->bytes_come;
   progress->bytes_total = stream->totals.bytes;
   progress->failures = stream->files_failed;
+  if (stream->count)
+    stream->count(stream->count_user, progress);
 }
 
 enum hdx_status hdx_stream_begin(struct hdx_session *session, struct hdx_files *files,
@@ -244,9 +231,8 @@ void hdx_stream_close(struct hdx_stream *stream) {
   for (struct hdx_stream_file *file = stream->head; file; file = file->next)
     if (file->state == HDX_STREAM_ACTIVE)
       hdx_stream_file_drop(file);
-  end_doomed(stream);
   while (stream->active)
-    run(stream, UV_RUN_ONCE);
+    uv_run(hdx_engine_loop(stream->session->engine), UV_RUN_ONCE);
   hdx_progress_stop(&stream->progress);
   while (stream->head) {
     struct hdx_stream_file *next = stream->head->next;

@@ -53,8 +53,8 @@ struct hdx_stream_file {
   uint64_t held; /* bytes of pieces that are copies */
   bool told;     /* its first chunk was handed out */
   bool fetched_anew;
-  bool put_back;          /* it does not fit after all: its request ends, and it waits */
-  bool doomed;            /* its request is to be ended, as put_back or `status` says */
+  bool put_back;          /* it does not fit after all: once its request has ended, it waits */
+  bool doomed;            /* we have ended its request */
   enum hdx_status status; /* what became of it */
   char *message;          /* NULL: none, or no memory for it */
   uint32_t checks;
@@ -67,7 +67,7 @@ struct hdx_stream {
   struct hdx_layout *layout; /* NULL: no paths */
   bool restarts;             /* a file of which bytes were handed out may begin anew: `first` tells so */
   uint64_t budget, used;
-  size_t file_count, active, doomed;
+  size_t file_count, active;
   struct hdx_stream_file *head, *front, *last;
   uint64_t seen;                   /* files of the list that were taken into the window */
   struct hdx_stream_file *waiting; /* in the list's order */
@@ -82,6 +82,8 @@ struct hdx_stream {
   bool popped;                /* the chunk was the head's last */
   struct hdx_buffer path;
   struct hdx_progress_timer progress;
+  void (*count)(void *user, struct hdx_progress *progress); /* tells otherwise which files are done; or NULL */
+  void *count_user;
   struct hdx_files_totals totals;
   uint64_t files_done, files_failed, bytes_come;
 };
@@ -90,6 +92,9 @@ struct hdx_stream {
 enum hdx_status hdx_stream_begin(struct hdx_session *session, struct hdx_files *files,
                                  const struct hdx_stream_options *options, bool restarts, struct hdx_stream **stream,
                                  struct hdx_error *error);
+
+/* A copy of a file, whose texts lie in *texts, which the caller frees. False: out of memory. */
+bool hdx_file_keep(const struct hdx_file *file, struct hdx_file *own, char **texts);
 
 /* stream_file.c */
 

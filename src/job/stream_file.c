@@ -59,26 +59,21 @@ static void end(struct hdx_stream_file *file, enum hdx_status status, const char
   if (status != HDX_OK)
     drop_pieces(file);
   file->status = status;
-  free(file->message);
   file->message = status != HDX_OK ? strdup(message) : NULL;
   file->state = HDX_STREAM_ENDED;
   hdx_stream_charge(file, file->held);
   hdx_stream_ended(file);
 }
 
-/* Has its request ended soon: it may not be done from within the engine. */
+/* Has its request ended with that. */
 static void doom(struct hdx_stream_file *file, enum hdx_status status, const char *message) {
   drop_pieces(file);
-  file->status = status;
-  free(file->message);
-  file->message = strdup(message);
   file->doomed = true;
-  file->stream->doomed++;
+  hdx_fetch_abort(file->stream->session->engine, file, status, message);
 }
 
 void hdx_stream_file_drop(struct hdx_stream_file *file) {
-  if (!file->doomed)
-    doom(file, HDX_INTERRUPTED, "interrupted");
+  doom(file, HDX_INTERRUPTED, "interrupted");
 }
 
 static void put_back(struct hdx_stream_file *file) {
@@ -117,25 +112,20 @@ static enum hdx_status judge(struct hdx_stream_file *file, struct hdx_error *err
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_stream_file *file = user;
   struct hdx_error error;
+  bool wait = file->put_back, doomed = file->doomed;
+  file->put_back = file->doomed = false;
   file->stream->active--;
-  if (file->doomed) {
-    char *message = file->message;
-    file->message = NULL;
-    file->doomed = false;
-    if (file->put_back)
-      hdx_stream_wait(file);
-    else
-      refuse(file, file->status, message ? message : "");
-    file->put_back = false;
-    free(message);
+  if (wait && result->status == HDX_OK) {
+    hdx_stream_wait(file);
   } else if (result->status != HDX_OK) {
-    end(file, result->status, result->message);
-  } else {
-    enum hdx_status status = judge(file, &error);
-    if (status == HDX_OK)
-      end(file, HDX_OK, "");
+    if (doomed)
+      refuse(file, result->status, result->message);
     else
-      refuse(file, status, error.message);
+      end(file, result->status, result->message);
+  } else if (judge(file, &error) == HDX_OK) {
+    end(file, HDX_OK, "");
+  } else {
+    refuse(file, error.status, error.message);
   }
 }
 
@@ -166,8 +156,6 @@ static void on_begin(void *user, const struct hdx_fetch_head *head) {
     file->handed_crc = 0;
     file->told = false;
   }
-  if (file->doomed)
-    return;
   enum hdx_status status = hdx_verify_begin(&file->verify, head, &error);
   if (status != HDX_OK) {
     doom(file, status, error.message);
@@ -210,21 +198,19 @@ static void on_block(void *user, struct hdx_block *block) {
   size_t size = block->size;
   bool keep = false;
   stream->bytes_come += size;
-  if (!file->doomed) {
-    hdx_verify_add(&file->verify, block->data, size);
-    bool fresh = skip(file, block->data, &size) && !file->doomed;
-    file->came += block->size;
-    keep = fresh && front(file) && !small(file);
-    struct hdx_piece *piece = fresh ? make_piece(block, block->data + block->size - size, size, keep) : NULL;
-    if (piece) {
-      *file->last_piece = piece;
-      file->last_piece = &piece->next;
-      file->held += keep ? 0 : size;
-      account(file, file->held > file->charge ? file->held : file->charge);
-    } else if (fresh) {
-      keep = false;
-      doom(file, HDX_MEMORY, "out of memory for the bytes of a file");
-    }
+  hdx_verify_add(&file->verify, block->data, size);
+  bool fresh = skip(file, block->data, &size) && !file->doomed;
+  file->came += block->size;
+  keep = fresh && front(file) && !small(file);
+  struct hdx_piece *piece = fresh ? make_piece(block, block->data + block->size - size, size, keep) : NULL;
+  if (piece) {
+    *file->last_piece = piece;
+    file->last_piece = &piece->next;
+    file->held += keep ? 0 : size;
+    account(file, file->held > file->charge ? file->held : file->charge);
+  } else if (fresh) {
+    keep = false;
+    doom(file, HDX_MEMORY, "out of memory for the bytes of a file");
   }
   if (!keep)
     hdx_engine_release(stream->session->engine, block);
@@ -270,16 +256,16 @@ static struct hdx_text keep_text(char **to, struct hdx_text text) {
   return copy;
 }
 
-static bool copy_texts(struct hdx_stream_file *own, const struct hdx_file *file) {
+bool hdx_file_keep(const struct hdx_file *file, struct hdx_file *own, char **texts) {
   size_t size = file->id.size + file->location.size + file->checksum.size + file->checksum_algorithm.size;
-  char *to = own->texts = malloc(size + 1);
+  char *to = *texts = malloc(size + 1);
   if (!to)
     return false;
-  own->file = *file;
-  own->file.id = keep_text(&to, file->id);
-  own->file.location = keep_text(&to, file->location);
-  own->file.checksum = keep_text(&to, file->checksum);
-  own->file.checksum_algorithm = keep_text(&to, file->checksum_algorithm);
+  *own = *file;
+  own->id = keep_text(&to, file->id);
+  own->location = keep_text(&to, file->location);
+  own->checksum = keep_text(&to, file->checksum);
+  own->checksum_algorithm = keep_text(&to, file->checksum_algorithm);
   return true;
 }
 
@@ -305,7 +291,7 @@ static enum hdx_status make_path(struct hdx_stream_file *file, struct hdx_error 
 struct hdx_stream_file *hdx_stream_file_new(struct hdx_stream *stream, const struct hdx_file *file) {
   struct hdx_stream_file *own = calloc(1, sizeof *own);
   struct hdx_error error;
-  if (!own || !copy_texts(own, file)) {
+  if (!own || !hdx_file_keep(file, &own->file, &own->texts)) {
     free(own);
     return NULL;
   }

@@ -7,6 +7,7 @@
 
 enum {
   SWEEP_MS = 20,
+  AWAY_MS = 200,       /* a loop that stood still for so long was not run: its owner had other things to do */
   FORGIVE_MS = 60000,  /* a host that was given up may be tried again after that */
   RATE_BURST_MS = 250, /* how much of the rate limit may be saved up */
 };
@@ -154,10 +155,12 @@ static void pump(struct hdx_engine *engine) {
   for (struct hdx_host *host = engine->hosts; host; host = host->next)
     pump_host(engine, host, now);
   hdx_locals_pump(engine);
-  if (!engine->fetch_count)
+  if (!engine->fetch_count) {
     uv_timer_stop(&engine->sweep_timer);
-  else if (!uv_is_active((uv_handle_t *)&engine->sweep_timer))
+  } else if (!uv_is_active((uv_handle_t *)&engine->sweep_timer)) {
+    engine->swept_ns = now;
     uv_timer_start(&engine->sweep_timer, sweep, SWEEP_MS, SWEEP_MS);
+  }
 }
 
 static void on_turn(uv_idle_t *turn) {
@@ -174,9 +177,26 @@ static void on_identity(void *user) {
   hdx_engine_kick(user);
 }
 
+/* No server is to be blamed for time in which nobody looked whether bytes had come, or in which they were not wanted as
+ * their consumer was slow. */
+static void forget_own_delay(struct hdx_engine *engine, uint64_t now) {
+  uint64_t elapsed = now - engine->swept_ns, away = elapsed >= AWAY_MS * UINT64_C(1000000) ? elapsed : 0;
+  engine->swept_ns = now;
+  for (struct hdx_part *part = engine->active.first; part && engine->paused_count; part = part->next)
+    if (part->paused && !away && now - part->first_attempt_ns > elapsed)
+      part->first_attempt_ns += elapsed;
+  for (struct hdx_fetch *fetch = engine->fetches; fetch && away; fetch = fetch->next)
+    for (struct hdx_part *part = fetch->parts; part; part = part->sibling)
+      if (part->first_attempt_ns) {
+        part->first_attempt_ns = now - part->first_attempt_ns > away ? part->first_attempt_ns + away : now;
+        part->progress_ns = now - part->progress_ns > away ? part->progress_ns + away : now;
+      }
+}
+
 static void sweep(uv_timer_t *timer) {
   struct hdx_engine *engine = timer->data;
   uint64_t now = hdx_engine_now();
+  forget_own_delay(engine, now);
   if (engine->options.rate_bytes)
     refill_rate(engine, now);
   for (struct hdx_part *part = engine->waiting.first, *next; part; part = next) {

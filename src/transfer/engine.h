@@ -122,6 +122,7 @@ struct hdx_engine {
   uv_timer_t curl_timer;  /* libcurl's time-outs */
   bool curl_due;          /* libcurl wants to be called on the next turn */
   uv_idle_t turn;         /* runs the pump on the loop's next turn: something may begin */
+  uint64_t swept_ns;      /* when the loop last came by there */
   uv_timer_t sweep_timer; /* stalls, waits that are over, the rate limit; runs while anything is under way */
   CURLM *multi;
   struct hdx_socket **sockets; /* by file descriptor */
