@@ -259,7 +259,8 @@ static void if_the_ranges_are_of_another_version_all_comes(void **state) {
       {"\"old\"", 6 * PART, ignore_conditions, 7},          /* 206 with its own tag */
       {"Wed, 21 Oct 2015 07:28:01 GMT", 6 * PART, NULL, 7}, /* 412 */
       {"Wed, 21 Oct 2015 07:28:01 GMT", 6 * PART, ignore_conditions, 7} /* 206 with its own date */,
-      {"W/\"first\"", 6 * PART, NULL, 6},        /* names no bytes: ranges are not tried */
+      {"W/\"first\"", 6 * PART, NULL, 6}, /* names no bytes: ranges are not tried */
+      {"", 6 * PART, NULL, 6},
       {"\"first\"", 6 * PART - 1, NULL, 7},      /* too short for the ranges */
       {"\"first\"", 3, NULL, 2},                 /* 416 */
       {"\"first\"", 0, NULL, 3},                 /* 416, and 416 of an empty object */
