@@ -161,6 +161,7 @@ static void a_part_in_place_of_the_object_is_not_taken(void **state) {
   server.script = a_part_that_was_not_asked_for;
   struct sink *sink = fetch((struct hdx_fetch_request){.size = SMALL, .scattered = true});
   assert_ok(sink);
+  assert_int_equal(sink->begun, 1);
   assert_int_equal(sink->head.size, SMALL);
   sink_has(sink, content, 0, SMALL);
   sink_free(sink);
