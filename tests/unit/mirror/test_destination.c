@@ -35,7 +35,7 @@ static void close_destination(void) {
 /* Writes a partial file and gives it its place. */
 static enum hdx_status place(const char *path, const char *bytes) {
   int fd;
-  assert_int_equal(hdx_partial_open(&destination, "p1", &fd, &error), HDX_OK);
+  assert_int_equal(hdx_partial_open(&destination, "p1", &fd, NULL, &error), HDX_OK);
   assert_int_equal(ftruncate(fd, 0), 0);
   assert_int_equal(pwrite(fd, bytes, strlen(bytes), 0), strlen(bytes));
   enum hdx_status status = hdx_partial_place(&folders, "p1", path, &error);
@@ -476,9 +476,9 @@ static void partial_files_of_others_are_let_alone(void **state) {
   (void)state;
   int fd, other;
   open_destination();
-  assert_int_equal(hdx_partial_open(&destination, "mine", &fd, &error), HDX_OK);
+  assert_int_equal(hdx_partial_open(&destination, "mine", &fd, NULL, &error), HDX_OK);
   assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-  assert_int_equal(hdx_partial_open(&destination, "mine", &other, &error), HDX_TEMPORARY);
+  assert_int_equal(hdx_partial_open(&destination, "mine", &other, NULL, &error), HDX_TEMPORARY);
   assert_says("dest/.heliodex/partial/mine: another process writes it");
   assert_true(put_file("dest/.heliodex/partial/kept", "k", 1));
   assert_true(put_file("dest/.heliodex/partial/old", "o", 1));
@@ -502,18 +502,18 @@ static void partial_files_are_no_way_out(void **state) {
   open_destination();
   assert_true(put_file("precious", "kept", 4));
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    assert_int_equal(hdx_partial_open(&destination, names[i], &fd, &error), HDX_IO);
+    assert_int_equal(hdx_partial_open(&destination, names[i], &fd, NULL, &error), HDX_IO);
     assert_int_equal(hdx_partial_place(&folders, names[i], "x", &error), HDX_IO);
     hdx_partial_remove(&destination, names[i]);
   }
   assert_int_equal(symlink("../../../precious", at("dest/.heliodex/partial/link")), 0);
-  assert_int_equal(hdx_partial_open(&destination, "link", &fd, &error), HDX_IO);
+  assert_int_equal(hdx_partial_open(&destination, "link", &fd, NULL, &error), HDX_IO);
   assert_says("it is a link");
   assert_int_equal(mkfifo(at("dest/.heliodex/partial/pipe"), 0666), 0);
-  assert_int_equal(hdx_partial_open(&destination, "pipe", &fd, &error), HDX_IO);
+  assert_int_equal(hdx_partial_open(&destination, "pipe", &fd, NULL, &error), HDX_IO);
   /* Another name of a file elsewhere: it is not written to. */
   assert_int_equal(link(at("precious"), at("dest/.heliodex/partial/hard")), 0);
-  assert_int_equal(hdx_partial_open(&destination, "hard", &fd, &error), HDX_OK);
+  assert_int_equal(hdx_partial_open(&destination, "hard", &fd, NULL, &error), HDX_OK);
   assert_int_equal(pwrite(fd, "evil", 4, 0), 4);
   close(fd);
   assert_string_equal(file_text("precious"), "kept");
