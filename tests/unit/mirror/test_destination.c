@@ -407,9 +407,13 @@ static void it_is_told_at_once_that_it_cannot_be_written_to(void **state) {
   begin_as_nobody();
   assert_int_equal(chmod(dest, 0555), 0);
   enum hdx_status status = hdx_destination_open(dest, NULL, true, &destination, &error);
+  enum hdx_status reading = hdx_destination_open(dest, NULL, false, &destination, NULL);
   end_as_nobody();
   assert_int_equal(status, HDX_IO);
   assert_says("dest: the folder cannot be written to: Permission denied");
+  assert_int_equal(reading, HDX_OK); /* who only looks needs no more */
+  assert_int_equal(destination.partial, -1);
+  hdx_destination_close(&destination);
 }
 
 static void folders_that_were_removed_are_made_again(void **state) {
