@@ -229,17 +229,15 @@ static struct hdx_plan *make_plan(void) {
   return plan;
 }
 
-enum hdx_status hdx_plan_write(struct hdx_session *session, struct hdx_files *files, uint32_t shards, const char *path,
+enum hdx_status hdx_plan_write(struct hdx_files *files, uint32_t shards, hdx_plan_writer *write, void *user,
                                struct hdx_plan_info **info, struct hdx_error *error) {
-  (void)session;
   (void)files;
   (void)shards;
-  (void)path;
   struct hdx_plan *plan = make_plan();
   if (!plan)
     return fail(error, HDX_MEMORY);
   *info = &plan->info;
-  return HDX_OK;
+  return write(user, (struct hdx_text){"a plan\n", 7}, error);
 }
 
 void hdx_plan_info_free(struct hdx_plan_info *info) {
