@@ -89,6 +89,7 @@ static const struct {
           "B,1970,,l,0,ab,md5,\r\n"),
      false, "2|k|A|static|static|-1||\n3|l|B|0|-|0|ab|md5\n"},
     {LIST("\"datakey\",\"id\"\n\"a,\"\"b\"\"\nc\",\"\"\nd,e\n"), false, "2|a,\"b\"\nc||-|-|-1||\n4|d|e|-|-|-1||\n"},
+    {LIST("id,datakey\r\nA,\"a\r\n\"\"b\"\r\nB,\"c\n\"\r\n"), false, "2|a\r\n\"b|A|-|-|-1||\n4|c\n|B|-|-|-1||\n"},
     {LIST("x,datakey,id_2,datakey\n1,a,2,b\n"), false, "2|a||-|-|-1||\n"},
     {LIST("\n\ndatakey,filesize\na,1"), false, "4|a||-|-|1||\n"},
     {LIST("datakey,filesize\r\na,\r"), false, "2|a||-|-|-1||\n"},
