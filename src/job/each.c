@@ -10,7 +10,6 @@
 #include "job/stream.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -93,19 +92,21 @@ static void close_handle(struct command *command) {
 static void on_ended(uv_process_t *process, int64_t exit_status, int signal) {
   struct command *command = (struct command *)process;
   struct each *each = command->each;
-  char message[96] = "";
+  struct hdx_error error = {.message = ""};
   struct hdx_each_item item = {.file = &command->file,
                                .number = command->number,
                                .exit_code = (int)exit_status,
                                .signal = signal,
-                               .message = message,
+                               .message = error.message,
                                .size = command->size,
                                .checks = command->checks};
+  struct hdx_text location = command->file.location;
   if (signal)
-    snprintf(message, sizeof message, "the command was ended by signal %d (%s)", signal, strsignal(signal));
+    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command was ended by signal %d (%s)",
+                                HDX_TEXT_ARG(location), signal, strsignal(signal));
   else if (exit_status)
-    snprintf(message, sizeof message, "the command ended with status %d", item.exit_code);
-  item.status = message[0] ? HDX_PARTIAL : HDX_OK;
+    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command ended with status %d", HDX_TEXT_ARG(location),
+                                item.exit_code);
   each->running--;
   settle(each, &item);
   close_handle(command);
@@ -129,7 +130,7 @@ static int spawn(struct command *command, char **environment) {
 
 static void start(struct command *command) {
   struct each *each = command->each;
-  char message[128];
+  struct hdx_error error;
   char **environment = hdx_each_environment(each->session->environment, &command->file, command->number, command->size);
   int code = environment ? spawn(command, environment) : UV_ENOMEM;
   free(environment);
@@ -139,11 +140,12 @@ static void start(struct command *command) {
     each->running++;
     return;
   }
-  snprintf(message, sizeof message, "the command cannot be started: %s", uv_strerror(code));
+  hdx_error_set(&error, HDX_TEMPORARY, "%.*s: the command cannot be started: %s", HDX_TEXT_ARG(command->file.location),
+                uv_strerror(code));
   settle(each, &(struct hdx_each_item){.file = &command->file,
                                        .number = command->number,
-                                       .status = HDX_TEMPORARY,
-                                       .message = message,
+                                       .status = error.status,
+                                       .message = error.message,
                                        .size = command->size});
   if (environment) /* libuv has made a handle of it */
     close_handle(command);
