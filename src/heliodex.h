@@ -1067,27 +1067,32 @@ enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, c
 /* ----------------------------------------------------------------------------------------------------------- plan */
 
 /* A list of files cut into shards of about equal bytes, for jobs that share a mirror without talking to one another. A
- * plan is a file of NDJSON that never changes: a head (format, number of shards, files and bytes of each, a digest of
- * all lines, and the snapshots that it was made from), then a line for each file with its shard. Files whose size is
- * not stated count as the mean of the others. */
+ * plan is a file of NDJSON that never changes: a head (format, digest of all lines, number of shards, files and bytes),
+ * a line for each snapshot that it was made from, a line for each shard, then a line for each file. Each shard is a run
+ * of files that stand together in the list, so that folders stay together; files whose size is not stated count as the
+ * mean of the others. No shard has more than its share and half of its largest file at either end. */
 struct hdx_plan_shard {
   uint64_t files, bytes;
 };
 
 struct hdx_plan_info {
   uint32_t shard_count;
-  const struct hdx_plan_shard *shards; /* of number i + 1 */
-  uint64_t files, bytes, unsized, twice;
-  const char *digest;  /* of its lines: 32 hexadecimal digits */
-  const char *created; /* ISO 8601 */
+  const struct hdx_plan_shard *shards;   /* of number i + 1 */
+  uint64_t files, bytes, unsized, twice; /* twice: rows and lines left out, as their location came before */
+  const char *digest;                    /* of its lines: 32 hexadecimal digits */
+  const char *created;                   /* ISO 8601 */
 };
 
 /* Cuts the list (each location once) into `shards` and writes the plan to `path` ("-": standard output), which appears
- * when it is complete. Needs memory for the sizes of all files, not for their names. USAGE: not 1 <= shards <=
- * 1,000,000; EMPTY: no file; IO. */
+ * when it is complete. Goes through the list three times; needs memory for a hash of each file (20 to 45 bytes), not
+ * for their names. *info (may be NULL) is the caller's, to be freed by hdx_plan_info_free. A location that is no UTF-8
+ * is one of the list's `refused`. USAGE: not 1 <= shards <= 1,000,000; EMPTY: no file; INTEGRITY: the list changed
+ * while it was read; IO. */
 HDX_API
 enum hdx_status hdx_plan_write(struct hdx_session *session, struct hdx_files *files, uint32_t shards, const char *path,
-                               struct hdx_plan_info *info, struct hdx_error *error);
+                               struct hdx_plan_info **info, struct hdx_error *error);
+HDX_API
+void hdx_plan_info_free(struct hdx_plan_info *info); /* NULL is allowed */
 
 struct hdx_plan;
 /* Opens a plan and checks it. INTEGRITY: it is none, of a later version, cut, or changed since (digest); NOT_FOUND, IO.

@@ -60,6 +60,21 @@ static enum hdx_status open_query(struct cli_wanted *wanted, struct hdx_error *e
   return hdx_files_of_query(cli->session, wanted->question.query, &wanted->files, error);
 }
 
+/* A list is taken as it is: what rows are asked for was decided when it was made. */
+static enum hdx_status refuse_conditions(const struct cli *cli, struct hdx_error *error) {
+  static const char *const conditions[] = {"start",          "stop",     "match",    "key",
+                                           "key-exclude",    "min-size", "max-size", "where",
+                                           "latest-version", "limit",    "reverse",  "allow-partial"};
+  for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
+    if (cli_args_given(&cli->args, conditions[i]))
+      return cli_fail(
+          error, HDX_USAGE,
+          "--%s is a condition on a query's rows; --keys-from, --from-failed and --plan take a list as it is "
+          "(heliodex query writes one of the rows that are wanted)",
+          conditions[i]);
+  return HDX_OK;
+}
+
 static enum hdx_status open_files(struct cli_wanted *wanted, struct hdx_error *error) {
   struct cli *cli = wanted->cli;
   const struct cli_settings *settings = cli_settings(cli);
@@ -72,11 +87,13 @@ static enum hdx_status open_files(struct cli_wanted *wanted, struct hdx_error *e
                     settings->plan ? settings->plan : list);
   if (!lists && cli->args.operand_count < 2)
     return cli_fail(error, HDX_USAGE, "expected BUCKET and an ID, or --keys-from, --from-failed or --plan FILE");
+  enum hdx_status status = lists ? refuse_conditions(cli, error) : HDX_OK;
+  if (status != HDX_OK)
+    return status;
   if (settings->plan)
     return open_plan(wanted, error);
-  enum hdx_status status =
-      list ? hdx_files_read(cli->session, list, cli_operand(cli, 0), settings->null, &wanted->files, error)
-           : open_query(wanted, error);
+  status = list ? hdx_files_read(cli->session, list, cli_operand(cli, 0), settings->null, &wanted->files, error)
+                : open_query(wanted, error);
   if (status != HDX_OK || !wanted->shard)
     return status;
   snprintf(wanted->shard_name, sizeof wanted->shard_name, "%" PRIu32 "-of-%" PRIu32, wanted->shard,
@@ -101,6 +118,10 @@ void cli_wanted_close(struct cli_wanted *wanted) {
 }
 
 enum hdx_status cli_wanted_judge(const struct cli_wanted *wanted, uint64_t files, struct hdx_error *error) {
+  if (wanted->refused)
+    return cli_fail(error, files ? HDX_PARTIAL : HDX_INTEGRITY,
+                    "%" PRIu64 " row%s or line%s that name no file left out", wanted->refused,
+                    wanted->refused == 1 ? "" : "s", wanted->refused == 1 ? "" : "s");
   if (wanted->question.query)
     return cli_question_judge(&wanted->question, files, error);
   return files ? HDX_OK : cli_fail(error, HDX_EMPTY, "the list has no file");

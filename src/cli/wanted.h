@@ -21,7 +21,8 @@ struct cli_wanted {
 enum hdx_status cli_wanted_open(struct cli *cli, struct cli_wanted *wanted, struct hdx_error *error);
 void cli_wanted_close(struct cli_wanted *wanted);
 
-/* What a run over `files` files says of the query besides: PARTIAL, EMPTY, or OK. */
+/* What a run over `files` files says of the list besides: PARTIAL (rows were left out, or the query lacks some),
+ * INTEGRITY (all were left out), EMPTY, or OK. */
 enum hdx_status cli_wanted_judge(const struct cli_wanted *wanted, uint64_t files, struct hdx_error *error);
 
 #endif

@@ -93,9 +93,9 @@ CLMUL static inline __m128i fold(__m128i lane, __m128i move, __m128i there) {
 
 /* At least LANES_BYTES; what it leaves is less than a lane. */
 CLMUL static uint64_t by_products(enum hdx_crc kind, uint64_t state, const uint8_t *at, size_t size) {
-  const __m128i far = _mm_loadu_si128((const __m128i *)tables[kind].far);
-  const __m128i near = _mm_loadu_si128((const __m128i *)tables[kind].near);
-  const __m128i *in = (const __m128i *)at;
+  const __m128i far = _mm_loadu_si128((const void *)tables[kind].far);
+  const __m128i near = _mm_loadu_si128((const void *)tables[kind].near);
+  const __m128i *in = (const void *)at;
   __m128i lanes[LANES];
   for (size_t i = 0; i < LANES; i++)
     lanes[i] = _mm_loadu_si128(in + i);
@@ -111,7 +111,7 @@ CLMUL static uint64_t by_products(enum hdx_crc kind, uint64_t state, const uint8
   for (; size >= LANE_BYTES; in++, size -= LANE_BYTES)
     all = fold(all, near, _mm_loadu_si128(in));
   uint8_t bytes[LANE_BYTES];
-  _mm_storeu_si128((__m128i *)bytes, all);
+  _mm_storeu_si128((void *)bytes, all);
   return by_slices(kind, by_slices(kind, 0, bytes, sizeof bytes), (const uint8_t *)in, size);
 }
 

@@ -83,6 +83,9 @@ enum hdx_status hdx_files_target(struct hdx_files *files, const struct hdx_file 
 enum hdx_status hdx_file_names(struct hdx_text location, struct hdx_buffer *text, struct hdx_text *bucket,
                                struct hdx_text *key, struct hdx_error *error);
 
+/* The query that a list is of; NULL: of none. */
+const struct hdx_query *hdx_files_query(const struct hdx_files *files);
+
 /* The digest that the index states for a file; check HDX_CHECK_SIZE: none, or none that can be checked. */
 struct hdx_digest;
 void hdx_file_digest(const struct hdx_file *file, struct hdx_digest *digest);

@@ -109,9 +109,14 @@ static void close_rows(struct hdx_files *files) {
   free(rows);
 }
 
+static const struct hdx_files_kind kind = {next, rewind_rows, close_rows};
+
+const struct hdx_query *hdx_files_query(const struct hdx_files *files) {
+  return files->kind == &kind ? ((const struct rows *)(const void *)files)->query : NULL;
+}
+
 enum hdx_status hdx_files_of_query(struct hdx_session *session, struct hdx_query *query, struct hdx_files **files,
                                    struct hdx_error *error) {
-  static const struct hdx_files_kind kind = {next, rewind_rows, close_rows};
   struct rows *rows = calloc(1, sizeof *rows);
   if (!rows)
     return hdx_error_memory(error, sizeof *rows);

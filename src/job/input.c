@@ -73,6 +73,7 @@ static enum hdx_status keep(struct hdx_session *session, struct hdx_input *input
     status = copy(session, input->fd, input->name, fd, error);
   close(input->fd);
   input->fd = fd;
+  input->copied = true;
   return status;
 }
 

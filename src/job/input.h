@@ -6,8 +6,9 @@
 #include "job/session.h"
 
 struct hdx_input {
-  int fd;     /* -1: none */
-  char *name; /* for messages */
+  int fd;      /* -1: none */
+  bool copied; /* it was no file that can be read twice */
+  char *name;  /* for messages */
 };
 
 /* Opens `path` ("-": standard input). NOT_FOUND; IO: it cannot be read or kept, or is a folder; INTERRUPTED. */

@@ -265,8 +265,11 @@ static enum hdx_status open_journal(struct hdx_mirror_run *run, struct hdx_error
   char name[160];
   const char *shard = run->options->shard;
   snprintf(name, sizeof name, "journal%s%.128s", shard ? "-" : "", shard ? shard : "");
-  enum hdx_status status = hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name,
-                                            session->config.memory_bytes, &session->log, &run->journal, error);
+  enum hdx_status status = hdx_claims_new(run->destination.fold, &run->claims, error);
+  if (status != HDX_OK || run->destination.state < 0) /* a dry run to a folder that is not there */
+    return status;
+  status = hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name, session->config.memory_bytes,
+                            &session->log, &run->journal, error);
   if (status != HDX_OK)
     return status;
   hdx_journal_files(run->journal, claim_known, run);
@@ -343,6 +346,7 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
     return status;
   run->files->refused = NULL; /* the second time it is no news */
   if (!run->options->dry_run) {
+    hdx_claims_renew(run->claims);
     sweep(run);
     run_all(run);
     status = outcome(run, error);

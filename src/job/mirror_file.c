@@ -221,12 +221,15 @@ static bool all_here(const struct hdx_mirror_file *file) {
 }
 
 /* An object of S3 that comes in ranges has its checksums told by HEAD alone; and of one that is here, HEAD tells
- * whether it is still the same. */
+ * whether it is still the same. For an object whose size nobody knows it would be one request more for what mostly is
+ * small. */
 static bool wants_head(const struct hdx_mirror_file *file) {
   const struct hdx_mirror_run *run = file->chunk->run;
+  uint64_t size = expected(file);
   if (all_here(file))
     return true;
-  return file->target.bucket && !run->options->ignore_checksums && expected(file) > run->session->config.part_bytes;
+  return file->target.bucket && !run->options->ignore_checksums && size != UINT64_MAX &&
+         size > run->session->config.part_bytes;
 }
 
 unsigned hdx_mirror_weight(const struct hdx_mirror_file *file) {

@@ -80,7 +80,6 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       break;
   }
   hdx_files_rewind(run->files);
-  hdx_claims_renew(run->claims);
   return status;
 }
 
@@ -160,7 +159,7 @@ static enum hdx_status recall(struct hdx_mirror_run *run, struct hdx_mirror_file
 
 /* The partial file is called by the location's hash: a rerun finds it, and no name is too long or cannot exist. */
 static void name_partial(struct hdx_mirror_file *file) {
-  struct hdx_hash128 hash = hdx_hash128_seeded(file->file.location.data, file->file.location.size, 0);
+  struct hdx_hash128 hash = hdx_hash128(file->file.location.data, file->file.location.size);
   snprintf(file->partial, sizeof file->partial, "%016llx%016llx", (unsigned long long)hash.high,
            (unsigned long long)hash.low);
 }

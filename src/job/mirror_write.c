@@ -42,7 +42,8 @@ enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from,
 void hdx_mirror_check_begun(struct hdx_mirror_file *file) {
   struct hdx_extents sound = {0};
   struct hdx_error error;
-  enum hdx_status status = hdx_partial_open(&file->chunk->run->destination, file->partial, &file->fd, &error);
+  bool made;
+  enum hdx_status status = hdx_partial_open(&file->chunk->run->destination, file->partial, &file->fd, &made, &error);
   if (status != HDX_OK) {
     file->fd = -1;
     hdx_mirror_fail(file, status, error.message);
@@ -93,12 +94,13 @@ static enum hdx_status begin(struct hdx_mirror_file *file, struct hdx_error *err
 static enum hdx_status open_partial(struct hdx_mirror_file *file, struct hdx_error *error) {
   if (file->fd >= 0)
     return HDX_OK;
-  enum hdx_status status = hdx_partial_open(&file->chunk->run->destination, file->partial, &file->fd, error);
+  bool made;
+  enum hdx_status status = hdx_partial_open(&file->chunk->run->destination, file->partial, &file->fd, &made, error);
   if (status != HDX_OK) {
     file->fd = -1;
     return status;
   }
-  if (ftruncate(file->fd, 0) != 0)
+  if (!made && ftruncate(file->fd, 0) != 0)
     return io(file, "truncating", error);
   /* So that a full disk is known now, and the file lies in few pieces. A file system that cannot is none the worse. */
   if (file->size != UINT64_MAX && file->size > HDX_BLOCK_BYTES && file->size <= INT64_MAX &&
@@ -122,7 +124,8 @@ static enum hdx_status write_block(struct hdx_mirror_file *file, const struct hd
   return status;
 }
 
-static enum hdx_status set_time(struct hdx_mirror_file *file, struct hdx_error *error) {
+/* Its size and time are as they must be. */
+static enum hdx_status seal(struct hdx_mirror_file *file, uint64_t size, struct hdx_error *error) {
   struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
   struct stat info;
   if (file->modified != HDX_TIME_NONE) {
@@ -133,6 +136,10 @@ static enum hdx_status set_time(struct hdx_mirror_file *file, struct hdx_error *
     return io(file, "setting its time", error);
   if (fstat(file->fd, &info) != 0)
     return io(file, "looking at it", error);
+  if ((uint64_t)info.st_size != size)
+    return hdx_error_set(
+        error, HDX_IO, "%s/%s: has %llu bytes, of which %llu were written: is another program writing it?",
+        file->chunk->run->destination.path, file->path, (unsigned long long)info.st_size, (unsigned long long)size);
   file->modified = hdx_mirror_time(&info.st_mtim); /* the file system may know less of it */
   return HDX_OK;
 }
@@ -150,10 +157,8 @@ static enum hdx_status finish(struct hdx_mirror_file *file, struct hdx_error *er
     status = hdx_mirror_read_through(file->fd, file->path, file->hashed, size, &file->verify, &ignored, error);
   if (status == HDX_OK)
     status = hdx_verify_finish(&file->verify, size, &file->verified, error);
-  if (status == HDX_OK && ftruncate(file->fd, (off_t)size) != 0)
-    status = io(file, "cutting it to its size", error);
   if (status == HDX_OK)
-    status = set_time(file, error);
+    status = seal(file, size, error);
   file->size = size;
   return status;
 }

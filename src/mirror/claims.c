@@ -3,10 +3,11 @@
 #include "base/error.h"
 #include "codec/hash.h"
 #include "mirror/layout.h"
+#include "mirror/path.h"
 
 #include <stdlib.h>
 
-enum { SLOTS_MIN = 1024, PIECE_BYTES = 200 /* of a component that must become two */ };
+enum { SLOTS_MIN = 1024 };
 
 /* What is told of a path beside its hash: a folder, or a file of the location with this hash. */
 #define FOLDER 0u
@@ -119,41 +120,22 @@ static struct hdx_text compared(struct hdx_claims *claims, struct hdx_text path)
   return hdx_buffer_text(&claims->folded);
 }
 
-/* Where to cut a component after some of its first bytes, not within an escape or a character of UTF-8. */
-static size_t cut_of(const char *component, size_t size) {
-  size_t cut = size;
-  while (cut > size - 4 && ((unsigned char)component[cut] & 0xc0) == 0x80)
-    cut--;
-  for (size_t back = 1; back <= 2 && back < cut; back++)
-    if (component[cut - back] == '%')
-      return cut - back;
-  return cut;
-}
-
 /* Puts "%=" behind the component of the path that ends at `end`. One that would be too long for a name becomes two. */
 static void set_apart(struct hdx_buffer *path, size_t end) {
   size_t from = end;
   while (from > 0 && path->data[from - 1] != '/')
     from--;
   char ending[HDX_PATH_BYTES_MAX];
-  size_t tail = path->size - end;
-  if (tail > sizeof ending) {
-    path->status = HDX_LIMIT;
-    return;
-  }
+  const size_t tail = path->size - end;
   memcpy(ending, path->data + end, tail);
   path->size = end;
   if (end - from + 2 > HDX_NAME_BYTES_MAX) {
-    char rest[HDX_NAME_BYTES_MAX + 1];
-    size_t cut = from + cut_of(path->data + from, PIECE_BYTES), size = end - cut;
-    if (size > sizeof rest) {
-      path->status = HDX_LIMIT;
-      return;
-    }
-    memcpy(rest, path->data + cut, size);
+    const size_t cut = from + hdx_path_piece(hdx_text_sub(hdx_buffer_text(path), from, end));
+    char rest[HDX_PATH_BYTES_MAX];
+    memcpy(rest, path->data + cut, end - cut);
     path->size = cut;
     hdx_buffer_append_text(path, HDX_TEXT("%+/"));
-    hdx_buffer_append(path, rest, size);
+    hdx_buffer_append(path, rest, end - cut);
   }
   hdx_buffer_append_text(path, HDX_TEXT("%="));
   hdx_buffer_append(path, ending, tail);

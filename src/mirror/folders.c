@@ -2,6 +2,7 @@
 #include "mirror/folders.h"
 
 #include "mirror/layout.h"
+#include "mirror/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,15 +92,12 @@ enum hdx_status hdx_folder_walk(const struct hdx_destination *destination, const
 /* The layout makes no other paths; those of a journal may have been written by anybody. */
 static enum hdx_status check_path(const struct hdx_destination *destination, const char *path,
                                   struct hdx_error *error) {
-  const struct hdx_text state = HDX_TEXT(HDX_STATE_FOLDER);
   for (const char *at = path;; at++) {
     struct hdx_text name = {at, strcspn(at, "/")};
-    if (name.size == 0 || hdx_text_is(name, ".") || hdx_text_is(name, ".."))
-      return hdx_destination_fault(destination, HDX_IO, path,
-                                   "not a path below the destination (a component is empty, . or ..)", 0, error);
-    if (at == path && (destination->fold ? hdx_text_equal_nocase(name, state) : hdx_text_equal(name, state)))
-      return hdx_destination_fault(destination, HDX_IO, path, "a file of the mirror cannot be in its own folder", 0,
-                                   error);
+    if (name.size == 0 || hdx_path_reserved(name, at == path))
+      return hdx_destination_fault(
+          destination, HDX_IO, path,
+          "not a path of a mirrored file (a component is empty, ., .. or " HDX_STATE_FOLDER ")", 0, error);
     at += name.size;
     if (!*at)
       return HDX_OK;
@@ -160,15 +158,10 @@ static void keep(struct hdx_folders *folders, char *path, int fd) {
   folders->kept[oldest].used = ++folders->clock;
 }
 
-static enum hdx_status open_folder(struct hdx_folders *folders, const char *path, bool make, int *fd,
+static enum hdx_status open_folder(const struct hdx_destination *destination, const char *path, bool make, int *fd,
                                    struct hdx_error *error) {
-  const struct hdx_destination *destination = folders->destination;
   if (!destination->no_openat2) {
     *fd = hdx_folder_beneath(destination->folder, path);
-    if (*fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-      hdx_folders_deinit(folders);
-      *fd = hdx_folder_beneath(destination->folder, path);
-    }
     if (*fd >= 0)
       return HDX_OK;
     if (errno == ENOENT && !make)
@@ -195,7 +188,12 @@ enum hdx_status hdx_folders_at(struct hdx_folders *folders, const char *path, bo
   char *copy = hdx_text_dup(folder);
   if (!copy)
     return hdx_error_memory(error, folder.size + 1);
-  status = open_folder(folders, copy, make, fd, error);
+  status = open_folder(folders->destination, copy, make, fd, error);
+  if (status == HDX_IO) {
+    /* It may have been for want of descriptors. */
+    hdx_folders_deinit(folders);
+    status = open_folder(folders->destination, copy, make, fd, error);
+  }
   if (status == HDX_OK)
     keep(folders, copy, *fd);
   else

@@ -125,11 +125,11 @@ static enum hdx_status find_or_add(struct hdx_journal *journal, struct hdx_text 
 static void end_part(struct hdx_journal *journal, struct hdx_record *record) {
   if (!record->part)
     return;
-  struct hdx_part *part = &journal->parts[record->part - 1];
+  struct hdx_begun *part = &journal->parts[record->part - 1];
   journal->bytes -= part->extents.capacity * sizeof *part->extents.list + part->own_capacity * sizeof *part->own;
   hdx_extents_deinit(&part->extents);
   free(part->own);
-  *part = (struct hdx_part){.line = HDX_LINE_NOWHERE, .next_free = journal->free_part};
+  *part = (struct hdx_begun){.line = HDX_LINE_NOWHERE, .next_free = journal->free_part};
   journal->free_part = record->part;
   record->part = 0;
 }
@@ -140,24 +140,24 @@ static enum hdx_status begin_part(struct hdx_journal *journal, struct hdx_record
                                   sizeof *journal->parts, error);
     if (status != HDX_OK)
       return status;
-    journal->parts[journal->part_count++] = (struct hdx_part){0};
+    journal->parts[journal->part_count++] = (struct hdx_begun){0};
     journal->free_part = (uint32_t)journal->part_count;
   }
   record->part = journal->free_part;
-  struct hdx_part *part = &journal->parts[record->part - 1];
+  struct hdx_begun *part = &journal->parts[record->part - 1];
   journal->free_part = part->next_free;
-  *part = (struct hdx_part){.line = HDX_LINE_NOWHERE};
+  *part = (struct hdx_begun){.line = HDX_LINE_NOWHERE};
   return HDX_OK;
 }
 
 /* Whether a line is about the file that the part before it is of. */
-static bool goes_on(const struct hdx_journal *journal, const struct hdx_part *part, const struct hdx_line *line) {
+static bool goes_on(const struct hdx_journal *journal, const struct hdx_begun *part, const struct hdx_line *line) {
   struct hdx_line last;
   return line->from < line->to && hdx_journal_line(journal, part->line, &last) && last.size == line->size &&
          hdx_text_equal(last.etag, line->etag) && hdx_text_equal(last.path, line->path);
 }
 
-static enum hdx_status add_extent(struct hdx_journal *journal, struct hdx_part *part, const struct hdx_line *line,
+static enum hdx_status add_extent(struct hdx_journal *journal, struct hdx_begun *part, const struct hdx_line *line,
                                   struct hdx_error *error) {
   size_t capacity = part->extents.capacity;
   struct hdx_extent extent = {line->from, line->to, line->crc32c};
@@ -172,7 +172,7 @@ static enum hdx_status extend_part(struct hdx_journal *journal, struct hdx_recor
   enum hdx_status status = record->part ? HDX_OK : begin_part(journal, record, error);
   if (status != HDX_OK)
     return status;
-  struct hdx_part *part = &journal->parts[record->part - 1];
+  struct hdx_begun *part = &journal->parts[record->part - 1];
   status = add_extent(journal, part, line, error);
   if (status != HDX_OK)
     return status;

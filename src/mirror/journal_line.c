@@ -140,7 +140,7 @@ static size_t split(struct hdx_text text, struct hdx_text *fields) {
       return 0;
     tab = memchr(at, '\t', (size_t)(end - at));
     fields[count++] = (struct hdx_text){at, (size_t)((tab ? tab : end) - at)};
-    at = tab + 1;
+    at = tab ? tab + 1 : end;
   } while (tab);
   return count;
 }
@@ -173,7 +173,7 @@ bool hdx_line_read(struct hdx_text text, struct hdx_line *line) {
   if (kind == sizeof kind_names / sizeof *kind_names || count != kind_fields[kind])
     return false;
   *line = (struct hdx_line){.kind = (enum hdx_line_kind)kind, .location = fields[2]};
-  if (!hdx_text_to_u64(fields[1], UINT64_MAX, &line->run) || !fields[2].size || !is_field(fields[2], false))
+  if (!hdx_text_to_u64(fields[1], HDX_LINE_RUN_MAX, &line->run) || !fields[2].size || !is_field(fields[2], false))
     return false;
   if (line->kind == HDX_LINE_GONE)
     return true;

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 
 #define HDX_LINE_BYTES_MAX (64 * 1024)
+#define HDX_LINE_RUN_MAX UINT32_MAX
 #define HDX_LINE_HEADER "heliodex-journal\t1\n"
 
 enum hdx_line_kind { HDX_LINE_FILE, HDX_LINE_PART, HDX_LINE_GONE };

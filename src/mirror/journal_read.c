@@ -117,7 +117,7 @@ static enum hdx_status map_file(struct hdx_journal *journal, struct hdx_lines *l
                                 struct hdx_error *error) {
   char path[PATH_SIZE];
   int fd = -1;
-  uint64_t size, end;
+  uint64_t size = 0, end = 0;
   path_of(lines->name, path);
   enum hdx_status status = open_lines(journal, lines->name, own, &fd, &size, error);
   if (status == HDX_OK)
@@ -268,7 +268,7 @@ static enum hdx_status read_runs(struct hdx_journal *journal, struct reading *re
     for (size_t i = 0; more && status == HDX_OK && i < journal->file_count; i++)
       status = read_run(journal, i, &readings[i], run, error);
     if (more && journal->run <= run)
-      journal->run = run < UINT64_MAX ? run + 1 : run;
+      journal->run = run < HDX_LINE_RUN_MAX ? run + 1 : run;
   }
   return status;
 }

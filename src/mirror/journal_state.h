@@ -32,7 +32,7 @@ struct hdx_record {
   bool file;     /* the line is a file's */
 };
 
-struct hdx_part {
+struct hdx_begun {
   uint64_t line; /* the latest of them */
   struct hdx_extents extents;
   uint64_t *own; /* offsets of all of them that are in the file that is appended to */
@@ -53,7 +53,7 @@ struct hdx_journal {
   uint32_t *table; /* one more than a record's place; 0: empty */
   size_t table_size;
   uint64_t seed;
-  struct hdx_part *parts;
+  struct hdx_begun *parts;
   size_t part_count, part_capacity;
   uint32_t free_part;
   uint64_t bytes, bytes_max;

@@ -182,7 +182,7 @@ static uint64_t *list_live(const struct hdx_journal *journal, size_t count) {
     if (is_live(journal, record))
       list[listed++] = record->line & HDX_LINE_OFFSET_MAX;
     if (record->part) {
-      const struct hdx_part *part = &journal->parts[record->part - 1];
+      const struct hdx_begun *part = &journal->parts[record->part - 1];
       if (part->own_count)
         memcpy(list + listed, part->own, part->own_count * sizeof *list);
       listed += part->own_count;

@@ -77,7 +77,19 @@ static enum hdx_status try_open(const struct hdx_destination *destination, const
   return status;
 }
 
-enum hdx_status hdx_partial_open(const struct hdx_destination *destination, const char *name, int *fd,
+/* One that nobody has made before: there is nothing to be looked at. Nearly all are. */
+static bool make(const struct hdx_destination *destination, const char *name, const char *path, int *fd) {
+  struct hdx_error ignored;
+  *fd = openat(destination->partial, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (*fd < 0)
+    return false;
+  if (lock_partial(destination, path, *fd, &ignored) == HDX_OK)
+    return true;
+  close(*fd);
+  return false;
+}
+
+enum hdx_status hdx_partial_open(const struct hdx_destination *destination, const char *name, int *fd, bool *made,
                                  struct hdx_error *error) {
   char path[PATH_SIZE];
   bool again;
@@ -85,6 +97,11 @@ enum hdx_status hdx_partial_open(const struct hdx_destination *destination, cons
   if (status != HDX_OK)
     return status;
   path_of(name, path);
+  bool fresh = make(destination, name, path, fd);
+  if (made)
+    *made = fresh;
+  if (fresh)
+    return HDX_OK;
   for (;;) {
     int opened;
     status = try_open(destination, name, path, &opened, &again, error);

@@ -40,9 +40,7 @@ bool hdx_path_reserved(struct hdx_text component, bool first) {
   return hdx_text_is(text, ".") || hdx_text_is(text, "..") || (first && hdx_text_equal_nocase(text, state));
 }
 
-/* How many bytes of a component that is too long go into its first piece: neither an escape nor a character of UTF-8 is
- * cut. */
-static size_t piece_size(struct hdx_text component) {
+size_t hdx_path_piece(struct hdx_text component) {
   size_t cut = HDX_NAME_BYTES_MAX - 2, back = 0;
   if (component.data[cut - 1] == '%' || component.data[cut - 2] == '%')
     return component.data[cut - 1] == '%' ? cut - 1 : cut - 2;
@@ -81,7 +79,7 @@ static size_t append_component(struct hdx_buffer *path, struct hdx_buffer *escap
       hdx_buffer_append_text(path, component);
       return from + component.size;
     }
-    const size_t size = piece_size(component);
+    const size_t size = hdx_path_piece(component);
     hdx_buffer_append(path, component.data, size);
     hdx_buffer_append(path, "%+/", 3);
     from += size;

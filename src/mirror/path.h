@@ -22,4 +22,8 @@ struct hdx_text hdx_path_component(const struct hdx_buffer *escaped, size_t from
  * follows the folder's name. */
 bool hdx_path_reserved(struct hdx_text component, bool first);
 
+/* How many bytes of a component that is too long (254 at least) go into its first piece, which "%+" then ends: neither
+ * an escape nor a character of UTF-8 is cut. */
+size_t hdx_path_piece(struct hdx_text component);
+
 #endif

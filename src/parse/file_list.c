@@ -109,38 +109,39 @@ static enum hdx_status take_value(struct hdx_file_list *list, const struct hdx_j
   return text->data ? HDX_OK : hdx_error_memory(error, value->text.size);
 }
 
-static enum hdx_status take_members(struct hdx_file_list *list, const struct hdx_json *json, struct hdx_text *members,
-                                    struct hdx_error *error) {
-  const struct hdx_json_value *root = &json->values[0];
-  bool taken[HDX_LIST_MEMBER_COUNT] = {false};
+enum hdx_status hdx_file_list_object(struct hdx_file_list *list, const struct hdx_json *json, struct hdx_list_row *row,
+                                     struct hdx_error *error) {
+  const struct hdx_json_value *root = &json->values[0], *found[HDX_LIST_MEMBER_COUNT] = {NULL};
+  struct hdx_text members[HDX_LIST_MEMBER_COUNT];
   enum hdx_status status = HDX_OK;
   if (root->type != HDX_JSON_OBJECT)
     return fail(list, error, "expected an object of JSON");
-  for (const struct hdx_json_value *value = hdx_json_first(json, root); status == HDX_OK && value;
-       value = hdx_json_next(json, root, value))
-    for (size_t i = 0; status == HDX_OK && i < HDX_LIST_MEMBER_COUNT; i++)
-      if (!taken[i] && hdx_text_equal(value->name, member_names[i])) {
-        taken[i] = true;
-        status = take_value(list, value, (enum hdx_list_member)i, &members[i], error);
-      }
-  return status;
+  for (const struct hdx_json_value *value = hdx_json_first(json, root); value; value = hdx_json_next(json, root, value))
+    for (size_t i = 0; i < HDX_LIST_MEMBER_COUNT; i++)
+      if (!found[i] && hdx_text_equal(value->name, member_names[i]))
+        found[i] = value;
+  if (!found[HDX_LIST_KEY])
+    found[HDX_LIST_KEY] = hdx_json_member(json, root, "location");
+  for (size_t i = 0; status == HDX_OK && i < HDX_LIST_MEMBER_COUNT; i++) {
+    members[i] = HDX_TEXT("");
+    if (found[i])
+      status = take_value(list, found[i], (enum hdx_list_member)i, &members[i], error);
+  }
+  return status == HDX_OK ? fill_row(list, members, row, error) : status;
 }
 
-enum hdx_status hdx_file_list_object(struct hdx_file_list *list, struct hdx_text line, struct hdx_list_row *row,
-                                     struct hdx_error *error) {
-  struct hdx_text members[HDX_LIST_MEMBER_COUNT];
+static enum hdx_status read_object(struct hdx_file_list *list, struct hdx_text line, struct hdx_list_row *row,
+                                   struct hdx_error *error) {
   struct hdx_json json;
   struct hdx_error why;
-  for (size_t i = 0; i < HDX_LIST_MEMBER_COUNT; i++)
-    members[i] = HDX_TEXT("");
   enum hdx_status status = hdx_json_parse(line, "JSON", &json, &why);
   if (status == HDX_INTEGRITY)
     return fail(list, error, "%s", why.message);
   if (status != HDX_OK)
     return hdx_error_set(error, status, "%s", why.message);
-  status = take_members(list, &json, members, error);
+  status = hdx_file_list_object(list, &json, row, error);
   hdx_json_deinit(&json);
-  return status == HDX_OK ? fill_row(list, members, row, error) : status;
+  return status;
 }
 
 /* ---- CSV ---- */
@@ -300,7 +301,7 @@ static enum hdx_status read_row(struct hdx_file_list *list, struct hdx_text text
     members[i] = HDX_TEXT("");
   *found = true;
   if (list->form == HDX_LIST_NDJSON)
-    return hdx_file_list_object(list, line, row, error);
+    return read_object(list, line, row, error);
   if (list->form == HDX_LIST_LINES) {
     if (!list->nul && memchr(line.data, 0, line.size))
       return fail(list, error, "a NUL byte; a list whose keys end with NULs has to be read as one");

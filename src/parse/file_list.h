@@ -62,8 +62,10 @@ enum hdx_status hdx_file_list_next(struct hdx_file_list *list, struct hdx_text t
                                    struct hdx_list_row *row, bool *found, struct hdx_error *error);
 void hdx_file_list_forget(struct hdx_file_list *list);
 
-/* Reads one object of NDJSON, a whole line, in place of what the list's own records are. */
-enum hdx_status hdx_file_list_object(struct hdx_file_list *list, struct hdx_text line, struct hdx_list_row *row,
+/* Takes a row from an object that was parsed; the list's line is that of its beginning. Texts live until
+ * hdx_file_list_forget. */
+struct hdx_json;
+enum hdx_status hdx_file_list_object(struct hdx_file_list *list, const struct hdx_json *json, struct hdx_list_row *row,
                                      struct hdx_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* What the head of an answer to a part's request means: whether it is what was asked for, and of which object. */
 #include "transfer/engine.h"
+#include "transfer/http_date.h"
 
 static void refuse(struct hdx_part *part, enum hdx_refusal refusal, enum hdx_status status, const char *what) {
   part->refusal = refusal;
@@ -16,20 +17,13 @@ static void tell_checksums(const struct hdx_part *part, const char *checksums[HD
   }
 }
 
-/* When the object was last changed. */
-static int64_t modified(const struct hdx_part *part) {
-  const char *text = part->head.last_modified;
-  time_t seconds = text[0] ? part->fetch->engine->curl->getdate(text, NULL) : -1;
-  return seconds < 0 || seconds > HDX_TIME_MAX / 1000000000 ? HDX_TIME_NONE : (int64_t)seconds * 1000000000;
-}
-
 static void begin(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
   const struct hdx_head *head = &part->head;
   struct hdx_fetch_head told = {.size = fetch->size,
                                 .etag = head->etag,
                                 .last_modified = head->last_modified,
-                                .modified = modified(part),
+                                .modified = hdx_http_date_read(head->last_modified),
                                 .anew = fetch->anew,
                                 .etag_is_no_md5 = head->encrypted};
   if (fetch->size != HDX_SIZE_UNKNOWN && fetch->size > fetch->request.bytes_max) {

@@ -357,10 +357,9 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   fetch->not_of_object = not_of_object(status, answer->code);
   bool refused = status == 400 || status == 401 || status == 403;
   bool again = moved(part, answer);
-  if (!again && part->generation && refused && hdx_attempt_is_head(part)) {
-    /* It has no body to say why: whether the credentials have expired, or the clock is wrong. */
-    fetch->asking_why = again = true;
-  }
+  /* An answer to HEAD has no body to say why: whether the credentials have expired, or the clock is wrong. */
+  fetch->asking_why = !again && part->generation && refused && hdx_attempt_is_head(part);
+  again |= fetch->asking_why;
   if (!again && part->generation && refused) {
     bool anonymous = bucket->access == HDX_ACCESS_ANONYMOUS; /* it has turned out to be public meanwhile */
     again = !anonymous && sign_again(part, answer);

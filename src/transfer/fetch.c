@@ -103,7 +103,7 @@ static bool cannot_go_on(const struct hdx_part *part) {
   if (fetch->whole || part->to == UINT64_MAX)
     return true;
   bool named = hdx_head_strong(fetch->etag) || fetch->last_modified[0];
-  return hdx_fetch_unranged(fetch) && part->from == 0 && (part->received == 0 || !named);
+  return hdx_fetch_unranged(fetch) && part->from == 0 && !named;
 }
 
 static void retry(struct hdx_part *part, enum hdx_status status, unsigned attempts_max, bool unreachable,

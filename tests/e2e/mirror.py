@@ -104,9 +104,11 @@ class Mirror:
     def __init__(self, client, dest):
         self.client, self.dest = client, dest
 
-    def __call__(self, *arguments, dest=None, **options):
-        return self.client.program("mirror", self.client.bucket, *arguments, *self.client.access, "--dest",
-                                   dest or self.dest, **options)
+    def __call__(self, *arguments, dest=None, bucket=None, **options):
+        """`bucket`: [] for none."""
+        bucket = [self.client.bucket] if bucket is None else bucket
+        return self.client.program("mirror", *bucket, *arguments, *self.client.access, "--dest", dest or self.dest,
+                                   **options)
 
     def verify(self, *arguments):
         return self.client.program("verify", "--mirror", self.dest, *arguments)

@@ -1,5 +1,7 @@
 """The engine by itself (hdx-fetch): HEAD, signed and not, and objects in parts that come in any order."""
 
+import datetime
+import email.utils
 import hashlib
 import json
 import random
@@ -17,6 +19,8 @@ from signature import verify
 needs_gateway = pytest.mark.skipif(bool(missing()), reason=str(missing()))
 KEY, SECRET, REGION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "eu-west-1"
 EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
+
+SKEWED = b"<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message></Error>"
 
 
 @pytest.fixture
@@ -86,6 +90,21 @@ def test_a_refused_head_is_asked_by_get_why(fetch):
                            code=1)
         assert [request.method for request in server.requests()] == ["HEAD", "GET"]
     assert "ExpiredToken" in said and SECRET not in said
+
+
+def test_a_clock_that_is_wrong_is_found_out_by_head(fetch):
+    def answer(request):
+        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=3)
+        asked = datetime.datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%S%z")
+        headers = {"Date": email.utils.format_datetime(now.astimezone(datetime.timezone.utc), usegmt=True)}
+        if abs(now - asked) < datetime.timedelta(minutes=15):
+            return 200, headers | {"ETag": '"x"', "Content-Length": "5"}, b""
+        return 403, headers, SKEWED if request.method == "GET" else b""
+
+    with Answering(answer) as server:
+        rows, _, _ = fetch("-b", "b", "-e", server.url, "-r", REGION, "-s", "-h", names=["key"], env=keys(KEY, SECRET))
+        assert [request.method for request in server.requests()] == ["HEAD", "GET", "HEAD"]
+    assert [row["size"] for row in rows] == [5]
 
 
 def test_a_get_in_place_of_a_head_brings_nothing(fetch):

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 enum { LENGTHS = 420, ALIGNMENTS = 17, ROUNDS = 300, BYTES = 50000 };
-#define HUGE_BYTES ((UINT64_C(1) << 31) + 4097) /* more than an int counts */
+#define ZEROS (UINT64_C(1) << 32) /* more than an int counts */
 
 static const struct {
   uint64_t ones, reflected;
@@ -145,14 +145,18 @@ static void test_what_is_joined_may_have_any_size(void **state) {
   assert_int_equal(hdx_crc32c_join(0xe3069283, 0, 0), 0xe3069283);
 }
 
-/* Zeros that take no memory. */
+/* Zeros that take no memory, and some bytes behind them. */
 static void test_more_bytes_than_an_int_counts(void **state) {
   (void)state;
-  uint8_t *zeros = mmap(NULL, HUGE_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  assert_true(zeros != MAP_FAILED);
-  madvise(zeros, HUGE_BYTES, MADV_HUGEPAGE);
-  assert_int_equal(hdx_crc32c(0, zeros, HUGE_BYTES), ~after_zeros(UINT32_MAX, HUGE_BYTES));
-  munmap(zeros, HUGE_BYTES);
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = ZEROS + page;
+  uint8_t *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), *last = data + ZEROS;
+  assert_true(data != MAP_FAILED && mprotect(last, page, PROT_READ | PROT_WRITE) == 0);
+  madvise(data, ZEROS, MADV_HUGEPAGE);
+  memset(last, 0x5a, page);
+  const uint32_t zeros = ~after_zeros(UINT32_MAX, ZEROS);
+  assert_int_equal(hdx_crc32c(0, data, ZEROS), zeros);
+  assert_int_equal(hdx_crc32c(0, data, size), by_definition(HDX_CRC_32C, zeros, last, page));
+  munmap(data, size);
 }
 
 int main(void) {
