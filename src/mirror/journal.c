@@ -39,7 +39,7 @@ static enum hdx_status grow(struct hdx_journal *journal, void **list, size_t cou
 bool hdx_journal_line(const struct hdx_journal *journal, uint64_t at, struct hdx_line *line) {
   if (at == HDX_LINE_NOWHERE)
     return false;
-  const struct hdx_lines *file = &journal->files[at >> HDX_LINE_OFFSET_BITS];
+  const struct hdx_journal_lines *file = &journal->files[at >> HDX_LINE_OFFSET_BITS];
   uint64_t offset = at & HDX_LINE_OFFSET_MAX;
   struct hdx_text text = {file->data, file->size};
   if (offset >= file->size) {
@@ -223,7 +223,7 @@ enum hdx_status hdx_journal_apply(struct hdx_journal *journal, const struct hdx_
 
 static void deinit(struct hdx_journal *journal) {
   for (size_t i = 0; i < journal->file_count; i++)
-    hdx_lines_deinit(&journal->files[i]);
+    hdx_journal_lines_deinit(&journal->files[i]);
   for (size_t i = 0; i < journal->part_count; i++) {
     hdx_extents_deinit(&journal->parts[i].extents);
     free(journal->parts[i].own);

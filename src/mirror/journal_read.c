@@ -25,16 +25,16 @@ static const char *path_of(const char *name, char *path) {
 
 /* ---- mapping ---- */
 
-void hdx_lines_deinit(struct hdx_lines *lines) {
+void hdx_journal_lines_deinit(struct hdx_journal_lines *lines) {
   if (lines->mapped)
     munmap((void *)(uintptr_t)lines->data, lines->size);
   else
     free((void *)(uintptr_t)lines->data);
   free(lines->name);
-  *lines = (struct hdx_lines){0};
+  *lines = (struct hdx_journal_lines){0};
 }
 
-enum hdx_status hdx_lines_map(struct hdx_lines *lines, int fd, uint64_t size, struct hdx_error *error) {
+enum hdx_status hdx_journal_lines_map(struct hdx_journal_lines *lines, int fd, uint64_t size, struct hdx_error *error) {
   char path[PATH_SIZE];
   if (size > HDX_LINE_OFFSET_MAX)
     return hdx_error_set(error, HDX_LIMIT, "%s: too large", path_of(lines->name, path));
@@ -113,7 +113,7 @@ static enum hdx_status open_lines(const struct hdx_journal *journal, const char 
 }
 
 /* Opens a file of lines and maps those that are whole. In the file that is appended to, the rest is cut off. */
-static enum hdx_status map_file(struct hdx_journal *journal, struct hdx_lines *lines, bool own,
+static enum hdx_status map_file(struct hdx_journal *journal, struct hdx_journal_lines *lines, bool own,
                                 struct hdx_error *error) {
   char path[PATH_SIZE];
   int fd = -1;
@@ -129,7 +129,7 @@ static enum hdx_status map_file(struct hdx_journal *journal, struct hdx_lines *l
       status = hdx_error_errno(error, path, "cannot be cut", errno);
   }
   if (status == HDX_OK)
-    status = hdx_lines_map(lines, fd, end, error);
+    status = hdx_journal_lines_map(lines, fd, end, error);
   if (status == HDX_OK && own)
     journal->fd = fd;
   else if (fd >= 0)
@@ -147,7 +147,7 @@ static bool is_journal(const char *name) {
 }
 
 static int by_name(const void *a, const void *b) {
-  return strcmp(((const struct hdx_lines *)a)->name, ((const struct hdx_lines *)b)->name);
+  return strcmp(((const struct hdx_journal_lines *)a)->name, ((const struct hdx_journal_lines *)b)->name);
 }
 
 static enum hdx_status add_name(struct hdx_journal *journal, const char *name, struct hdx_error *error) {
@@ -156,11 +156,11 @@ static enum hdx_status add_name(struct hdx_journal *journal, const char *name, s
       return HDX_OK;
   if (journal->file_count == HDX_LINE_FILES_MAX)
     return hdx_error_set(error, HDX_LIMIT, "%s: more than %d journals", HDX_STATE_FOLDER, HDX_LINE_FILES_MAX);
-  struct hdx_lines *files = realloc(journal->files, (journal->file_count + 1) * sizeof *files);
+  struct hdx_journal_lines *files = realloc(journal->files, (journal->file_count + 1) * sizeof *files);
   if (!files)
     return hdx_error_memory(error, (journal->file_count + 1) * sizeof *files);
   journal->files = files;
-  files[journal->file_count] = (struct hdx_lines){.name = hdx_text_dup(hdx_text_of(name))};
+  files[journal->file_count] = (struct hdx_journal_lines){.name = hdx_text_dup(hdx_text_of(name))};
   if (!files[journal->file_count].name)
     return hdx_error_memory(error, strlen(name) + 1);
   journal->file_count++;
@@ -225,7 +225,7 @@ static void warn(struct hdx_journal *journal, const char *name, uint64_t number)
 }
 
 /* Moves to the next line that is whole. */
-static void advance(struct hdx_journal *journal, struct hdx_lines *file, struct reading *reading) {
+static void advance(struct hdx_journal *journal, struct hdx_journal_lines *file, struct reading *reading) {
   while (reading->next < file->size) {
     const char *begin = file->data + reading->next;
     const char *end = memchr(begin, '\n', file->size - reading->next);

@@ -16,7 +16,7 @@
 #define HDX_LINE_FILES_MAX 0xffff
 
 /* A file of lines. Only whole lines are mapped. */
-struct hdx_lines {
+struct hdx_journal_lines {
   char *name;
   const char *data;
   uint64_t size;
@@ -43,7 +43,7 @@ struct hdx_begun {
 struct hdx_journal {
   const struct hdx_log *log;
   int folder, fd; /* borrowed; of the file that is appended to, -1: none */
-  struct hdx_lines *files;
+  struct hdx_journal_lines *files;
   size_t file_count, own; /* which file is appended to; SIZE_MAX: none */
   uint64_t run;           /* number of the run that appends: greater than of all that were read */
   unsigned warnings;
@@ -81,8 +81,8 @@ static inline uint64_t hdx_line_place(size_t file, uint64_t offset) {
 /* Opens and maps all files of lines in the folder. */
 enum hdx_status hdx_journal_map(struct hdx_journal *journal, const char *name, struct hdx_error *error);
 /* Maps a file's first `size` bytes in place of what was mapped. */
-enum hdx_status hdx_lines_map(struct hdx_lines *lines, int fd, uint64_t size, struct hdx_error *error);
-void hdx_lines_deinit(struct hdx_lines *lines);
+enum hdx_status hdx_journal_lines_map(struct hdx_journal_lines *lines, int fd, uint64_t size, struct hdx_error *error);
+void hdx_journal_lines_deinit(struct hdx_journal_lines *lines);
 /* Has all their lines count. */
 enum hdx_status hdx_journal_read(struct hdx_journal *journal, struct hdx_error *error);
 

@@ -29,7 +29,7 @@ static enum hdx_status add(struct hdx_journal *journal, struct hdx_line *line, s
   if (journal->fd < 0 || journal->failed)
     return hdx_error_set(error, HDX_IO, "%s: nothing can be added to the journal%s", HDX_STATE_FOLDER,
                          journal->failed ? " after a failure" : ", which was only opened to read");
-  struct hdx_lines *own = &journal->files[journal->own];
+  struct hdx_journal_lines *own = &journal->files[journal->own];
   if (own->size + journal->added.size == 0)
     hdx_buffer_append_text(&journal->added, HDX_TEXT(HDX_LINE_HEADER));
   size_t begin = journal->added.size, capacity = journal->added.capacity;
@@ -101,7 +101,7 @@ enum hdx_status hdx_journal_add_gone(struct hdx_journal *journal, struct hdx_tex
 /* ---- flushing ---- */
 
 static enum hdx_status write_added(struct hdx_journal *journal, const char *path, struct hdx_error *error) {
-  struct hdx_lines *own = &journal->files[journal->own];
+  struct hdx_journal_lines *own = &journal->files[journal->own];
   uint64_t end = own->size + journal->written;
   size_t size = journal->added.size - journal->written;
   enum hdx_status status =
@@ -118,9 +118,9 @@ static enum hdx_status write_added(struct hdx_journal *journal, const char *path
 
 /* Lets go of the copy of lines that are in the file. */
 static void remap(struct hdx_journal *journal) {
-  struct hdx_lines *own = &journal->files[journal->own];
+  struct hdx_journal_lines *own = &journal->files[journal->own];
   if (journal->written < REMAP_BYTES || (own->size && !own->mapped) ||
-      hdx_lines_map(own, journal->fd, own->size + journal->written, NULL) != HDX_OK)
+      hdx_journal_lines_map(own, journal->fd, own->size + journal->written, NULL) != HDX_OK)
     return;
   hdx_buffer_clear(&journal->added);
   journal->written = 0;
@@ -195,7 +195,7 @@ static uint64_t *list_live(const struct hdx_journal *journal, size_t count) {
 
 static enum hdx_status write_live(const struct hdx_journal *journal, const uint64_t *list, size_t count, int fd,
                                   const char *path, struct hdx_error *error) {
-  const struct hdx_lines *own = &journal->files[journal->own];
+  const struct hdx_journal_lines *own = &journal->files[journal->own];
   enum hdx_status status = HDX_OK;
   struct hdx_buffer out;
   uint64_t written = 0;
