@@ -43,7 +43,7 @@ def test_the_row_is_in_the_environment(archive, cat, tmp_path):
     show = ("printf '%s|' \"$HELIODEX_FILE_ID\" \"$HELIODEX_FILE_LOCATION\" \"$HELIODEX_FILE_KEY\" "
             "\"$HELIODEX_FILE_NAME\" \"$HELIODEX_FILE_START\" \"$HELIODEX_FILE_STOP\" \"$HELIODEX_FILE_SIZE\" "
             "\"$HELIODEX_FILE_NUMBER\" \"$OWN\"; echo")
-    done = cat("d", "--exec", show, env={"OWN": "mine", "HELIODEX_FILE_ID": "not this"}).expect(0)
+    done = cat("d", "--exec", show, "-P", "1", env={"OWN": "mine", "HELIODEX_FILE_ID": "not this"}).expect(0)
     assert lines(done) == sorted([
         f"d|s3://{TINY}/data/a b.cdf|data/a b.cdf|a b.cdf|2020-01-01T00:00:00Z|2020-01-01T00:00:00Z|5|1|mine|",
         f"d|s3://{TINY}/data/2.cdf|data/2.cdf|2.cdf|2020-01-01T00:01:00Z|2020-01-01T00:01:00Z|0|2|mine|"])
@@ -154,6 +154,14 @@ def test_an_interruption_waits_for_those_that_run(archive, cat, tmp_path):
     names = [json.loads(line)["datakey"].split("/")[-1] for line in failed.read_text().splitlines()]
     assert sorted(names) == sorted(files)[1:]
     assert report(tmp_path / "report")[f"s3://{TINY}/f00"]["status"] == "OK"
+
+
+def test_a_caller_that_ignores_children_changes_nothing(archive, cat, heliodex):
+    archive.dataset("d", {"a": b"1", "b": b"2"})
+    done = subprocess.run(["sh", "-c", 'trap "" CHLD; exec "$0" "$@"', heliodex.path, "cat", cat.client.bucket, "d", "--exec",
+                           "exit $HELIODEX_FILE_NUMBER", *cat.client.access],
+                          env=heliodex.environment, cwd=heliodex.home, capture_output=True, timeout=60)
+    assert done.returncode == 1 and b"status 1" in done.stderr and b"status 2" in done.stderr, done.stderr
 
 
 def test_a_full_disk_ends_the_run(archive, cat, tmp_path, heliodex):
