@@ -28,13 +28,13 @@ static bool loaded(void) {
 }
 
 uint32_t hdx_crc32(uint32_t crc, const void *data, size_t size) {
-  return loaded() ? isal.crc32(crc, data, size) : (uint32_t)hdx_crc_fold(HDX_CRC_32, false, crc, data, size);
+  return loaded() ? isal.crc32(crc, data, size) : (uint32_t)hdx_crc_fold(HDX_CRC_32, hdx_crc_way(), crc, data, size);
 }
 
 /* crc32_iscsi leaves both inversions to its caller. */
 uint32_t hdx_crc32c(uint32_t crc, const void *data, size_t size) {
   if (!loaded())
-    return (uint32_t)hdx_crc_fold(HDX_CRC_32C, false, crc, data, size);
+    return (uint32_t)hdx_crc_fold(HDX_CRC_32C, hdx_crc_way(), crc, data, size);
   uint8_t *at = (uint8_t *)(uintptr_t)data; /* it is only read */
   uint32_t state = ~crc;
   while (size) {
@@ -47,7 +47,7 @@ uint32_t hdx_crc32c(uint32_t crc, const void *data, size_t size) {
 }
 
 uint64_t hdx_crc64nvme(uint64_t crc, const void *data, size_t size) {
-  return hdx_crc_fold(HDX_CRC_64NVME, false, crc, data, size);
+  return hdx_crc_fold(HDX_CRC_64NVME, hdx_crc_way(), crc, data, size);
 }
 
 #define CRC32C_REFLECTED 0x82f63b78u

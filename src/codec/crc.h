@@ -19,7 +19,13 @@ uint32_t hdx_crc32(uint32_t crc, const void *data, size_t size);
 uint64_t hdx_crc64nvme(uint64_t crc, const void *data, size_t size);
 /* hdx_crc32c: checksum.h. */
 
-/* Any of them without ISA-L; `by_tables`: without carry-less multiplication either. */
-uint64_t hdx_crc_fold(enum hdx_crc kind, bool by_tables, uint64_t crc, const void *data, size_t size);
+/* The ways to compute one here, from slow to fast. */
+enum hdx_crc_way { HDX_CRC_BY_TABLES, HDX_CRC_BY_PRODUCTS, HDX_CRC_BY_WIDE_PRODUCTS, HDX_CRC_WAYS };
+
+/* The fastest that this processor has. Any thread. */
+enum hdx_crc_way hdx_crc_way(void);
+
+/* Any of the CRCs without ISA-L, in a way that the processor has. */
+uint64_t hdx_crc_fold(enum hdx_crc kind, enum hdx_crc_way way, uint64_t crc, const void *data, size_t size);
 
 #endif

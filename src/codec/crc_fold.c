@@ -6,9 +6,9 @@
  *
  * Carry-less multiplication (Gopal and others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ", Intel
  * 2009): sixteen bytes of message are a polynomial of 128 bits; moved on by D bits and reduced to what has the same
- * remainder, they are added to the sixteen bytes that lie D bits behind. Eight such lanes go side by side, as one
- * product waits for the one before in its lane. What is left at the end is sixteen bytes that stand for all of the
- * message: they go through the tables as any other bytes. */
+ * remainder, they are added to the sixteen bytes that lie D bits behind. Eight of them go side by side, as one product
+ * waits for the one before in its lane; where the processor multiplies four pairs at once, eight times four. What is
+ * left at the end is some bytes that stand for all of the message before: they go through the tables as any others. */
 #include "codec/bytes.h"
 #include "codec/crc.h"
 
@@ -20,7 +20,11 @@
 #include <immintrin.h>
 #endif
 
-enum { SLICES = 16, LANES = 8, LANE_BYTES = 16, LANES_BYTES = LANES * LANE_BYTES };
+enum { SLICES = 16, LANES = 8, LANE_BYTES = 16, WIDE_BYTES = 64 };
+
+/* How far a lane is moved on: by one lane or by all of them, narrow or wide. */
+enum move { NEAR, WIDE_NEAR, FAR, WIDE_FAR, MOVES };
+static const unsigned move_bytes[MOVES] = {LANE_BYTES, WIDE_BYTES, LANES *LANE_BYTES, LANES *WIDE_BYTES};
 
 /* Reflected: the lowest bit is that of the highest power below x^64. */
 static const uint64_t polynomials[HDX_CRC_COUNT] = {
@@ -28,7 +32,7 @@ static const uint64_t polynomials[HDX_CRC_COUNT] = {
 
 static struct {
   uint64_t slices[SLICES][256];
-  uint64_t near[2], far[2]; /* what moves a lane on by one lane, by LANES: for its lower and its upper half */
+  uint64_t moves[MOVES][2]; /* what a lane's lower and upper half are multiplied by */
 } tables[HDX_CRC_COUNT];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -61,10 +65,10 @@ static void make_tables(void) {
         slices[i][b] = slices[i - 1][b] >> 8 ^ slices[0][slices[i - 1][b] & 0xff];
     /* The lower half of a lane comes first and so stands 64 bits higher. The product of two reflected halves lies one
      * bit lower than the reflected product: one power less makes up for it. */
-    tables[kind].near[0] = power(8 * LANE_BYTES + 64 - 1, polynomial);
-    tables[kind].near[1] = power(8 * LANE_BYTES - 1, polynomial);
-    tables[kind].far[0] = power(8 * LANES_BYTES + 64 - 1, polynomial);
-    tables[kind].far[1] = power(8 * LANES_BYTES - 1, polynomial);
+    for (size_t i = 0; i < MOVES; i++) {
+      tables[kind].moves[i][0] = power(8 * move_bytes[i] + 64 - 1, polynomial);
+      tables[kind].moves[i][1] = power(8 * move_bytes[i] - 1, polynomial);
+    }
   }
 }
 
@@ -83,51 +87,88 @@ static uint64_t by_slices(enum hdx_crc kind, uint64_t state, const uint8_t *at, 
 
 #if defined(__x86_64__)
 
-#define CLMUL __attribute__((target("sse2,pclmul")))
+#define NARROW __attribute__((target("sse2,pclmul")))
+#define WIDE __attribute__((target("avx512f,vpclmulqdq")))
 
-/* A lane moved on by what `move` says, and what lies there. */
-CLMUL static inline __m128i fold(__m128i lane, __m128i move, __m128i there) {
+NARROW static inline __m128i move_of(enum hdx_crc kind, enum move move) {
+  return _mm_loadu_si128((const void *)tables[kind].moves[move]);
+}
+
+/* A lane moved on, and what lies there. */
+NARROW static inline __m128i fold(__m128i lane, __m128i move, __m128i there) {
   return _mm_xor_si128(_mm_xor_si128(_mm_clmulepi64_si128(lane, move, 0x00), _mm_clmulepi64_si128(lane, move, 0x11)),
                        there);
 }
 
-/* At least LANES_BYTES; what it leaves is less than a lane. */
-CLMUL static uint64_t by_products(enum hdx_crc kind, uint64_t state, const uint8_t *at, size_t size) {
-  const __m128i far = _mm_loadu_si128((const void *)tables[kind].far);
-  const __m128i near = _mm_loadu_si128((const void *)tables[kind].near);
+NARROW static uint64_t by_products(enum hdx_crc kind, uint64_t state, const uint8_t *at, size_t size) {
+  if (size < move_bytes[FAR])
+    return by_slices(kind, state, at, size);
+  const __m128i far = move_of(kind, FAR), near = move_of(kind, NEAR);
   const __m128i *in = (const void *)at;
   __m128i lanes[LANES];
+  uint8_t rest[LANE_BYTES];
   for (size_t i = 0; i < LANES; i++)
     lanes[i] = _mm_loadu_si128(in + i);
   lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi64_si128((long long)state));
-  in += LANES;
-  size -= LANES_BYTES;
-  for (; size >= LANES_BYTES; in += LANES, size -= LANES_BYTES)
+  for (in += LANES, size -= sizeof lanes; size >= sizeof lanes; in += LANES, size -= sizeof lanes)
     for (size_t i = 0; i < LANES; i++)
       lanes[i] = fold(lanes[i], far, _mm_loadu_si128(in + i));
-  __m128i all = lanes[0];
   for (size_t i = 1; i < LANES; i++)
-    all = fold(all, near, lanes[i]);
+    lanes[0] = fold(lanes[0], near, lanes[i]);
   for (; size >= LANE_BYTES; in++, size -= LANE_BYTES)
-    all = fold(all, near, _mm_loadu_si128(in));
-  uint8_t bytes[LANE_BYTES];
-  _mm_storeu_si128((void *)bytes, all);
-  return by_slices(kind, by_slices(kind, 0, bytes, sizeof bytes), (const uint8_t *)in, size);
+    lanes[0] = fold(lanes[0], near, _mm_loadu_si128(in));
+  _mm_storeu_si128((void *)rest, lanes[0]);
+  return by_slices(kind, by_slices(kind, 0, rest, sizeof rest), (const uint8_t *)in, size);
 }
 
-static bool has_products(void) {
-  return hdx_cpu_level() != HDX_CPU_SCALAR && __builtin_cpu_supports("pclmul");
+WIDE static inline __m512i fold_wide(__m512i lanes, __m512i move, __m512i there) {
+  const __m512i lower = _mm512_clmulepi64_epi128(lanes, move, 0x00);
+  return _mm512_xor_si512(_mm512_xor_si512(lower, _mm512_clmulepi64_epi128(lanes, move, 0x11)), there);
+}
+
+WIDE static uint64_t by_wide_products(enum hdx_crc kind, uint64_t state, const uint8_t *at, size_t size) {
+  if (size < move_bytes[WIDE_FAR])
+    return by_products(kind, state, at, size);
+  const __m512i far = _mm512_broadcast_i32x4(move_of(kind, WIDE_FAR));
+  const __m512i near = _mm512_broadcast_i32x4(move_of(kind, WIDE_NEAR));
+  __m512i lanes[LANES];
+  uint8_t rest[WIDE_BYTES];
+  for (size_t i = 0; i < LANES; i++)
+    lanes[i] = _mm512_loadu_si512(at + i * WIDE_BYTES);
+  lanes[0] = _mm512_xor_si512(lanes[0], _mm512_zextsi128_si512(_mm_cvtsi64_si128((long long)state)));
+  for (at += sizeof lanes, size -= sizeof lanes; size >= sizeof lanes; at += sizeof lanes, size -= sizeof lanes)
+    for (size_t i = 0; i < LANES; i++)
+      lanes[i] = fold_wide(lanes[i], far, _mm512_loadu_si512(at + i * WIDE_BYTES));
+  for (size_t i = 1; i < LANES; i++)
+    lanes[0] = fold_wide(lanes[0], near, lanes[i]);
+  _mm512_storeu_si512(rest, lanes[0]);
+  return by_products(kind, by_slices(kind, 0, rest, sizeof rest), at, size);
+}
+
+enum hdx_crc_way hdx_crc_way(void) {
+  if (hdx_cpu_level() == HDX_CPU_SCALAR || !__builtin_cpu_supports("pclmul"))
+    return HDX_CRC_BY_TABLES;
+  const bool wide = hdx_cpu_level() == HDX_CPU_AVX512 && __builtin_cpu_supports("vpclmulqdq");
+  return wide ? HDX_CRC_BY_WIDE_PRODUCTS : HDX_CRC_BY_PRODUCTS;
+}
+
+#else
+
+enum hdx_crc_way hdx_crc_way(void) {
+  return HDX_CRC_BY_TABLES;
 }
 #endif
 
-uint64_t hdx_crc_fold(enum hdx_crc kind, bool by_tables, uint64_t crc, const void *data, size_t size) {
+uint64_t hdx_crc_fold(enum hdx_crc kind, enum hdx_crc_way way, uint64_t crc, const void *data, size_t size) {
   const uint64_t ones = kind == HDX_CRC_64NVME ? UINT64_MAX : UINT32_MAX;
   pthread_once(&once, make_tables);
 #if defined(__x86_64__)
-  if (!by_tables && size >= LANES_BYTES && has_products())
+  if (way == HDX_CRC_BY_WIDE_PRODUCTS)
+    return by_wide_products(kind, crc ^ ones, data, size) ^ ones;
+  if (way == HDX_CRC_BY_PRODUCTS)
     return by_products(kind, crc ^ ones, data, size) ^ ones;
 #else
-  (void)by_tables;
+  (void)way;
 #endif
   return by_slices(kind, crc ^ ones, data, size) ^ ones;
 }

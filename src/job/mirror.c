@@ -395,7 +395,7 @@ enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files,
   run.ready_last = &run.ready;
   hdx_buffer_init(&run.path, HDX_URL_BYTES_MAX);
   hdx_buffer_init(&run.text, 1 << 20);
-  if (options->delete_extra && options->shard)
+  if (options->delete_extra && (options->shard || files->shard_count))
     return hdx_error_set(error, HDX_USAGE, "a shard cannot tell what is not wanted: nothing can be deleted by it");
   enum hdx_status status = hdx_layout_parse(options->layout ? options->layout : HDX_LAYOUT_KEY, &run.layout, error);
   if (status == HDX_OK && !options->dry_run)

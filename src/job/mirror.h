@@ -71,7 +71,7 @@ struct hdx_mirror_file {
   struct hdx_mirror_head *told; /* by HEAD; NULL: not asked */
   struct hdx_mirror_head *came; /* by the request for the bytes; not yet told to the worker */
   char *etag;                   /* of the bytes; or the date, where there is no tag */
-  uint64_t size;                /* that they have; UINT64_MAX: not known */
+  uint64_t size;                /* that they have, as the server says; UINT64_MAX: it does not */
   uint64_t bytes;               /* that came from the network */
   uint64_t kept;                /* of an earlier run */
 
@@ -87,6 +87,7 @@ struct hdx_mirror_file {
   uint64_t journaled; /* bytes of extents that the journal has */
   enum hdx_status write_status;
   struct hdx_error write_error;
+  uint64_t size_written;     /* what the server said when the bytes began; once complete: what the file has */
   int64_t modified;          /* that the server says; once complete: that the file has */
   uint32_t crc32c, verified; /* once complete; checks as bits */
 };

@@ -126,7 +126,6 @@ static void take_head(struct hdx_mirror_file *file, const struct hdx_fetch_head 
   file->came = copy_head(&head);
   file->etag = strdup(version(from));
   file->size = from->size;
-  file->modified = from->modified;
   if (head.anew)
     file->journaled = file->kept = 0;
   if (!file->came || !file->etag)
@@ -354,10 +353,12 @@ static void conclude(struct hdx_mirror_file *file) {
   if (file->write_status != HDX_OK)
     hdx_mirror_fail(file, file->write_status, file->write_error.message);
   end_active(file);
-  if (file->status == HDX_OK)
+  if (file->status == HDX_OK) {
+    file->size = file->size_written;
     hdx_mirror_ready(file);
-  else
+  } else {
     conclude_failure(file);
+  }
 }
 
 static void on_written(struct hdx_work *work) {

@@ -66,10 +66,24 @@ static enum hdx_status survey_file(struct hdx_mirror_run *run, const struct hdx_
   return HDX_OK;
 }
 
+/* A long list takes its time, too. */
+static void tell_survey(struct hdx_mirror_run *run, uint64_t *told_ns) {
+  const struct hdx_config *config = &run->session->config;
+  uint64_t now = uv_hrtime(), every = config->progress_ms ? config->progress_ms : 100;
+  if (!config->progress || now - *told_ns < every * 1000000)
+    return;
+  *told_ns = now;
+  const struct hdx_progress progress = {.files_total = run->summary->files,
+                                        .bytes_total = run->summary->bytes_to_fetch,
+                                        .elapsed_ns = now - run->started_ns};
+  config->progress(config->progress_user, &progress);
+}
+
 enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *error) {
   const struct hdx_file *list;
   size_t count;
   enum hdx_status status;
+  uint64_t told_ns = run->started_ns;
   hdx_files_rewind(run->files);
   while ((status = hdx_files_next(run->files, &list, &count, error)) == HDX_OK && count) {
     for (size_t i = 0; status == HDX_OK && i < count; i++)
@@ -78,6 +92,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (status != HDX_OK)
       break;
+    tell_survey(run, &told_ns);
   }
   hdx_files_rewind(run->files);
   return status;

@@ -77,6 +77,8 @@ static enum hdx_status begin(struct hdx_mirror_file *file, struct hdx_error *err
   bool goes_on = file->extents.count && file->begun_etag && !head->head.anew;
   file->head = NULL;
   file->hashed = 0;
+  file->size_written = head->head.size;
+  file->modified = head->head.modified;
   if (!goes_on) {
     file->begun_etag = NULL; /* of another version, if of any */
     hdx_extents_deinit(&file->extents);
@@ -103,8 +105,9 @@ static enum hdx_status open_partial(struct hdx_mirror_file *file, struct hdx_err
   if (!made && ftruncate(file->fd, 0) != 0)
     return io(file, "truncating", error);
   /* So that a full disk is known now, and the file lies in few pieces. A file system that cannot is none the worse. */
-  if (file->size != UINT64_MAX && file->size > HDX_BLOCK_BYTES && file->size <= INT64_MAX &&
-      fallocate(file->fd, 0, 0, (off_t)file->size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
+  if (file->size_written != UINT64_MAX && file->size_written > HDX_BLOCK_BYTES && file->size_written <= INT64_MAX &&
+      fallocate(file->fd, 0, 0, (off_t)file->size_written) != 0 && errno != EOPNOTSUPP && errno != ENOSYS &&
+      errno != EINTR)
     return io(file, "making room", error);
   return HDX_OK;
 }
@@ -146,7 +149,7 @@ static enum hdx_status seal(struct hdx_mirror_file *file, uint64_t size, struct 
 
 /* All bytes have come: whether they are what they must be. */
 static enum hdx_status finish(struct hdx_mirror_file *file, struct hdx_error *error) {
-  uint64_t size = file->size != UINT64_MAX ? file->size : hdx_extents_bytes(&file->extents);
+  uint64_t size = file->size_written != UINT64_MAX ? file->size_written : hdx_extents_bytes(&file->extents);
   uint32_t ignored = 0;
   if (!hdx_extents_complete(&file->extents, size, &file->crc32c))
     return hdx_error_set(error, HDX_INTEGRITY, "%.*s: %llu bytes came, expected %llu",
@@ -159,7 +162,7 @@ static enum hdx_status finish(struct hdx_mirror_file *file, struct hdx_error *er
     status = hdx_verify_finish(&file->verify, size, &file->verified, error);
   if (status == HDX_OK)
     status = seal(file, size, error);
-  file->size = size;
+  file->size_written = size;
   return status;
 }
 

@@ -144,28 +144,36 @@ static const struct item *append_items(const struct hdx_layout *layout, const st
   return NULL;
 }
 
+/* Says why a file has no path: nothing is known of the item `unknown`, or (NULL) what the status says. */
+static enum hdx_status refuse_file(const struct hdx_layout_subject *subject, const struct item *unknown,
+                                   enum hdx_status status, struct hdx_error *error) {
+  char key[160];
+  hdx_url_quote(subject->key, key, sizeof key);
+  if (unknown)
+    return hdx_error_set(error, HDX_USAGE, "'%s': the layout has {%s}, which is not known of this file", key,
+                         field_names[unknown->field]);
+  if (status == HDX_LIMIT)
+    return hdx_error_set(error, status, "'%s': its path would be longer than %d bytes", key, HDX_PATH_BYTES_MAX);
+  return hdx_error_memory(error, HDX_PATH_BYTES_MAX);
+}
+
 enum hdx_status hdx_layout_path(const struct hdx_layout *layout, const struct hdx_layout_subject *subject,
                                 struct hdx_buffer *path, struct hdx_error *error) {
   struct hdx_buffer escaped, made;
-  char key[160];
   hdx_buffer_init(&escaped, HDX_PATH_BYTES_MAX);
   hdx_buffer_init(&made, HDX_PATH_BYTES_MAX);
   const struct item *unknown = append_items(layout, subject, &escaped);
   hdx_path_append(&made, &escaped);
   enum hdx_status status = escaped.status != HDX_OK ? escaped.status : made.status;
-  hdx_url_quote(subject->key, key, sizeof key);
-  if (unknown)
-    status = hdx_error_set(error, HDX_USAGE, "'%s': the layout has {%s}, which is not known of this file", key,
-                           field_names[unknown->field]);
-  else if (status == HDX_LIMIT)
-    hdx_error_set(error, status, "'%s': its path would be longer than %d bytes", key, HDX_PATH_BYTES_MAX);
-  else if (status != HDX_OK)
-    hdx_error_memory(error, HDX_PATH_BYTES_MAX);
-  else
+  if (unknown || status != HDX_OK) {
+    status = refuse_file(subject, unknown, status, error);
+  } else {
     hdx_buffer_append_text(path, hdx_buffer_text(&made));
+    status = hdx_buffer_status(path, "path", error);
+  }
   hdx_buffer_deinit(&escaped);
   hdx_buffer_deinit(&made);
-  return status != HDX_OK ? status : hdx_buffer_status(path, "path", error);
+  return status;
 }
 
 /* ------------------------------------------------------------------------------------------------ reading templates */

@@ -6,6 +6,7 @@ import pytest
 
 from conftest import TINY
 from mirror import Archive, Mirror, content, partial, report, tree
+from origin import Behaviour
 
 MB = 1 << 20
 
@@ -156,6 +157,17 @@ def test_nothing_is_deleted_where_anything_failed(archive, mirror):
     (mirror.dest / "data/2020/001.cdf").unlink()
     mirror("d", "--limit", "3", "--delete-extra").expect(1, "data/2020/001.cdf")
     assert len(tree(mirror.dest)) == 5
+
+
+def test_nothing_is_deleted_where_rows_may_be_missing(archive, mirror):
+    """A year that cannot be refreshed may have rows that nobody knows of."""
+    files = small(6)
+    archive.dataset("d", files)
+    mirror("d").expect(0)
+    archive.tiny.origin.always(archive.tiny.path("d", 2020), Behaviour(status=500))
+    mirror.client.index("--retries", "0").expect(5)
+    mirror("d", "--limit", "3", "--delete-extra").expect(0, "nothing is deleted")
+    assert tree(mirror.dest) == files
 
 
 def test_the_report_has_every_file_and_failed_files_can_be_had_again(archive, mirror, tmp_path):
