@@ -168,6 +168,6 @@ void cli_tar_pad(struct cli_writer *out, uint64_t size) {
 }
 
 void cli_tar_end(struct cli_writer *out, uint64_t size) {
-  size_t end = 2 * CLI_TAR_BLOCK;
-  put_nuls(out, end + (size_t)(-(size + end) % RECORD_BYTES));
+  size_t end = 2 * CLI_TAR_BLOCK, over = (size_t)((size + end) % RECORD_BYTES);
+  put_nuls(out, end + (over ? RECORD_BYTES - over : 0));
 }

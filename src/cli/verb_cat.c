@@ -119,22 +119,27 @@ static enum hdx_status broken(struct run *run, const struct hdx_chunk *chunk, en
                   cli_human_bytes(run->shown, bytes), CLI_TEXT_ARG(chunk->file->location));
 }
 
+/* What is wrong with a file as a member, although its bytes are all right; NULL: nothing. */
+static const char *wrong_member(const struct run *run, const struct hdx_chunk *chunk) {
+  if (run->skipped)
+    return "neither index nor server state its size, which an archive needs in front of its bytes";
+  if (run->tar && chunk->status == HDX_OK && run->shown != run->member_bytes)
+    return "it has another size than was stated";
+  return NULL;
+}
+
 static enum hdx_status finish_file(struct run *run, const struct hdx_chunk *chunk, struct hdx_error *error) {
-  uint64_t shown = run->shown;
+  struct hdx_error own = {.status = chunk->status, .message = ""};
+  const char *wrong = wrong_member(run, chunk);
+  bool nothing = run->skipped || (chunk->first && chunk->last);
   enum hdx_status status = HDX_OK;
-  if (run->skipped) {
-    settle(run, chunk->file, HDX_INTEGRITY, chunk->path,
-           "neither index nor server state its size, which an archive needs in front of its bytes", 0, 0);
-  } else {
-    bool wrong = run->tar && chunk->status == HDX_OK && shown != run->member_bytes;
-    const char *message = wrong ? "it has another size than was stated" : chunk->message;
-    enum hdx_status file_status = wrong ? HDX_INTEGRITY : chunk->status;
-    settle(run, chunk->file, file_status, chunk->path, message, shown, chunk->checks);
-    if (file_status != HDX_OK && !(chunk->first && chunk->last))
-      status = broken(run, chunk, file_status, error);
-    else if (run->tar && file_status == HDX_OK)
-      cli_tar_pad(&run->cli->out, shown);
-  }
+  if (wrong)
+    cli_fail(&own, HDX_INTEGRITY, "%.*s: %s", CLI_TEXT_ARG(chunk->file->location), wrong);
+  settle(run, chunk->file, own.status, chunk->path, wrong ? own.message : chunk->message, run->shown, chunk->checks);
+  if (own.status != HDX_OK && !nothing)
+    status = broken(run, chunk, own.status, error);
+  else if (run->tar && own.status == HDX_OK)
+    cli_tar_pad(&run->cli->out, run->shown);
   run->shown = 0;
   run->skipped = false;
   cli_writer_flush(&run->cli->out);

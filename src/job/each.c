@@ -4,20 +4,25 @@
  *   stream ──→ coming ──complete→ ready (at most AHEAD_MAX) ──→ running (at most `processes`) ──exit→ told
  *
  * While no more are wanted, the stream is left alone, and so stops the network. Everything runs in the caller's thread;
- * commands end by callbacks of the engine's loop. */
+ * the engine's loop tells of commands that end (pidfd_open, Linux 5.3). */
 #include "base/file.h"
 #include "job/each_environment.h"
 #include "job/stream.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { AHEAD_MAX = 64 };
 
 struct command {
-  uv_process_t process; /* first: its handle is the command's */
+  uv_poll_t exit; /* first: its handle is the command's */
+  pid_t pid;
+  int pidfd; /* readable once the process has ended; -1: none */
   struct each *each;
   struct command *next;
   struct hdx_file file;
@@ -71,6 +76,8 @@ static void settle_left(struct each *each, const struct hdx_file *file, uint64_t
 static void free_command(struct command *command) {
   if (command->input >= 0)
     close(command->input);
+  if (command->pidfd >= 0)
+    close(command->pidfd);
   free(command->texts);
   free(command);
 }
@@ -85,70 +92,107 @@ static void on_closed(uv_handle_t *handle) {
   free_command(command);
 }
 
-static void close_handle(struct command *command) {
-  command->each->closing++;
-  uv_close((uv_handle_t *)&command->process, on_closed);
-}
-
-static void on_ended(uv_process_t *process, int64_t exit_status, int signal) {
-  struct command *command = (struct command *)process;
-  struct each *each = command->each;
-  char message[96] = "";
+/* What the process's end, which is waited for, says of its file. */
+static void settle_end(struct command *command) {
+  struct hdx_error error = {.message = ""};
+  int how = 0;
+  pid_t pid;
+  struct hdx_text location = command->file.location;
   struct hdx_each_item item = {.file = &command->file,
                                .number = command->number,
-                               .exit_code = (int)exit_status,
-                               .signal = signal,
-                               .message = message,
+                               .message = error.message,
                                .size = command->size,
                                .checks = command->checks};
-  if (signal)
-    snprintf(message, sizeof message, "the command was ended by signal %d (%s)", signal, strsignal(signal));
-  else if (exit_status)
-    snprintf(message, sizeof message, "the command ended with status %d", item.exit_code);
-  item.status = message[0] ? HDX_PARTIAL : HDX_OK;
+  while ((pid = waitpid(command->pid, &how, 0)) < 0 && errno == EINTR)
+    ;
+  if (pid < 0) {
+    item.status = hdx_error_set(&error, HDX_INTERNAL, "%.*s: how the command ended cannot be told: %s",
+                                HDX_TEXT_ARG(location), strerror(errno));
+  } else if (WIFSIGNALED(how)) {
+    item.signal = WTERMSIG(how);
+    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command was ended by signal %d (%s)",
+                                HDX_TEXT_ARG(location), item.signal, strsignal(item.signal));
+  } else if (WEXITSTATUS(how) != 0) {
+    item.exit_code = WEXITSTATUS(how);
+    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command ended with status %d", HDX_TEXT_ARG(location),
+                                item.exit_code);
+  }
+  settle(command->each, &item);
+}
+
+static void on_ended(uv_poll_t *handle, int failure, int events) {
+  struct command *command = (struct command *)handle;
+  struct each *each = command->each;
+  (void)failure;
+  (void)events;
   each->running--;
-  settle(each, &item);
-  close_handle(command);
+  each->closing++;
+  settle_end(command);
+  uv_close((uv_handle_t *)handle, on_closed);
   start_ready(each);
 }
 
+/* Starts the command; an errno if that fails. Nothing of our memory is copied for it, as libuv's fork would. */
 static int spawn(struct command *command, char **environment) {
   char shell[] = "sh", option[] = "-c";
   char *arguments[] = {shell, option, (char *)command->each->options->command, NULL};
-  uv_stdio_container_t standard[] = {{.flags = UV_INHERIT_FD, .data.fd = command->input},
-                                     {.flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO},
-                                     {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
-  const uv_process_options_t options = {.exit_cb = on_ended,
-                                        .file = "/bin/sh",
-                                        .args = arguments,
-                                        .env = environment,
-                                        .stdio_count = 3,
-                                        .stdio = standard};
-  return uv_spawn(hdx_engine_loop(command->each->session->engine), &command->process, &options);
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none, usual;
+  sigemptyset(&none);
+  sigemptyset(&usual);
+  sigaddset(&usual, SIGPIPE); /* which we ignore */
+  sigaddset(&usual, SIGXFSZ);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &usual);
+  int code = posix_spawn_file_actions_init(&actions);
+  if (code == 0) {
+    code = posix_spawn_file_actions_adddup2(&actions, command->input, STDIN_FILENO);
+    if (code == 0)
+      code = posix_spawn(&command->pid, "/bin/sh", &actions, &attributes, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  posix_spawnattr_destroy(&attributes);
+  return code;
+}
+
+/* Has the loop tell of the process's end. */
+static int watch(struct command *command) {
+  command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);
+  int code = command->pidfd < 0
+                 ? errno
+                 : -uv_poll_init(hdx_engine_loop(command->each->session->engine), &command->exit, command->pidfd);
+  if (code == 0)
+    uv_poll_start(&command->exit, UV_READABLE, on_ended);
+  return code;
 }
 
 static void start(struct command *command) {
   struct each *each = command->each;
-  char message[128];
+  struct hdx_error error;
   char **environment = hdx_each_environment(each->session->environment, &command->file, command->number, command->size);
-  int code = environment ? spawn(command, environment) : UV_ENOMEM;
+  int code = environment ? spawn(command, environment) : ENOMEM;
   free(environment);
   close(command->input);
   command->input = -1;
   if (code == 0) {
-    each->running++;
-    return;
+    if (watch(command) == 0) {
+      each->running++;
+      return;
+    }
+    settle_end(command); /* no event will tell of its end: it is waited for here */
+  } else {
+    hdx_error_set(&error, HDX_TEMPORARY, "%.*s: the command cannot be started: %s",
+                  HDX_TEXT_ARG(command->file.location), strerror(code));
+    settle(each, &(struct hdx_each_item){.file = &command->file,
+                                         .number = command->number,
+                                         .status = error.status,
+                                         .message = error.message,
+                                         .size = command->size});
   }
-  snprintf(message, sizeof message, "the command cannot be started: %s", uv_strerror(code));
-  settle(each, &(struct hdx_each_item){.file = &command->file,
-                                       .number = command->number,
-                                       .status = HDX_TEMPORARY,
-                                       .message = message,
-                                       .size = command->size});
-  if (environment) /* libuv has made a handle of it */
-    close_handle(command);
-  else
-    free_command(command);
+  free_command(command);
 }
 
 static void start_ready(struct each *each) {
@@ -172,7 +216,7 @@ static enum hdx_status begin_command(struct each *each, const struct hdx_file *f
   }
   command->each = each;
   command->number = ++each->taken;
-  command->input = -1;
+  command->input = command->pidfd = -1;
   each->coming = command;
   return hdx_input_create(each->session, &command->input, &each->error);
 }
@@ -289,6 +333,14 @@ static enum hdx_status conclude(const struct each *each, enum hdx_status status,
                        (unsigned long long)summary->failed, (unsigned long long)summary->files);
 }
 
+/* Whoever runs us may ignore the end of children, which then leaves nothing to be told. */
+static void heed_children(struct sigaction *before) {
+  struct sigaction usual = {.sa_handler = SIG_DFL};
+  sigemptyset(&usual.sa_mask);
+  if (sigaction(SIGCHLD, NULL, before) == 0 && (before->sa_handler == SIG_IGN || before->sa_flags & SA_NOCLDWAIT))
+    sigaction(SIGCHLD, &usual, NULL);
+}
+
 static void count_files(void *user, struct hdx_progress *progress) {
   const struct each *each = user;
   progress->files_done = each->summary->succeeded + each->summary->failed;
@@ -300,6 +352,7 @@ enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, c
   struct hdx_each_summary own;
   struct each each = {.session = session, .files = files, .options = options, .summary = summary ? summary : &own};
   struct hdx_stream_options stream_options;
+  struct sigaction before;
   uint64_t started_ns = uv_hrtime();
   *each.summary = (struct hdx_each_summary){0};
   each.last_ready = &each.ready;
@@ -314,10 +367,12 @@ enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, c
     return status;
   each.stream->count = count_files;
   each.stream->count_user = &each;
+  heed_children(&before);
   status = run(&each);
   hdx_stream_close(each.stream);
   while (each.closing)
     uv_run(hdx_engine_loop(session->engine), UV_RUN_ONCE);
+  sigaction(SIGCHLD, &before, NULL);
   if (status != HDX_OK)
     leave(&each);
   each.summary->elapsed_ns = uv_hrtime() - started_ns;
