@@ -4,6 +4,7 @@ Each gets the same number of connections, the options that make it fast here, an
 suits it best. s5cmd and rclone also know how to list a bucket: by that they learn sizes without asking for each.
 """
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ class Downloader:
 
     name = program = package = ""
     sampled = False  # too slow for all objects
+    memory_mib = 4096  # it gets no more
 
     def __init__(self, bench, objects, server, connections):
         self.bench, self.objects, self.server, self.connections = bench, objects, server, connections
@@ -49,7 +51,12 @@ class Downloader:
         """Writes what it is told to do: objects go to the folder `copy`."""
 
     def command(self, copy):
+        """What gets the objects into an empty folder, which is made if need be."""
         raise NotImplementedError
+
+    def run(self, command):
+        """What it used."""
+        return self.bench.used(command, self.environment, self.memory_mib)
 
     def again(self, copy):
         """The command that brings up to date what is complete already; None: it does not know how to."""
@@ -60,7 +67,10 @@ class Downloader:
 
 
 class Heliodex(Downloader):
+    """A list as `heliodex query` writes it, with sizes."""
+
     name = program = "heliodex"
+    memory_mib = None  # what it takes is a figure; under AddressSanitizer it reserves terabytes
 
     def find(self):
         try:
@@ -73,11 +83,13 @@ class Heliodex(Downloader):
         return None if self.found else Missing(f"no {self.bench.heliodex} that has the verb mirror")
 
     def prepare(self, copy):
-        self.keys = self.list("locations", (f"s3://{BUCKET}/{key}" for key in self.objects.keys()))
+        lines = (f"2020-01-01T00:00:00Z,2020-01-01T00:00:00Z,s3://{BUCKET}/{key},{self.objects.size}"
+                 for key in self.objects.keys())
+        self.keys = self.list("files.csv", itertools.chain(["start,stop,datakey,filesize"], lines))
 
     def command(self, copy):
         return [self.found, "mirror", "--keys-from", self.keys, "--dest", copy, "--endpoint-url", self.server.url,
-                "--no-sign-request", "-j", self.connections, "--progress", "none", "--quiet"]
+                "--no-sign-request", "--store", self.folder / "store", "-j", self.connections, "--progress", "none", "--quiet"]
 
     again = command
 
@@ -126,7 +138,7 @@ class Rclone(Downloader):
 
     def command(self, copy):
         return [self.found, "copy", f":s3:{BUCKET}", copy, "--config", "/dev/null", "--s3-provider", "Other",
-                "--s3-endpoint", self.server.url, "--fast-list", "--use-server-modtime", "--transfers", self.connections,
+                "--s3-endpoint", self.server.url, "--s3-list-version", 2, "--fast-list", "--use-server-modtime", "--transfers", self.connections,
                 "--checkers", self.connections, "--multi-thread-streams", max(1, self.connections // self.objects.count)]
 
     again = command
@@ -179,6 +191,7 @@ class Ranges(Downloader):
     """The ceiling: connections that ask for a range after another and write it. Files are named by number."""
 
     name = program = "hdx-ranges"
+    memory_mib = None
 
     def find(self):
         return str(self.bench.program("ranges"))

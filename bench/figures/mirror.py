@@ -21,7 +21,7 @@ SAMPLE_OBJECTS = 1000
 PAGE_OBJECTS = 1000  # of a list, as of Amazon's
 LATENCY = 0.030
 MEMORY_MIB = 256
-SPARE_BYTES = 2 << 30  # of memory, for the programs and the system
+SPARE_BYTES = 1 << 30  # of memory, for the programs and the system
 
 
 class Objects:
@@ -63,7 +63,7 @@ class Objects:
         places = "".join(f"location ~ ^/{bucket}/?$ {{ root {pages}; default_type application/xml; types {{ }}\n"
                          f"      rewrite ^ /{bucket}/$page.xml break; }}\n    " for bucket in (BUCKET, SAMPLE))
         token = 'map $args $page { default 0; "~continuation-token=(?<token>[0-9]+)" $token; }'
-        cache = "open_file_cache max=200000 inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;"
+        cache = "open_file_cache max=1000 inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;"
         return Nginx(self.root, self.bench.scratch / f"nginx-{self.name}-{latency}", latency=latency, workers=os.cpu_count(),
                      log=False, http=f"{token}\n  {cache}", server=places)
 
@@ -110,7 +110,7 @@ class Race:
 
     def _run(self, racer, again):
         self._take_memory()
-        used = self.bench.used(racer.command(self.copy), racer.environment)
+        used = racer.run(racer.command(self.copy))
         racer.arrange(self.copy)
         if self.copy.exists():
             self.objects.check(self.copy, racer.sampled, racer.name)
@@ -118,7 +118,7 @@ class Race:
             fail(f"{racer.name}: it wrote nothing")
         self.took.setdefault(racer.name, []).append(used)
         if again and racer.again(self.copy):
-            self.again.setdefault(racer.name, []).append(self.bench.used(racer.again(self.copy), racer.environment))
+            self.again.setdefault(racer.name, []).append(racer.run(racer.again(self.copy)))
             self.objects.check(self.copy, racer.sampled, racer.name)
         shutil.rmtree(self.copy, ignore_errors=True)
 

@@ -58,11 +58,12 @@ class Workbench:
     def program(self, name):
         return self.build / "bench" / f"hdx-{name}"
 
-    def used(self, command, env=None):
+    def used(self, command, env=None, memory_mib=None):
         """What a command that must not fail used: seconds, processor (seconds, the system's included), resident (bytes at
-        the peak of its largest process), of all its processes."""
+        the peak of its largest process), of all its processes. `memory_mib`: it gets no more."""
         out = self.scratch / "used"
-        run([self.program("used"), out, *map(str, command)], env)
+        limit = ["-m", str(memory_mib)] if memory_mib else []
+        run([self.program("used"), *limit, out, *map(str, command)], env)
         return types.SimpleNamespace(**json.loads(out.read_text()))
 
     def tree(self, kind):
