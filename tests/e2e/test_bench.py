@@ -146,29 +146,34 @@ def test_objects_takes_no_other_arguments(tmp_path, arguments):
 # ---- hdx-ranges
 
 
-def ranges(tmp_path, made, server, *more):
+SIZES = [4096, 1 << 20]  # of a range: of many that come with the head, and of one that takes several reads
+
+
+def ranges(tmp_path, made, server, size, *more):
     files = tmp_path / "files"
     files.write_text("".join(f"{SIZE} /bucket/{path(made, number).relative_to(made)}\n" for number in range(COUNT)))
-    return program("ranges", "-c", 4, "-r", 4096, *more, server.port, files)
+    return program("ranges", "-c", 4, "-r", size, *more, server.port, files)
 
 
-def test_ranges_come_to_their_places(tmp_path, made):
+@pytest.mark.parametrize("size", SIZES)
+def test_ranges_come_to_their_places(tmp_path, made, size):
     with Nginx(made.parent, tmp_path / "nginx") as server:
         (tmp_path / "out").mkdir()
-        done = ranges(tmp_path, made, server, "-o", tmp_path / "out")
+        done = ranges(tmp_path, made, server, size, "-o", tmp_path / "out")
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert (told["files"], told["bytes"], told["connections"]) == (COUNT, COUNT * SIZE, 4)
         for number in range(COUNT):
             assert (tmp_path / "out" / str(number)).read_bytes() == path(made, number).read_bytes()
-        asked = server.requests(COUNT * -(-SIZE // 4096))
-        assert len(asked) == COUNT * -(-SIZE // 4096)
+        asked = server.requests(COUNT * -(-SIZE // size))
+        assert len(asked) == COUNT * -(-SIZE // size)
         assert {status for _, _, status, _ in asked} == {206} and sum(sent for *_, sent in asked) == COUNT * SIZE
 
 
-def test_ranges_that_the_server_does_not_give(tmp_path, made):
+@pytest.mark.parametrize("size", SIZES)
+def test_ranges_that_the_server_does_not_give(tmp_path, made, size):
     with Nginx(made.parent, tmp_path / "nginx", ranges=False) as server:
-        done = ranges(tmp_path, made, server)
+        done = ranges(tmp_path, made, server, size)
         assert (done.returncode, done.stdout) == (IO, "")
         assert "not the range" in done.stderr
 
