@@ -1,10 +1,12 @@
 /* hdx-fetch: fetches objects with the engine alone and throws their bytes away, or keeps them in a folder.
  *
- *   hdx-fetch [-j JOBS] [-p PART_BYTES] < URLS                                     a URL a line
- *   hdx-fetch -b BUCKET [-e ENDPOINT] [-r REGION] [-s] [-o DIR] … < KEYS           keys, each with a NUL behind it
+ *   hdx-fetch [-j JOBS] [-p PART_BYTES] [-z SIZE] [-u] < URLS                      a URL a line
+ *   hdx-fetch -b BUCKET [-e ENDPOINT] [-r REGION] [-s | -a] [-o DIR] … < KEYS      keys, each with a NUL behind it
  *
- * -s signs, with the credentials of the environment; -o writes object n (from 0) to DIR/n. What the engine can do,
- * beside a downloader in the same run; and, for the tests, whether an object comes as it is whatever its key. */
+ * -s signs, with the credentials of the environment, -a only what is refused otherwise; -z says how large the objects
+ * are, -u takes their blocks in any order; -o writes object n (from 0) to DIR/n. -h asks by HEAD, with checksums, and
+ * writes a line of JSON for each object. What the engine can do, beside a downloader in the same run; and, for the
+ * tests, whether an object comes as it is whatever its key. */
 #include "transfer/fetch.h"
 
 #include <stdio.h>
@@ -14,6 +16,7 @@
 
 struct run {
   struct hdx_engine *engine;
+  struct hdx_fetch_request like; /* what all requests have in common */
   const char *folder;
   uint64_t bytes, left, failed;
 };
@@ -21,19 +24,22 @@ struct run {
 struct object {
   struct run *run;
   FILE *file; /* NULL: thrown away */
+  uint64_t number;
 };
 
 static void on_begin(void *user, const struct hdx_fetch_head *head) {
   struct object *object = user;
-  (void)head;
-  if (object->file)
-    rewind(object->file);
+  if (object->run->like.head)
+    printf("{\"object\":%llu,\"size\":%llu,\"etag\":%s,\"last_modified\":\"%s\",\"crc32\":\"%s\"}\n",
+           (unsigned long long)object->number, (unsigned long long)head->size, head->etag[0] ? head->etag : "null",
+           head->last_modified, head->checksums[HDX_CHECK_CRC32]);
 }
 
 static void on_block(void *user, struct hdx_block *block) {
   struct object *object = user;
   object->run->bytes += block->size;
-  if (object->file && fwrite(block->data, 1, block->size, object->file) != block->size)
+  if (object->file && (fseeko(object->file, (off_t)block->offset, SEEK_SET) != 0 ||
+                       fwrite(block->data, 1, block->size, object->file) != block->size))
     perror("hdx-fetch");
   hdx_engine_release(object->run->engine, block);
 }
@@ -56,19 +62,17 @@ static bool start(struct run *run, struct hdx_bucket *bucket, struct hdx_text na
   if (!object)
     return false;
   object->run = run;
+  object->number = number;
   snprintf(path, sizeof path, "%s/%llu", run->folder ? run->folder : "", (unsigned long long)number);
   if (run->folder && !(object->file = fopen(path, "wb"))) {
     perror(path);
     return false;
   }
-  struct hdx_fetch_request request = {.url = bucket ? "object" : name.data,
-                                      .bucket = bucket,
-                                      .key = name,
-                                      .bytes_max = UINT64_MAX,
-                                      .begin = on_begin,
-                                      .block = on_block,
-                                      .done = on_done,
-                                      .user = object};
+  struct hdx_fetch_request request = run->like;
+  request.url = bucket ? "object" : name.data;
+  request.bucket = bucket;
+  request.key = name;
+  request.user = object;
   bool begun = hdx_fetch(run->engine, &request, &error) == HDX_OK;
   if (!begun)
     fprintf(stderr, "hdx-fetch: %s\n", error.message);
@@ -102,9 +106,9 @@ int main(int argc, char **argv) {
                                        .sign = HDX_SIGN_NEVER};
   struct hdx_s3_place place = {.bucket = {"", 0}, .region = {"", 0}, .endpoint = {"", 0}, .trust = HDX_S3_TRUST_FULL};
   struct hdx_bucket *bucket = NULL;
-  struct run run = {0};
+  struct run run = {.like = {.bytes_max = UINT64_MAX, .begin = on_begin, .block = on_block, .done = on_done}};
   struct hdx_error error;
-  for (int option; (option = getopt(argc, argv, "j:p:b:e:r:so:")) != -1;) {
+  for (int option; (option = getopt(argc, argv, "j:p:b:e:r:so:az:uh")) != -1;) {
     struct hdx_text text = {optarg, optarg ? strlen(optarg) : 0};
     switch (option) {
     case 'j':
@@ -124,6 +128,18 @@ int main(int argc, char **argv) {
       break;
     case 's':
       options.sign = HDX_SIGN_ALWAYS;
+      break;
+    case 'a':
+      options.sign = HDX_SIGN_AUTO;
+      break;
+    case 'z':
+      run.like.size = strtoull(optarg, NULL, 10);
+      break;
+    case 'u':
+      run.like.scattered = true;
+      break;
+    case 'h':
+      run.like.head = run.like.checksums = true;
       break;
     case 'o':
       run.folder = optarg;

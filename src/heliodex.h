@@ -924,9 +924,11 @@ struct hdx_mirror_options {
   uint64_t keep_free_bytes; /* of the destination's file system, 64 MiB: stop before less is free */
   const char *shard;        /* name of the shard that this run is (letters, digits, - and _); shards of one list may
                                run at the same time on one destination; NULL: the run has the destination alone */
-  bool delete_extra;        /* files that earlier runs put there and that this list does not have are deleted, unless
-                               anything failed */
-  bool dry_run;             /* only say what would be done */
+  bool recheck;      /* files that are complete by size and time are read, and fetched anew where their bytes are not
+                        those that were mirrored */
+  bool delete_extra; /* files that earlier runs put there and that this list does not have are deleted, unless
+                        anything failed */
+  bool dry_run;      /* only say what would be done */
   void (*item)(void *user, const struct hdx_mirror_item *item); /* for each file; NULL: none */
   void *user;
 };
@@ -984,6 +986,7 @@ enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
 /* Some of the bytes of a file, in the order of the list and of the file. Borrowed until the next call. */
 struct hdx_chunk {
   const struct hdx_file *file;
+  const char *path; /* by the stream's layout, as in a mirror; "" without one */
   uint64_t size;    /* of the file, as its server says; UINT64_MAX: it does not */
   int64_t modified; /* when the object was last changed; HDX_TIME_NONE: not stated */
   const char *data;
@@ -998,8 +1001,9 @@ struct hdx_chunk {
 
 struct hdx_stream_options {
   uint64_t hold_bytes; /* files of no more than so many bytes are handed out once they are complete and verified, so
-                          that they never end with a failure; 8 MiB */
+                          that they never end with a failure; 8 MiB, and at most a quarter of memory_bytes */
   bool ignore_size, ignore_checksums; /* as of a mirror */
+  const char *layout;                 /* of the chunks' paths, as of a mirror; NULL: they have none */
 };
 HDX_API
 void hdx_stream_options_init(struct hdx_stream_options *options);
@@ -1007,7 +1011,9 @@ void hdx_stream_options_init(struct hdx_stream_options *options);
 struct hdx_stream;
 
 /* Opens the bytes of a list's files one after the other; many are fetched ahead, within the session's memory_bytes.
- * Files that fail are told as chunks, and the others go on. The list belongs to the stream until it is closed. */
+ * Files that fail are told as chunks, and the others go on. The list must outlive the stream, which alone reads on in
+ * it. A file is asked for anew once if it is not what it should be and nothing of it was handed out. USAGE: the layout.
+ */
 HDX_API
 enum hdx_status hdx_stream_open(struct hdx_session *session, struct hdx_files *files,
                                 const struct hdx_stream_options *options, struct hdx_stream **stream,
@@ -1024,10 +1030,12 @@ void hdx_stream_close(struct hdx_stream *stream); /* NULL is allowed */
 struct hdx_each_item {
   const struct hdx_file *file;
   uint64_t number;        /* in the list, from 1 */
-  enum hdx_status status; /* OK: exit code 0; PARTIAL: another one, or a signal; others: the file could not be had */
+  enum hdx_status status; /* OK: exit code 0; PARTIAL: another one, or a signal; INTERRUPTED: it was not begun, as the
+                             run ended early; others: the file could not be had */
   int exit_code, signal;  /* signal 0: none */
   const char *message;
   uint64_t size;
+  uint32_t checks; /* what the file was verified by: bits 1 << enum hdx_check */
 };
 
 struct hdx_each_options {
@@ -1047,10 +1055,11 @@ struct hdx_each_summary {
 
 /* Runs the command once for each file of the list, with the file's bytes on its standard input: complete and verified,
  * from an unnamed temporary file in the store's folder, so that it may seek. Its environment is the session's and
- *   HELIODEX_ID, HELIODEX_LOCATION, HELIODEX_KEY, HELIODEX_NAME (what follows the key's last slash), HELIODEX_START,
- *   HELIODEX_STOP (ISO 8601), HELIODEX_SIZE, HELIODEX_NUMBER; variables of what is not known are not set.
- * Its standard output and error are the caller's. PARTIAL: some failed; otherwise the gravest failure where none
- * succeeded. INTERRUPTED: commands that run are waited for. */
+ *   HELIODEX_FILE_ID, _LOCATION, _KEY, _NAME (what follows the key's last slash), _START, _STOP (ISO 8601), _SIZE,
+ *   _NUMBER (in the list, from 1); variables of what is not known are not set.
+ * Its standard output and error are the caller's. Files that were not begun, as the run ended early, are told as well.
+ * PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no temporary file can be made or
+ * written, which ends the run. INTERRUPTED: no command begins any more, and those that run are waited for. */
 HDX_API
 enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, const struct hdx_each_options *options,
                          struct hdx_each_summary *summary, struct hdx_error *error);
@@ -1058,27 +1067,32 @@ enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, c
 /* ----------------------------------------------------------------------------------------------------------- plan */
 
 /* A list of files cut into shards of about equal bytes, for jobs that share a mirror without talking to one another. A
- * plan is a file of NDJSON that never changes: a head (format, number of shards, files and bytes of each, a digest of
- * all lines, and the snapshots that it was made from), then a line for each file with its shard. Files whose size is
- * not stated count as the mean of the others. */
+ * plan is a file of NDJSON that never changes: a head (format, digest of all lines, number of shards, files and bytes),
+ * a line for each snapshot that it was made from, a line for each shard, then a line for each file. Each shard is a run
+ * of files that stand together in the list, so that folders stay together; files whose size is not stated count as the
+ * mean of the others. No shard has more than its share and half of its largest file at either end. */
 struct hdx_plan_shard {
   uint64_t files, bytes;
 };
 
 struct hdx_plan_info {
   uint32_t shard_count;
-  const struct hdx_plan_shard *shards; /* of number i + 1 */
-  uint64_t files, bytes, unsized, twice;
-  const char *digest;  /* of its lines: 32 hexadecimal digits */
-  const char *created; /* ISO 8601 */
+  const struct hdx_plan_shard *shards;   /* of number i + 1 */
+  uint64_t files, bytes, unsized, twice; /* twice: rows and lines left out, as their location came before */
+  const char *digest;                    /* of its lines: 32 hexadecimal digits */
+  const char *created;                   /* ISO 8601 */
 };
 
 /* Cuts the list (each location once) into `shards` and writes the plan to `path` ("-": standard output), which appears
- * when it is complete. Needs memory for the sizes of all files, not for their names. USAGE: not 1 <= shards <=
- * 1,000,000; EMPTY: no file; IO. */
+ * when it is complete. Goes through the list three times; needs memory for a hash of each file (20 to 45 bytes), not
+ * for their names. *info (may be NULL) is the caller's, to be freed by hdx_plan_info_free. A location that is no UTF-8
+ * is one of the list's `refused`. USAGE: not 1 <= shards <= 1,000,000; EMPTY: no file; INTEGRITY: the list changed
+ * while it was read; IO. */
 HDX_API
 enum hdx_status hdx_plan_write(struct hdx_session *session, struct hdx_files *files, uint32_t shards, const char *path,
-                               struct hdx_plan_info *info, struct hdx_error *error);
+                               struct hdx_plan_info **info, struct hdx_error *error);
+HDX_API
+void hdx_plan_info_free(struct hdx_plan_info *info); /* NULL is allowed */
 
 struct hdx_plan;
 /* Opens a plan and checks it. INTEGRITY: it is none, of a later version, cut, or changed since (digest); NOT_FOUND, IO.

@@ -1,7 +1,12 @@
 """One core: CSV to columns, columns to snapshots and back."""
 
+import hashlib
 import json
+import os
+import re
+import shutil
 import zipfile
+import zlib
 
 from .peers import duckdb
 from .report import Goal, Missing, agree, answer, median, output, report
@@ -12,6 +17,10 @@ ENCODE = Goal(least=5e6), Goal(least=10e6)
 DECODE = {"times": (Goal(least=400e6), Goal(least=1000e6)),
           "sizes": (Goal(least=180e6), Goal(least=400e6)),
           "keys": (Goal(least=45e6), Goal(least=100e6))}
+# Checksums: of libcrypto against its own measure, CRCs against copying.
+DIGEST = Goal(ratio_least=0.9)
+CHECKS = {"crc32": Goal(ratio_least=1), "crc32c": Goal(ratio_least=1), "crc64nvme": Goal(least=2)}
+CHECKED_BYTES = 64 << 20
 PACKED = Goal(ratio=1.3)
 PACKED_BYTES = 256 << 20
 WORDS = {"times": "decode times", "sizes": "decode times and sizes", "keys": "decode times, sizes and key text"}
@@ -47,6 +56,31 @@ def packed(bench):
            gb_per_s=round(ours["bytes"] / ours["unpack"] / 1e9, 2), times_smaller=shrunk)
     report("csv-zip to columns, one core", ours["unpack_scan"], "s", "isal_inflate alone and scanning alone",
            ours["inflate"] + ours["scan"], PACKED, gb_per_s=round(ours["bytes"] / ours["unpack_scan"] / 1e9, 2))
+
+
+def checks(bench):
+    """Checksums of data files, fed in the engine's blocks of 256 KiB."""
+    path, data = bench.scratch / "checked", os.urandom(CHECKED_BYTES)
+    path.write_bytes(data)
+    lines = [json.loads(line) for line in output([bench.program("checks"), path]).splitlines()]
+    path.unlink()
+    for line in lines:
+        name, digest = line["check"], line["digest"]
+        if name in hashlib.algorithms_available:
+            agree(name, digest, hashlib.new(name, data).hexdigest())
+            peer, goal = openssl_speed(name), DIGEST
+        else:
+            agree(name, digest, f"{zlib.crc32(data):08x}" if name == "crc32" else digest)
+            peer, goal = ("memcpy", line["copy_gb_per_s"]), CHECKS[name]
+        report(f"{name} of data files, one core", line["gb_per_s"], "GB/s", *peer, goal)
+
+
+def openssl_speed(name):
+    """GB/s, as the library says of itself."""
+    if not shutil.which("openssl"):
+        return Missing("openssl is not installed"), None
+    said = output(["openssl", "speed", "-mr", "-seconds", "1", "-bytes", 256 << 10, name])
+    return "openssl speed", float(re.search(rf"^\+F:\d+:{name}:([0-9.]+)$", said, re.M)[1]) / 1e9
 
 
 def codec(bench):

@@ -51,6 +51,26 @@ bool hdx_text_to_u64(struct hdx_text text, uint64_t max, uint64_t *value) {
   return true;
 }
 
+const char *hdx_text_show(struct hdx_text text, char *out, size_t size) {
+  static const char digits[] = "0123456789ABCDEF";
+  size_t n = 0;
+  if (size == 0)
+    return "";
+  for (size_t i = 0; i < text.size; i++) {
+    unsigned char c = (unsigned char)text.data[i];
+    bool control = c < 0x20 || c == 0x7f;
+    if (size - n <= (control ? 3 : 1))
+      break;
+    out[n++] = control ? '%' : (char)c;
+    if (control) {
+      out[n++] = digits[c >> 4];
+      out[n++] = digits[c & 15];
+    }
+  }
+  out[n] = 0;
+  return out;
+}
+
 char *hdx_text_dup(struct hdx_text text) {
   char *copy = malloc(text.size + 1);
   if (copy) {

@@ -56,6 +56,9 @@ struct hdx_text hdx_text_trim(struct hdx_text text);
 /* Digits only, no sign, whole text; false if not so or beyond `max`. */
 bool hdx_text_to_u64(struct hdx_text text, uint64_t max, uint64_t *value);
 
+/* The text as messages may show it: control bytes as %XX, cut to fit. Returns `out`, which ends with a NUL. */
+const char *hdx_text_show(struct hdx_text text, char *out, size_t size);
+
 /* A copy with a NUL at the end; the caller frees it. NULL if out of memory. */
 char *hdx_text_dup(struct hdx_text text);
 

@@ -221,6 +221,19 @@ enum hdx_status hdx_url_parse(struct hdx_text text, struct hdx_url *url, struct 
   return status;
 }
 
+enum hdx_status hdx_url_parse_location(struct hdx_text text, struct hdx_url *url, struct hdx_error *error) {
+  static const struct hdx_text s3 = {"s3://", 5};
+  bool object = text.size > s3.size && hdx_text_equal_nocase(hdx_text_sub(text, 0, s3.size), s3);
+  const char *slash = object ? memchr(text.data + s3.size, '/', text.size - s3.size) : NULL;
+  if (!slash || text.size > HDX_URL_BYTES_MAX)
+    return hdx_url_parse(text, url, error);
+  size_t key = (size_t)(slash - text.data) + 1;
+  enum hdx_status status = hdx_url_parse(hdx_text_sub(text, 0, key), url, error);
+  if (status == HDX_OK)
+    url->path = hdx_text_sub(text, key, text.size);
+  return status;
+}
+
 struct hdx_text hdx_url_authority(const struct hdx_url *url) {
   bool port = url->port.size && !hdx_text_is(url->port, url->scheme == HDX_SCHEME_HTTPS ? "443" : "80");
   const char *end = port ? url->port.data + url->port.size : url->host.data + url->host.size;

@@ -22,6 +22,10 @@ struct hdx_url {
  * message), control bytes, empty host, port over 65535, longer than HDX_URL_BYTES_MAX, file with a host. */
 enum hdx_status hdx_url_parse(struct hdx_text text, struct hdx_url *url, struct hdx_error *error);
 
+/* The same for a location of a data file, where the key of s3://bucket/key is any bytes: those that URLs refuse, too.
+ */
+enum hdx_status hdx_url_parse_location(struct hdx_text text, struct hdx_url *url, struct hdx_error *error);
+
 /* Host and port of an http or https URL as the Host header has them: the scheme's own port is left out. */
 struct hdx_text hdx_url_authority(const struct hdx_url *url);
 

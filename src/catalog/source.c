@@ -381,7 +381,7 @@ static enum hdx_status locate_s3(const struct hdx_source *source, struct hdx_tex
 
 enum hdx_status hdx_source_allowed(bool remote, struct hdx_text location, struct hdx_error *error) {
   struct hdx_url parsed;
-  enum hdx_status status = hdx_url_parse(location, &parsed, error);
+  enum hdx_status status = hdx_url_parse_location(location, &parsed, error);
   if (status != HDX_OK || !remote)
     return status;
   if (parsed.scheme == HDX_SCHEME_FILE)
@@ -470,12 +470,23 @@ static enum hdx_status locate_map(const struct hdx_source *source, struct hdx_te
   return status;
 }
 
+void hdx_source_join(struct hdx_text base, struct hdx_text key, struct hdx_buffer *location) {
+  if (hdx_url_like(key)) {
+    hdx_buffer_append_text(location, key);
+    return;
+  }
+  bool slash = base.size && base.data[base.size - 1] == '/', again = key.size && key.data[0] == '/';
+  hdx_buffer_append_text(location, base);
+  hdx_buffer_append(location, "/", !slash && !again);
+  hdx_buffer_append_text(location, hdx_text_sub(key, slash && again, key.size));
+}
+
 /* A location that is a URL. */
 static enum hdx_status locate(const struct hdx_source *source, struct hdx_text location, bool trusted,
                               struct hdx_address *address, struct hdx_error *error) {
   struct hdx_url parsed;
   struct hdx_text rest;
-  enum hdx_status status = hdx_url_parse(location, &parsed, error);
+  enum hdx_status status = hdx_url_parse_location(location, &parsed, error);
   if (status != HDX_OK)
     return status;
   const struct hdx_map *map = find_map(source, location, &rest);
@@ -505,10 +516,7 @@ enum hdx_status hdx_source_locate(const struct hdx_source *source, struct hdx_te
     return refuse(error, HDX_USAGE, location, "expected a URL, or a key where the bucket of the index is known");
   } else {
     hdx_buffer_init(&whole, WORK_BYTES_MAX);
-    bool slash = base.data[base.size - 1] == '/', again = location.data[0] == '/';
-    hdx_buffer_append_text(&whole, base);
-    hdx_buffer_append(&whole, "/", !slash && !again);
-    hdx_buffer_append_text(&whole, hdx_text_sub(location, slash && again, location.size));
+    hdx_source_join(base, location, &whole);
     status = hdx_buffer_status(&whole, "location", error);
     if (status == HDX_OK)
       status = locate(source, hdx_buffer_text(&whole), trusted, address, error);

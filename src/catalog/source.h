@@ -57,6 +57,9 @@ enum hdx_status hdx_source_init(struct hdx_source *source, struct hdx_text bucke
 enum hdx_status hdx_source_adopt(struct hdx_source *source, struct hdx_text endpoint, struct hdx_text own_bucket,
                                  struct hdx_arena *arena, struct hdx_error *error);
 
+/* Appends a key as a location: as it is if it has a scheme, else below `base`, the bucket of its index. */
+void hdx_source_join(struct hdx_text base, struct hdx_text key, struct hdx_buffer *location);
+
 /* What a location is fetched from. */
 struct hdx_address {
   struct hdx_buffer url;     /* http, https or file */

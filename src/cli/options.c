@@ -21,11 +21,13 @@ static const char *const progresses[] = {"auto", "plain", "json", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const units[] = {"year", "month", "day", NULL};
 static const char *const severities[] = {"note", "warning", "error", NULL};
+static const char *const fsyncs[] = {"batch", "none", NULL};
 static const char *const matches[] = {"overlap", "start", "contained", NULL};
 
-#define RANGED (CLI_VERB_INDEX | CLI_VERB_QUERY)
-#define LISTING                                                                                                        \
-  (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_STORE_LIST)
+/* Those that ask for rows by conditions. */
+#define ASKING (CLI_VERB_QUERY | CLI_VERBS_FILES)
+#define RANGED (CLI_VERB_INDEX | ASKING)
+#define LISTING (CLI_VERB_REGISTRY | CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | CLI_VERB_STORE_LIST | ASKING)
 
 static const struct cli_option options[] = {
     {"format", 0, "FORMAT", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(format), .choices = formats,
@@ -42,15 +44,18 @@ static const struct cli_option options[] = {
          "status is 1, or 7 if no row is left. A file that stands in rows one right behind the other is listed once."},
     {"json", 0, NULL, CLI_PRESET, CLI_GROUP_OUTPUT, AT(format), .min = CLI_FORMAT_NDJSON, .verbs = CLI_VERBS_ROWS,
      .help = "The same as --format ndjson."},
-    {"null", '0', NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(null), .verbs = CLI_VERBS_ROWS,
-     .help = "Write --format keys or urls with a NUL behind each one in place of a newline, for xargs -0."},
-    {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output), .verbs = CLI_VERBS_ROWS,
-     .help = "Write rows to FILE, which appears (or is replaced) only when all are written; - is standard output."},
+    {"null", '0', NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(null), .verbs = CLI_VERBS_ROWS | CLI_VERBS_FILES,
+     .help =
+         "Write --format keys or urls with a NUL behind each one in place of a newline, for xargs -0; mirror, cat and "
+         "plan: --keys-from has such a list."},
+    {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output),
+     .verbs = CLI_VERBS_ROWS | CLI_VERB_CAT | CLI_VERB_PLAN,
+     .help = "Write rows (cat: bytes; plan: the plan) to FILE, which appears (or is replaced) only when all are "
+             "written; - is standard output."},
     {"limit", 0, "N", CLI_NUMBER, CLI_GROUP_OUTPUT, AT(limit), .min = 1, .max = INT64_MAX,
-     .verbs = CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | CLI_VERB_QUERY,
-     .help = "Write at most N rows; 1 or more."},
-    {"reverse", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(reverse), .verbs = CLI_VERB_QUERY,
-     .help = "Write rows in exactly the opposite order; with --limit N the last N rows."},
+     .verbs = CLI_VERB_DATASETS | CLI_VERB_LS | CLI_VERB_SEARCH | ASKING, .help = "At most N rows; 1 or more."},
+    {"reverse", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(reverse), .verbs = ASKING,
+     .help = "Rows in exactly the opposite order; with --limit N the last N rows."},
     {"summary", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(summary), .verbs = CLI_VERB_QUERY,
      .help =
          "Write, in place of rows, one row for each dataset that sums them up: id, rows, bytes (of the sizes that are "
@@ -81,28 +86,28 @@ static const struct cli_option options[] = {
      .help = "Up to, but not including this time. A truncated time is its first instant, so --stop 2021 ends with "
              "2020."},
     {"match", 0, "RULE", CLI_CHOICE, CLI_GROUP_SELECT, AT(match), .choices = matches, .fallback = "overlap",
-     .verbs = CLI_VERB_QUERY,
+     .verbs = ASKING,
      .help = "Which rows are in the range: overlap: those that end at or behind the start and begin before the stop; "
              "start: those that begin in it; contained: those that begin and end in it."},
-    {"allow-partial", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(allow_partial), .verbs = CLI_VERB_QUERY,
+    {"allow-partial", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(allow_partial), .verbs = ASKING,
      .help = "Answer although a wanted year cannot be read, with a warning and exit status 1."},
-    {"key", 0, "GLOB", CLI_LIST, CLI_GROUP_SELECT, AT(keys), .verbs = CLI_VERB_QUERY,
+    {"key", 0, "GLOB", CLI_LIST, CLI_GROUP_SELECT, AT(keys), .verbs = ASKING,
      .help = "Only rows whose key matches the shell pattern GLOB: the whole key if GLOB has a slash, otherwise what "
              "follows the key's last slash. May be given several times: any of them must match."},
-    {"key-exclude", 0, "GLOB", CLI_LIST, CLI_GROUP_SELECT, AT(key_excludes), .verbs = CLI_VERB_QUERY,
+    {"key-exclude", 0, "GLOB", CLI_LIST, CLI_GROUP_SELECT, AT(key_excludes), .verbs = ASKING,
      .help = "Only rows whose key does not match GLOB, by the same rule. May be given several times."},
-    {"min-size", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(min_size), .max = INT64_MAX, .verbs = CLI_VERB_QUERY,
+    {"min-size", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(min_size), .max = INT64_MAX, .verbs = ASKING,
      .help = "Only rows with at least SIZE bytes; those whose size is not stated do not match."},
-    {"max-size", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(max_size), .max = INT64_MAX, .verbs = CLI_VERB_QUERY,
+    {"max-size", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(max_size), .max = INT64_MAX, .verbs = ASKING,
      .help = "Only rows with at most SIZE bytes; those whose size is not stated do not match."},
-    {"where", 0, "COLUMN=VALUE", CLI_WHERE, CLI_GROUP_SELECT, AT(wheres), .verbs = CLI_VERB_QUERY,
+    {"where", 0, "COLUMN=VALUE", CLI_WHERE, CLI_GROUP_SELECT, AT(wheres), .verbs = ASKING,
      .help =
          "Only rows with VALUE in an extra column of the index; or with !=, <, <=, > or >= in place of =. Compared as "
          "numbers if both are decimal numbers (0094 = 94), otherwise bytewise as text; blanks around the operator do "
          "not "
          "count. What is not stated equals the "
          "empty VALUE and is neither less nor greater than anything. May be given several times: all must hold."},
-    {"latest-version", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(latest_version), .verbs = CLI_VERB_QUERY,
+    {"latest-version", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(latest_version), .verbs = ASKING,
      .help =
          "Of rows of a dataset that start at the same instant and whose keys differ in their version alone only those "
          "with the greatest, compared number by number: a v behind one of _ - . / with digits, then further digits "
@@ -137,8 +142,9 @@ static const struct cli_option options[] = {
      .help = "Take the first where several match."},
     {"all", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(all), .verbs = CLI_VERB_INDEX,
      .help = "Index every bucket of the registry; all operands are ids then."},
-    {"dry-run", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(dry_run), .verbs = CLI_VERB_INDEX | CLI_VERB_STORE_REMOVE,
-     .help = "Only say what would be done."},
+    {"dry-run", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(dry_run),
+     .verbs = CLI_VERB_INDEX | CLI_VERB_MIRROR | CLI_VERB_STORE_REMOVE,
+     .help = "Only say what would be done; mirror: files, bytes and requests, and the room that they need."},
     {"strict", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(strict), .verbs = CLI_VERB_INDEX,
      .help = "Count a year without an index file as a failure."},
     {"deep", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(deep), .verbs = CLI_VERB_VALIDATE | CLI_VERB_VERIFY,
@@ -167,6 +173,71 @@ static const struct cli_option options[] = {
          "a few files are wanted."},
     {"keep-index", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_SELECT, AT(keep_index), .verbs = CLI_VERB_INDEX,
      .help = "Also keep the index files as they came, as DIR/ID/ID_YYYY.csv (.csv.zip, .csv.gz)."},
+
+    {"keys-from", 0, "FILE", CLI_FILE, CLI_GROUP_SELECT, AT(keys_from), .verbs = CLI_VERBS_FILES,
+     .help =
+         "The files of a list in place of a query's: keys or locations (s3://bucket/key, https://…), one a line, or "
+         "rows as query writes them as csv or ndjson; - is standard input. BUCKET says where keys without a scheme "
+         "are, and may be left out where there are none."},
+    {"from-failed", 0, "FILE", CLI_FILE, CLI_GROUP_SELECT, AT(from_failed), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help = "The files that --failed-out of an earlier run wrote to FILE."},
+    {"plan", 0, "FILE", CLI_FILE, CLI_GROUP_SELECT, AT(plan), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help = "The files of a plan (see the verb plan); with --shard K those of its shard K."},
+    {"shard", 0, "K[/N]", CLI_TEXT, CLI_GROUP_SELECT, AT(shard), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help = "Only the K-th of N shards, from 1: a file's shard depends on its location and N alone. Of a plan: its "
+             "shard K; N is the plan's and need not be given. Shards may run at the same time, also on one DEST."},
+    {"shards", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(shards), .min = 1, .max = 1000000, .verbs = CLI_VERB_PLAN,
+     .help = "How many shards the plan has; must be given."},
+    {"dest", 'd', "DIR", CLI_DIRECTORY, CLI_GROUP_OUTPUT, AT(dest), .verbs = CLI_VERB_MIRROR,
+     .help = "The folder that files go to; it is made. Must be given. One file system, without links in it."},
+    {"layout", 0, "TEMPLATE", CLI_TEXT, CLI_GROUP_OUTPUT, AT(layout), .fallback_text = "{key}",
+     .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help =
+         "The path of each file below DEST (cat --tar: in the archive): {key}, {name} (behind the key's last slash), "
+         "{folder} (before it), {bucket}, {id}, {start:FORMAT} and {stop:FORMAT} with %Y %m %d %j %H %M %S and the "
+         "like, as {id}/{start:%Y/%m}/{name}. Names that cannot exist are escaped as %XX."},
+    {"flat", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(flat), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help = "The same as --layout '{name}'."},
+    {"fsync", 0, "WHEN", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(fsync), .choices = fsyncs, .fallback = "batch",
+     .verbs = CLI_VERB_MIRROR,
+     .help =
+         "batch: files are written out to the disk before they get their names, many at a time, so that a name means "
+         "a complete file also after a power cut; none: when the system likes."},
+    {"ignore-size", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_size), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help = "Sizes in the index may be wrong: files are as large as their server says."},
+    {"ignore-checksums", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_checksums),
+     .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT, .help = "Check sizes alone, and no checksum of the index or of S3."},
+    {"adopt", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(adopt), .verbs = CLI_VERB_MIRROR,
+     .help =
+         "Take files that are in DEST already, and have the size (and checksum) that the index states, for complete, "
+         "whoever wrote them."},
+    {"recheck", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(recheck), .verbs = CLI_VERB_MIRROR,
+     .help = "Also read the files that are complete by size and time, and fetch anew those whose bytes are not as they "
+             "were mirrored."},
+    {"max-bytes", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(bytes_max), .min = 1, .max = INT64_MAX,
+     .fallback_text = "no limit", .verbs = CLI_VERB_MIRROR,
+     .help = "End the run once SIZE bytes have come, with exit status 8; a rerun goes on."},
+    {"max-duration", 0, "DURATION", CLI_DURATION, CLI_GROUP_SELECT, AT(duration_ms_max), .min = 1, .max = 3650 * DAY_MS,
+     .fallback_text = "no limit", .verbs = CLI_VERB_MIRROR,
+     .help = "End the run after DURATION, with exit status 8; a rerun goes on."},
+    {"keep-free", 0, "SIZE", CLI_SIZE, CLI_GROUP_SELECT, AT(keep_free_bytes), .max = INT64_MAX, .fallback = "64M",
+     .verbs = CLI_VERB_MIRROR, .help = "Begin and go on only while so much stays free on the disk of DEST."},
+    {"delete-extra", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(delete_extra), .verbs = CLI_VERB_MIRROR,
+     .help = "In the end delete the files that earlier runs put into DEST and that are not wanted now, unless anything "
+             "failed; files that heliodex did not put there stay. See first with --dry-run."},
+    {"tar", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(tar), .verbs = CLI_VERB_CAT,
+     .help = "Write a tar archive (pax where names or sizes need it) of the files, with their names, sizes and times."},
+    {"exec", 0, "CMD", CLI_TEXT, CLI_GROUP_OUTPUT, AT(exec), .verbs = CLI_VERB_CAT,
+     .help = "Run the shell command CMD once for each file in place of writing it, with the file's bytes, complete and "
+             "verified, on its standard input and its row in HELIODEX_FILE_ID, _KEY, _NAME, _LOCATION, _START, _STOP, "
+             "_SIZE and "
+             "_NUMBER."},
+    {"processes", 'P', "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(processes), .max = 4096, .fallback = "0",
+     .fallback_text = "0, the number of cores", .verbs = CLI_VERB_CAT, .help = "Commands of --exec at once."},
+    {"mirror", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_SELECT, AT(mirror), .verbs = CLI_VERB_VERIFY,
+     .help =
+         "Check the files that were mirrored to DIR, by the sizes and checksums that its journal has; the network is "
+         "not asked."},
 
     {"store", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_ACCESS, AT(store),
      .fallback_text = "$XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex", .verbs = CLI_VERBS_ALL,
@@ -248,11 +319,14 @@ static const struct cli_option options[] = {
      .verbs = CLI_VERBS_ALL, .help = "Colour; auto: on a terminal, unless NO_COLOR is set."},
     {"stats", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(stats), .verbs = CLI_VERBS_ALL,
      .help = "Write what the run took to FILE as JSON: requests, connections, bytes, retries, and latencies per host."},
-    {"report", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(report), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
-     .help =
-         "Write a line of JSON to FILE for each item that failed or changed, and for each row that cannot be read."},
-    {"failed-out", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(failed_out), .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY,
-     .help = "Write the ids of datasets with failures to FILE, one a line, to be given as operands again."},
+    {"report", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(report),
+     .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY | CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help = "Write a line of JSON to FILE for each item that failed or changed, and for each row that cannot be read; "
+             "mirror and cat: for every file."},
+    {"failed-out", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(failed_out),
+     .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY | CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help = "Write the ids of datasets with failures to FILE, one a line, to be given as operands again; mirror and "
+             "cat: the rows of files that failed or were left, for --from-failed."},
     {"help", 'h', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(help), .verbs = CLI_VERBS_ALL, .help = "Explain the verb."},
     {"version", 'V', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(version), .verbs = CLI_VERBS_ALL,
      .help = "Print the version."},

@@ -30,6 +30,7 @@ enum cli_progress_mode { CLI_PROGRESS_AUTO = 1, CLI_PROGRESS_PLAIN, CLI_PROGRESS
 enum cli_color_mode { CLI_COLOR_AUTO = 1, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 enum cli_url_style { CLI_URL_HTTPS = 1, CLI_URL_S3, CLI_URL_PRESIGNED };
 enum cli_count_by { CLI_COUNT_BY_YEAR = 1, CLI_COUNT_BY_MONTH, CLI_COUNT_BY_DAY };
+enum cli_fsync_mode { CLI_FSYNC_BATCH = 1, CLI_FSYNC_NONE };
 enum cli_match_mode { CLI_MATCH_OVERLAP = 1, CLI_MATCH_START, CLI_MATCH_CONTAINED };
 
 /* Values given several times, in their order; the texts belong to argv or the environment. */
@@ -72,6 +73,16 @@ struct cli_settings {
   bool rules;
   uint64_t bad_rows_max;
   const char *keep_index;
+  /* data files */
+  const char *keys_from, *from_failed, *plan, *shard;
+  uint64_t shards;
+  const char *dest, *layout, *mirror;
+  bool flat, ignore_size, ignore_checksums, adopt, recheck, delete_extra;
+  unsigned fsync;
+  uint64_t bytes_max, duration_ms_max, keep_free_bytes;
+  bool tar;
+  const char *exec;
+  uint64_t processes;
   /* access */
   const char *store, *registry, *catalog_name, *endpoint_url, *region, *ca_file, *profile;
   bool sign, no_sign, dualstack;
@@ -124,21 +135,28 @@ enum cli_verb_bit {
   CLI_VERB_SEARCH = 1 << 5,
   CLI_VERB_INDEX = 1 << 6,
   CLI_VERB_QUERY = 1 << 7,
-  CLI_VERB_VALIDATE = 1 << 8,
-  CLI_VERB_VERIFY = 1 << 9,
-  CLI_VERB_STORE_LIST = 1 << 10,
-  CLI_VERB_STORE_REMOVE = 1 << 11,
-  CLI_VERB_VERSION = 1 << 12,
-  CLI_VERB_COMPLETION = 1 << 13,
-  CLI_VERB_HELP = 1 << 14
+  CLI_VERB_MIRROR = 1 << 8,
+  CLI_VERB_CAT = 1 << 9,
+  CLI_VERB_PLAN = 1 << 10,
+  CLI_VERB_MERGE = 1 << 11,
+  CLI_VERB_VALIDATE = 1 << 12,
+  CLI_VERB_VERIFY = 1 << 13,
+  CLI_VERB_STORE_LIST = 1 << 14,
+  CLI_VERB_STORE_REMOVE = 1 << 15,
+  CLI_VERB_VERSION = 1 << 16,
+  CLI_VERB_COMPLETION = 1 << 17,
+  CLI_VERB_HELP = 1 << 18
 };
-#define CLI_VERBS_ALL ((1u << 15) - 1)
+#define CLI_VERBS_ALL ((1u << 19) - 1)
+/* Those that want data files: of a query, of a list or of a plan. */
+#define CLI_VERBS_FILES (CLI_VERB_MIRROR | CLI_VERB_CAT | CLI_VERB_PLAN)
 /* Those that print rows. */
 #define CLI_VERBS_ROWS                                                                                                 \
   (CLI_VERB_REGISTRY | CLI_VERB_REGISTRY_ENDPOINT | CLI_VERB_DATASETS | CLI_VERB_INFO | CLI_VERB_LS |                  \
-   CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_VALIDATE | CLI_VERB_VERIFY | CLI_VERB_STORE_LIST | CLI_VERB_VERSION)
+   CLI_VERB_SEARCH | CLI_VERB_QUERY | CLI_VERB_MERGE | CLI_VERB_VALIDATE | CLI_VERB_VERIFY | CLI_VERB_STORE_LIST |     \
+   CLI_VERB_VERSION)
 
-#define CLI_OPTIONS_MAX 96
+#define CLI_OPTIONS_MAX 128
 #define CLI_OPPOSITES_MAX 2
 
 struct cli_option {

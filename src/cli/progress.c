@@ -53,6 +53,33 @@ static void add_count(struct line *line, uint64_t count, const char *what) {
     add(line, part);
 }
 
+/* How long it will take to do what is left as fast as before. Bytes tell it better than files, where they are known. */
+static void add_forecast(struct line *line, const struct hdx_progress *now) {
+  char part[2 * CLI_HUMAN_MAX], span[CLI_HUMAN_MAX];
+  bool by_bytes = now->bytes_total > 0;
+  uint64_t done = by_bytes ? now->bytes : now->files_done, total = by_bytes ? now->bytes_total : now->files_total;
+  if (now->elapsed_ns < FORECAST_NS || done == 0 || total <= done)
+    return;
+  double left = (double)now->elapsed_ns * (double)(total - done) / (double)done;
+  /* whole seconds: tenths of a forecast say nothing */
+  uint64_t seconds = left < 1e9 * 359999 ? (uint64_t)(left / 1e9) : 359999;
+  if (seconds < 60)
+    snprintf(part, sizeof part, "0:%02u left", (unsigned)seconds);
+  else
+    snprintf(part, sizeof part, "%s left", cli_human_span(seconds * SECOND_NS, span));
+  add(line, part);
+}
+
+static void add_bytes(struct line *line, const struct hdx_progress *now) {
+  char part[4 * CLI_HUMAN_MAX], a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
+  if (now->bytes_total > 0)
+    snprintf(part, sizeof part, "%s of %s", cli_human_bytes(now->bytes, a), cli_human_bytes(now->bytes_total, b));
+  else
+    snprintf(part, sizeof part, "%s", cli_human_bytes(now->bytes, a));
+  if (now->bytes > 0 || now->bytes_total > 0)
+    add(line, part);
+}
+
 void cli_progress_line(const struct hdx_progress *now, double rate, size_t width, char out[CLI_PROGRESS_LINE_MAX]) {
   char part[4 * CLI_HUMAN_MAX], a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
   struct line line = {out, 0, width};
@@ -68,25 +95,19 @@ void cli_progress_line(const struct hdx_progress *now, double rate, size_t width
   }
   if (now->failures > 0)
     add_count(&line, now->failures, "failed");
-  if (now->elapsed_ns >= FORECAST_NS && now->files_done > 0 && now->files_total > now->files_done) {
-    double left = (double)now->elapsed_ns * (double)(now->files_total - now->files_done) / (double)now->files_done;
-    /* whole seconds: tenths of a forecast say nothing */
-    uint64_t seconds = left < 1e9 * 359999 ? (uint64_t)(left / 1e9) : 359999;
-    if (seconds < 60)
-      snprintf(part, sizeof part, "0:%02u left", (unsigned)seconds);
-    else
-      snprintf(part, sizeof part, "%s left", cli_human_span(seconds * SECOND_NS, a));
-    add(&line, part);
-  }
+  add_forecast(&line, now);
   if (rate > 0 && rate < 1e18) {
     snprintf(part, sizeof part, "%s/s", cli_human_bytes((uint64_t)rate, a));
     add(&line, part);
   }
   add_count(&line, now->rows, "rows");
-  if (now->bytes > 0)
-    add(&line, cli_human_bytes(now->bytes, a));
+  add_bytes(&line, now);
   add_count(&line, now->retries, "retries");
   add_count(&line, now->gaps, "gaps");
+  if (now->slowest_host) {
+    snprintf(part, sizeof part, "slowest %.40s (%.0f ms)", now->slowest_host, now->slowest_host_ms);
+    add(&line, part);
+  }
 }
 
 static void smooth_rate(struct cli_progress *progress, const struct hdx_progress *now) {
@@ -109,10 +130,16 @@ static void put_event(struct cli_messages *messages, const struct hdx_progress *
                     ",\"datasets_total\":%" PRIu64 ",\"files_done\":%" PRIu64 ",\"files_total\":%" PRIu64
                     ",\"objects\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64
                     ",\"bytes_per_s\":%.0f,\"requests_active\":%" PRIu64 ",\"requests_done\":%" PRIu64
-                    ",\"retries\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"failures\":%" PRIu64 "}\n",
+                    ",\"retries\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"bytes_total\":%" PRIu64,
                     (double)now->elapsed_ns / 1e9, now->datasets_done, now->datasets_total, now->files_done,
                     now->files_total, now->objects, now->rows, now->bytes, rate, now->requests_active,
-                    now->requests_done, now->retries, now->gaps, now->failures);
+                    now->requests_done, now->retries, now->gaps, now->failures, now->bytes_total);
+  if (now->slowest_host) {
+    cli_writer_string(err, ",\"slowest_host\":");
+    cli_writer_json(err, cli_text(now->slowest_host));
+    cli_writer_format(err, ",\"slowest_host_ms\":%.1f", now->slowest_host_ms);
+  }
+  cli_writer_string(err, "}\n");
   cli_writer_flush(err);
 }
 

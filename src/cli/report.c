@@ -107,6 +107,80 @@ void cli_report_bad_row(struct cli_report *report, const struct hdx_bad_row *bad
   cli_writer_string(out, "}\n");
 }
 
+static void put_time(struct cli_writer *out, const char *name, int64_t time) {
+  char text[HDX_TIME_TEXT_MAX];
+  if (time == HDX_TIME_NONE || time == HDX_TIME_STATIC || time == HDX_TIME_MAX)
+    text[0] = 0;
+  else
+    hdx_time_format(time, time % 1000000000 ? 9 : 0, text);
+  put_text(out, name, time == HDX_TIME_STATIC ? cli_text("static") : cli_text(text));
+}
+
+static void put_size(struct cli_writer *out, const char *name, int64_t size) {
+  if (size < 0)
+    cli_writer_format(out, ",\"%s\":null", name);
+  else
+    cli_writer_format(out, ",\"%s\":%" PRId64, name, size);
+}
+
+static void put_checks(struct cli_writer *out, uint32_t checks) {
+  const char *comma = "";
+  cli_writer_string(out, ",\"checks\":[");
+  for (unsigned i = 0; i < HDX_CHECK_COUNT; i++) {
+    if (!(checks >> i & 1))
+      continue;
+    cli_writer_format(out, "%s\"%s\"", comma, hdx_check_name((enum hdx_check)i));
+    comma = ",";
+  }
+  cli_writer_byte(out, ']');
+}
+
+static void put_file(struct cli_writer *out, const struct cli_report_file *item) {
+  const struct hdx_file *file = item->file;
+  cli_writer_format(out, "{\"status\":\"%s\",\"exit\":%d,\"kind\":\"file\"", hdx_status_name(item->status),
+                    hdx_status_exit_code(item->status));
+  put_text(out, "location", file->location);
+  put_text(out, "id", file->id);
+  put_text(out, "path", cli_text(item->path));
+  put_text(out, "state", cli_text(item->state));
+  cli_writer_format(out, ",\"size\":%" PRIu64 ",\"bytes\":%" PRIu64, item->size, item->bytes);
+  put_checks(out, item->checks);
+  put_text(out, "shard", cli_text(item->shard));
+  put_text(out, "message", cli_text(item->message));
+  put_time(out, "start", file->start);
+  put_time(out, "stop", file->stop);
+  put_size(out, "filesize", file->size);
+  cli_writer_string(out, "}\n");
+}
+
+/* A row as query writes it, to be read again by --from-failed. */
+static void put_row(struct cli_writer *out, const struct hdx_file *file) {
+  cli_writer_string(out, "{\"datakey\":");
+  cli_writer_json(out, file->location);
+  put_text(out, "id", file->id);
+  put_time(out, "start", file->start);
+  put_time(out, "stop", file->stop);
+  put_size(out, "filesize", file->size);
+  put_text(out, "checksum", file->checksum);
+  put_text(out, "checksum_algorithm", file->checksum_algorithm);
+  cli_writer_string(out, "}\n");
+}
+
+void cli_report_file(struct cli_report *report, const struct cli_report_file *item) {
+  if (report->lines.data)
+    put_file(&report->lines, item);
+  if (report->ids.data && (item->failed || item->left))
+    put_row(&report->ids, item->file);
+  if (!item->failed)
+    return;
+  if (report->told >= TOLD_MAX && !cli_messages_shown(report->messages, CLI_INFO)) {
+    report->untold++;
+    return;
+  }
+  report->told++;
+  cli_message(report->messages, CLI_ERROR, "%s", *item->message ? item->message : hdx_status_text(item->status));
+}
+
 static int order(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/manifest.h"
+#include "cli/question.h"
 #include "cli/signals.h"
 #include "cli/sums.h"
 #include "cli/values.h"
@@ -20,9 +21,7 @@ static const struct cli_column fixed[FIXED_COUNT] = {
 };
 
 struct answer {
-  struct cli *cli;
-  struct hdx_query *query;
-  bool several; /* datasets were asked for: rows say which one they are of */
+  struct cli_question question;
   struct cli_column *columns;
   struct cli_cell *cells;
   size_t count;
@@ -48,7 +47,7 @@ static bool is_fixed(struct hdx_text name) {
  * shown as NAME_2, or the next number that makes a name of its own. */
 static enum hdx_status name_column(struct answer *answer, struct hdx_text name, struct hdx_text *shown,
                                    struct hdx_error *error) {
-  const struct hdx_query_info *info = hdx_query_info(answer->query);
+  const struct hdx_query_info *info = hdx_query_info(answer->question.query);
   *shown = name;
   for (unsigned number = 2; is_fixed(name); number++) {
     char text[32];
@@ -69,7 +68,7 @@ static enum hdx_status name_column(struct answer *answer, struct hdx_text name, 
 }
 
 static enum hdx_status make_columns(struct answer *answer, struct hdx_error *error) {
-  const struct hdx_query_info *info = hdx_query_info(answer->query);
+  const struct hdx_query_info *info = hdx_query_info(answer->question.query);
   answer->count = FIXED_COUNT + info->extra_count;
   answer->columns = calloc(answer->count, sizeof *answer->columns);
   answer->cells = calloc(answer->count, sizeof *answer->cells);
@@ -89,13 +88,13 @@ static enum hdx_status make_columns(struct answer *answer, struct hdx_error *err
 
 /* The first column is left out where one dataset was asked for. */
 static size_t left_out(const struct answer *answer) {
-  return answer->several ? 0 : 1;
+  return answer->question.several ? 0 : 1;
 }
 
 static void put_batch(struct answer *answer, struct cli_render *render, const struct hdx_batch *batch) {
   struct cli_cell *cells = answer->cells;
   for (size_t i = 0; i < batch->count; i++) {
-    cells[ID].text = hdx_query_dataset(answer->query, batch->dataset ? batch->dataset[i] : 0)->id;
+    cells[ID].text = hdx_query_dataset(answer->question.query, batch->dataset ? batch->dataset[i] : 0)->id;
     cells[START].number = batch->start[i];
     cells[STOP].number = cli_shown_stop(batch->start[i], batch->stop[i]);
     cells[KEY].text = batch->key[i];
@@ -109,11 +108,11 @@ static void put_batch(struct answer *answer, struct cli_render *render, const st
 static enum hdx_status next(struct answer *answer, struct hdx_batch *batch, struct hdx_error *error) {
   if (cli_signals_pending())
     return cli_fail(error, HDX_INTERRUPTED, "interrupted");
-  return hdx_query_next(answer->query, batch, error);
+  return hdx_query_next(answer->question.query, batch, error);
 }
 
 static enum hdx_status put_rows(struct answer *answer, struct hdx_error *error) {
-  struct cli *cli = answer->cli;
+  struct cli *cli = answer->question.cli;
   struct cli_render render;
   struct hdx_batch batch = {0};
   size_t skip = left_out(answer);
@@ -121,7 +120,7 @@ static enum hdx_status put_rows(struct answer *answer, struct hdx_error *error) 
   if (status != HDX_OK)
     return status;
   status = cli_rows_open(cli, &render, answer->columns + skip, answer->count - skip, KEY - skip,
-                         hdx_query_info(answer->query)->time_digits, error);
+                         hdx_query_info(answer->question.query)->time_digits, error);
   while (status == HDX_OK && cli_rows_wanted(&render)) {
     status = next(answer, &batch, error);
     if (status != HDX_OK || batch.count == 0)
@@ -140,10 +139,10 @@ static enum hdx_status put_files(struct answer *answer, struct cli_manifest *man
   enum hdx_status status = HDX_OK;
   for (size_t i = 0; status == HDX_OK && i < batch->count; i++) {
     size_t dataset = batch->dataset ? batch->dataset[i] : 0;
-    status = cli_manifest_row(manifest, answer->query, dataset, batch->key[i], error);
+    status = cli_manifest_row(manifest, answer->question.query, dataset, batch->key[i], error);
     if (status == HDX_INTEGRITY) {
       if (answer->refused++ < REFUSALS_TOLD)
-        cli_message(&answer->cli->messages, CLI_ERROR, "%s", error->message);
+        cli_message(&answer->question.cli->messages, CLI_ERROR, "%s", error->message);
       status = HDX_OK;
     }
     answer->rows++;
@@ -152,7 +151,7 @@ static enum hdx_status put_files(struct answer *answer, struct cli_manifest *man
 }
 
 static enum hdx_status put_manifest(struct answer *answer, struct hdx_error *error) {
-  struct cli *cli = answer->cli;
+  struct cli *cli = answer->question.cli;
   struct cli_manifest manifest;
   struct hdx_batch batch = {0};
   enum hdx_status status = HDX_OK;
@@ -181,181 +180,24 @@ static enum hdx_status put_nothing(struct cli *cli, struct hdx_error *error) {
   return cli_rows_close(cli, &render, status, error);
 }
 
-/* ---- what is said besides ---- */
-
-static bool matches_any(const struct answer *answer, const char *pattern) {
-  const struct hdx_query_info *info = hdx_query_info(answer->query);
-  for (size_t i = 0; i < info->dataset_count; i++)
-    if (cli_glob(pattern, hdx_query_dataset(answer->query, i)->id))
-      return true;
-  for (size_t i = 0; i < info->failure_count; i++)
-    if (cli_glob(pattern, hdx_query_failure(answer->query, i)->id))
-      return true;
-  return false;
-}
-
-/* Patterns that match no dataset beside operands that do. */
-static enum hdx_status judge_patterns(const struct answer *answer, struct hdx_error *error) {
-  struct cli *cli = answer->cli;
-  enum hdx_status status = HDX_OK;
-  for (size_t i = 1; i < cli->args.operand_count; i++) {
-    const char *operand = cli->args.operands[i];
-    if (!cli_is_pattern(operand) || matches_any(answer, operand))
-      continue;
-    if (status != HDX_OK) /* the last one is what the run ends with */
-      cli_message(&cli->messages, cli_settings(cli)->error_on_empty ? CLI_ERROR : CLI_WARNING, "%s", error->message);
-    status = cli_fail(error, HDX_EMPTY, "no dataset matches %s", operand);
-  }
-  return status;
-}
-
-static void tell_sources(const struct answer *answer) {
-  struct cli_messages *messages = &answer->cli->messages;
-  for (size_t i = 0; i < hdx_query_info(answer->query)->dataset_count; i++) {
-    const struct hdx_query_info *info = hdx_query_dataset(answer->query, i);
-    char checked[HDX_TIME_TEXT_MAX] = "at an unknown time";
-    if (info->checked_at != HDX_TIME_NONE)
-      hdx_time_format(info->checked_at, 0, checked);
-    cli_message(messages, CLI_INFO, "%.*s of %s, last confirmed %s", CLI_TEXT_ARG(info->id), info->source, checked);
-    if (info->stop_made_up)
-      cli_message(messages, CLI_INFO, "%.*s: the index has no stop column; stops are the next row's start",
-                  CLI_TEXT_ARG(info->id));
-  }
-}
-
-static void tell_older(const struct answer *answer) {
-  uint64_t older =
-      cli_sums_wanted(cli_settings(answer->cli)) ? answer->older : hdx_query_info(answer->query)->older_versions;
-  if (cli_settings(answer->cli)->latest_version)
-    cli_message(&answer->cli->messages, CLI_INFO, "%llu older version%s left out", (unsigned long long)older,
-                older == 1 ? "" : "s");
-}
-
-static void tell_failures(const struct answer *answer) {
-  for (size_t i = 0; i < hdx_query_info(answer->query)->failure_count; i++) {
-    const struct hdx_query_failure *failure = hdx_query_failure(answer->query, i);
-    cli_message(&answer->cli->messages, CLI_ERROR, "%.*s: %s", CLI_TEXT_ARG(failure->id), failure->message);
-  }
-}
-
-/* What a dataset's rows lack. With --allow-partial or --refresh the exit status tells it too. */
-static enum hdx_status judge_dataset(struct cli *cli, const struct hdx_query_info *info, struct hdx_error *error) {
-  if (info->incomplete_years == 0)
-    return HDX_OK;
-  if (cli_settings(cli)->allow_partial)
-    return cli_fail(error, HDX_PARTIAL,
-                    "%.*s: %zu wanted years are stale or could not be read; the answer may lack rows",
-                    CLI_TEXT_ARG(info->id), info->incomplete_years);
-  if (cli_settings(cli)->refresh)
-    return cli_fail(error, HDX_PARTIAL, "%.*s: %zu wanted year%s could not be refreshed; these are the rows held",
-                    CLI_TEXT_ARG(info->id), info->incomplete_years, info->incomplete_years == 1 ? "" : "s");
-  cli_message(&cli->messages, CLI_WARNING,
-              "%.*s: %zu wanted years are stale: the last try to refresh them failed, these are the rows held",
-              CLI_TEXT_ARG(info->id), info->incomplete_years);
-  return HDX_OK;
-}
-
-/* Whether more than the range is asked for. */
-static bool filtered(const struct cli *cli) {
-  const struct cli_settings *settings = cli_settings(cli);
-  return settings->keys.count || settings->key_excludes.count || settings->wheres.count ||
-         cli_args_given(&cli->args, "min-size") || cli_args_given(&cli->args, "max-size");
-}
-
 static enum hdx_status judge(const struct answer *answer, struct hdx_error *error) {
-  struct cli *cli = answer->cli;
-  const struct hdx_query_info *info = hdx_query_info(answer->query);
-  enum hdx_status status = HDX_OK;
-  for (size_t i = 0; i < info->dataset_count; i++) {
-    struct hdx_error one;
-    if (judge_dataset(cli, hdx_query_dataset(answer->query, i), &one) == HDX_OK)
-      continue;
-    if (status != HDX_OK) /* of several the last is what the run ends with */
-      cli_message(&cli->messages, CLI_ERROR, "%s", error->message);
-    *error = one;
-    status = one.status;
-  }
-  if (info->failure_count > 0)
-    return cli_fail(error, HDX_PARTIAL, "%zu of %zu datasets could not be answered for; their rows are missing",
-                    info->failure_count, info->failure_count + info->dataset_count);
-  if (answer->refused > 0)
+  if (answer->refused > 0 && hdx_query_info(answer->question.query)->failure_count == 0)
     return cli_fail(error, answer->refused < answer->rows ? HDX_PARTIAL : HDX_INTEGRITY,
                     "%llu of %llu rows are left out: their keys cannot stand in such a list",
                     (unsigned long long)answer->refused, (unsigned long long)answer->rows);
-  if (status == HDX_OK && answer->rows == 0 && answer->several)
-    return cli_fail(error, HDX_EMPTY, "no row %s in %zu dataset%s", filtered(cli) ? "matches" : "in this range",
-                    info->dataset_count, info->dataset_count == 1 ? "" : "s");
-  if (status == HDX_OK && answer->rows == 0)
-    return cli_fail(error, HDX_EMPTY, "%.*s: no row %s", CLI_TEXT_ARG(info->id),
-                    filtered(cli) ? "matches" : "in this range");
-  return status != HDX_OK ? status : judge_patterns(answer, error);
+  return cli_question_judge(&answer->question, answer->rows, error);
 }
 
-/* ---- the question ---- */
-
-static enum hdx_status fill_options(const struct cli *cli, struct hdx_query_options *options, struct hdx_where **wheres,
-                                    struct hdx_error *error) {
-  static const enum hdx_match matches[] = {[CLI_MATCH_OVERLAP] = HDX_MATCH_OVERLAP,
-                                           [CLI_MATCH_START] = HDX_MATCH_START,
-                                           [CLI_MATCH_CONTAINED] = HDX_MATCH_CONTAINED};
-  const struct cli_settings *settings = cli_settings(cli);
-  hdx_query_options_init(options);
-  options->start = settings->start;
-  options->stop = settings->stop;
-  options->match = matches[settings->match];
-  options->allow_partial = settings->allow_partial;
-  options->limit = settings->limit;
-  options->reverse = settings->reverse;
-  options->latest_version = settings->latest_version;
-  options->keys = (const char *const *)settings->keys.items;
-  options->key_count = settings->keys.count;
-  options->key_excludes = (const char *const *)settings->key_excludes.items;
-  options->key_exclude_count = settings->key_excludes.count;
-  if (cli_args_given(&cli->args, "min-size"))
-    options->min_size = (int64_t)settings->min_size;
-  if (cli_args_given(&cli->args, "max-size"))
-    options->max_size = (int64_t)settings->max_size;
-  struct hdx_where *list = calloc(settings->wheres.count + 1, sizeof *list);
-  if (!list)
-    return cli_fail(error, HDX_MEMORY, "out of memory");
-  *wheres = list;
-  options->wheres = list;
-  for (size_t column; options->where_count < settings->wheres.count; options->where_count++) {
-    const char *text = settings->wheres.items[options->where_count];
-    struct hdx_where *where = &list[options->where_count];
-    enum hdx_status status = cli_value_where(text, &column, &where->operation, &where->value, error);
-    if (status != HDX_OK)
-      return status;
-    where->column = strndup(text, column);
-    if (!where->column)
-      return cli_fail(error, HDX_MEMORY, "out of memory");
-  }
-  return HDX_OK;
-}
-
-static enum hdx_status open_query(struct answer *answer, struct hdx_error *error) {
-  struct cli *cli = answer->cli;
-  struct hdx_query_options options;
-  struct hdx_where *wheres = NULL;
-  static const char *const every = "*";
-  size_t count = cli->args.operand_count - 1;
-  const char *const *ids = count ? (const char *const *)cli->args.operands + 1 : &every;
-  count = count ? count : 1;
-  answer->several = count > 1 || cli_is_pattern(ids[0]);
-  enum hdx_status status = fill_options(cli, &options, &wheres, error);
-  if (status == HDX_OK && answer->several)
-    status = hdx_query_open_many(cli->session, cli_operand(cli, 0), ids, count, &options, &answer->query, error);
-  else if (status == HDX_OK)
-    status = hdx_query_open(cli->session, cli_operand(cli, 0), ids[0], &options, &answer->query, error);
-  for (size_t i = 0; wheres && i < options.where_count; i++)
-    free((char *)(uintptr_t)wheres[i].column);
-  free(wheres);
-  return status;
+static void tell_older(const struct answer *answer) {
+  const struct cli *cli = answer->question.cli;
+  uint64_t older =
+      cli_sums_wanted(cli_settings(cli)) ? answer->older : hdx_query_info(answer->question.query)->older_versions;
+  cli_question_tell_older(&answer->question, older);
 }
 
 static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
-  struct answer answer = {.cli = cli};
-  enum hdx_status status = open_query(&answer, error);
+  struct answer answer = {.rows = 0};
+  enum hdx_status status = cli_question_open(cli, &answer.question, error);
   if (status == HDX_EMPTY) {
     struct hdx_error failed = {.status = HDX_OK, .message = ""};
     enum hdx_status put = put_nothing(cli, &failed);
@@ -365,10 +207,9 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   if (status != HDX_OK)
     return status;
   cli_messages_live(&cli->messages, NULL);
-  tell_sources(&answer);
-  tell_failures(&answer);
+  cli_question_tell(&answer.question);
   if (cli_sums_wanted(cli_settings(cli)))
-    status = cli_sums_put(cli, answer.query, &answer.rows, &answer.older, error);
+    status = cli_sums_put(cli, answer.question.query, &answer.rows, &answer.older, error);
   else if (cli_format_is_manifest(cli_settings(cli)->format))
     status = put_manifest(&answer, error);
   else
@@ -382,7 +223,7 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   free(answer.names);
   free(answer.columns);
   free(answer.cells);
-  hdx_query_close(answer.query);
+  hdx_query_close(answer.question.query);
   return status;
 }
 

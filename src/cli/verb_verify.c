@@ -27,6 +27,16 @@ static const struct cli_column deep_columns[DEEP_COUNT] = {
     [DEEP_DIFFERENCE] = {.name = {"difference", 10}},
 };
 
+/* With --mirror. */
+enum { FILE_PATH, FILE_SIZE, FILE_STATE, FILE_LOCATION, FILE_COUNT };
+
+static const struct cli_column file_columns[FILE_COUNT] = {
+    [FILE_PATH] = {.name = {"path", 4}},
+    [FILE_SIZE] = {.name = {"filesize", 8}, .kind = CLI_KIND_BYTES},
+    [FILE_STATE] = {.name = {"state", 5}},
+    [FILE_LOCATION] = {.name = {"location", 8}},
+};
+
 struct run {
   struct cli_render render;
   struct cli_report report;
@@ -127,15 +137,70 @@ static enum hdx_status visit(struct cli *cli, struct run *run, struct hdx_error 
   return status;
 }
 
+/* ---- mirrors ---- */
+
+/* Of many thousand files only those that are not sound are rows, unless -v asks for all. */
+static void on_file(void *user, const struct hdx_mirror_check *check) {
+  struct run *run = user;
+  const char *state = check->status == HDX_OK          ? "sound"
+                      : check->status == HDX_NOT_FOUND ? "missing"
+                      : check->status == HDX_INTEGRITY ? "corrupt"
+                                                       : "unreadable";
+  const struct cli_cell cells[FILE_COUNT] = {
+      [FILE_PATH] = cli_cell_string(check->path),
+      [FILE_SIZE] = cli_cell_count(check->size),
+      [FILE_STATE] = cli_cell_string(state),
+      [FILE_LOCATION] = cli_cell_string(check->location),
+  };
+  bool failed = check->status != HDX_OK;
+  run->seen++;
+  run->failed += failed;
+  if (failed || cli_messages_shown(run->report.messages, CLI_INFO))
+    cli_render_row(&run->render, cells);
+  if (!failed)
+    return;
+  const struct hdx_file file = {.location = cli_text(check->location),
+                                .start = HDX_TIME_NONE,
+                                .stop = HDX_TIME_NONE,
+                                .size = (int64_t)check->size};
+  cli_report_file(&run->report, &(struct cli_report_file){.file = &file,
+                                                          .path = check->path,
+                                                          .state = state,
+                                                          .status = check->status,
+                                                          .message = check->message,
+                                                          .failed = true});
+}
+
+static enum hdx_status check_mirror(struct cli *cli, struct run *run, struct hdx_error *error) {
+  uint64_t files = 0, bytes = 0;
+  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
+  if (cli->args.operand_count || cli_settings(cli)->deep)
+    return cli_fail(error, HDX_USAGE,
+                    "verify --mirror DIR checks all files of DIR: neither BUCKET nor --deep goes with it");
+  enum hdx_status status =
+      hdx_mirror_verify(cli->session, cli_settings(cli)->mirror, on_file, run, &files, &bytes, error);
+  cli_messages_live(&cli->messages, NULL);
+  if (files)
+    cli_message(&cli->messages, CLI_NOTE, "%s files of %s: %zu not sound", cli_human_count(files, a),
+                cli_human_bytes(bytes, b), run->failed);
+  if (run->failed && (status == HDX_PARTIAL || status == HDX_INTEGRITY || status == HDX_NOT_FOUND))
+    return cli_fail(error, HDX_INTEGRITY,
+                    "%zu of %zu files are not as they were mirrored; 'heliodex mirror --recheck' fetches them anew",
+                    run->failed, run->seen);
+  return status;
+}
+
 static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
   struct run run = {.seen = 0};
-  bool deep = cli_settings(cli)->deep;
+  bool deep = cli_settings(cli)->deep, mirror = cli_settings(cli)->mirror != NULL;
   enum hdx_status status = cli_report_open(cli, &run.report, error);
-  if (status == HDX_OK)
+  if (status == HDX_OK && mirror)
+    status = cli_rows_open(cli, &run.render, file_columns, FILE_COUNT, FILE_PATH, 0, error);
+  else if (status == HDX_OK)
     status = deep ? cli_rows_open(cli, &run.render, deep_columns, DEEP_COUNT, DEEP_ID, 0, error)
                   : cli_rows_open(cli, &run.render, columns, COLUMN_COUNT, PATH, 0, error);
   if (status == HDX_OK)
-    status = deep ? compare(cli, &run, error) : visit(cli, &run, error);
+    status = mirror ? check_mirror(cli, &run, error) : deep ? compare(cli, &run, error) : visit(cli, &run, error);
   status = cli_rows_close(cli, &run.render, status, error);
   struct hdx_error report_error;
   enum hdx_status reported = cli_report_close(&run.report, &report_error);
@@ -147,6 +212,7 @@ static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
 static const char *const examples[] = {
     "heliodex verify",
     "heliodex verify gov-nasa-hdrl-data1 aia_0094",
+    "heliodex verify --mirror aia",
     "heliodex verify --deep gov-nasa-hdrl-data1 aia_0094",
     NULL,
 };
@@ -157,7 +223,7 @@ const struct cli_verb cli_verb_verify = {
     .operands_max = CLI_OPERANDS_ANY,
     .bit = CLI_VERB_VERIFY,
     .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
-    .summary = "check local snapshots, or compare them with their index files",
+    .summary = "check local snapshots, or mirrored files",
     .description =
         "Reads and decodes every block of the snapshots held (of all, of a bucket, or of single datasets) and "
         "compares the checksums. A snapshot that is not sound is named with the block and the reason, and "
@@ -166,7 +232,11 @@ const struct cli_verb cli_verb_verify = {
         "With --deep the index files are fetched and parsed anew and compared with what is held, row by row: 'as its "
         "source' (exit status 0), 'source changed' (1: index files are newer than what was fetched) or 'differs' (7: "
         "the "
-        "same index files, other rows), with the first difference. Nothing that is held is changed.",
+        "same index files, other rows), with the first difference. Nothing that is held is changed.\n\n"
+        "With --mirror DIR the files that were mirrored to DIR are read and compared with the sizes and checksums that "
+        "its journal has, without a network. Those that are not sound are written (with -v all), and the exit status "
+        "is "
+        "7.",
     .examples = examples,
     .run = run_verify,
 };

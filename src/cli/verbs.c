@@ -10,6 +10,8 @@ static const struct cli_verb *const verbs[] = {
     &cli_verb_datasets,   &cli_verb_info,
     &cli_verb_ls,         &cli_verb_search,
     &cli_verb_index,      &cli_verb_query,
+    &cli_verb_mirror,     &cli_verb_cat,
+    &cli_verb_plan,       &cli_verb_merge,
     &cli_verb_validate,   &cli_verb_verify,
     &cli_verb_store_list, &cli_verb_store_remove,
     &cli_verb_version,    &cli_verb_completion,

@@ -138,6 +138,11 @@ void cli_writer_flush(struct cli_writer *writer) {
   writer->size = 0;
 }
 
+void cli_writer_through(struct cli_writer *writer, struct hdx_text bytes) {
+  cli_writer_flush(writer);
+  write_all(writer, bytes.data, bytes.size);
+}
+
 char *cli_writer_grow(struct cli_writer *writer, size_t size) {
   cli_writer_flush(writer);
   if (size <= writer->capacity)

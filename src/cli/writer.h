@@ -74,6 +74,9 @@ static inline void cli_writer_string(struct cli_writer *writer, const char *stri
   cli_writer_put(writer, cli_text(string));
 }
 
+/* Many bytes, written as they lie: behind what is buffered, and without a copy. */
+void cli_writer_through(struct cli_writer *writer, struct hdx_text bytes);
+
 __attribute__((format(printf, 2, 3))) void cli_writer_format(struct cli_writer *writer, const char *format, ...);
 
 /* The text as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */

@@ -2,7 +2,8 @@
  * checksums say. Pure.
  *
  * MD5 (RFC 1321), SHA-1, SHA-256, SHA-512 (FIPS 180-4) are OpenSSL's; CRC-32 (IEEE 802.3) and CRC-32C (Castagnoli, RFC
- * 3720) ISA-L's, loaded when first needed; CRC-64/NVME (NVM Express, S3's default) is ours, as neither has it. */
+ * 3720) ISA-L's, loaded when first needed; CRC-64/NVME (NVM Express, S3's default) is ours, as neither has it: crc.h.
+ */
 #ifndef HDX_CODEC_CHECKSUM_H
 #define HDX_CODEC_CHECKSUM_H
 
@@ -27,6 +28,7 @@ bool hdx_check_of_name(struct hdx_text name, enum hdx_check *check);
 bool hdx_digest_read(enum hdx_check check, struct hdx_text text, struct hdx_digest *digest);
 /* Writes it in lower-case hexadecimal digits with a NUL to `out`, which has HDX_DIGEST_TEXT_MAX bytes. */
 void hdx_digest_write(const struct hdx_digest *digest, char *out);
+/* False if either is none. */
 bool hdx_digest_equal(const struct hdx_digest *a, const struct hdx_digest *b);
 
 /* The digest of an entity tag of S3 (with its quotes): an MD5 of an object that was put in one piece. False: it is
@@ -35,12 +37,13 @@ bool hdx_digest_of_etag(struct hdx_text etag, struct hdx_digest *digest);
 
 struct hdx_hasher;
 
-/* INTERNAL: a library is not there or does not allow this check (MD5 under FIPS), MEMORY. */
+/* For HDX_CHECK_SIZE there is nothing to compute: its digest is none. INTERNAL: a library is not there or does not
+ * allow this check (MD5 under FIPS), MEMORY. */
 enum hdx_status hdx_hasher_open(enum hdx_check check, struct hdx_hasher **hasher, struct hdx_error *error);
 /* NULL is allowed. */
 void hdx_hasher_close(struct hdx_hasher *hasher);
 void hdx_hasher_add(struct hdx_hasher *hasher, const void *data, size_t size);
-/* The digest of what was added; the hasher begins anew. */
+/* The digest of what was added (none, if libcrypto failed meanwhile); the hasher begins anew. */
 void hdx_hasher_finish(struct hdx_hasher *hasher, struct hdx_digest *digest);
 
 /* Goes on with the CRC-32C of what came before (0: nothing). As fast as memory. */

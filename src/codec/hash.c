@@ -1,8 +1,13 @@
-/* XXH3 behind the project's names, compiled in from its header. Source: libxxhash, whose 64-bit XXH3 is stable since
- * 0.8.0. */
+/* XXH3 behind the project's names, compiled in from its header. Source: libxxhash, whose XXH3 (of 64 bits and of 128)
+ * is stable since 0.8.0. */
 #define XXH_INLINE_ALL
 #include "codec/hash.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
 #include <xxhash.h>
 
 uint64_t hdx_hash(const void *data, size_t size) {
@@ -15,6 +20,61 @@ uint64_t hdx_hash_parts(const struct hdx_text *parts, size_t count) {
   for (size_t i = 0; i < count; i++)
     XXH3_64bits_update(&state, parts[i].data, parts[i].size);
   return XXH3_64bits_digest(&state);
+}
+
+uint64_t hdx_hash_seeded(const void *data, size_t size, uint64_t seed) {
+  return XXH3_64bits_withSeed(data, size, seed);
+}
+
+struct hdx_hash128 hdx_hash128_seeded(const void *data, size_t size, uint64_t seed) {
+  XXH128_hash_t hash = XXH3_128bits_withSeed(data, size, seed);
+  return (struct hdx_hash128){hash.low64, hash.high64};
+}
+
+uint64_t hdx_hash_seed(void) {
+  uint64_t seed;
+  if (getrandom(&seed, sizeof seed, 0) == sizeof seed)
+    return seed;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return XXH3_64bits(&now, sizeof now);
+}
+
+struct hdx_hash128 hdx_hash128(const void *data, size_t size) {
+  return hdx_hash128_seeded(data, size, 0);
+}
+
+struct hdx_hash_stream {
+  XXH3_state_t *state;
+};
+
+struct hdx_hash_stream *hdx_hash_stream_new(void) {
+  struct hdx_hash_stream *stream = malloc(sizeof *stream);
+  if (!stream)
+    return NULL;
+  stream->state = XXH3_createState();
+  if (!stream->state) {
+    free(stream);
+    return NULL;
+  }
+  XXH3_128bits_reset(stream->state);
+  return stream;
+}
+
+void hdx_hash_stream_add(struct hdx_hash_stream *stream, const void *data, size_t size) {
+  XXH3_128bits_update(stream->state, data, size);
+}
+
+void hdx_hash_stream_write(const struct hdx_hash_stream *stream, char out[HDX_HASH128_TEXT_MAX]) {
+  XXH128_hash_t hash = XXH3_128bits_digest(stream->state);
+  snprintf(out, HDX_HASH128_TEXT_MAX, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
+}
+
+void hdx_hash_stream_free(struct hdx_hash_stream *stream) {
+  if (!stream)
+    return;
+  XXH3_freeState(stream->state);
+  free(stream);
 }
 
 #define TEXT_OF(x) #x

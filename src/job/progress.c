@@ -1,5 +1,26 @@
 #include "job/progress.h"
 
+#include <stdlib.h>
+
+/* Of several hosts that answer, the one that takes longest to begin. */
+static void find_slowest(const struct hdx_session *session, struct hdx_progress *progress) {
+  struct hdx_host_stats *hosts;
+  size_t count, answering = 0;
+  if (hdx_engine_hosts(session->engine, &hosts, &count, NULL) != HDX_OK)
+    return;
+  for (size_t i = 0; i < count; i++) {
+    double ms = hosts[i].first_byte.p50;
+    answering += hosts[i].requests > 0;
+    if (!hosts[i].requests || (progress->slowest_host && ms <= progress->slowest_host_ms))
+      continue;
+    progress->slowest_host = hosts[i].host;
+    progress->slowest_host_ms = ms;
+  }
+  free(hosts);
+  if (answering < 2)
+    progress->slowest_host = NULL;
+}
+
 static void tell(const struct hdx_progress_timer *timer) {
   const struct hdx_config *config = &timer->session->config;
   struct hdx_engine_totals totals;
@@ -10,6 +31,7 @@ static void tell(const struct hdx_progress_timer *timer) {
                                   .requests_done = totals.finished,
                                   .retries = totals.retries,
                                   .elapsed_ns = uv_hrtime() - timer->started_ns};
+  find_slowest(timer->session, &progress);
   timer->fill(timer->user, &progress);
   config->progress(config->progress_user, &progress);
 }

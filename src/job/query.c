@@ -393,26 +393,27 @@ static struct hdx_text bucket_of(struct hdx_text index) {
   return index;
 }
 
-static void published(struct hdx_text base, struct hdx_text key, struct hdx_buffer *out) {
-  bool whole = hdx_url_like(key);
-  bool slash = base.size && base.data[base.size - 1] == '/', again = key.size && key.data[0] == '/';
-  if (!whole)
-    hdx_buffer_append_text(out, base);
-  hdx_buffer_append(out, "/", !whole && !slash && !again);
-  hdx_buffer_append_text(out, hdx_text_sub(key, !whole && slash && again, key.size)); /* as it is fetched */
+struct hdx_text hdx_query_base(const struct hdx_query *query, size_t dataset) {
+  return bucket_of(hdx_reader_subject(query->parts[dataset].reader)->index);
+}
+
+/* Which bucket is the catalog's own matters only where it is read from another place. */
+enum hdx_status hdx_query_source(struct hdx_query *query, const struct hdx_source **source, struct hdx_error *error) {
+  const struct hdx_config *config = &query->session->config;
+  bool elsewhere = query->source.scheme != HDX_SCHEME_S3 || config->endpoint_url || config->map_count;
+  enum hdx_status status = HDX_OK;
+  if (elsewhere && !query->catalog)
+    status = hdx_catalog_open(query->session, query->bucket, false, &query->catalog, error);
+  *source = query->catalog ? &query->catalog->source : &query->source;
+  return status;
 }
 
 static enum hdx_status fetched(struct hdx_query *query, struct hdx_text base, struct hdx_text key, bool presigned,
                                struct hdx_error *error) {
   struct hdx_buffer *out = &query->location;
-  const struct hdx_config *config = &query->session->config;
   struct hdx_address address;
-  enum hdx_status status = HDX_OK;
-  /* Which bucket is the catalog's own matters only where it is read from another place. */
-  bool elsewhere = query->source.scheme != HDX_SCHEME_S3 || config->endpoint_url || config->map_count;
-  if (elsewhere && !query->catalog)
-    status = hdx_catalog_open(query->session, query->bucket, false, &query->catalog, error);
-  const struct hdx_source *source = query->catalog ? &query->catalog->source : &query->source;
+  const struct hdx_source *source;
+  enum hdx_status status = hdx_query_source(query, &source, error);
   hdx_address_init(&address);
   if (status == HDX_OK)
     status = hdx_source_locate(source, key, base, false, &address, error);
@@ -436,11 +437,11 @@ enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, stru
   if (dataset >= query->part_count)
     return hdx_error_set(error, HDX_USAGE, "the query has %zu datasets, number %zu was asked for", query->part_count,
                          dataset);
-  struct hdx_text base = bucket_of(hdx_reader_subject(query->parts[dataset].reader)->index);
+  struct hdx_text base = hdx_query_base(query, dataset);
   enum hdx_status status = HDX_OK;
   hdx_buffer_clear(out);
   if (kind == HDX_LOCATION_PUBLISHED)
-    published(base, key, out);
+    hdx_source_join(base, key, out);
   else
     status = fetched(query, base, key, kind == HDX_LOCATION_PRESIGNED, error);
   if (status == HDX_OK)

@@ -89,6 +89,14 @@ struct hdx_query {
   struct hdx_kept_rows merged; /* its texts are views into batches */
 };
 
+/* query.c */
+
+/* What the keys of a dataset that have no scheme are relative to: the bucket of its index. A view. */
+struct hdx_text hdx_query_base(const struct hdx_query *query, size_t dataset);
+/* Through what locations are read; asks for the catalog (which is mostly held) where it matters which bucket is its
+ * own. Errors of hdx_catalog_load. */
+enum hdx_status hdx_query_source(struct hdx_query *query, const struct hdx_source **source, struct hdx_error *error);
+
 /* query_open.c */
 
 /* Finds the datasets, fetches what is missing and opens their snapshots; parts that fail become failures. Errors as

@@ -5,7 +5,8 @@
  * the destination's file system does not tell letter cases apart, names that differ only in it are one (Unicode's
  * simple case folding for ASCII; other letters are compared as bytes).
  *
- * Takes about 40 bytes for each path, 24 for each folder; paths are told apart by 128-bit hashes. Pure but for memory.
+ * Takes about 40 bytes for each path and each folder; paths are told apart by 128-bit hashes with a random seed. Pure
+ * but for memory and the seed.
  */
 #ifndef HDX_MIRROR_CLAIMS_H
 #define HDX_MIRROR_CLAIMS_H

@@ -26,6 +26,12 @@ struct hdx_destination {
   bool no_openat2; /* the kernel has none, or it is forbidden */
 };
 
+/* One that is not open. */
+#define HDX_DESTINATION_NONE                                                                                           \
+  (struct hdx_destination) {                                                                                           \
+    .folder = -1, .state = -1, .partial = -1, .lock = -1, .shard_lock = -1                                             \
+  }
+
 /* Opens DEST (`make`: makes it, all folders above it and its own ones; otherwise nothing is written and nothing locked)
  * and locks it. shard: NULL, or a name of letters, digits, - and _. USAGE: it is no folder; IO: it cannot be made or
  * written to; NOT_FOUND: not there, or never mirrored to (without `make`); TEMPORARY: another process has the lock (the
@@ -60,9 +66,10 @@ enum hdx_status hdx_destination_stat(struct hdx_folders *folders, const char *pa
 /* Opens a file to read. As hdx_destination_stat. */
 enum hdx_status hdx_destination_read(struct hdx_folders *folders, const char *path, int *fd, struct hdx_error *error);
 
-/* Opens the partial file called `name` to read and write, making it if it is not there, and locks it. TEMPORARY:
- * another process writes it; IO. */
-enum hdx_status hdx_partial_open(const struct hdx_destination *destination, const char *name, int *fd,
+/* Opens the partial file called `name` to read and write, making it if it is not there (*made, where it is
+ * not NULL: it is new and empty), and locks
+ * it. TEMPORARY: another process writes it; IO. */
+enum hdx_status hdx_partial_open(const struct hdx_destination *destination, const char *name, int *fd, bool *made,
                                  struct hdx_error *error);
 /* Gives it its place, whatever was there, making folders. IO: the message names the path (another file system, a folder
  * is there, no right to). */

@@ -133,6 +133,14 @@ void hdx_reader_close(struct hdx_reader *reader) {
   free(reader);
 }
 
+uint64_t hdx_reader_digest(const struct hdx_reader *reader) {
+  uint64_t digest = 0;
+  const uint8_t *at = reader->bytes + reader->size - HDX_MAGIC_BYTES - sizeof digest; /* checked when it was opened */
+  for (size_t i = 0; i < sizeof digest; i++)
+    digest |= (uint64_t)at[i] << 8 * i;
+  return digest;
+}
+
 const struct hdx_subject *hdx_reader_subject(const struct hdx_reader *reader) {
   return &reader->footer.subject;
 }

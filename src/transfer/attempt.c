@@ -34,6 +34,8 @@ static struct hdx_block *room(struct hdx_part *part) {
 }
 
 static void take(struct hdx_part *part, const char *data, size_t size) {
+  if (!part->block->size)
+    part->block->offset = part->from + part->received;
   memcpy(part->block->data + part->block->size, data, size);
   part->block->size += size;
   part->received += size;
@@ -42,7 +44,7 @@ static void take(struct hdx_part *part, const char *data, size_t size) {
 }
 
 /* Whether `size` bytes can be taken. All or nothing: libcurl hands over at most 16 KB, so one more block is always
- * enough. A head that has to wait for one hands out what it has: if each of many kept a block that is not full, none
+ * enough. One that has to wait hands out what it has, if it may: if each of many kept a block that is not full, none
  * would be left for any of them. */
 static bool make_room(struct hdx_part *part, size_t size) {
   const struct hdx_engine *engine = part->fetch->engine;
@@ -51,7 +53,7 @@ static bool make_room(struct hdx_part *part, size_t size) {
     return false;
   if (size <= HDX_BLOCK_BYTES - part->block->size || part->reserved > 0 || pool->used + pool->reserved < pool->max)
     return true;
-  if (part == part->fetch->parts)
+  if (hdx_part_leads(part))
     hdx_fetch_block(part);
   return false;
 }
@@ -124,19 +126,29 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   return part->enough && !part->resuming ? 0 : came;
 }
 
+/* Has the answer be of the version that `etag`, or else `date`, names. */
+static void add_version(struct hdx_headers *headers, const char *etag, const char *date) {
+  if (hdx_head_strong(etag))
+    hdx_headers_add(headers, "If-Match", hdx_text_of(etag));
+  else if (date[0])
+    hdx_headers_add(headers, "If-Unmodified-Since", hdx_text_of(date));
+}
+
 /* The conditions that keep all ranges of an object those of one version. */
 static void add_conditions(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
   const struct hdx_fetch_request *request = &fetch->request;
   struct hdx_headers *headers = &part->headers;
-  if (!fetch->begun && request->etag)
+  if (fetch->begun)
+    add_version(headers, fetch->etag, fetch->last_modified);
+  else if (hdx_fetch_in_ranges(fetch) && request->if_match)
+    add_version(headers, request->if_match, request->if_match);
+  else if (request->etag)
     hdx_headers_add(headers, "If-None-Match", hdx_text_of(request->etag));
-  else if (!fetch->begun && request->last_modified)
+  else if (request->last_modified)
     hdx_headers_add(headers, "If-Modified-Since", hdx_text_of(request->last_modified));
-  else if (fetch->begun && hdx_head_strong(fetch->etag))
-    hdx_headers_add(headers, "If-Match", hdx_text_of(fetch->etag));
-  else if (fetch->begun && fetch->last_modified[0])
-    hdx_headers_add(headers, "If-Unmodified-Since", hdx_text_of(fetch->last_modified));
+  if (hdx_attempt_wants_checksums(part))
+    hdx_headers_add(headers, HDX_CHECKSUM_MODE, HDX_TEXT("ENABLED"));
 }
 
 static long receive_bytes(const struct hdx_host *host) {
@@ -176,12 +188,24 @@ static void set_options(struct hdx_part *part) {
   char range[HDX_RANGE_TEXT_MAX];
   if (hdx_attempt_range(part, range))
     curl->easy_setopt(easy, CURLOPT_RANGE, range + strlen("bytes="));
+  if (hdx_attempt_is_head(part))
+    curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
   hdx_sockets_adopt(part);
 }
 
+bool hdx_attempt_is_head(const struct hdx_part *part) {
+  return part->fetch->request.head && !part->fetch->asking_why;
+}
+
+bool hdx_attempt_wants_checksums(const struct hdx_part *part) {
+  const struct hdx_fetch *fetch = part->fetch;
+  return fetch->request.checksums && fetch->bucket && !part->ranged;
+}
+
 bool hdx_attempt_range(const struct hdx_part *part, char range[HDX_RANGE_TEXT_MAX]) {
-  snprintf(range, HDX_RANGE_TEXT_MAX, "bytes=%" PRIu64 "-%" PRIu64, part->from + part->received, part->to - 1);
-  return !part->fetch->whole;
+  if (part->ranged)
+    snprintf(range, HDX_RANGE_TEXT_MAX, "bytes=%" PRIu64 "-%" PRIu64, part->from + part->received, part->to - 1);
+  return part->ranged;
 }
 
 enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error) {
@@ -190,6 +214,7 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   part->easy = engine->idle_count ? engine->idle[--engine->idle_count] : engine->curl->easy_init();
   if (!part->easy)
     return hdx_error_set(error, HDX_MEMORY, "%s: out of memory", part->fetch->name);
+  part->ranged = !part->fetch->whole && (part->from + part->received > 0 || !hdx_fetch_unranged(part->fetch));
   add_conditions(part);
   enum hdx_status status = hdx_bucket_sign(part, error);
   if (status == HDX_OK)

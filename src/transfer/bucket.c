@@ -164,18 +164,20 @@ enum hdx_status hdx_bucket_sign(struct hdx_part *part, struct hdx_error *error) 
   part->generation = 0;
   if (!bucket || bucket->access != HDX_ACCESS_SIGNED || part->unsigned_too)
     return HDX_OK;
-  struct hdx_sigv4_field fields[3] = {{HDX_TEXT("host"), hdx_url_authority(&fetch->place)}};
+  struct hdx_sigv4_field fields[4] = {{HDX_TEXT("host"), hdx_url_authority(&fetch->place)}};
   size_t count = 1;
   if (hdx_attempt_range(part, range))
     fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("range"), hdx_text_of(range)};
+  if (hdx_attempt_wants_checksums(part))
+    fields[count++] = (struct hdx_sigv4_field){HDX_TEXT(HDX_CHECKSUM_MODE), HDX_TEXT("ENABLED")};
   if (pays)
     fields[count++] = (struct hdx_sigv4_field){HDX_TEXT("x-amz-request-payer"), payer};
-  const struct hdx_sigv4_request request = {.method = HDX_TEXT("GET"),
+  const struct hdx_sigv4_request request = {.method = hdx_attempt_is_head(part) ? HDX_TEXT("HEAD") : HDX_TEXT("GET"),
                                             .path = fetch->place.path,
                                             .query = fetch->place.query,
                                             .fields = fields,
                                             .field_count = count,
-                                            .payload_hash = payload}; /* a GET has none; a short header */
+                                            .payload_hash = payload}; /* there is none; a short header */
   struct hdx_text region = bucket->region[0] ? hdx_text_of(bucket->region) : HDX_TEXT(HDX_S3_REGION_DEFAULT);
   enum hdx_status status = hdx_identity_sign(identity, &request, region, error);
   if (status != HDX_OK)
@@ -355,6 +357,9 @@ bool hdx_bucket_answered(struct hdx_part *part, const struct hdx_s3_error *answe
   fetch->not_of_object = not_of_object(status, answer->code);
   bool refused = status == 400 || status == 401 || status == 403;
   bool again = moved(part, answer);
+  /* An answer to HEAD has no body to say why: whether the credentials have expired, or the clock is wrong. */
+  fetch->asking_why = !again && part->generation && refused && hdx_attempt_is_head(part);
+  again |= fetch->asking_why;
   if (!again && part->generation && refused) {
     bool anonymous = bucket->access == HDX_ACCESS_ANONYMOUS; /* it has turned out to be public meanwhile */
     again = !anonymous && sign_again(part, answer);

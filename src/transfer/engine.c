@@ -7,6 +7,7 @@
 
 enum {
   SWEEP_MS = 20,
+  AWAY_MS = 200,       /* a loop that stood still for so long was not run: its owner had other things to do */
   FORGIVE_MS = 60000,  /* a host that was given up may be tried again after that */
   RATE_BURST_MS = 250, /* how much of the rate limit may be saved up */
 };
@@ -62,13 +63,14 @@ static bool reserve(struct hdx_part *part) {
   return true;
 }
 
-/* The next part of a host that may begin. First those that their objects wait for; then new objects; and only where
- * there is none, parts that run ahead: what they bring lies in memory until its turn comes. */
+/* The next part of a host that may begin. First those that their objects wait for, and those of scattered objects, so
+ * that what has begun is soon finished; then new objects; and only where there is none, parts that run ahead: what they
+ * bring lies in memory until its turn comes. */
 static struct hdx_part *next_part(struct hdx_engine *engine, struct hdx_host *host) {
-  for (struct hdx_part *part = host->begun.first; part; part = part->next)
-    if (part == part->fetch->parts)
-      return part;
   bool room = engine->pool.used + engine->pool.reserved < engine->pool.max - engine->pool.max / 4;
+  for (struct hdx_part *part = host->begun.first; part; part = part->next)
+    if (part->fetch->request.scattered ? room : part == part->fetch->parts)
+      return part;
   if (host->fresh.first)
     return room ? host->fresh.first : NULL;
   for (struct hdx_part *part = host->begun.first; part; part = part->next)
@@ -108,7 +110,8 @@ static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t
 
 static void sweep(uv_timer_t *timer);
 
-/* Lets paused transfers go on: no more than there are blocks and bytes for, as each that pauses again costs a copy. */
+/* Lets paused transfers go on: no more than there are blocks and bytes for, as each that pauses again costs a copy. One
+ * that has a block may have room in it, or hands it out. */
 static void resume_paused(struct hdx_engine *engine) {
   const struct hdx_block_pool *pool = &engine->pool;
   size_t room = pool->max - pool->used - pool->reserved;
@@ -118,9 +121,10 @@ static void resume_paused(struct hdx_engine *engine) {
     next = part->next;
     if (engine->options.rate_bytes && engine->rate_tokens <= 0)
       return;
-    if (!part->paused || (!room && !part->reserved))
+    bool provided = part->reserved > 0 || part->block;
+    if (!part->paused || (!room && !provided))
       continue;
-    room -= !part->reserved;
+    room -= !provided;
     hdx_attempt_resume(part);
   }
 }
@@ -130,20 +134,33 @@ static void cancel_all(struct hdx_engine *engine) {
     hdx_fetch_complete(engine->fetches, HDX_INTERRUPTED, false, 0, "interrupted");
 }
 
+static void end_aborted(struct hdx_engine *engine) {
+  engine->aborted = false;
+  for (struct hdx_fetch *fetch = engine->fetches, *next; fetch; fetch = next) {
+    next = fetch->next;
+    if (fetch->aborted)
+      hdx_fetch_complete(fetch, fetch->abort_status, false, 0, "");
+  }
+}
+
 static void pump(struct hdx_engine *engine) {
   uint64_t now = hdx_engine_now();
   if (engine->cancelled)
     cancel_all(engine);
+  if (engine->aborted)
+    end_aborted(engine);
   if (engine->paused_count)
     resume_paused(engine);
   hdx_buckets_pump(engine);
   for (struct hdx_host *host = engine->hosts; host; host = host->next)
     pump_host(engine, host, now);
-  hdx_files_pump(engine);
-  if (!engine->fetch_count)
+  hdx_locals_pump(engine);
+  if (!engine->fetch_count) {
     uv_timer_stop(&engine->sweep_timer);
-  else if (!uv_is_active((uv_handle_t *)&engine->sweep_timer))
+  } else if (!uv_is_active((uv_handle_t *)&engine->sweep_timer)) {
+    engine->swept_ns = now;
     uv_timer_start(&engine->sweep_timer, sweep, SWEEP_MS, SWEEP_MS);
+  }
 }
 
 static void on_turn(uv_idle_t *turn) {
@@ -160,9 +177,26 @@ static void on_identity(void *user) {
   hdx_engine_kick(user);
 }
 
+/* No server is to be blamed for time in which nobody looked whether bytes had come, or in which they were not wanted as
+ * their consumer was slow. */
+static void forget_own_delay(struct hdx_engine *engine, uint64_t now) {
+  uint64_t elapsed = now - engine->swept_ns, away = elapsed >= AWAY_MS * UINT64_C(1000000) ? elapsed : 0;
+  engine->swept_ns = now;
+  for (struct hdx_part *part = engine->active.first; part && engine->paused_count; part = part->next)
+    if (part->paused && !away && now - part->first_attempt_ns > elapsed)
+      part->first_attempt_ns += elapsed;
+  for (struct hdx_fetch *fetch = engine->fetches; fetch && away; fetch = fetch->next)
+    for (struct hdx_part *part = fetch->parts; part; part = part->sibling)
+      if (part->first_attempt_ns) {
+        part->first_attempt_ns = now - part->first_attempt_ns > away ? part->first_attempt_ns + away : now;
+        part->progress_ns = now - part->progress_ns > away ? part->progress_ns + away : now;
+      }
+}
+
 static void sweep(uv_timer_t *timer) {
   struct hdx_engine *engine = timer->data;
   uint64_t now = hdx_engine_now();
+  forget_own_delay(engine, now);
   if (engine->options.rate_bytes)
     refill_rate(engine, now);
   for (struct hdx_part *part = engine->waiting.first, *next; part; part = next) {

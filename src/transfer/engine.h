@@ -3,7 +3,9 @@
  *   engine.c    queue, pump, timers, opening and closing
  *   socket.c    libcurl's sockets on libuv's loop
  *   attempt.c   one HTTP request: from options to outcome
- *   fetch.c     one object: its parts, their order, what follows from an attempt's outcome
+ *   fetch.c     one object: its request, what follows from an attempt's outcome
+ *   parts.c     its parts: which bytes, in which order, where their blocks go
+ *   accept.c    what the head of an answer means
  *   answer.c    what an answer that is no object means; redirect.c: where it leads
  *   bucket.c    buckets of S3: their address, region and access; what their refusals mean
  *   file.c      file:// objects
@@ -13,7 +15,10 @@
  *            ↑─────── WAITING ←─┘   in the engine's list until a retry is due, in the bucket's for the credentials
  *
  * The head hands its blocks out at once; parts behind it run ahead and keep theirs, which they have reserved, until
- * they become the head. So the head never waits for memory that only its own progress could free. */
+ * they become the head. So the head never waits for memory that only its own progress could free.
+ *
+ * Of a scattered object every part hands its blocks out at once. None holds one while it waits, for a block or for its
+ * next attempt: so those that have none wait only for those that fill theirs, and for the consumer. */
 #ifndef HDX_TRANSFER_ENGINE_H
 #define HDX_TRANSFER_ENGINE_H
 
@@ -66,6 +71,7 @@ struct hdx_part {
   struct hdx_host *host; /* that is asked: a redirect may have sent the fetch to another one meanwhile */
   struct hdx_headers headers;
   struct hdx_head head;
+  bool ranged;              /* the request has a range */
   struct hdx_buffer answer; /* the body of one that is no object: an error document */
   unsigned generation;      /* of the credentials that signed it; 0: anonymous */
   int64_t skew_ns;          /* with which it was signed */
@@ -95,12 +101,18 @@ struct hdx_fetch {
   struct hdx_host *host;
   struct hdx_part *parts; /* those that are not finished, by offset */
   uint64_t size, planned; /* of the object; up to where parts were made */
+  size_t range;           /* of the request's, that parts are made of */
   uint64_t bytes;         /* handed out since the last begin */
   unsigned redirects, restarts, attempts;
-  bool begun, whole; /* whole: no ranges */
+  bool begun, whole; /* whole: not in parts */
+  bool anew;         /* the ranges that were wanted are of another version: all is */
+  bool asking_why;   /* HEAD was refused, which does not say why: asked by GET */
+  bool aborted;      /* ends on the loop's next turn, as the next two say */
+  enum hdx_status abort_status;
+  char *abort_message;
   bool not_of_object;
   char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
-  struct hdx_file *file; /* of a file:// object */
+  struct hdx_local *file; /* of a file:// object */
 };
 
 struct hdx_engine {
@@ -110,6 +122,7 @@ struct hdx_engine {
   uv_timer_t curl_timer;  /* libcurl's time-outs */
   bool curl_due;          /* libcurl wants to be called on the next turn */
   uv_idle_t turn;         /* runs the pump on the loop's next turn: something may begin */
+  uint64_t swept_ns;      /* when the loop last came by there */
   uv_timer_t sweep_timer; /* stalls, waits that are over, the rate limit; runs while anything is under way */
   CURLM *multi;
   struct hdx_socket **sockets; /* by file descriptor */
@@ -124,7 +137,7 @@ struct hdx_engine {
   size_t fetch_count;
   struct hdx_part_list active, waiting;
   unsigned paused_count;
-  struct hdx_file *files_first, *files_last; /* not yet begun */
+  struct hdx_local *files_first, *files_last; /* not yet begun */
   unsigned files_active;
   CURL *idle[64]; /* easy handles to be used again */
   unsigned idle_count;
@@ -132,6 +145,7 @@ struct hdx_engine {
   uint64_t rate_ns, random_state;
   uint64_t requests, connections, bytes, retries;
   bool cancelled;
+  bool aborted; /* some fetches were */
 };
 
 /* When its consumer has so much to do, the engine waits for it rather than fill more memory: what is in the processor's
@@ -159,6 +173,10 @@ void hdx_sockets_adopt(struct hdx_part *part);
 #define HDX_RANGE_TEXT_MAX 64
 /* The value of the Range header ("bytes=0-99"); false if the whole object is asked for. */
 bool hdx_attempt_range(const struct hdx_part *part, char range[HDX_RANGE_TEXT_MAX]);
+#define HDX_CHECKSUM_MODE "x-amz-checksum-mode"
+/* Whether the header of that name asks for checksums: they come with whole objects of buckets alone. */
+bool hdx_attempt_wants_checksums(const struct hdx_part *part);
+bool hdx_attempt_is_head(const struct hdx_part *part);
 enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error);
 /* Takes the transfer out of libcurl and counts it; what was received stays. */
 void hdx_attempt_end(struct hdx_part *part);
@@ -170,17 +188,42 @@ void hdx_attempt_resume(struct hdx_part *part);
 void hdx_fetch_outcome(struct hdx_part *part, CURLcode code);
 /* No byte came for too long. */
 void hdx_fetch_stalled(struct hdx_part *part);
+/* Ends a fetch: frees what it has and calls done. */
+void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
+                        const char *message);
+
+/* parts.c */
+/* Whether only the ranges of the request are wanted. */
+bool hdx_fetch_in_ranges(const struct hdx_fetch *fetch);
+/* Whether the object is small enough to be asked for without a range. */
+bool hdx_fetch_unranged(const struct hdx_fetch *fetch);
+/* Up to which byte of `size` the object is wanted. */
+uint64_t hdx_fetch_end(const struct hdx_fetch *fetch, uint64_t size);
+/* The bytes, `bytes_max` at the most, from `planned` on that are wanted; false if there are none left. */
+bool hdx_fetch_next(struct hdx_fetch *fetch, uint64_t bytes_max, struct hdx_byte_range *next);
+/* Makes the part that an object begins with, whose size is not known. NULL: out of memory. */
+struct hdx_part *hdx_fetch_first_part(struct hdx_fetch *fetch);
+/* Makes the parts that may be under way now. False: out of memory. */
+bool hdx_fetch_plan(struct hdx_fetch *fetch);
+/* Puts a part into its host's queue. */
+void hdx_fetch_enqueue(struct hdx_part *part);
+/* Whether the part's blocks are handed out at once. */
+bool hdx_part_leads(const struct hdx_part *part);
+/* A block is full: hands it out or keeps it. */
+void hdx_fetch_block(struct hdx_part *part);
+/* Hands a block to the request's owner. */
+void hdx_fetch_hand_out(struct hdx_fetch *fetch, struct hdx_block *block);
+/* An attempt has ended: of a scattered object, hands out what has come, so that no block is held while it waits. */
+void hdx_part_spare(struct hdx_part *part);
+/* The part has all its bytes: frees it, unless others before it in the object have not. */
+void hdx_part_done(struct hdx_part *part);
+void hdx_fetch_free_parts(struct hdx_fetch *fetch);
+
+/* accept.c */
 /* Looks at the head of the response: sets refusal if the answer is not what was asked for. */
 void hdx_fetch_accept(struct hdx_part *part);
 /* Whether all bytes that are wanted have come, of an answer that goes on. */
 bool hdx_fetch_enough(const struct hdx_part *part);
-/* Puts a part into its host's queue. */
-void hdx_fetch_enqueue(struct hdx_part *part);
-/* A block is full: hands it out or keeps it. */
-void hdx_fetch_block(struct hdx_part *part);
-/* Ends a fetch: frees what it has and calls done. */
-void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
-                        const char *message);
 
 /* answer.c */
 /* Says what the answer is: with the words of S3, unless they hold what must not be shown. */
@@ -194,8 +237,8 @@ uint64_t hdx_answer_retry_ms(const struct hdx_part *part);
 void hdx_fetch_redirect(struct hdx_part *part, const char *to, const char *said);
 
 /* file.c */
-enum hdx_status hdx_file_queue(struct hdx_fetch *fetch, struct hdx_error *error);
-void hdx_files_pump(struct hdx_engine *engine);
-void hdx_file_free(struct hdx_file *file);
+enum hdx_status hdx_local_queue(struct hdx_fetch *fetch, struct hdx_error *error);
+void hdx_locals_pump(struct hdx_engine *engine);
+void hdx_local_free(struct hdx_local *file);
 
 #endif

@@ -1,4 +1,4 @@
-/* One object: its parts, their order, and what follows from the outcome of an attempt. */
+/* One object: its request, and what follows from the outcome of an attempt. */
 #include "transfer/engine.h"
 #include "transfer/proxy.h"
 
@@ -6,118 +6,10 @@
 #include <stdlib.h>
 
 enum {
-  PARTS_AHEAD = 6,          /* of one object at once, the head included */
   RESTARTS_MAX = 1,         /* an object that changes while it is fetched is begun anew once */
   RESOLVE_RETRIES_MAX = 2,  /* a name that does not resolve seldom does a moment later */
   PROGRESS_BYTES = 64 << 10 /* as much of it gives an attempt's failure a clean slate */
 };
-
-static struct hdx_part *add_part(struct hdx_fetch *fetch, uint64_t from, uint64_t to) {
-  struct hdx_part *part = calloc(1, sizeof *part), **at = &fetch->parts;
-  if (!part)
-    return NULL;
-  part->fetch = fetch;
-  part->from = from;
-  part->to = to;
-  part->ready_last = &part->ready;
-  hdx_buffer_init(&part->answer, SIZE_MAX);
-  hdx_headers_init(&part->headers);
-  while (*at)
-    at = &(*at)->sibling;
-  *at = part;
-  return part;
-}
-
-void hdx_fetch_enqueue(struct hdx_part *part) {
-  struct hdx_host *host = part->fetch->host;
-  part->state = HDX_PART_QUEUED;
-  hdx_part_list_push(part->fetch->begun ? &host->begun : &host->fresh, part);
-  hdx_engine_kick(part->fetch->engine);
-}
-
-static void free_part(struct hdx_part *part) {
-  struct hdx_block_pool *pool = &part->fetch->engine->pool;
-  hdx_attempt_end(part);
-  hdx_part_list_remove(part);
-  while (part->ready) {
-    struct hdx_block *next = part->ready->next;
-    hdx_block_put(pool, part->ready);
-    part->ready = next;
-  }
-  if (part->block)
-    hdx_block_put(pool, part->block);
-  pool->reserved -= part->reserved;
-  hdx_buffer_deinit(&part->answer);
-  hdx_headers_deinit(&part->headers);
-  free(part);
-}
-
-static void free_parts(struct hdx_fetch *fetch) {
-  while (fetch->parts) {
-    struct hdx_part *next = fetch->parts->sibling;
-    free_part(fetch->parts);
-    fetch->parts = next;
-  }
-}
-
-static void hand_out(struct hdx_fetch *fetch, struct hdx_block *block) {
-  fetch->bytes += block->size;
-  fetch->engine->lent += block->size;
-  block->next = NULL;
-  fetch->request.block(fetch->request.user, block);
-}
-
-void hdx_fetch_block(struct hdx_part *part) {
-  struct hdx_block *block = part->block;
-  part->block = NULL;
-  if (part == part->fetch->parts) {
-    hand_out(part->fetch, block);
-  } else {
-    *part->ready_last = block;
-    part->ready_last = &block->next;
-  }
-}
-
-/* A part has become the head: hands out what it kept and gives back what it need not reserve any more. */
-static void lead(struct hdx_part *part) {
-  while (part->ready) {
-    struct hdx_block *block = part->ready;
-    part->ready = block->next;
-    hand_out(part->fetch, block);
-  }
-  part->ready_last = &part->ready;
-  part->fetch->engine->pool.reserved -= part->reserved;
-  part->reserved = 0;
-}
-
-/* Up to which byte of `size` the object is wanted. */
-static uint64_t wanted_end(const struct hdx_fetch *fetch, uint64_t size) {
-  uint64_t first = fetch->request.first_bytes;
-  return first && first < size ? first : size;
-}
-
-/* The part that an object begins with, whose size is not known. */
-static struct hdx_part *add_first_part(struct hdx_fetch *fetch) {
-  uint64_t bytes = fetch->engine->options.part_bytes;
-  return add_part(fetch, 0, fetch->whole ? UINT64_MAX : wanted_end(fetch, bytes));
-}
-
-/* Makes the parts that may be under way now. */
-static bool plan(struct hdx_fetch *fetch) {
-  unsigned count = 0;
-  uint64_t end = wanted_end(fetch, fetch->size);
-  for (struct hdx_part *part = fetch->parts; part; part = part->sibling)
-    count++;
-  for (; count < PARTS_AHEAD && fetch->planned < end; count++) {
-    uint64_t left = end - fetch->planned, bytes = fetch->engine->options.part_bytes;
-    struct hdx_part *part = add_part(fetch, fetch->planned, fetch->planned + (left < bytes ? left : bytes));
-    if (!part)
-      return false;
-    fetch->planned = part->to;
-    hdx_fetch_enqueue(part);
-  }
-  return true;
-}
 
 static void free_fetch(struct hdx_fetch *fetch) {
   if (fetch->name != fetch->request.url)
@@ -127,6 +19,9 @@ static void free_fetch(struct hdx_fetch *fetch) {
   free((char *)fetch->request.last_modified);
   free((char *)fetch->request.key.data);
   free((char *)fetch->request.query);
+  free((char *)fetch->request.if_match);
+  free((void *)fetch->request.ranges);
+  free(fetch->abort_message);
   free(fetch->url);
   free(fetch);
 }
@@ -134,6 +29,11 @@ static void free_fetch(struct hdx_fetch *fetch) {
 void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
                         const char *message) {
   struct hdx_engine *engine = fetch->engine;
+  if (fetch->aborted) {
+    status = fetch->abort_status;
+    message = fetch->abort_message ? fetch->abort_message : "";
+    not_modified = false;
+  }
   struct hdx_fetch_result result = {.status = status,
                                     .not_modified = not_modified,
                                     .http_status = http_status,
@@ -143,9 +43,9 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .last_modified = fetch->last_modified,
                                     .not_of_object = fetch->not_of_object,
                                     .message = message};
-  free_parts(fetch);
+  hdx_fetch_free_parts(fetch);
   if (fetch->file)
-    hdx_file_free(fetch->file);
+    hdx_local_free(fetch->file);
   *(fetch->prev ? &fetch->prev->next : &engine->fetches) = fetch->next;
   if (fetch->next)
     fetch->next->prev = fetch->prev;
@@ -167,89 +67,22 @@ static void fail_memory(struct hdx_fetch *fetch) {
   fail(fetch, HDX_MEMORY, 0, text);
 }
 
-static void refuse(struct hdx_part *part, enum hdx_refusal refusal, enum hdx_status status, const char *what) {
-  part->refusal = refusal;
-  hdx_error_set(&part->refused, status, "%s: %s", part->fetch->name, what);
-}
-
-static void refuse_size(struct hdx_part *part) {
-  part->refusal = HDX_REFUSAL_FINAL;
-  hdx_error_set(&part->refused, HDX_LIMIT, "%s: %llu bytes, more than the limit of %llu", part->fetch->name,
-                (unsigned long long)part->fetch->size, (unsigned long long)part->fetch->request.bytes_max);
-}
-
-static void begin(struct hdx_part *part) {
-  struct hdx_fetch *fetch = part->fetch;
-  memcpy(fetch->etag, part->head.etag, sizeof fetch->etag);
-  memcpy(fetch->last_modified, part->head.last_modified, sizeof fetch->last_modified);
-  fetch->begun = true;
-  fetch->bytes = 0;
-  fetch->planned = part->to;
-  if (fetch->request.begin)
-    fetch->request.begin(fetch->request.user, &(struct hdx_fetch_head){fetch->size, fetch->etag, fetch->last_modified});
-  plan(fetch); /* out of memory: tried again when this part is finished */
-}
-
-static void accept_whole(struct hdx_part *part) {
-  struct hdx_fetch *fetch = part->fetch;
-  if (part->from + part->received > 0 || part->sibling) {
-    refuse(part, HDX_REFUSAL_WHOLE, HDX_INTEGRITY, "the server sent the whole object where a range was asked for");
-    return;
-  }
-  fetch->size = part->head.length;
-  part->to = fetch->size != HDX_SIZE_UNKNOWN ? wanted_end(fetch, fetch->size) : UINT64_MAX;
-  if (fetch->size != HDX_SIZE_UNKNOWN && fetch->size > fetch->request.bytes_max)
-    refuse_size(part);
-  else
-    begin(part);
-}
-
-static void accept_range(struct hdx_part *part) {
-  struct hdx_fetch *fetch = part->fetch;
-  const struct hdx_head *head = &part->head;
-  if (fetch->whole || !head->has_range || head->range_first != part->from + part->received ||
-      head->range_last >= part->to) {
-    refuse(part, HDX_REFUSAL_RETRY, HDX_INTEGRITY, "the answer is not the range that was asked for (Content-Range)");
-  } else if (head->length != HDX_SIZE_UNKNOWN && head->length != head->range_last + 1 - head->range_first) {
-    refuse(part, HDX_REFUSAL_RETRY, HDX_INTEGRITY, "Content-Length and Content-Range differ");
-  } else if (head->range_total == HDX_SIZE_UNKNOWN) {
-    refuse(part, HDX_REFUSAL_WHOLE, HDX_INTEGRITY, "the server does not tell the object's size");
-  } else if (!fetch->begun) {
-    fetch->size = head->range_total;
-    part->to = part->to < fetch->size ? part->to : fetch->size;
-    if (fetch->size > fetch->request.bytes_max)
-      refuse_size(part);
-    else
-      begin(part);
-  } else if (head->range_total != fetch->size || strcmp(head->etag, fetch->etag) != 0) {
-    refuse(part, HDX_REFUSAL_CHANGED, HDX_INTEGRITY, "the object changed while it was fetched");
-  }
-}
-
-void hdx_fetch_accept(struct hdx_part *part) {
-  part->accepted = true;
-  if (part->head.status == 200 || part->head.status == 206 || part->head.status == 304)
-    hdx_bucket_readable(part);
-  if (part->head.status == 200)
-    accept_whole(part);
-  else if (part->head.status == 206)
-    accept_range(part);
-}
-
-bool hdx_fetch_enough(const struct hdx_part *part) {
-  const struct hdx_fetch *fetch = part->fetch;
-  uint64_t first = fetch->request.first_bytes;
-  return first && part->head.status == 200 && part->received >= first && fetch->size > first;
+/* Whether an object may be begun anew: one that turns out to be another version than the ranges of the request are of,
+ * always. */
+static bool may_restart(const struct hdx_fetch *fetch, bool whole) {
+  return (hdx_fetch_in_ranges(fetch) && !fetch->begun) || fetch->restarts < RESTARTS_MAX + (unsigned)whole;
 }
 
 /* Forgets what came so far and begins anew, as a whole if ranges do not work here. */
 static void restart(struct hdx_fetch *fetch, bool whole) {
-  free_parts(fetch);
-  fetch->restarts++;
+  bool in_ranges = hdx_fetch_in_ranges(fetch);
+  hdx_fetch_free_parts(fetch);
+  fetch->restarts += fetch->begun || !in_ranges;
+  fetch->anew |= in_ranges;
   fetch->whole |= whole;
   fetch->begun = false;
-  fetch->size = fetch->planned = 0;
-  struct hdx_part *part = add_first_part(fetch);
+  fetch->size = fetch->planned = fetch->range = 0;
+  struct hdx_part *part = hdx_fetch_first_part(fetch);
   if (part)
     hdx_fetch_enqueue(part);
   else
@@ -264,6 +97,15 @@ static void give_up_host(struct hdx_host *host, enum hdx_status status, const ch
   snprintf(host->dead_reason, sizeof host->dead_reason, "%.*s", (int)sizeof host->dead_reason - 1, message);
 }
 
+/* Whether what came of a part is of no use: only by ranges of one version could the rest be had. */
+static bool cannot_go_on(const struct hdx_part *part) {
+  const struct hdx_fetch *fetch = part->fetch;
+  if (fetch->whole || part->to == UINT64_MAX)
+    return true;
+  bool named = hdx_head_strong(fetch->etag) || fetch->last_modified[0];
+  return hdx_fetch_unranged(fetch) && part->from == 0 && !named;
+}
+
 static void retry(struct hdx_part *part, enum hdx_status status, unsigned attempts_max, bool unreachable,
                   uint64_t after_ms, const char *message) {
   struct hdx_fetch *fetch = part->fetch;
@@ -271,7 +113,7 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
   struct hdx_host *host = part->host;
   uint64_t now = hdx_engine_now();
   long http_status = part->head.status;
-  bool anew = fetch->whole || part->to == UINT64_MAX; /* what came cannot be gone on with */
+  bool anew = cannot_go_on(part);
   if (!anew && part->attempt_bytes >= PROGRESS_BYTES) {
     part->attempts = 0;
     part->first_attempt_ns = now;
@@ -283,7 +125,7 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
     if (part->block)
       part->block->size = 0;
     if (!fetch->whole)
-      part->to = wanted_end(fetch, engine->options.part_bytes);
+      part->to = hdx_fetch_end(fetch, engine->options.part_bytes);
   }
   uint64_t wait_ms = hdx_retry_wait_ms(part->attempts, after_ms, &engine->random_state);
   bool late = now - part->first_attempt_ns + wait_ms * 1000000 > engine->options.retry_ms_max * 1000000;
@@ -304,30 +146,17 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
   hdx_part_list_push(&engine->waiting, part);
 }
 
-/* The part has all its bytes: the next becomes the head, or the object is complete. */
+/* The part has all its bytes. */
 static void finish_part(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
+  long http_status = part->head.status;
   if (part->to == UINT64_MAX)
     fetch->size = part->to = part->from + part->received;
-  if (part->block && part->block->size)
-    hdx_fetch_block(part);
-  if (fetch->planned < part->to)
-    fetch->planned = part->to;
-  part->state = HDX_PART_DONE;
-  if (part != fetch->parts)
-    return;
-  /* Parts behind the head may have finished before it. */
-  while (fetch->parts && fetch->parts->state == HDX_PART_DONE) {
-    struct hdx_part *next = fetch->parts->sibling;
-    free_part(fetch->parts);
-    fetch->parts = next;
-    if (next)
-      lead(next);
-  }
-  if (!plan(fetch))
+  hdx_part_done(part);
+  if (!hdx_fetch_plan(fetch))
     fail_memory(fetch);
   else if (!fetch->parts)
-    hdx_fetch_complete(fetch, HDX_OK, false, fetch->whole ? 200 : 206, "");
+    hdx_fetch_complete(fetch, HDX_OK, false, http_status, "");
 }
 
 static void answered(struct hdx_part *part, const char *location) {
@@ -354,11 +183,11 @@ static void answered(struct hdx_part *part, const char *location) {
     }
   } else if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
     hdx_fetch_redirect(part, location, text);
-  } else if (status == 416 && !fetch->begun && !fetch->whole && part->from == 0) {
+  } else if (status == 416 && !fetch->begun && !fetch->whole && part->from == 0 && !hdx_fetch_in_ranges(fetch)) {
     restart(fetch, true); /* an empty object has no ranges */
   } else if (status == 412 || status == 416) {
     snprintf(text, sizeof text, "%s: the object changed while it was fetched (status %ld)", fetch->name, status);
-    if (fetch->restarts < RESTARTS_MAX)
+    if (may_restart(fetch, false))
       restart(fetch, false);
     else
       fail(fetch, HDX_INTEGRITY, status, text);
@@ -381,11 +210,11 @@ static void refused(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
   char text[HDX_ERROR_TEXT_MAX];
   memcpy(text, part->refused.message, sizeof text);
-  bool again = fetch->restarts < RESTARTS_MAX + (part->refusal == HDX_REFUSAL_WHOLE);
+  bool whole = part->refusal == HDX_REFUSAL_WHOLE;
   if (part->refusal == HDX_REFUSAL_RETRY)
     retry(part, part->refused.status, fetch->engine->options.retries, false, 0, text);
-  else if (part->refusal != HDX_REFUSAL_FINAL && again)
-    restart(fetch, part->refusal == HDX_REFUSAL_WHOLE);
+  else if (part->refusal != HDX_REFUSAL_FINAL && may_restart(fetch, whole))
+    restart(fetch, whole);
   else
     fail(fetch, part->refused.status, part->head.status, text);
 }
@@ -444,6 +273,7 @@ void hdx_fetch_stalled(struct hdx_part *part) {
            (double)engine->options.stall_ms_max / 1000);
   hdx_log_write(engine->options.log, HDX_LOG_WARNING, "%s: asking again on another connection", text);
   hdx_attempt_end(part);
+  hdx_part_spare(part);
   retry(part, HDX_TEMPORARY, engine->options.retries, !part->host->answered, 0, text);
 }
 
@@ -458,6 +288,7 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
     engine->curl->easy_getinfo(part->easy, CURLINFO_REDIRECT_URL, &location);
   copy = location ? strdup(location) : NULL;
   hdx_attempt_end(part);
+  hdx_part_spare(part);
   hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
@@ -484,12 +315,15 @@ static enum hdx_status find_host(struct hdx_fetch *fetch, struct hdx_error *erro
 
 static enum hdx_status start(struct hdx_fetch *fetch, struct hdx_error *error) {
   enum hdx_status status = find_host(fetch, error);
+  const char *version = fetch->request.if_match;
+  fetch->whole = fetch->request.whole || fetch->request.head;
+  /* A weak entity tag names no bytes (RFC 9110, 8.8.1). */
+  fetch->anew = fetch->request.range_count && (fetch->whole || (version && strncmp(version, "W/", 2) == 0));
   if (status != HDX_OK)
     return status;
   if (!fetch->host)
-    return hdx_file_queue(fetch, error);
-  fetch->whole = fetch->request.whole;
-  struct hdx_part *part = add_first_part(fetch);
+    return hdx_local_queue(fetch, error);
+  struct hdx_part *part = hdx_fetch_first_part(fetch);
   if (!part)
     return hdx_error_memory(error, sizeof *part);
   hdx_fetch_enqueue(part);
@@ -511,18 +345,38 @@ static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *
   bool copied = copy(request->etag, &own->etag);
   copied &= copy(request->last_modified, &own->last_modified);
   copied &= copy(request->query, &own->query);
+  copied &= copy(request->if_match, &own->if_match);
+  own->ranges = NULL;
+  if (request->range_count) {
+    struct hdx_byte_range *ranges = malloc(request->range_count * sizeof *ranges);
+    copied &= ranges != NULL;
+    if (ranges)
+      memcpy(ranges, request->ranges, request->range_count * sizeof *ranges);
+    own->ranges = ranges;
+  }
   return copied && own->url && fetch->url && (own->key.data || !request->key.size);
 }
 
+static enum hdx_status check_ranges(const struct hdx_fetch_request *request, struct hdx_error *error) {
+  const struct hdx_byte_range *ranges = request->ranges;
+  bool good = !request->range_count || request->scattered;
+  for (size_t i = 0; good && i < request->range_count; i++)
+    good = ranges[i].from < ranges[i].to && (i == 0 || ranges[i].from > ranges[i - 1].to);
+  return good ? HDX_OK
+              : hdx_error_set(error, HDX_USAGE, "%s: ranges that are empty, touch or are out of order", request->url);
+}
+
 enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error) {
+  enum hdx_status status = check_ranges(request, error);
+  if (status != HDX_OK)
+    return status;
   struct hdx_fetch *fetch = calloc(1, sizeof *fetch);
   if (!fetch)
     return hdx_error_memory(error, sizeof *fetch);
   fetch->engine = engine;
   fetch->request = *request;
   fetch->bucket = request->bucket;
-  enum hdx_status status =
-      copy_texts(fetch, request) ? start(fetch, error) : hdx_error_memory(error, strlen(request->url));
+  status = copy_texts(fetch, request) ? start(fetch, error) : hdx_error_memory(error, strlen(request->url));
   if (status != HDX_OK) {
     free_fetch(fetch);
     return status;
@@ -534,4 +388,14 @@ enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_requ
   engine->fetch_count++;
   hdx_engine_kick(engine);
   return HDX_OK;
+}
+
+void hdx_fetch_abort(struct hdx_engine *engine, const void *user, enum hdx_status status, const char *message) {
+  for (struct hdx_fetch *fetch = engine->fetches; fetch; fetch = fetch->next)
+    if (fetch->request.user == user && !fetch->aborted) {
+      fetch->aborted = engine->aborted = true;
+      fetch->abort_status = status;
+      fetch->abort_message = strdup(message);
+      hdx_engine_kick(engine);
+    }
 }

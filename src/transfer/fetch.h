@@ -1,13 +1,15 @@
-/* The engine: fetches many objects at once over HTTP(S), or from files, and hands out their bytes in order.
+/* The engine: fetches many objects at once over HTTP(S), or from files, and hands out their bytes, in order or as
+ * they come.
  *
  * One libuv loop, on the thread that runs it; libcurl's multi interface on its sockets. An object is asked for in
- * ranges: the first request asks for the first part and learns size and entity tag; what is larger goes on with
- * concurrent ranges, each guarded by If-Match. Bytes arrive in blocks of a pool of fixed size. Attempts that fail in a
- * way that may pass are repeated from the byte where they broke off.
+ * ranges: the first request asks for the first part (or for all of what is known to be small) and learns size and
+ * entity tag; what is larger goes on with concurrent ranges, each guarded by If-Match. Bytes arrive in blocks of a pool
+ * of fixed size. Attempts that fail in a way that may pass are repeated from the byte where they broke off.
  *
  * Promises
  *   1. Each accepted request is completed exactly once, on the loop thread, never from inside hdx_fetch.
- *   2. Blocks come in order and without gaps; the bytes of all blocks since the last `begin` are the object.
+ *   2. The bytes of all blocks since the last `begin` are the object, or the ranges of it that were asked for: each
+ * byte once, of one version. Blocks come in order and without gaps, but for those of a scattered object.
  *   3. Never more than the stated requests in flight, over all and for one host; a host that answers 429 or 503 gets
  *      half as many, and none before its Retry-After.
  *   4. No redirect to a file, to a link-local address, or from https to http; at most five. A signed request follows
@@ -59,6 +61,7 @@ enum hdx_status hdx_engine_bucket(struct hdx_engine *engine, const struct hdx_s3
 struct hdx_fetch_head {
   uint64_t size;                    /* UINT64_MAX: not stated */
   const char *etag, *last_modified; /* "" if not stated */
+  int64_t modified;                 /* what last_modified says, ns; HDX_TIME_NONE: nothing */
   bool anew; /* of a request for ranges: it is another version than the ranges are of, or ranges do not work; all of it
                 comes */
   bool etag_is_no_md5; /* the server says that it keeps the object in a way (encrypted by a key of its own service or
@@ -68,7 +71,7 @@ struct hdx_fetch_head {
   const char *checksums[HDX_CHECK_COUNT];
 };
 
-struct hdx_range {
+struct hdx_byte_range {
   uint64_t from, to; /* bytes of an object, half-open */
 };
 
@@ -98,16 +101,17 @@ struct hdx_fetch_request {
   /* Ask for the checksums that S3 keeps (x-amz-checksum-mode). They come with whole objects only: in answer to HEAD, or
    * where size is not larger than a part. */
   bool checksums;
-  uint64_t size; /* that the object is expected to have; UINT64_MAX: not known. One that is not larger than a part is
-                    first asked for without a range. What the object really has, begin tells. */
+  uint64_t size; /* that the object is expected to have; 0 or UINT64_MAX: not known. One that is not larger than a part
+                    is first asked for without a range. What the object really has, begin tells. */
   /* Blocks come in any order, each with its offset, as parts of the object arrive at once; each byte of the object (or
    * of the ranges) once since the last begin. For whoever writes them to their place: none is kept back, so that one
    * large object is fetched with as many requests as its host is given. */
   bool scattered;
   /* Only these bytes are wanted (scattered only): ascending, not touching, none empty; copied. They are of the version
-   * that if_match (an entity tag, or a date if it begins with no " or W) names; if the object is another one by now,
-   * all of it is fetched. A count of 0: all bytes. */
-  const struct hdx_range *ranges;
+   * that if_match (an entity tag, or a date if it begins with neither " nor W/; a weak tag names none) names, or, where
+   * it is NULL, of whatever version there is; if the object is another one by now, all of it is fetched. A count of 0:
+   * all bytes. */
+  const struct hdx_byte_range *ranges;
   size_t range_count;
   const char *if_match;
   /* The bytes begin, or begin anew (what was handed out before is void). May be NULL. Called from within libcurl: it
@@ -119,11 +123,12 @@ struct hdx_fetch_request {
   void *user;
 };
 
-/* Queues a request. MEMORY; USAGE: the URL is none. */
+/* Queues a request. MEMORY; USAGE: the URL is none, or the ranges are not as they must be. */
 enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error);
 
-/* Ends the request that was made with this `user`, from the loop's next turn on: its done is called with `status` and
- * the message. Nothing happens if there is none. */
+/* Ends the request that was made with this `user`, on the loop's next turn: its done is called with `status` and the
+ * message. No block is handed out from now on, and begin is not called. Nothing happens if there is none. May be called
+ * by begin and block. */
 void hdx_fetch_abort(struct hdx_engine *engine, const void *user, enum hdx_status status, const char *message);
 
 /* Puts a block back into the pool. */

@@ -1,4 +1,4 @@
-/* file:// objects: read block by block, whole and in order, a block of each open file a turn of the loop.
+/* file:// objects: read block by block in order, a block of each open file a turn of the loop.
  *
  * They are read on the loop's thread: a local copy is read at the speed of the page cache or of the disk's read-ahead,
  * and its reader has no connections to keep alive meanwhile. The entity tag of a file is made of what a change shows
@@ -14,18 +14,17 @@
 
 enum { FILES_OPEN_MAX = 8 };
 
-struct hdx_file {
+struct hdx_local {
   struct hdx_fetch *fetch;
-  struct hdx_file *next;
+  struct hdx_local *next;
   char *path;
   int fd;
-  uint64_t size, end, offset; /* end: up to where it is wanted */
 };
 
-void hdx_file_free(struct hdx_file *file) {
+void hdx_local_free(struct hdx_local *file) {
   struct hdx_engine *engine = file->fetch->engine;
-  struct hdx_file *last = NULL;
-  for (struct hdx_file **at = &engine->files_first; *at;) {
+  struct hdx_local *last = NULL;
+  for (struct hdx_local **at = &engine->files_first; *at;) {
     if (*at == file)
       *at = file->next;
     else
@@ -40,7 +39,7 @@ void hdx_file_free(struct hdx_file *file) {
   free(file);
 }
 
-enum hdx_status hdx_file_queue(struct hdx_fetch *fetch, struct hdx_error *error) {
+enum hdx_status hdx_local_queue(struct hdx_fetch *fetch, struct hdx_error *error) {
   struct hdx_engine *engine = fetch->engine;
   struct hdx_url url;
   struct hdx_buffer path;
@@ -48,7 +47,7 @@ enum hdx_status hdx_file_queue(struct hdx_fetch *fetch, struct hdx_error *error)
   enum hdx_status status = hdx_url_parse(hdx_text_of(fetch->url), &url, error);
   if (status == HDX_OK && (!hdx_url_decode(&path, url.path) || memchr(path.data, 0, path.size)))
     status = hdx_error_set(error, HDX_USAGE, "%s: not the URL of a file", fetch->url);
-  struct hdx_file *file = status == HDX_OK ? calloc(1, sizeof *file) : NULL;
+  struct hdx_local *file = status == HDX_OK ? calloc(1, sizeof *file) : NULL;
   if (file)
     file->path = strdup(hdx_buffer_string(&path));
   hdx_buffer_deinit(&path);
@@ -66,7 +65,7 @@ enum hdx_status hdx_file_queue(struct hdx_fetch *fetch, struct hdx_error *error)
   return HDX_OK;
 }
 
-static void fail(struct hdx_file *file, const char *verb, int code) {
+static void fail(struct hdx_local *file, const char *verb, int code) {
   char text[HDX_ERROR_TEXT_MAX];
   enum hdx_status status = code == ENOENT || code == ENOTDIR ? HDX_NOT_FOUND
                            : code == EACCES || code == EPERM ? HDX_DENIED
@@ -75,8 +74,24 @@ static void fail(struct hdx_file *file, const char *verb, int code) {
   hdx_fetch_complete(file->fetch, status, false, 0, text);
 }
 
+static void write_etag(const struct stat *info, char etag[HDX_ETAG_BYTES_MAX]) {
+  snprintf(etag, HDX_ETAG_BYTES_MAX, "\"%llx-%llx-%llx.%09ld\"", (unsigned long long)info->st_ino,
+           (unsigned long long)info->st_size, (unsigned long long)info->st_mtim.tv_sec, info->st_mtim.tv_nsec);
+}
+
+static void begin(struct hdx_fetch *fetch, const struct stat *info) {
+  struct hdx_fetch_head head = {.size = fetch->size, .etag = fetch->etag, .last_modified = "", .anew = fetch->anew};
+  head.modified = info->st_mtim.tv_sec > HDX_TIME_MAX / 1000000000 - 1 || info->st_mtim.tv_sec < 0
+                      ? HDX_TIME_NONE
+                      : (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+  for (size_t i = 0; i < HDX_CHECK_COUNT; i++)
+    head.checksums[i] = "";
+  if (fetch->request.begin && !fetch->aborted)
+    fetch->request.begin(fetch->request.user, &head);
+}
+
 /* False if the fetch has ended. */
-static bool open_file(struct hdx_file *file) {
+static bool open_file(struct hdx_local *file) {
   struct hdx_fetch *fetch = file->fetch;
   struct stat info;
   /* O_NONBLOCK: a pipe of that name must not hold the loop. */
@@ -94,66 +109,77 @@ static bool open_file(struct hdx_file *file) {
     fail(file, "not a regular file", S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
     return false;
   }
-  uint64_t first = fetch->request.first_bytes;
-  file->size = (uint64_t)info.st_size;
-  file->end = first && first < file->size ? first : file->size;
+  fetch->size = (uint64_t)info.st_size;
   fetch->attempts = 1;
-  snprintf(fetch->etag, sizeof fetch->etag, "\"%llx-%llx-%llx.%09ld\"", (unsigned long long)info.st_ino,
-           (unsigned long long)info.st_size, (unsigned long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  write_etag(&info, fetch->etag);
   if (fetch->request.etag && strcmp(fetch->request.etag, fetch->etag) == 0) {
     hdx_fetch_complete(fetch, HDX_OK, true, 0, "");
     return false;
   }
-  if (file->size > fetch->request.bytes_max) {
+  if (fetch->size > fetch->request.bytes_max) {
     char text[HDX_ERROR_TEXT_MAX];
     snprintf(text, sizeof text, "%s: %llu bytes, more than the limit of %llu", fetch->name,
-             (unsigned long long)file->size, (unsigned long long)fetch->request.bytes_max);
+             (unsigned long long)fetch->size, (unsigned long long)fetch->request.bytes_max);
     hdx_fetch_complete(fetch, HDX_LIMIT, false, 0, text);
     return false;
   }
   posix_fadvise(file->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  if (fetch->request.begin)
-    fetch->request.begin(fetch->request.user, &(struct hdx_fetch_head){file->size, fetch->etag, ""});
+  const char *version = fetch->request.if_match;
+  fetch->anew |= hdx_fetch_in_ranges(fetch) && ((version && strcmp(version, fetch->etag) != 0) ||
+                                                fetch->request.ranges[fetch->request.range_count - 1].to > fetch->size);
+  begin(fetch, &info);
   return true;
+}
+
+/* All that is wanted has been read, or it was `cut`: of one version? */
+static void finish(struct hdx_local *file, bool cut) {
+  struct hdx_fetch *fetch = file->fetch;
+  struct stat info;
+  char etag[HDX_ETAG_BYTES_MAX], text[HDX_ERROR_TEXT_MAX];
+  if (fstat(file->fd, &info) != 0) {
+    fail(file, "stat", errno);
+    return;
+  }
+  write_etag(&info, etag);
+  bool changed = cut || strcmp(etag, fetch->etag) != 0;
+  snprintf(text, sizeof text, "%s: the file changed while it was read", fetch->name);
+  hdx_fetch_complete(fetch, changed ? HDX_INTEGRITY : HDX_OK, false, 0, changed ? text : "");
 }
 
 /* False if there is no block to read into: one that is given back wakes the pump. */
-static bool read_block(struct hdx_file *file) {
+static bool read_block(struct hdx_local *file) {
   struct hdx_fetch *fetch = file->fetch;
   struct hdx_engine *engine = fetch->engine;
+  struct hdx_byte_range next;
+  if (!hdx_fetch_next(fetch, HDX_BLOCK_BYTES, &next)) {
+    finish(file, false);
+    return true;
+  }
   struct hdx_block *block = engine->lent < HDX_LENT_BYTES_MAX ? hdx_block_take(&engine->pool, false) : NULL;
   if (!block)
     return false;
-  /* A file that grows is read beyond its end, and found to have changed. */
-  uint64_t left = file->end < file->size ? file->end - file->offset : HDX_BLOCK_BYTES;
-  ssize_t size =
-      pread(file->fd, block->data, left < HDX_BLOCK_BYTES ? (size_t)left : HDX_BLOCK_BYTES, (off_t)file->offset);
-  if (size > 0) {
-    block->size = (size_t)size;
-    file->offset += (uint64_t)size;
-    fetch->bytes += (uint64_t)size;
-    engine->lent += (size_t)size;
-    engine->bytes += (uint64_t)size;
-    fetch->request.block(fetch->request.user, block);
+  ssize_t size = pread(file->fd, block->data, (size_t)(next.to - next.from), (off_t)next.from);
+  if (size <= 0) {
+    int code = errno;
+    hdx_block_put(&engine->pool, block);
+    if (size < 0)
+      fail(file, "read", code);
+    else
+      finish(file, true);
     return true;
   }
-  hdx_block_put(&engine->pool, block);
-  if (size < 0) {
-    fail(file, "read", errno);
-  } else if (file->offset != file->end) {
-    char text[HDX_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s: the file changed while it was read", fetch->name);
-    hdx_fetch_complete(fetch, HDX_INTEGRITY, false, 0, text);
-  } else {
-    hdx_fetch_complete(fetch, HDX_OK, false, 0, "");
-  }
+  block->size = (size_t)size;
+  block->offset = next.from;
+  fetch->planned = next.from + (uint64_t)size;
+  engine->bytes += (uint64_t)size;
+  hdx_fetch_hand_out(fetch, block);
   return true;
 }
 
-void hdx_files_pump(struct hdx_engine *engine) {
+void hdx_locals_pump(struct hdx_engine *engine) {
   unsigned turn = 0;
   bool progress = false;
-  for (struct hdx_file *file = engine->files_first, *next; file && turn < FILES_OPEN_MAX; file = next, turn++) {
+  for (struct hdx_local *file = engine->files_first, *next; file && turn < FILES_OPEN_MAX; file = next, turn++) {
     next = file->next;
     if (file->fd < 0 && !open_file(file))
       progress = true;

@@ -54,6 +54,30 @@ static void status_line(struct hdx_head *head, struct hdx_text line) {
     head->status = (long)status;
 }
 
+/* Amazon's own fields, their names without "x-amz-". */
+static void amazon(struct hdx_head *head, struct hdx_text name, struct hdx_text value) {
+  static const struct {
+    struct hdx_text name;
+    enum hdx_check check;
+  } checksums[] = {{HDX_TEXT("checksum-crc32"), HDX_CHECK_CRC32},
+                   {HDX_TEXT("checksum-crc32c"), HDX_CHECK_CRC32C},
+                   {HDX_TEXT("checksum-crc64nvme"), HDX_CHECK_CRC64NVME},
+                   {HDX_TEXT("checksum-sha1"), HDX_CHECK_SHA1},
+                   {HDX_TEXT("checksum-sha256"), HDX_CHECK_SHA256}};
+  struct hdx_text kms = HDX_TEXT("aws:kms"); /* or aws:kms:dsse */
+  for (size_t i = 0; i < sizeof checksums / sizeof *checksums; i++)
+    if (hdx_text_equal_nocase(name, checksums[i].name))
+      keep(head->checksums[checksums[i].check], HDX_CHECKSUM_BYTES_MAX, value);
+  if (hdx_text_equal_nocase(name, HDX_TEXT("bucket-region")))
+    keep(head->bucket_region, sizeof head->bucket_region, value);
+  else if (hdx_text_equal_nocase(name, HDX_TEXT("checksum-type")))
+    head->checksums_of_parts = !hdx_text_equal_nocase(value, HDX_TEXT("FULL_OBJECT"));
+  else if (hdx_text_equal_nocase(name, HDX_TEXT("server-side-encryption")))
+    head->encrypted |= value.size >= kms.size && hdx_text_equal_nocase(hdx_text_sub(value, 0, kms.size), kms);
+  else if (hdx_text_equal_nocase(name, HDX_TEXT("server-side-encryption-customer-algorithm")))
+    head->encrypted = true;
+}
+
 void hdx_head_line(struct hdx_head *head, struct hdx_text line) {
   line = hdx_text_trim(line);
   if (hdx_text_starts_with(line, HDX_TEXT("HTTP/"))) {
@@ -65,6 +89,7 @@ void hdx_head_line(struct hdx_head *head, struct hdx_text line) {
     return;
   size_t at = (size_t)(colon - line.data);
   struct hdx_text name = hdx_text_sub(line, 0, at), value = hdx_text_trim(hdx_text_sub(line, at + 1, line.size));
+  struct hdx_text prefix = HDX_TEXT("x-amz-");
   if (hdx_text_equal_nocase(name, HDX_TEXT("etag")))
     keep(head->etag, sizeof head->etag, value);
   else if (hdx_text_equal_nocase(name, HDX_TEXT("last-modified")))
@@ -73,8 +98,8 @@ void hdx_head_line(struct hdx_head *head, struct hdx_text line) {
     keep(head->retry_after, sizeof head->retry_after, value);
   else if (hdx_text_equal_nocase(name, HDX_TEXT("date")))
     keep(head->date, sizeof head->date, value);
-  else if (hdx_text_equal_nocase(name, HDX_TEXT("x-amz-bucket-region")))
-    keep(head->bucket_region, sizeof head->bucket_region, value);
+  else if (name.size > prefix.size && hdx_text_equal_nocase(hdx_text_sub(name, 0, prefix.size), prefix))
+    amazon(head, hdx_text_sub(name, prefix.size, name.size), value);
   else if (hdx_text_equal_nocase(name, HDX_TEXT("content-range")))
     range(head, value);
   else if (hdx_text_equal_nocase(name, HDX_TEXT("content-length")) && !hdx_text_to_u64(value, INT64_MAX, &head->length))

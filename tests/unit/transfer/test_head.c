@@ -76,6 +76,25 @@ static void tags_that_cannot_be_sent_back_are_left_out(void **state) {
   assert_false(hdx_head_strong(""));
 }
 
+static void checksums_are_kept_as_sent(void **state) {
+  (void)state;
+  struct hdx_head head = parse("HTTP/1.1 200 OK\r\nx-amz-checksum-crc32c: yZRlqg==\r\nX-AMZ-CHECKSUM-CRC64NVME: "
+                               "rosUhgyXdgE=\r\nx-amz-checksum-sha1: Kq5sNclPz7QV2+lfQIuc6R7oRu0=-2\r\n\r\n");
+  assert_string_equal(head.checksums[HDX_CHECK_CRC32C], "yZRlqg==");
+  assert_string_equal(head.checksums[HDX_CHECK_CRC64NVME], "rosUhgyXdgE=");
+  assert_string_equal(head.checksums[HDX_CHECK_SHA1], "Kq5sNclPz7QV2+lfQIuc6R7oRu0=-2");
+  assert_string_equal(head.checksums[HDX_CHECK_SHA256], "");
+  assert_false(head.checksums_of_parts || head.encrypted);
+  hdx_head_line(&head, HDX_TEXT("x-amz-checksum-type: something else"));
+  hdx_head_line(&head, HDX_TEXT("x-amz-server-side-encryption: AWS:KMS"));
+  assert_true(head.checksums_of_parts && head.encrypted);
+  hdx_head_line(&head, HDX_TEXT("HTTP/1.1 200 OK"));
+  assert_true(head.checksums[HDX_CHECK_CRC32C][0] == 0 && !head.checksums_of_parts && !head.encrypted);
+  hdx_head_line(&head, HDX_TEXT("x-amz-server-side-encryption: aws:km"));
+  hdx_head_line(&head, HDX_TEXT("x-amz-server-side-encryption:"));
+  assert_false(head.encrypted);
+}
+
 static void any_bytes_are_taken(void **state) {
   (void)state;
   struct hdx_head head;
@@ -94,6 +113,7 @@ int main(void) {
       cmocka_unit_test(a_further_head_begins_anew),
       cmocka_unit_test(ranges_that_make_no_sense_are_marked),
       cmocka_unit_test(tags_that_cannot_be_sent_back_are_left_out),
+      cmocka_unit_test(checksums_are_kept_as_sent),
       cmocka_unit_test(any_bytes_are_taken),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

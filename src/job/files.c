@@ -1,0 +1,102 @@
+#include "job/files.h"
+
+#include "codec/hash.h"
+
+#include <stdlib.h>
+
+enum { SHARDS_MAX = 1000000, SOURCE_BYTES_MAX = 1 << 20, BUCKETS_BYTES_MAX = 4 << 20 };
+
+void hdx_files_init(struct hdx_files *files, struct hdx_session *session, const struct hdx_files_kind *kind) {
+  files->kind = kind;
+  files->session = session;
+  hdx_arena_init(&files->arena, SOURCE_BYTES_MAX);
+  hdx_arena_init(&files->bucket_arena, BUCKETS_BYTES_MAX);
+}
+
+void hdx_files_deinit(struct hdx_files *files) {
+  hdx_catalog_close(files->catalog);
+  hdx_arena_deinit(&files->arena);
+  hdx_arena_deinit(&files->bucket_arena);
+  free(files->buckets);
+}
+
+void hdx_files_close(struct hdx_files *files) {
+  if (files)
+    files->kind->close(files);
+}
+
+void hdx_files_refuse(struct hdx_files *files, const char *message) {
+  files->refused_count++;
+  if (files->refused)
+    files->refused(files->refused_user, message);
+}
+
+void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user) {
+  files->refused = refused;
+  files->refused_user = user;
+}
+
+/* ---- portions ---- */
+
+enum hdx_status hdx_files_shard(struct hdx_files *files, uint32_t number, uint32_t count, struct hdx_error *error) {
+  if (files->planned)
+    return hdx_error_set(error, HDX_USAGE, "the list is of a plan, which was cut into shards before");
+  if (number < 1 || number > count || count > SHARDS_MAX)
+    return hdx_error_set(error, HDX_USAGE, "shard %u of %u: expected 1 to %d shards, counted from 1", number, count,
+                         SHARDS_MAX);
+  files->shard = number;
+  files->shard_count = count;
+  return HDX_OK;
+}
+
+static bool in_shard(const struct hdx_files *files, struct hdx_text location) {
+  return hdx_hash(location.data, location.size) % files->shard_count == files->shard - 1;
+}
+
+enum hdx_status hdx_files_next(struct hdx_files *files, const struct hdx_file **list, size_t *count,
+                               struct hdx_error *error) {
+  const struct hdx_file *all = NULL;
+  size_t all_count = 0, kept = 0;
+  do {
+    if (atomic_load(&files->session->cancelled))
+      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+    enum hdx_status status = files->kind->next(files, &all, &all_count, error);
+    if (status != HDX_OK)
+      return status;
+    for (size_t i = 0; files->shard && i < all_count; i++)
+      if (in_shard(files, all[i].location))
+        files->kept[kept++] = all[i];
+  } while (files->shard && all_count && !kept);
+  *list = files->shard ? files->kept : all;
+  *count = files->shard ? kept : all_count;
+  return HDX_OK;
+}
+
+void hdx_files_rewind(struct hdx_files *files) {
+  files->refused_count = 0;
+  files->kind->rewind(files);
+}
+
+enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error) {
+  void (*refused)(void *, const char *) = files->refused;
+  struct hdx_files_totals sum = {0};
+  const struct hdx_file *list;
+  size_t count;
+  enum hdx_status status;
+  files->refused = NULL; /* they are told when the list is gone through */
+  hdx_files_rewind(files);
+  while ((status = hdx_files_next(files, &list, &count, error)) == HDX_OK && count) {
+    sum.files += count;
+    for (size_t i = 0; i < count; i++) {
+      sum.unsized += list[i].size < 0;
+      if (list[i].size > 0 && __builtin_add_overflow(sum.bytes, (uint64_t)list[i].size, &sum.bytes))
+        sum.bytes = UINT64_MAX;
+    }
+  }
+  sum.refused = files->refused_count;
+  hdx_files_rewind(files);
+  files->refused = refused;
+  if (status == HDX_OK)
+    *totals = sum;
+  return status;
+}

@@ -1,0 +1,229 @@
+/* Lists that were written to files. What is held of them is the bytes of a portion, and of a record that is longer. */
+#include "job/files.h"
+#include "parse/file_list.h"
+
+#include <stdlib.h>
+
+enum { STEP_BYTES = 256 << 10 };
+
+struct list {
+  struct hdx_files files; /* first: the list that is handed out */
+  struct hdx_input own;
+  const struct hdx_input *input;
+  struct hdx_file_list rows;
+  struct hdx_text base;    /* of keys without a scheme; empty: no bucket was named */
+  uint64_t from, to, line; /* the bytes of the file that are the list, and the number of their first line */
+  uint64_t offset;         /* of what is read next */
+  char *data;              /* read ahead */
+  size_t size, capacity, at;
+  bool last;              /* nothing comes behind the data */
+  struct hdx_arena arena; /* locations of the portion that had to be made */
+  struct hdx_buffer work; /* one of them */
+  struct hdx_file portion[HDX_FILES_PORTION];
+};
+
+static struct list *list_of(struct hdx_files *files) {
+  return (struct list *)(void *)files;
+}
+
+/* Reads on behind what is left of the data. */
+static enum hdx_status read_on(struct list *list, struct hdx_error *error) {
+  if (list->at)
+    memmove(list->data, list->data + list->at, list->size - list->at);
+  list->size -= list->at;
+  list->at = 0;
+  if (list->capacity - list->size < STEP_BYTES) { /* bounded, as longer records are refused */
+    size_t capacity = list->size + STEP_BYTES;
+    char *data = realloc(list->data, capacity);
+    if (!data)
+      return hdx_error_memory(error, capacity);
+    list->data = data;
+    list->capacity = capacity;
+  }
+  uint64_t left = list->to - list->offset;
+  size_t room = list->capacity - list->size, got = 0;
+  room = room < left ? room : (size_t)left;
+  enum hdx_status status =
+      room ? hdx_input_read(list->input, list->offset, list->data + list->size, room, &got, error) : HDX_OK;
+  list->size += got;
+  list->offset += got;
+  list->last = got == 0;
+  return status;
+}
+
+static void refuse(struct list *list, const struct hdx_list_row *row, const char *why) {
+  struct hdx_error message;
+  hdx_error_set(&message, HDX_USAGE, "%s: line %llu is left out: %s", list->rows.name, (unsigned long long)row->line,
+                why);
+  hdx_files_refuse(&list->files, message.message);
+}
+
+/* Takes a row into the portion, unless it names no file. */
+static enum hdx_status take(struct list *list, const struct hdx_list_row *row, size_t *count, struct hdx_error *error) {
+  struct hdx_text location = row->key;
+  struct hdx_error why = {.message = "its key is too long"};
+  char quoted[200];
+  if (!hdx_url_like(location)) {
+    if (!list->base.size)
+      return hdx_error_set(error, HDX_USAGE, "%s: line %llu: %s: a key without a scheme, and no bucket is named",
+                           list->rows.name, (unsigned long long)row->line,
+                           hdx_url_quote(location, quoted, sizeof quoted));
+    hdx_buffer_clear(&list->work);
+    hdx_source_join(list->base, location, &list->work);
+    location = list->work.status == HDX_OK ? hdx_arena_copy(&list->arena, hdx_buffer_text(&list->work))
+                                           : (struct hdx_text){NULL, 0};
+  }
+  if (!location.data || hdx_files_check(&list->files, location, &why) != HDX_OK)
+    refuse(list, row, why.message);
+  else
+    list->portion[(*count)++] = (struct hdx_file){.id = row->id,
+                                                  .location = location,
+                                                  .start = row->start,
+                                                  .stop = row->stop,
+                                                  .size = row->size,
+                                                  .checksum = row->checksum,
+                                                  .checksum_algorithm = row->checksum_algorithm};
+  return HDX_OK;
+}
+
+/* Rows of the data that is there. */
+static enum hdx_status take_rows(struct list *list, size_t *count, struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  bool found = true;
+  while (status == HDX_OK && found && *count < HDX_FILES_PORTION) {
+    struct hdx_list_row row;
+    size_t used;
+    struct hdx_text rest = {list->data + list->at, list->size - list->at};
+    status = hdx_file_list_next(&list->rows, rest, list->last, &used, &row, &found, error);
+    if (status != HDX_OK)
+      break;
+    list->at += used;
+    if (found)
+      status = take(list, &row, count, error);
+  }
+  return status;
+}
+
+static enum hdx_status next(struct hdx_files *files, const struct hdx_file **portion, size_t *count,
+                            struct hdx_error *error) {
+  struct list *list = list_of(files);
+  enum hdx_status status = HDX_OK;
+  *portion = list->portion;
+  *count = 0;
+  hdx_file_list_forget(&list->rows);
+  hdx_arena_clear(&list->arena);
+  for (;;) {
+    status = list->size ? take_rows(list, count, error) : HDX_OK;
+    if (status != HDX_OK || *count || list->last)
+      return status;
+    status = read_on(list, error);
+    if (status != HDX_OK)
+      return status;
+  }
+}
+
+static void rewind_list(struct hdx_files *files) {
+  struct list *list = list_of(files);
+  hdx_file_list_rewind(&list->rows);
+  list->rows.line = list->line;
+  list->offset = list->from;
+  list->size = list->at = 0;
+  list->last = false;
+}
+
+static void close_list(struct hdx_files *files) {
+  struct list *list = list_of(files);
+  hdx_file_list_deinit(&list->rows);
+  hdx_arena_deinit(&list->arena);
+  hdx_buffer_deinit(&list->work);
+  hdx_input_close(&list->own);
+  hdx_files_deinit(files);
+  free(list->data);
+  free(list);
+}
+
+/* The bucket that a location is in, up to the slash behind it. */
+static struct hdx_text bucket_of(struct hdx_text url) {
+  size_t slashes = 0;
+  for (size_t i = 0; i < url.size; i++)
+    if (url.data[i] == '/' && ++slashes == 3)
+      return hdx_text_sub(url, 0, i + 1);
+  return url;
+}
+
+/* Keys without a scheme are in the bucket that was named, or in that of which a copy was. A place without a catalog is
+ * one that only files are fetched from. */
+static enum hdx_status find_base(struct list *list, const char *bucket, struct hdx_error *error) {
+  struct hdx_files *files = &list->files;
+  const struct hdx_config *config = &files->session->config;
+  struct hdx_source *source = hdx_arena_alloc(&files->arena, sizeof *source);
+  if (!source)
+    return hdx_error_memory(error, sizeof *source);
+  enum hdx_status status = hdx_session_source(files->session, bucket, &files->arena, source, error);
+  if (status != HDX_OK)
+    return status;
+  bool object = source->scheme == HDX_SCHEME_S3;
+  files->source = source;
+  files->remote = source->scheme != HDX_SCHEME_FILE;
+  list->base = object ? bucket_of(source->url) : source->url;
+  if (object && !config->endpoint_url && !config->map_count)
+    return HDX_OK;
+  status = hdx_catalog_open(files->session, bucket, false, &files->catalog, error);
+  if (status == HDX_NOT_FOUND && !config->offline)
+    return HDX_OK;
+  if (status != HDX_OK)
+    return object && config->offline ? HDX_OK : status;
+  files->source = &files->catalog->source;
+  if (object || !files->source->own_bucket.size)
+    return HDX_OK;
+  struct hdx_buffer *work = &list->work;
+  hdx_buffer_clear(work);
+  hdx_buffer_append_format(work, "s3://%.*s/", HDX_TEXT_ARG(files->source->own_bucket));
+  list->base = hdx_arena_copy(&files->arena, hdx_buffer_text(work));
+  return list->base.data ? HDX_OK : hdx_error_memory(error, work->size);
+}
+
+/* Takes the input over, unless it is the part's. */
+static enum hdx_status open_list(struct hdx_session *session, struct hdx_input *own, const struct hdx_files_part *part,
+                                 const char *bucket, bool nul, struct hdx_files **files, struct hdx_error *error) {
+  static const struct hdx_files_kind kind = {next, rewind_list, close_list};
+  struct list *list = calloc(1, sizeof *list);
+  if (!list) {
+    hdx_input_close(own);
+    return hdx_error_memory(error, sizeof *list);
+  }
+  list->own = *own;
+  list->input = part->input ? part->input : &list->own;
+  list->from = part->from;
+  list->to = part->to;
+  list->line = part->line;
+  hdx_files_init(&list->files, session, &kind);
+  hdx_arena_init(&list->arena, (size_t)HDX_FILES_PORTION * (HDX_URL_BYTES_MAX + 1));
+  hdx_buffer_init(&list->work, HDX_URL_BYTES_MAX);
+  hdx_file_list_init(&list->rows, list->input->name, nul);
+  enum hdx_status status = bucket ? find_base(list, bucket, error) : HDX_OK;
+  if (status != HDX_OK) {
+    close_list(&list->files);
+    return status;
+  }
+  rewind_list(&list->files);
+  *files = &list->files;
+  return HDX_OK;
+}
+
+enum hdx_status hdx_files_read(struct hdx_session *session, const char *path, const char *bucket, bool nul,
+                               struct hdx_files **files, struct hdx_error *error) {
+  struct hdx_input input;
+  const struct hdx_files_part whole = {.to = UINT64_MAX, .line = 1};
+  enum hdx_status status = hdx_input_open(session, path, &input, error);
+  return status == HDX_OK ? open_list(session, &input, &whole, bucket, nul, files, error) : status;
+}
+
+enum hdx_status hdx_files_of_part(struct hdx_session *session, const struct hdx_files_part *part, const char *bucket,
+                                  struct hdx_files **files, struct hdx_error *error) {
+  struct hdx_input none = {.fd = -1};
+  enum hdx_status status = open_list(session, &none, part, bucket, false, files, error);
+  if (status == HDX_OK)
+    (*files)->planned = true;
+  return status;
+}

@@ -1,0 +1,412 @@
+/* A run of the mirror job: its beginning, its course, its end. */
+#include "job/mirror.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+  LOCK_POLL_MS = 100,
+  WATCH_MS = 100,
+  SPARE_FILES = 64, /* asked for beyond what the engine has in flight, so that it never waits for the list */
+  KEEP_FREE_BYTES = 64 << 20
+};
+#define SPACE_EVERY_NS UINT64_C(1000000000)
+
+void hdx_mirror_options_init(struct hdx_mirror_options *options) {
+  *options = (struct hdx_mirror_options){.keep_free_bytes = KEEP_FREE_BYTES};
+}
+
+const char *hdx_mirror_outcome_name(enum hdx_mirror_outcome outcome) {
+  static const char *const names[] = {"unchanged", "fetched", "resumed", "failed", "left", "deleted"};
+  return (size_t)outcome < sizeof names / sizeof *names ? names[outcome] : "unknown";
+}
+
+/* ---- what becomes of files ---- */
+
+void hdx_mirror_fail(struct hdx_mirror_file *file, enum hdx_status status, const char *message) {
+  if (file->status != HDX_OK)
+    return;
+  file->status = status;
+  file->message = strdup(message);
+}
+
+void hdx_mirror_give_up(struct hdx_mirror_file *file, enum hdx_status status, const char *message) {
+  hdx_mirror_fail(file, status, message);
+  hdx_mirror_settle(file, HDX_MIRROR_FAILED);
+}
+
+static void count_failure(struct hdx_mirror_run *run, const struct hdx_mirror_file *file, const char *message) {
+  if (!run->summary->failed++)
+    hdx_error_set(&run->first_error, file->status, "%s", message);
+  run->gravest = hdx_status_graver(run->gravest, file->status);
+}
+
+static void count(struct hdx_mirror_run *run, const struct hdx_mirror_file *file, enum hdx_mirror_outcome outcome,
+                  const char *message) {
+  struct hdx_mirror_summary *summary = run->summary;
+  bool came = outcome == HDX_MIRROR_FETCHED || outcome == HDX_MIRROR_RESUMED;
+  summary->unchanged += outcome == HDX_MIRROR_UNCHANGED;
+  summary->fetched += outcome == HDX_MIRROR_FETCHED;
+  summary->resumed += outcome == HDX_MIRROR_RESUMED;
+  summary->left += outcome == HDX_MIRROR_LEFT;
+  summary->bytes_fetched += file->bytes;
+  summary->bytes_kept += came ? file->kept : 0;
+  for (unsigned check = 0; came && check < HDX_CHECK_COUNT; check++)
+    summary->checked[check] += file->verified >> check & 1;
+  if (outcome == HDX_MIRROR_FAILED)
+    count_failure(run, file, message);
+  else
+    run->succeeded += outcome != HDX_MIRROR_LEFT;
+  run->files_done++;
+}
+
+void hdx_mirror_settle(struct hdx_mirror_file *file, enum hdx_mirror_outcome outcome) {
+  struct hdx_mirror_chunk *chunk = file->chunk;
+  struct hdx_mirror_run *run = chunk->run;
+  const char *text = file->message ? file->message : hdx_status_text(file->status);
+  const char *message = outcome == HDX_MIRROR_FAILED || outcome == HDX_MIRROR_LEFT ? text : "";
+  bool unchanged = outcome == HDX_MIRROR_UNCHANGED, good = unchanged || file->status == HDX_OK;
+  const struct hdx_mirror_item item = {.file = &file->file,
+                                       .path = file->path,
+                                       .outcome = outcome,
+                                       .status = file->status,
+                                       .message = message,
+                                       .size = unchanged ? file->known_size
+                                               : good    ? file->size
+                                                         : 0,
+                                       .bytes = file->bytes,
+                                       .checks = unchanged ? file->known_checks : file->verified};
+  count(run, file, outcome, message);
+  if (run->options->item)
+    run->options->item(run->options->user, &item);
+  hdx_mirror_file_deinit(file);
+  if (--chunk->left == 0)
+    hdx_mirror_chunk_put(chunk);
+}
+
+/* ---- the course ---- */
+
+struct hdx_mirror_folders *hdx_mirror_folders_take(struct hdx_mirror_run *run, struct hdx_error *error) {
+  struct hdx_mirror_folders *folders = run->folders;
+  if (folders) {
+    run->folders = folders->next;
+    return folders;
+  }
+  folders = malloc(sizeof *folders);
+  if (!folders) {
+    hdx_error_memory(error, sizeof *folders);
+    return NULL;
+  }
+  hdx_folders_init(&folders->folders, &run->destination);
+  return folders;
+}
+
+void hdx_mirror_folders_put(struct hdx_mirror_run *run, struct hdx_mirror_folders *folders) {
+  folders->next = run->folders;
+  run->folders = folders;
+}
+
+void hdx_mirror_stop(struct hdx_mirror_run *run, enum hdx_status status, const char *message) {
+  if (run->stop != HDX_OK)
+    return;
+  run->stop = status;
+  hdx_error_set(&run->stop_error, status, "%s", message);
+  for (struct hdx_mirror_file *file = run->active; file; file = file->active)
+    if (file->open) {
+      hdx_mirror_fail(file, status, message);
+      hdx_mirror_abort(file);
+    }
+}
+
+/* Enough requests to keep the engine busy; what is open at once is bounded by that, too. */
+static bool room(const struct hdx_mirror_run *run) {
+  struct hdx_engine_totals totals;
+  hdx_engine_totals(run->session->engine, &totals);
+  return run->weight < totals.wanted + SPARE_FILES;
+}
+
+static void begin_waiting(struct hdx_mirror_run *run) {
+  while (run->waiting && (run->stop != HDX_OK || room(run))) {
+    struct hdx_mirror_file *file = run->waiting;
+    run->waiting = file->next;
+    if (!run->waiting)
+      run->waiting_last = &run->waiting;
+    run->waiting_count--;
+    if (run->stop == HDX_OK) {
+      hdx_mirror_start(file);
+    } else {
+      hdx_mirror_fail(file, run->stop, run->stop_error.message);
+      hdx_mirror_settle(file, HDX_MIRROR_LEFT);
+    }
+  }
+}
+
+/* The list is looked at ahead of what is asked for, but not far: what waits is held in memory. */
+static void pull(struct hdx_mirror_run *run) {
+  struct hdx_error error;
+  size_t looked_at = 2 * HDX_CHUNK_FILES;
+  while (!run->list_ended && run->waiting_count < looked_at && run->checking < 4) {
+    if (hdx_mirror_pull(run, &error) != HDX_OK)
+      hdx_mirror_stop(run, error.status, error.message);
+  }
+}
+
+void hdx_mirror_advance(struct hdx_mirror_run *run) {
+  if (run->advancing)
+    return; /* a file that fails at once comes back here: the loop below goes on */
+  run->advancing = true;
+  if (atomic_load(&run->session->cancelled))
+    hdx_mirror_stop(run, HDX_INTERRUPTED, "interrupted");
+  begin_waiting(run);
+  pull(run);
+  hdx_mirror_commit(run);
+  run->advancing = false;
+  run->done = run->list_ended && !run->checking && !run->waiting && !run->active && !run->ready && !run->committing;
+}
+
+static void fill_progress(void *user, struct hdx_progress *progress) {
+  const struct hdx_mirror_run *run = user;
+  struct hdx_engine_totals totals;
+  hdx_engine_totals(run->session->engine, &totals);
+  progress->files_done = run->files_done;
+  progress->files_total = run->summary->files;
+  progress->bytes = totals.bytes - run->bytes_before;
+  progress->bytes_total = run->summary->bytes_to_fetch;
+  progress->failures = run->summary->failed;
+}
+
+/* ---- limits ---- */
+
+static void watch_space(struct hdx_mirror_run *run, uint64_t now) {
+  uint64_t left;
+  struct hdx_error error;
+  char message[256];
+  if (now - run->space_seen_ns < SPACE_EVERY_NS)
+    return;
+  run->space_seen_ns = now;
+  if (hdx_destination_free(&run->destination, &left, &error) != HDX_OK || left >= run->options->keep_free_bytes)
+    return;
+  snprintf(message, sizeof message, "%.150s: %" PRIu64 " bytes are free, %" PRIu64 " are to be kept free",
+           run->destination.path, left, run->options->keep_free_bytes);
+  hdx_mirror_stop(run, HDX_IO, message);
+}
+
+static void on_watch(uv_timer_t *timer) {
+  struct hdx_mirror_run *run = timer->data;
+  const struct hdx_mirror_options *options = run->options;
+  struct hdx_engine_totals totals;
+  uint64_t now = uv_hrtime();
+  hdx_engine_totals(run->session->engine, &totals);
+  if (options->duration_ms_max && (now - run->started_ns) / 1000000 >= options->duration_ms_max)
+    hdx_mirror_stop(run, HDX_LIMIT, "the time that the run may take is over");
+  if (options->bytes_max && totals.bytes - run->bytes_before >= options->bytes_max)
+    hdx_mirror_stop(run, HDX_LIMIT, "as many bytes have come as the run may fetch");
+  watch_space(run, now);
+  hdx_mirror_advance(run);
+}
+
+static void on_watch_closed(uv_handle_t *handle) {
+  ((struct hdx_mirror_run *)handle->data)->watch_open = false;
+}
+
+static void run_all(struct hdx_mirror_run *run) {
+  struct hdx_progress_timer progress;
+  struct hdx_engine_totals totals;
+  uv_loop_t *loop = hdx_engine_loop(run->session->engine);
+  hdx_engine_totals(run->session->engine, &totals);
+  run->bytes_before = totals.bytes;
+  hdx_engine_forgive(run->session->engine);
+  uv_timer_init(loop, &run->watch);
+  run->watch.data = run;
+  run->watch_open = true;
+  uv_timer_start(&run->watch, on_watch, WATCH_MS, WATCH_MS);
+  hdx_progress_start(&progress, run->session, run->started_ns, fill_progress, run);
+  hdx_mirror_advance(run);
+  hdx_session_run(run->session, &run->done);
+  hdx_progress_stop(&progress);
+  uv_close((uv_handle_t *)&run->watch, on_watch_closed);
+  while (run->watch_open)
+    uv_run(loop, UV_RUN_ONCE);
+}
+
+/* ---- beginning and end ---- */
+
+static enum hdx_status open_destination(struct hdx_mirror_run *run, const char *path, struct hdx_error *error) {
+  struct hdx_session *session = run->session;
+  bool told = false;
+  for (;;) {
+    enum hdx_status status =
+        hdx_destination_open(path, run->options->shard, !run->options->dry_run, &run->destination, error);
+    if (status != HDX_TEMPORARY)
+      return status;
+    if (atomic_load(&session->cancelled))
+      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+    if (!told)
+      hdx_log_write(&session->log, HDX_LOG_WARNING, "waiting: %s", error->message);
+    told = true;
+    uv_sleep(LOCK_POLL_MS);
+  }
+}
+
+static bool claim_known(void *user, const struct hdx_journal_file *file) {
+  struct hdx_mirror_run *run = user;
+  enum hdx_claim claim;
+  hdx_buffer_clear(&run->path);
+  hdx_buffer_append_text(&run->path, file->path);
+  run->stop = hdx_claims_take(run->claims, file->location, &run->path, &claim, &run->stop_error);
+  return run->stop == HDX_OK;
+}
+
+/* What earlier runs have put there has its place. */
+static enum hdx_status open_journal(struct hdx_mirror_run *run, struct hdx_error *error) {
+  struct hdx_session *session = run->session;
+  char name[160];
+  const char *shard = run->options->shard;
+  snprintf(name, sizeof name, "journal%s%.128s", shard ? "-" : "", shard ? shard : "");
+  enum hdx_status status = hdx_claims_new(run->destination.fold, &run->claims, error);
+  if (status != HDX_OK || run->destination.state < 0) /* a dry run to a folder that is not there */
+    return status;
+  status = hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name, session->config.memory_bytes,
+                            &session->log, &run->journal, error);
+  if (status != HDX_OK)
+    return status;
+  hdx_journal_files(run->journal, claim_known, run);
+  if (run->stop != HDX_OK)
+    return hdx_error_set(error, run->stop, "%s", run->stop_error.message);
+  hdx_claims_renew(run->claims);
+  return HDX_OK;
+}
+
+static bool gather_begun(void *user, const struct hdx_journal_part *part) {
+  struct hdx_buffer *names = user;
+  hdx_buffer_append_text(names, part->partial);
+  hdx_buffer_append_byte(names, 0);
+  return names->status == HDX_OK;
+}
+
+static bool is_begun(void *user, const char *name) {
+  const struct hdx_buffer *names = user;
+  for (size_t at = 0; at < names->size; at += strlen(names->data + at) + 1)
+    if (strcmp(names->data + at, name) == 0)
+      return true;
+  return names->status != HDX_OK;
+}
+
+/* What runs that were killed left, unless it can be gone on with. Shards leave it alone: it may be another's. */
+static void sweep(struct hdx_mirror_run *run) {
+  struct hdx_buffer names;
+  if (run->options->shard || run->options->dry_run)
+    return;
+  hdx_buffer_init(&names, 16 << 20);
+  hdx_journal_parts(run->journal, gather_begun, &names);
+  hdx_partial_sweep(&run->destination, is_begun, &names);
+  hdx_buffer_deinit(&names);
+}
+
+static enum hdx_status check_space(struct hdx_mirror_run *run, struct hdx_error *error) {
+  struct hdx_mirror_summary *summary = run->summary;
+  uint64_t needed = summary->bytes_to_fetch, keep = run->options->keep_free_bytes;
+  summary->bytes_free = UINT64_MAX;
+  if (run->destination.folder < 0 || hdx_destination_free(&run->destination, &summary->bytes_free, NULL) != HDX_OK)
+    return HDX_OK;
+  if (run->options->dry_run || !needed || run->options->bytes_max ||
+      (needed <= summary->bytes_free && keep <= summary->bytes_free - needed))
+    return HDX_OK;
+  return hdx_error_set(error, HDX_IO,
+                       "%s: %" PRIu64 " bytes are to come and %" PRIu64 " are to be kept free, but only %" PRIu64
+                       " are: nothing was begun",
+                       run->destination.path, needed, keep, summary->bytes_free);
+}
+
+static enum hdx_status outcome(struct hdx_mirror_run *run, struct hdx_error *error) {
+  const struct hdx_mirror_summary *summary = run->summary;
+  if (run->stop == HDX_INTERRUPTED)
+    return hdx_error_set(error, run->stop, "interrupted: a rerun goes on where this one ended");
+  if (run->stop != HDX_OK)
+    return hdx_error_set(error, run->stop, "%s (%" PRIu64 " files are left: a rerun goes on)", run->stop_error.message,
+                         summary->left);
+  if (!summary->failed)
+    return HDX_OK;
+  if (run->succeeded)
+    return hdx_error_set(error, HDX_PARTIAL, "%" PRIu64 " of %" PRIu64 " files failed; the first: %s", summary->failed,
+                         summary->files, run->first_error.message);
+  return hdx_error_set(error, run->gravest, "%s", run->first_error.message);
+}
+
+static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *error) {
+  enum hdx_status status = open_journal(run, error);
+  if (status == HDX_OK)
+    status = hdx_mirror_survey(run, error);
+  run->summary->refused = run->files->refused_count;
+  if (status == HDX_OK)
+    status = check_space(run, error);
+  if (status != HDX_OK)
+    return status;
+  run->files->refused = NULL; /* the second time it is no news */
+  if (!run->options->dry_run) {
+    hdx_claims_renew(run->claims);
+    sweep(run);
+    run_all(run);
+    status = outcome(run, error);
+  }
+  if (status == HDX_OK && run->options->delete_extra && run->journal)
+    status = hdx_mirror_delete_extra(run, error);
+  struct hdx_error flushed;
+  if (!run->options->dry_run &&
+      hdx_journal_flush(run->journal, run->options->fsync == HDX_FSYNC_BATCH, &flushed) != HDX_OK && status == HDX_OK)
+    status = hdx_error_set(error, flushed.status, "%s", flushed.message);
+  return status;
+}
+
+static void deinit(struct hdx_mirror_run *run) {
+  while (run->folders) {
+    struct hdx_mirror_folders *next = run->folders->next;
+    hdx_folders_deinit(&run->folders->folders);
+    free(run->folders);
+    run->folders = next;
+  }
+  hdx_mirror_chunks_free(run);
+  hdx_claims_free(run->claims);
+  hdx_journal_close(run->journal);
+  hdx_destination_close(&run->destination);
+  hdx_layout_free(run->layout);
+  hdx_buffer_deinit(&run->path);
+  hdx_buffer_deinit(&run->text);
+}
+
+enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files, const char *dest,
+                           const struct hdx_mirror_options *options, struct hdx_mirror_summary *summary,
+                           struct hdx_error *error) {
+  struct hdx_mirror_options defaults;
+  struct hdx_mirror_summary ignored;
+  hdx_mirror_options_init(&defaults);
+  options = options ? options : &defaults;
+  summary = summary ? summary : &ignored;
+  *summary = (struct hdx_mirror_summary){0};
+  struct hdx_mirror_run run = {.session = session,
+                               .files = files,
+                               .options = options,
+                               .summary = summary,
+                               .started_ns = uv_hrtime(),
+                               .destination = HDX_DESTINATION_NONE};
+  run.waiting_last = &run.waiting;
+  run.ready_last = &run.ready;
+  hdx_buffer_init(&run.path, HDX_URL_BYTES_MAX);
+  hdx_buffer_init(&run.text, 1 << 20);
+  if (options->delete_extra && options->shard)
+    return hdx_error_set(error, HDX_USAGE, "a shard cannot tell what is not wanted: nothing can be deleted by it");
+  enum hdx_status status = hdx_layout_parse(options->layout ? options->layout : HDX_LAYOUT_KEY, &run.layout, error);
+  if (status == HDX_OK && !options->dry_run)
+    status = hdx_session_online(session, error);
+  if (status == HDX_OK)
+    status = open_destination(&run, dest, error);
+  if (status == HDX_NOT_FOUND && options->dry_run) /* all of it would come */
+    status = HDX_OK;
+  if (status == HDX_OK)
+    status = mirror(&run, error);
+  summary->elapsed_ns = uv_hrtime() - run.started_ns;
+  deinit(&run);
+  return status;
+}
