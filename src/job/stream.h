@@ -41,6 +41,7 @@ struct hdx_stream_file {
   struct hdx_file file;            /* texts lie in `texts` */
   char *texts, *path;
   enum hdx_stream_state state;
+  struct hdx_target target; /* all zero until it is first asked for */
   struct hdx_verify verify;
   uint64_t expected; /* bytes that it is thought to have, before its server has told */
   uint64_t size;     /* that its server has told; UINT64_MAX: it has not */
@@ -53,6 +54,7 @@ struct hdx_stream_file {
   uint64_t held; /* bytes of pieces that are copies */
   bool told;     /* its first chunk was handed out */
   bool fetched_anew;
+  bool heading, headed;   /* HEAD is asked; it was, and is not asked again */
   bool put_back;          /* it does not fit after all: once its request has ended, it waits */
   bool doomed;            /* we have ended its request */
   enum hdx_status status; /* what became of it */

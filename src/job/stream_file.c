@@ -109,9 +109,21 @@ static enum hdx_status judge(struct hdx_stream_file *file, struct hdx_error *err
   return hdx_verify_finish(&file->verify, file->came, &file->checks, error);
 }
 
+static void ask(struct hdx_stream_file *file);
+
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_stream_file *file = user;
   struct hdx_error error;
+  if (file->heading) {
+    file->heading = false;
+    file->stream->active--;
+    /* Where HEAD is refused, the object may come all the same. */
+    if (result->status == HDX_INTERRUPTED)
+      end(file, result->status, result->message);
+    else
+      ask(file);
+    return;
+  }
   bool wait = file->put_back, doomed = file->doomed;
   file->put_back = file->doomed = false;
   file->stream->active--;
@@ -146,6 +158,10 @@ static void on_begin(void *user, const struct hdx_fetch_head *head) {
   struct hdx_stream_file *file = user;
   struct hdx_stream *stream = file->stream;
   struct hdx_error error;
+  if (file->heading) {
+    hdx_verify_hear(&file->verify, head);
+    return;
+  }
   drop_pieces(file);
   file->came = 0;
   file->again_crc = 0;
@@ -216,34 +232,53 @@ static void on_block(void *user, struct hdx_block *block) {
     hdx_engine_release(stream->session->engine, block);
 }
 
-void hdx_stream_file_start(struct hdx_stream_file *file) {
+/* Of an object of S3 that comes in ranges, HEAD alone tells the checksums. For one whose size nobody knows it would be
+ * a request more for what mostly is small. */
+static bool wants_head(const struct hdx_stream_file *file) {
+  const struct hdx_stream *stream = file->stream;
+  return file->target.bucket && !stream->options.ignore_checksums && !file->headed && file->expected != UINT64_MAX &&
+         file->expected > stream->session->config.part_bytes;
+}
+
+static void ask(struct hdx_stream_file *file) {
   struct hdx_stream *stream = file->stream;
-  struct hdx_target target = {0};
   struct hdx_error error;
-  enum hdx_status status = hdx_files_target(stream->files, &file->file, &target, &error);
-  if (status == HDX_OK) {
-    hdx_verify_deinit(&file->verify);
-    hdx_verify_init(&file->verify, &file->file, target.bucket != NULL, stream->options.ignore_size,
-                    stream->options.ignore_checksums);
-    const struct hdx_fetch_request request = {.url = target.url,
-                                              .bucket = target.bucket,
-                                              .key = target.key,
-                                              .bytes_max = INT64_MAX,
-                                              .checksums = target.bucket && !stream->options.ignore_checksums,
-                                              .size = file->file.size >= 0 ? (uint64_t)file->file.size : UINT64_MAX,
-                                              .begin = on_begin,
-                                              .block = on_block,
-                                              .done = on_done,
-                                              .user = file};
-    status = hdx_fetch(stream->session->engine, &request, &error);
-  }
-  hdx_target_deinit(&target);
+  const struct hdx_fetch_request request = {.url = file->target.url,
+                                            .bucket = file->target.bucket,
+                                            .key = file->target.key,
+                                            .bytes_max = INT64_MAX,
+                                            .head = wants_head(file),
+                                            .checksums = file->target.bucket && !stream->options.ignore_checksums,
+                                            .size = file->expected,
+                                            .begin = on_begin,
+                                            .block = on_block,
+                                            .done = on_done,
+                                            .user = file};
+  file->heading = request.head;
+  file->headed |= request.head;
+  enum hdx_status status = hdx_fetch(stream->session->engine, &request, &error);
   if (status != HDX_OK) {
+    file->heading = false;
     end(file, status, error.message);
     return;
   }
   file->state = HDX_STREAM_ACTIVE;
   stream->active++;
+}
+
+void hdx_stream_file_start(struct hdx_stream_file *file) {
+  const struct hdx_stream *stream = file->stream;
+  struct hdx_error error;
+  if (!file->target.url) {
+    enum hdx_status status = hdx_files_target(stream->files, &file->file, &file->target, &error);
+    if (status != HDX_OK) {
+      end(file, status, error.message);
+      return;
+    }
+    hdx_verify_init(&file->verify, &file->file, file->target.bucket != NULL, stream->options.ignore_size,
+                    stream->options.ignore_checksums);
+  }
+  ask(file);
 }
 
 /* ---- its life ---- */
@@ -310,6 +345,7 @@ void hdx_stream_file_free(struct hdx_stream_file *file) {
   drop_pieces(file);
   hdx_stream_charge(file, 0);
   hdx_verify_deinit(&file->verify);
+  hdx_target_deinit(&file->target);
   free(file->message);
   free(file->texts);
   free(file->path);

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "job/files.h"
 
+#include <stdlib.h>
+
 static bool stands(const struct hdx_digest *digest) {
   return digest->check != HDX_CHECK_SIZE;
 }
@@ -17,6 +19,7 @@ void hdx_verify_init(struct hdx_verify *verify, const struct hdx_file *file, boo
       .size_served = UINT64_MAX,
       .stated.check = HDX_CHECK_SIZE,
       .served.check = HDX_CHECK_SIZE,
+      .heard.check = HDX_CHECK_SIZE,
   };
   if (!ignore_checksums)
     hdx_file_digest(file, &verify->stated);
@@ -30,6 +33,8 @@ static void close_hashers(struct hdx_verify *verify) {
 
 void hdx_verify_deinit(struct hdx_verify *verify) {
   close_hashers(verify);
+  free(verify->heard_etag);
+  verify->heard_etag = NULL;
 }
 
 /* The digest of one kind that the server states. What cannot be read as one is none. */
@@ -58,6 +63,28 @@ static void choose(struct hdx_verify *verify, const struct hdx_fetch_head *head)
 
 static bool one_kind(const struct hdx_verify *verify) {
   return stands(&verify->stated) && verify->stated.check == verify->served.check;
+}
+
+void hdx_verify_hear(struct hdx_verify *verify, const struct hdx_fetch_head *head) {
+  free(verify->heard_etag);
+  verify->heard_etag = NULL;
+  verify->heard.check = HDX_CHECK_SIZE;
+  if (verify->ignore_checksums || !head->etag[0])
+    return;
+  choose(verify, head);
+  if (!verify->by_etag)
+    verify->heard = verify->served;
+  verify->heard_etag = strdup(head->etag);
+}
+
+/* What HEAD told is taken where the object itself comes without, and its tag is no better. */
+static void recall(struct hdx_verify *verify, const struct hdx_fetch_head *head) {
+  if (!stands(&verify->heard) || !verify->heard_etag || strcmp(verify->heard_etag, head->etag) != 0)
+    return;
+  if (stands(&verify->served) && (!verify->by_etag || one_kind(verify)))
+    return;
+  verify->served = verify->heard;
+  verify->by_etag = false;
 }
 
 static enum hdx_status fail_size(const struct hdx_verify *verify, uint64_t expected, const char *by, uint64_t found,
@@ -92,8 +119,10 @@ enum hdx_status hdx_verify_begin(struct hdx_verify *verify, const struct hdx_fet
   verify->settled = false;
   verify->size_served = head->size;
   verify->served.check = HDX_CHECK_SIZE;
-  if (!verify->ignore_checksums)
+  if (!verify->ignore_checksums) {
     choose(verify, head);
+    recall(verify, head);
+  }
   status = compare_words(verify, error);
   if (status == HDX_OK && stands(&verify->stated))
     status = hdx_hasher_open(verify->stated.check, &verify->of_stated, error);

@@ -17,11 +17,13 @@ struct hdx_verify {
   struct hdx_text location; /* what messages call the file */
   bool of_bucket;           /* the entity tag may be an MD5 */
   bool ignore_checksums;
-  uint64_t size_stated;                     /* by the index; UINT64_MAX: it does not, or is to be ignored */
-  uint64_t size_served;                     /* by the server; UINT64_MAX: it does not */
-  struct hdx_digest stated;                 /* by the index; check HDX_CHECK_SIZE: none */
-  struct hdx_digest served;                 /* by the server; the same */
-  bool by_etag;                             /* `served` is the entity tag */
+  uint64_t size_stated;     /* by the index; UINT64_MAX: it does not, or is to be ignored */
+  uint64_t size_served;     /* by the server; UINT64_MAX: it does not */
+  struct hdx_digest stated; /* by the index; check HDX_CHECK_SIZE: none */
+  struct hdx_digest served; /* by the server; the same */
+  bool by_etag;             /* `served` is the entity tag */
+  struct hdx_digest heard;  /* by the server in answer to HEAD, of the version that has this tag; the same */
+  char *heard_etag;
   struct hdx_hasher *of_stated, *of_served; /* NULL: not needed; of_served also where one is enough for both */
   bool settled; /* what came is what the server keeps, so that it would be the same if it were fetched anew */
 };
@@ -31,6 +33,10 @@ struct hdx_verify {
 void hdx_verify_init(struct hdx_verify *verify, const struct hdx_file *file, bool of_bucket, bool ignore_size,
                      bool ignore_checksums);
 void hdx_verify_deinit(struct hdx_verify *verify);
+
+/* What the server says in answer to HEAD, in front of all: its additional checksums, which it does not tell of an
+ * object that comes in ranges. They count for the version that they are of. */
+void hdx_verify_hear(struct hdx_verify *verify, const struct hdx_fetch_head *head);
 
 /* The object's head has come, for the first time or anew: what was added before is forgotten. INTEGRITY: the server
  * states another size or digest than the index, so that nothing needs to be fetched; INTERNAL, MEMORY: a digest cannot

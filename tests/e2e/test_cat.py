@@ -1,5 +1,6 @@
 """Data files to standard output: in the list's order, verified, with bounded memory."""
 
+import base64
 import hashlib
 import json
 import os
@@ -217,6 +218,24 @@ def test_a_large_file_with_a_wrong_checksum_ends_the_run(archive, cat):
     archive.tiny.origin.always(path("b"), Behaviour(flip=9 * MB - 1))
     done = cat("d").expect(7, "the output is broken", "md5")
     assert done.raw.startswith(files["a"]) and files["c"] not in done.raw
+
+
+def test_the_checksums_that_s3_keeps_of_large_objects(archive, cat, tmp_path):
+    """They come in answer to HEAD alone, of an object that comes in ranges."""
+    data = content(9 * MB, 1)
+    archive.dataset("d", {"a": data})
+    # sha256sum's answer; the tag is one of an upload in parts
+    headers = {"ETag": '"5d41402abc4b2a76b9719d911017c592-3"',
+               "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(data).digest()).decode()}
+    archive.tiny.origin.always(path("a"), Behaviour(headers=headers))
+    cat("d", "--report", tmp_path / "report", "--part-size", "1M").expect(0, "1 sha256")
+    assert report(tmp_path / "report")[f"s3://{TINY}/a"]["checks"] == ["size", "sha256"]
+    archive.tiny.origin.always(path("a"), Behaviour(headers=headers, flip=8 * MB))
+    cat("d", "--part-size", "1M").expect(7, "sha256", hashlib.sha256(data).hexdigest())
+    # HEAD that is refused does not keep the bytes away.
+    archive.tiny.origin.script(path("a"), Behaviour(status=403))
+    archive.tiny.origin.always(path("a"), None)
+    assert cat("d", "--part-size", "1M", "--no-sign-request").expect(0, "1 md5").raw == data
 
 
 def test_a_large_object_that_changes_on_the_way(archive, cat):

@@ -171,6 +171,26 @@ static void index_and_server(void **state) {
   hdx_verify_deinit(&verify);
 }
 
+static void what_head_tells_counts_for_its_version(void **state) {
+  struct hdx_verify verify;
+  struct hdx_file file = file_of(5, "", "");
+  struct hdx_fetch_head told = head_of(5, "\"x-2\""), head = told, other = head_of(5, "\"y-2\"");
+  (void)state;
+  told.checksums[HDX_CHECK_SHA256] = HELLO_SHA256_BASE64;
+  open_for(&verify, &file, true);
+  hdx_verify_hear(&verify, &told);
+  assert_int_equal(come(&verify, &head, "hello"), HDX_OK);
+  assert_int_equal(checks, SIZE | SHA256);
+  assert_int_equal(come(&verify, &head, "hallo"), HDX_INTEGRITY);
+  assert_int_equal(come(&verify, &other, "hallo"), HDX_OK); /* another version by now */
+  assert_int_equal(checks, SIZE);
+  told.etag = head.etag = ETAG;
+  hdx_verify_hear(&verify, &told);
+  assert_int_equal(come(&verify, &head, "hello"), HDX_OK);
+  assert_int_equal(checks, SIZE | SHA256); /* cheaper than the MD5 that the tag is */
+  hdx_verify_deinit(&verify);
+}
+
 static void checksums_that_cannot_be_read_are_none(void **state) {
   struct hdx_verify verify;
   struct hdx_file file = file_of(5, "whirlpool", "abc");
@@ -188,6 +208,7 @@ int main(void) {
       cmocka_unit_test(entity_tags),
       cmocka_unit_test(the_cheapest_of_the_server_is_taken),
       cmocka_unit_test(index_and_server),
+      cmocka_unit_test(what_head_tells_counts_for_its_version),
       cmocka_unit_test(checksums_that_cannot_be_read_are_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
