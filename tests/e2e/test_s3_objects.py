@@ -191,8 +191,8 @@ def test_presigned(gateway, awkward, heliodex, tmp_path, style):
     gateway.clear()
     urls, done = presigned(user, "--addressing-style", style, "--expires", "2h")
     assert gateway.requests() == []
-    done.expect(1, "6 of 37 rows are left out")
-    hidden = [key for key in AWKWARD_KEYS if not key.isprintable() or {".", ".."} & set(key.split("/"))]
+    done.expect(1, "4 of 37 rows are left out")
+    hidden = [key for key in AWKWARD_KEYS if {".", ".."} & set(key.split("/")) or "\n" in key]  # no row has that one
     assert sorted([*urls, *hidden]) == sorted(AWKWARD_KEYS)
     assert {urllib.parse.urlsplit(url).hostname for url in urls.values()} == {
         "s3.localhost" if style == "path" else f"{awkward.name}.s3.localhost"}
