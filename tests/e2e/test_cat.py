@@ -183,6 +183,14 @@ def test_a_body_that_breaks_off_is_gone_on_with(archive, cat):
     assert cat("d", "--retries", "3").expect(0).raw == b"".join(files.values())
 
 
+def test_of_a_small_file_that_breaks_for_good_nothing_goes_out(archive, cat):
+    files = {"a": content(5000, 1), "b": content(7 * MB, 2), "c": content(100, 3)}
+    archive.dataset("d", files)
+    archive.tiny.origin.always(path("b"), Behaviour(cut=5 * MB))
+    done = cat("d", "--retries", "0", "--reverse").expect(1, "b", "1 of 3 files failed")
+    assert done.raw == files["c"] + files["a"]
+
+
 def test_a_large_file_that_breaks_for_good_ends_the_run(archive, cat):
     files = {"a": content(5000, 1), "b": content(20 * MB, 2), "c": content(100, 3)}
     archive.dataset("d", files)
