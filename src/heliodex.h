@@ -1083,13 +1083,16 @@ struct hdx_plan_info {
   const char *created;                   /* ISO 8601 */
 };
 
-/* Cuts the list (each location once) into `shards` and writes the plan to `path` ("-": standard output), which appears
- * when it is complete. Goes through the list three times; needs memory for a hash of each file (20 to 45 bytes), not
- * for their names. *info (may be NULL) is the caller's, to be freed by hdx_plan_info_free. A location that is no UTF-8
- * is one of the list's `refused`. USAGE: not 1 <= shards <= 1,000,000; EMPTY: no file; INTEGRITY: the list changed
- * while it was read; IO. */
+/* Takes a piece of a plan, which follows those before. What it returns other than OK ends the call. */
+typedef enum hdx_status hdx_plan_writer(void *user, struct hdx_text piece, struct hdx_error *error);
+
+/* Cuts the list (each location once) into `shards` and hands the plan to `write`. Goes through the list four times;
+ * needs memory for a hash of each file (20 to 45 bytes), not for their names. *info (may be NULL) is the caller's, to
+ * be freed by hdx_plan_info_free. A location that is no UTF-8 is one of the list's `refused`, which are told once.
+ * USAGE: not 1 <= shards <= 1,000,000; EMPTY: no file, nothing was written; INTEGRITY: the list changed while it was
+ * read (what was written is no plan). Errors of hdx_files_next, and those of `write`. */
 HDX_API
-enum hdx_status hdx_plan_write(struct hdx_session *session, struct hdx_files *files, uint32_t shards, const char *path,
+enum hdx_status hdx_plan_write(struct hdx_files *files, uint32_t shards, hdx_plan_writer *write, void *user,
                                struct hdx_plan_info **info, struct hdx_error *error);
 HDX_API
 void hdx_plan_info_free(struct hdx_plan_info *info); /* NULL is allowed */

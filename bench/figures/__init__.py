@@ -7,4 +7,7 @@
     codec.py      scanning, encoding and decoding on one core
     query.py      a day, a month, sums, opening
     network.py    indexing, refreshing, memory
+    s3.py         signatures and lists
+    mirror.py     mirroring objects
+    downloaders.py    heliodex and its peers that download, as commands
 """

@@ -49,7 +49,12 @@ class Missing:
 
 
 def report(figure, value, unit, peer, peer_value=None, goal=None, wanted=None, ratio=None, **more):
-    """Prints the line. `peer` is a name or Missing; `ratio` is value / peer_value unless given."""
+    """Prints the line. `value` is a number or Missing, `peer` a name or Missing; `ratio` is value / peer_value unless given."""
+    if isinstance(value, Missing):
+        line = {"figure": figure, "value": None, "unit": unit, "why": value.reason}
+        if not isinstance(peer, Missing):
+            line |= {"peer": peer, "peer_value": round(peer_value, 4)}
+        return print(json.dumps(line | more, ensure_ascii=False), flush=True)
     line = {"figure": figure, "value": round(value, 4), "unit": unit}
     if isinstance(peer, Missing):
         line |= {"peer": None, "why": peer.reason}

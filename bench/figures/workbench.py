@@ -5,9 +5,10 @@ import os
 import shutil
 import sys
 import tempfile
+import types
 from pathlib import Path
 
-from .report import answer, fail, output, timed
+from .report import answer, fail, output, run, timed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -56,6 +57,14 @@ class Workbench:
 
     def program(self, name):
         return self.build / "bench" / f"hdx-{name}"
+
+    def used(self, command, env=None, memory_mib=None):
+        """What a command that must not fail used: seconds, processor (seconds, the system's included), resident (bytes at
+        the peak of its largest process), of all its processes. `memory_mib`: it gets no more."""
+        out = self.scratch / "used"
+        limit = ["-m", str(memory_mib)] if memory_mib else []
+        run([self.program("used"), *limit, out, *map(str, command)], env)
+        return types.SimpleNamespace(**json.loads(out.read_text()))
 
     def tree(self, kind):
         """A bucket of one kind of dataset, and what the generator says of it."""

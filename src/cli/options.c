@@ -178,7 +178,9 @@ static const struct cli_option options[] = {
      .help =
          "The files of a list in place of a query's: keys or locations (s3://bucket/key, https://…), one a line, or "
          "rows as query writes them as csv or ndjson; - is standard input. BUCKET says where keys without a scheme "
-         "are, and may be left out where there are none."},
+         "are, and may be left out where there are none; if it is one of the network, the list may name no files of "
+         "this machine (file://). The list is taken as it is: conditions on rows (--start, --key, --limit …) do not go "
+         "with it."},
     {"from-failed", 0, "FILE", CLI_FILE, CLI_GROUP_SELECT, AT(from_failed), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
      .help = "The files that --failed-out of an earlier run wrote to FILE."},
     {"plan", 0, "FILE", CLI_FILE, CLI_GROUP_SELECT, AT(plan), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,

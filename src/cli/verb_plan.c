@@ -50,11 +50,16 @@ static void tell(struct cli *cli, const struct hdx_plan_info *info) {
   tell_shards(messages, info);
 }
 
+static enum hdx_status put(void *user, struct hdx_text piece, struct hdx_error *error) {
+  struct cli_writer *out = user;
+  cli_writer_put(out, piece);
+  return cli_writer_status(out, error);
+}
+
 static enum hdx_status write_plan(struct cli *cli, struct cli_wanted *wanted, struct hdx_error *error) {
-  const struct cli_settings *settings = cli_settings(cli);
   struct hdx_plan_info *info = NULL;
-  enum hdx_status status = hdx_plan_write(cli->session, wanted->files, (uint32_t)settings->shards,
-                                          settings->output ? settings->output : "-", &info, error);
+  enum hdx_status status =
+      hdx_plan_write(wanted->files, (uint32_t)cli_settings(cli)->shards, put, &cli->out, &info, error);
   cli_messages_live(&cli->messages, NULL);
   if (status == HDX_OK)
     tell(cli, info);
@@ -99,7 +104,7 @@ const struct cli_verb cli_verb_plan = {
     .operands_min = 0,
     .operands_max = CLI_OPERANDS_ANY,
     .bit = CLI_VERB_PLAN,
-    .needs = CLI_NEED_SESSION,
+    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
     .summary = "cut the files of a mirror into shards of equal bytes",
     .description =
         "Writes a plan: the files of a query's rows (or of a list, --keys-from), each once, cut into N shards of about "
@@ -116,7 +121,7 @@ const struct cli_verb cli_verb_plan = {
         "it has at most its share of all bytes and half of its first and of its last file. The plan is NDJSON: a head, "
         "a line for each snapshot and each shard, then a line for each file, with the members of query's rows and its "
         "shard. Rows whose key names no file are told and left out, and the exit status is 1. Where no file is wanted "
-        "no plan is written.",
+        "the output is empty, which is no plan.",
     .examples = examples,
     .run = run,
 };

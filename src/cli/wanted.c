@@ -66,7 +66,7 @@ static enum hdx_status refuse_conditions(const struct cli *cli, struct hdx_error
                                            "key-exclude",    "min-size", "max-size", "where",
                                            "latest-version", "limit",    "reverse",  "allow-partial"};
   for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
-    if (cli_args_given(&cli->args, conditions[i]))
+    if (cli->args.on_line[cli_option_place(cli_option_find(conditions[i], strlen(conditions[i])))])
       return cli_fail(
           error, HDX_USAGE,
           "--%s is a condition on a query's rows; --keys-from, --from-failed and --plan take a list as it is "

@@ -57,8 +57,12 @@ struct hdx_hash_stream *hdx_hash_stream_new(void) {
     free(stream);
     return NULL;
   }
-  XXH3_128bits_reset(stream->state);
+  hdx_hash_stream_reset(stream);
   return stream;
+}
+
+void hdx_hash_stream_reset(struct hdx_hash_stream *stream) {
+  XXH3_128bits_reset(stream->state);
 }
 
 void hdx_hash_stream_add(struct hdx_hash_stream *stream, const void *data, size_t size) {

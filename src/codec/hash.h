@@ -27,7 +27,8 @@ uint64_t hdx_hash_seed(void);
 
 /* The same of bytes that come piece by piece. */
 struct hdx_hash_stream;
-struct hdx_hash_stream *hdx_hash_stream_new(void); /* NULL: out of memory */
+struct hdx_hash_stream *hdx_hash_stream_new(void);          /* NULL: out of memory */
+void hdx_hash_stream_reset(struct hdx_hash_stream *stream); /* begins anew */
 void hdx_hash_stream_add(struct hdx_hash_stream *stream, const void *data, size_t size);
 /* Of all that was added, as 32 hexadecimal digits (the high half first, as xxhsum has them) and a NUL. */
 void hdx_hash_stream_write(const struct hdx_hash_stream *stream, char out[HDX_HASH128_TEXT_MAX]);

@@ -1,8 +1,7 @@
-/* Plans: cutting a list, and writing. Three times through the list: how many bytes there are; what each shard has; and
- * the lines. */
+/* Plans: cutting a list, and writing. The list is gone through four times, as nothing but a hash of each file is held:
+ * how many bytes there are; what each shard has; the digest, which stands at the beginning; and the lines. */
 #include "job/plan.h"
 
-#include "base/file.h"
 #include "base/time.h"
 #include "codec/hash.h"
 #include "job/query.h"
@@ -10,14 +9,10 @@
 #include "parse/file_list.h"
 #include "parse/json_write.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { STEP_BYTES = 256 << 10, LINE_BYTES_MAX = HDX_LIST_RECORD_BYTES_MAX };
+enum { PIECE_BYTES = 256 << 10 };
 
 typedef unsigned __int128 wide;
 
@@ -31,9 +26,8 @@ struct cutting {
   /* the plan as it is written */
   struct hdx_buffer text;
   struct hdx_hash_stream *hash;
-  uint64_t offset;
-  int fd;
-  const char *name;
+  hdx_plan_writer *write; /* NULL: for its digest alone */
+  void *user;
 };
 
 /* ---- going through the list ---- */
@@ -115,17 +109,16 @@ static enum hdx_status fill_shard(struct cutting *cutting, const struct hdx_file
 
 /* ---- writing ---- */
 
-static enum hdx_status flush(struct cutting *cutting, size_t least, struct hdx_error *error) {
-  struct hdx_buffer *text = &cutting->text;
-  if (text->status != HDX_OK)
-    return hdx_buffer_status(text, "a line of the plan", error);
-  if (text->size <= least)
+/* Hands out what has gathered, if it is more than `most`. */
+static enum hdx_status flush(struct cutting *cutting, size_t most, struct hdx_error *error) {
+  struct hdx_text text = hdx_buffer_text(&cutting->text);
+  if (cutting->text.status != HDX_OK)
+    return hdx_buffer_status(&cutting->text, "a line of the plan", error);
+  if (text.size <= most)
     return HDX_OK;
-  hdx_hash_stream_add(cutting->hash, text->data, text->size);
-  enum hdx_status status =
-      hdx_file_write_at(cutting->fd, cutting->name, text->data, text->size, cutting->offset, error);
-  cutting->offset += text->size;
-  hdx_buffer_clear(text);
+  hdx_hash_stream_add(cutting->hash, text.data, text.size);
+  enum hdx_status status = cutting->write ? cutting->write(cutting->user, text, error) : HDX_OK;
+  hdx_buffer_clear(&cutting->text);
   return status;
 }
 
@@ -160,15 +153,13 @@ static enum hdx_status put_file(struct cutting *cutting, const struct hdx_file *
   put_text(out, "checksum", file->checksum);
   put_text(out, "checksum_algorithm", file->checksum_algorithm);
   hdx_buffer_append_text(out, HDX_TEXT("}\n"));
-  struct hdx_plan_shard *left = &cutting->record->shards[shard];
-  if (left->files == 0)
-    return hdx_error_set(error, HDX_INTEGRITY, "the list changed while it was read");
-  left->files--;
-  return flush(cutting, STEP_BYTES, error);
+  return flush(cutting, PIECE_BYTES, error);
 }
 
-static void put_head(struct cutting *cutting, const struct hdx_query *query) {
-  const struct hdx_plan_info *info = &cutting->record->info;
+/* The digest is of this line with zeros in its place. */
+static enum hdx_status put_head(struct cutting *cutting, const struct hdx_query *query, struct hdx_error *error) {
+  const struct hdx_plan_record *record = cutting->record;
+  const struct hdx_plan_info *info = &record->info;
   struct hdx_buffer *out = &cutting->text;
   hdx_buffer_append_format(out, HDX_PLAN_HEAD "%0*d\",\"created\":\"%s\",\"shards\":%" PRIu32, HDX_PLAN_DIGEST_SIZE, 0,
                            info->created, info->shard_count);
@@ -176,154 +167,85 @@ static void put_head(struct cutting *cutting, const struct hdx_query *query) {
                            ",\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"unsized\":%" PRIu64 ",\"twice\":%" PRIu64
                            ",\"snapshots\":%zu}\n",
                            info->files, info->bytes, info->unsized, info->twice, query ? query->part_count : 0);
+  if (!cutting->write || out->status != HDX_OK)
+    return flush(cutting, 0, error);
+  hdx_hash_stream_add(cutting->hash, out->data, out->size);
+  memcpy(out->data + strlen(HDX_PLAN_HEAD), record->digest, HDX_PLAN_DIGEST_SIZE);
+  enum hdx_status status = cutting->write(cutting->user, hdx_buffer_text(out), error);
+  hdx_buffer_clear(out);
+  return status;
 }
 
-static void put_snapshot(struct hdx_buffer *out, const struct hdx_query_part *part) {
+static enum hdx_status put_snapshot(struct cutting *cutting, const struct hdx_query_part *part,
+                                    struct hdx_error *error) {
+  struct hdx_buffer *out = &cutting->text;
   hdx_buffer_append_text(out, HDX_TEXT("{\"snapshot\":"));
   hdx_json_write_string(out, part->id);
   hdx_buffer_append_text(out, HDX_TEXT(",\"source\":"));
   hdx_json_write_string(out, part->query->source.url);
   hdx_buffer_append_format(out, ",\"digest\":\"%016" PRIx64 "\"}\n", hdx_reader_digest(part->reader));
+  return flush(cutting, PIECE_BYTES, error);
 }
 
-/* What stands before the lines of files. */
-static enum hdx_status put_heads(struct cutting *cutting, const struct hdx_query *query, struct hdx_error *error) {
+/* Writes the whole plan, or only hashes it; its digest is at `digest`. */
+static enum hdx_status put_plan(struct cutting *cutting, char digest[HDX_HASH128_TEXT_MAX], struct hdx_error *error) {
   const struct hdx_plan_record *record = cutting->record;
-  enum hdx_status status = HDX_OK;
-  put_head(cutting, query);
-  for (size_t i = 0; status == HDX_OK && query && i < query->part_count; i++) {
-    put_snapshot(&cutting->text, &query->parts[i]);
-    status = flush(cutting, STEP_BYTES, error);
-  }
+  const struct hdx_query *query = hdx_files_query(cutting->files);
+  hdx_hash_stream_reset(cutting->hash);
+  enum hdx_status status = put_head(cutting, query, error);
+  for (size_t i = 0; status == HDX_OK && query && i < query->part_count; i++)
+    status = put_snapshot(cutting, &query->parts[i], error);
   for (uint32_t i = 0; status == HDX_OK && i < record->info.shard_count; i++) {
     hdx_buffer_append_format(&cutting->text, "{\"shard\":%" PRIu32 ",\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
                              i + 1, record->shards[i].files, record->shards[i].bytes);
-    status = flush(cutting, STEP_BYTES, error);
+    status = flush(cutting, PIECE_BYTES, error);
   }
-  return status;
-}
-
-/* Writes the plan to the open file; what each shard has is counted down on the way, and restored. */
-static enum hdx_status put_plan(struct cutting *cutting, struct hdx_error *error) {
-  struct hdx_plan_record *record = cutting->record;
-  size_t size = record->info.shard_count * sizeof *record->shards;
-  struct hdx_plan_shard *shards = malloc(size);
-  if (!shards)
-    return hdx_error_memory(error, size);
-  memcpy(shards, record->shards, size);
-  enum hdx_status status = put_heads(cutting, hdx_files_query(cutting->files), error);
   if (status == HDX_OK)
     status = walk(cutting, put_file, error);
   if (status == HDX_OK)
     status = flush(cutting, 0, error);
-  for (uint32_t i = 0; status == HDX_OK && i < record->info.shard_count; i++)
-    if (record->shards[i].files)
-      status = hdx_error_set(error, HDX_INTEGRITY, "the list changed while it was read");
-  memcpy(record->shards, shards, size);
-  free(shards);
-  if (status != HDX_OK)
-    return status;
-  hdx_hash_stream_write(cutting->hash, record->digest);
-  return hdx_file_write_at(cutting->fd, cutting->name, record->digest, HDX_PLAN_DIGEST_SIZE, strlen(HDX_PLAN_HEAD),
-                           error);
-}
-
-/* ---- where it is written to ---- */
-
-/* Copies the complete plan to what is no regular file. */
-static enum hdx_status copy_out(struct cutting *cutting, int to, const char *name, struct hdx_error *error) {
-  struct hdx_buffer *text = &cutting->text;
-  hdx_buffer_clear(text);
-  char *data = hdx_buffer_reserve(text, STEP_BYTES);
-  if (!data)
-    return hdx_buffer_status(text, "a copy of the plan", error);
-  for (uint64_t at = 0; at < cutting->offset;) {
-    size_t size = cutting->offset - at < STEP_BYTES ? (size_t)(cutting->offset - at) : STEP_BYTES;
-    enum hdx_status status = hdx_file_read_at(cutting->fd, cutting->name, data, size, at, error);
-    if (status != HDX_OK)
-      return status;
-    for (size_t done = 0; done < size;) {
-      ssize_t n = write(to, data + done, size - done);
-      if (n < 0 && errno != EINTR)
-        return hdx_error_errno(error, name, "cannot be written", errno);
-      if (atomic_load(&cutting->files->session->cancelled))
-        return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-      done += n > 0 ? (size_t)n : 0;
-    }
-    at += size;
-  }
-  return HDX_OK;
-}
-
-/* Writes to standard output, a pipe or a device: from a temporary file, as the digest stands at the beginning. */
-static enum hdx_status write_in_place(struct cutting *cutting, const char *path, struct hdx_error *error) {
-  bool standard = strcmp(path, "-") == 0;
-  enum hdx_status status = hdx_input_create(cutting->files->session, &cutting->fd, error);
-  if (status != HDX_OK)
-    return status;
-  cutting->name = "a temporary file in the store";
-  status = put_plan(cutting, error);
-  int to = standard ? STDOUT_FILENO : status == HDX_OK ? open(path, O_WRONLY | O_CLOEXEC) : -1;
-  if (status == HDX_OK && to < 0)
-    status = hdx_error_errno(error, path, "cannot be opened", errno);
   if (status == HDX_OK)
-    status = copy_out(cutting, to, standard ? "standard output" : path, error);
-  if (!standard && to >= 0)
-    close(to);
-  close(cutting->fd);
-  return status;
-}
-
-static enum hdx_status write_to(struct cutting *cutting, const char *path, struct hdx_error *error) {
-  struct stat stat_;
-  struct hdx_temp temp;
-  bool there = strcmp(path, "-") != 0 && stat(path, &stat_) == 0;
-  if (there && S_ISDIR(stat_.st_mode))
-    return hdx_error_set(error, HDX_USAGE, "%s: a folder, where the plan is to be written", path);
-  if (strcmp(path, "-") == 0 || (there && !S_ISREG(stat_.st_mode)))
-    return write_in_place(cutting, path, error);
-  enum hdx_status status = hdx_temp_create(path, &temp, error);
-  if (status != HDX_OK)
-    return status;
-  cutting->fd = temp.fd;
-  cutting->name = path;
-  status = put_plan(cutting, error);
-  if (status == HDX_OK)
-    return hdx_temp_commit(&temp, error);
-  hdx_temp_abandon(&temp);
+    hdx_hash_stream_write(cutting->hash, digest);
   return status;
 }
 
 /* ---- all of it ---- */
 
-static enum hdx_status cut(struct cutting *cutting, const char *path, struct hdx_error *error) {
-  void (*refused)(void *, const char *) = cutting->files->refused;
+/* What is refused is told the first time. */
+static enum hdx_status cut(struct cutting *cutting, hdx_plan_writer *write, struct hdx_error *error) {
   struct hdx_plan_record *record = cutting->record;
-  cutting->files->refused = NULL; /* they are told once, with the lines */
+  void (*refused)(void *, const char *) = cutting->files->refused;
+  char digest[HDX_HASH128_TEXT_MAX] = "";
   enum hdx_status status = walk(cutting, sum_up, error);
+  cutting->files->refused = NULL;
+  if (status == HDX_OK && record->info.files == 0)
+    status = hdx_error_set(error, HDX_EMPTY, "no file is wanted");
   if (status == HDX_OK) {
     weigh(cutting);
-    status =
-        record->info.files ? walk(cutting, fill_shard, error) : hdx_error_set(error, HDX_EMPTY, "no file is wanted");
+    status = walk(cutting, fill_shard, error);
   }
-  cutting->files->refused = refused;
-  if (status != HDX_OK)
-    return status;
   hdx_time_format(hdx_time_now(), 0, record->created);
-  return write_to(cutting, path, error);
+  if (status == HDX_OK)
+    status = put_plan(cutting, record->digest, error);
+  cutting->write = write;
+  if (status == HDX_OK)
+    status = put_plan(cutting, digest, error);
+  if (status == HDX_OK && strcmp(digest, record->digest) != 0)
+    status = hdx_error_set(error, HDX_INTEGRITY, "the list changed while it was read");
+  cutting->files->refused = refused;
+  return status;
 }
 
-enum hdx_status hdx_plan_write(struct hdx_session *session, struct hdx_files *files, uint32_t shards, const char *path,
+enum hdx_status hdx_plan_write(struct hdx_files *files, uint32_t shards, hdx_plan_writer *write, void *user,
                                struct hdx_plan_info **info, struct hdx_error *error) {
   if (shards < 1 || shards > HDX_PLAN_SHARDS_MAX)
     return hdx_error_set(error, HDX_USAGE, "%" PRIu32 " shards: expected 1 to %d", shards, HDX_PLAN_SHARDS_MAX);
-  struct cutting cutting = {.files = files, .record = hdx_plan_record_new(shards), .hash = hdx_hash_stream_new()};
-  (void)session;
-  hdx_buffer_init(&cutting.text, STEP_BYTES + LINE_BYTES_MAX);
-  enum hdx_status status =
-      cutting.record && cutting.hash ? HDX_OK : hdx_error_memory(error, shards * sizeof(struct hdx_plan_shard));
-  if (status == HDX_OK)
-    status = cut(&cutting, path, error);
+  struct cutting cutting = {
+      .files = files, .record = hdx_plan_record_new(shards), .hash = hdx_hash_stream_new(), .user = user};
+  hdx_buffer_init(&cutting.text, PIECE_BYTES + HDX_LIST_RECORD_BYTES_MAX);
+  enum hdx_status status = cutting.record && cutting.hash
+                               ? cut(&cutting, write, error)
+                               : hdx_error_memory(error, shards * sizeof(struct hdx_plan_shard));
   hdx_hash_stream_free(cutting.hash);
   hdx_buffer_deinit(&cutting.text);
   hdx_seen_deinit(&cutting.seen);

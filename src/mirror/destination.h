@@ -66,9 +66,8 @@ enum hdx_status hdx_destination_stat(struct hdx_folders *folders, const char *pa
 /* Opens a file to read. As hdx_destination_stat. */
 enum hdx_status hdx_destination_read(struct hdx_folders *folders, const char *path, int *fd, struct hdx_error *error);
 
-/* Opens the partial file called `name` to read and write, making it if it is not there (*made, where it is
- * not NULL: it is new and empty), and locks
- * it. TEMPORARY: another process writes it; IO. */
+/* Opens the partial file called `name` to read and write, making it if it is not there (*made, where it is not NULL: it
+ * is new and empty), and locks it. TEMPORARY: another process writes it; IO. */
 enum hdx_status hdx_partial_open(const struct hdx_destination *destination, const char *name, int *fd, bool *made,
                                  struct hdx_error *error);
 /* Gives it its place, whatever was there, making folders. IO: the message names the path (another file system, a folder

@@ -56,7 +56,8 @@ static void write_field(struct hdx_text text, struct hdx_buffer *out) {
     hdx_buffer_append(out, escape, sizeof escape);
     from = i + 1;
   }
-  hdx_buffer_append(out, text.data + from, text.size - from);
+  if (from < text.size)
+    hdx_buffer_append(out, text.data + from, text.size - from);
 }
 
 struct hdx_text hdx_field_decode(struct hdx_text field, struct hdx_buffer *out) {

@@ -80,10 +80,12 @@ static enum hdx_status try_open(const struct hdx_destination *destination, const
 /* One that nobody has made before: there is nothing to be looked at. Nearly all are. */
 static bool make(const struct hdx_destination *destination, const char *name, const char *path, int *fd) {
   struct hdx_error ignored;
+  struct stat info;
   *fd = openat(destination->partial, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (*fd < 0)
     return false;
-  if (lock_partial(destination, path, *fd, &ignored) == HDX_OK)
+  /* Who sweeps the folder may have come between. */
+  if (lock_partial(destination, path, *fd, &ignored) == HDX_OK && fstat(*fd, &info) == 0 && info.st_nlink == 1)
     return true;
   close(*fd);
   return false;

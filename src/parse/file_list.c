@@ -176,8 +176,6 @@ static enum field_end read_quoted(const char *p, const char *end, bool last, str
   const char *from = p + 1, *at = from;
   field->doubled = false;
   while ((at = memchr(at, '"', (size_t)(end - at)))) {
-    if (at + 1 == end && !last)
-      return FIELD_MORE;
     if (at + 1 == end || at[1] != '"')
       break;
     field->doubled = true;

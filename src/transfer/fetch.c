@@ -318,7 +318,8 @@ static enum hdx_status start(struct hdx_fetch *fetch, struct hdx_error *error) {
   const char *version = fetch->request.if_match;
   fetch->whole = fetch->request.whole || fetch->request.head;
   /* A weak entity tag names no bytes (RFC 9110, 8.8.1). */
-  fetch->anew = fetch->request.range_count && (fetch->whole || (version && strncmp(version, "W/", 2) == 0));
+  bool unnamed = version && (!version[0] || strncmp(version, "W/", 2) == 0);
+  fetch->anew = fetch->request.range_count && (fetch->whole || unnamed);
   if (status != HDX_OK)
     return status;
   if (!fetch->host)
@@ -345,7 +346,8 @@ static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *
   bool copied = copy(request->etag, &own->etag);
   copied &= copy(request->last_modified, &own->last_modified);
   copied &= copy(request->query, &own->query);
-  copied &= copy(request->if_match, &own->if_match);
+  own->if_match = request->if_match ? strdup(request->if_match) : NULL;
+  copied &= own->if_match || !request->if_match;
   own->ranges = NULL;
   if (request->range_count) {
     struct hdx_byte_range *ranges = malloc(request->range_count * sizeof *ranges);

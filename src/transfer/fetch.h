@@ -108,9 +108,9 @@ struct hdx_fetch_request {
    * large object is fetched with as many requests as its host is given. */
   bool scattered;
   /* Only these bytes are wanted (scattered only): ascending, not touching, none empty; copied. They are of the version
-   * that if_match (an entity tag, or a date if it begins with neither " nor W/; a weak tag names none) names, or, where
-   * it is NULL, of whatever version there is; if the object is another one by now, all of it is fetched. A count of 0:
-   * all bytes. */
+   * that if_match (an entity tag, or a date if it begins with neither " nor W/; a weak tag and "" name none) names, or,
+   * where it is NULL, of whatever version there is; if the object is another one by now, all of it is fetched. A count
+   * of 0: all bytes. */
   const struct hdx_byte_range *ranges;
   size_t range_count;
   const char *if_match;

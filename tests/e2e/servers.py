@@ -5,7 +5,8 @@
         server.requests()                    # [(method, target, status, bytes)], from its access log
 
 Variants: latency (seconds added to each request, and twice that to the first one of a connection), tls (HTTP/2 with a
-certificate of our own authority), ranges=False (a server that ignores Range).
+certificate of our own authority), ranges=False (a server that ignores Range), http and server (more lines for these blocks
+of its configuration).
 """
 
 import os
@@ -61,10 +62,12 @@ def make_authority(folder, days=2, names=NAMES):
 
 
 class Nginx:
-    def __init__(self, folder, work, latency=0.0, tls=None, ranges=True, workers=1, log=True):
+    def __init__(self, folder, work, latency=0.0, tls=None, ranges=True, workers=1, log=True, http="",
+                 server=""):
         self.folder, self.work = Path(folder).resolve(), Path(work).resolve()
         self.latency, self.tls, self.ranges = latency, tls, ranges
         self.workers, self.log = workers, log
+        self.http, self.server = http, server
         self.process = None
 
     def start(self):
@@ -137,6 +140,7 @@ worker_rlimit_nofile 8192;
 events {{ worker_connections 4096; }}
 http {{
   {delay}
+  {self.http}
   log_format short '$request_method $request_uri $status $body_bytes_sent';
   access_log {f'{self.work}/access.log short' if self.log else 'off'};
   client_body_temp_path {self.work}/body;
@@ -152,6 +156,7 @@ http {{
     root {self.folder};
     {'' if self.ranges else 'max_ranges 0;'}
     {place}
+    {self.server}
   }}
 }}
 """

@@ -39,7 +39,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     CHECK(size >= 3 && size <= 63 && !hdx_url_like(text));
   hdx_url_quote(text, quoted, sizeof quoted);
   CHECK(!strchr(quoted, '\n'));
-  if (hdx_url_parse(text, &url, &error) != HDX_OK) {
+  /* A location of a data file is any URL, and s3:// with any bytes behind the bucket. */
+  enum hdx_status status = hdx_url_parse(text, &url, &error);
+  CHECK(status != HDX_OK || hdx_url_parse_location(text, &url, &error) == HDX_OK);
+  if (hdx_url_parse_location(text, &url, &error) != HDX_OK) {
     CHECK(error.status == HDX_USAGE && error.message[0]);
     return 0;
   }

@@ -364,7 +364,12 @@ static void test_denied(void **state) {
     assert_resolves(&remote[i], "s3://other/a/./../x", "", "https://other.s3.amazonaws.com/a/./../x");
     assert_refused(&remote[i], "key", HDX_USAGE,
                    "key: expected a URL, or a key where the bucket of the index is known");
-    assert_refused(&remote[i], "s3://bkt/a\nb", HDX_USAGE, "s3://bkt/a?b: control byte 0x0a at byte 10");
+    /* A key of S3 is any bytes; a URL is not. */
+    static const char *const keys[] = {"https://bkt.s3.amazonaws.com/a%0Ab%01", "https://h/d/a%0Ab%01",
+                                       "http://127.0.0.1:1/bkt/a%0Ab%01"};
+    assert_resolves(&remote[i], "s3://bkt/a\nb\x01", "", keys[i]);
+    assert_refused(&remote[i], "s3://b\nkt/a", HDX_USAGE, "s3://b?kt/: control byte 0x0a at byte 6");
+    assert_refused(&remote[i], "https://h/a\nb", HDX_USAGE, "https://h/a?b: control byte 0x0a at byte 11");
   }
   struct hdx_source local = open_source("file:///srv/copy/", "", NULL);
   adopt(&local, "s3://own/", "own");

@@ -125,7 +125,8 @@ static void unknown_options(void **state) {
   bad("query b i -format", "unknown option '-format': did you mean --format?");
   bad("query b i -\xc3\x85", "unknown option '-\xc3\x85' in '-\xc3\x85'");
   bad("query b i --strict", "'query' has no option --strict (it belongs to: index)");
-  bad("--limit 3 registry", "'registry' has no option --limit (it belongs to: datasets, ls, search, query)");
+  bad("--limit 3 registry", "'registry' has no option --limit (it belongs to: datasets, ls, search, query, mirror, "
+                            "cat, plan)");
   assert_string_equal(args.verb->name, "registry"); /* so that the hint can name it */
 }
 

@@ -407,9 +407,13 @@ static void it_is_told_at_once_that_it_cannot_be_written_to(void **state) {
   begin_as_nobody();
   assert_int_equal(chmod(dest, 0555), 0);
   enum hdx_status status = hdx_destination_open(dest, NULL, true, &destination, &error);
+  enum hdx_status reading = hdx_destination_open(dest, NULL, false, &destination, NULL);
   end_as_nobody();
   assert_int_equal(status, HDX_IO);
   assert_says("dest: the folder cannot be written to: Permission denied");
+  assert_int_equal(reading, HDX_OK); /* who only looks needs no more */
+  assert_int_equal(destination.partial, -1);
+  hdx_destination_close(&destination);
 }
 
 static void folders_that_were_removed_are_made_again(void **state) {
@@ -540,7 +544,13 @@ static void empty_folders_go_with_the_last_file(void **state) {
   assert_int_equal(hdx_destination_remove(&folders, "a/d/three", &error), HDX_OK);
   assert_false(is_there("dest/a"));
   assert_true(is_there("dest/.heliodex"));
-  assert_int_equal(place("a/b/c/one", "1"), HDX_OK); /* what was kept open is not used any more */
+  /* What was kept open of it is not used any more, although somebody else makes it again. */
+  struct stat info;
+  assert_int_equal(mkdir(at("dest/a"), 0777), 0);
+  assert_int_equal(mkdir(at("dest/a/d"), 0777), 0);
+  assert_true(put_file("dest/a/d/three", "3", 1));
+  assert_int_equal(hdx_destination_stat(&folders, "a/d/three", &info, &error), HDX_OK);
+  assert_int_equal(place("a/b/c/one", "1"), HDX_OK);
   assert_string_equal(file_text("dest/a/b/c/one"), "1");
   close_destination();
 }

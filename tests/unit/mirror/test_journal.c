@@ -309,19 +309,102 @@ static void later_runs_stand_in_place_of_earlier_ones(void **state) {
 
 static void shards_write_at_the_same_time(void **state) {
   (void)state;
-  struct hdx_journal *other;
-  reopen("journal-1");
-  assert_int_equal(hdx_journal_open(folder, "journal-2", BYTES_MAX, NULL, &other, &error), HDX_OK);
-  say_file("a", "a", 1);
-  flush();
-  struct hdx_journal *first = journal;
-  journal = other;
-  say_file("b", "b", 1);
-  flush();
-  hdx_journal_close(other);
-  journal = first;
+  enum { SHARDS = 9 };
+  struct hdx_journal *shards[SHARDS];
+  for (int i = 0; i < SHARDS; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "journal-%d", (i * 5 + 2) % SHARDS);
+    assert_int_equal(hdx_journal_open(folder, name, BYTES_MAX, NULL, &shards[i], &error), HDX_OK);
+  }
+  for (int i = 0; i < SHARDS; i++) {
+    char name[32];
+    journal = shards[i];
+    snprintf(name, sizeof name, "%d", (i * 5 + 2) % SHARDS);
+    say_file(name, name, 1);
+    say_file("of all", name, 1);
+    flush();
+    hdx_journal_close(journal);
+  }
+  journal = NULL;
   reopen(NULL);
-  assert_int_equal(hdx_journal_file_count(journal), 2);
+  assert_int_equal(hdx_journal_file_count(journal), SHARDS + 1);
+  /* What should not be, as shards have no files in common, is settled by names. */
+  assert_non_null(strstr(dumped(), "file of all 8 "));
+}
+
+static void parts_of_different_files_never_add_up(void **state) {
+  (void)state;
+  static const char *const others[] = {"part\t1\tl\tp\t100\tf\t10\t20\t00000000",
+                                       "part\t1\tl\tq\t100\te\t10\t20\t00000000",
+                                       "part\t1\tl\tp\t101\te\t10\t20\t00000000"};
+  static const char first[] = "part\t1\tl\tp\t100\te\t0\t10\t00000000";
+  struct hdx_buffer text;
+  struct hdx_journal_part part;
+  hdx_buffer_init(&text, SIZE_MAX);
+  /* Even where the line between them that says so was lost. */
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    FILE *file = fopen(at("journal"), "wb");
+    assert_non_null(file);
+    fputs("heliodex-journal\t1\n", file);
+    put_line(file, first, strlen(first));
+    put_line(file, others[i], strlen(others[i]));
+    fclose(file);
+    reopen("journal");
+    assert_true(hdx_journal_part(journal, HDX_TEXT("l"), &text, &part));
+    assert_int_equal(part.extents->count, 1);
+    assert_int_equal(part.extents->list[0].from, 10);
+  }
+  hdx_buffer_deinit(&text);
+}
+
+static void parts_do_not_come_back(void **state) {
+  (void)state;
+  struct hdx_buffer text;
+  struct hdx_journal_part part;
+  hdx_buffer_init(&text, SIZE_MAX);
+  reopen("journal-a");
+  say_part("l", "p", "e", 0, 10);
+  flush();
+  reopen("journal-b");
+  say_part("l", "p", "f", 0, 10);
+  flush();
+  reopen("journal-c");
+  say_part("l", "p", "e", 10, 20);
+  flush();
+  assert_int_equal(unlink(at("journal-b")), 0); /* as if its superseded line had gone away */
+  reopen(NULL);
+  assert_true(hdx_journal_part(journal, HDX_TEXT("l"), &text, &part));
+  assert_int_equal(part.extents->count, 1);
+  assert_int_equal(part.extents->list[0].from, 10);
+  hdx_buffer_deinit(&text);
+}
+
+static void what_was_added_is_known_however_much_it_is(void **state) {
+  (void)state;
+  enum { FILES = 30000 };
+  struct hdx_buffer text;
+  struct hdx_journal_file file;
+  char name[128];
+  hdx_buffer_init(&text, SIZE_MAX);
+  reopen("journal");
+  for (int i = 0; i < FILES; i++) {
+    snprintf(name, sizeof name, "s3://a-bucket/with/rather/long/names/of/files/so/that/there/are/some/megabytes/%d", i);
+    say_file(name, name + 5, (uint64_t)i);
+    if (i % 1000 == 999)
+      flush();
+  }
+  for (int round = 0; round < 2; round++) {
+    for (int i = 0; i < FILES; i += 97) {
+      snprintf(name, sizeof name, "s3://a-bucket/with/rather/long/names/of/files/so/that/there/are/some/megabytes/%d",
+               i);
+      assert_true(hdx_journal_file(journal, hdx_text_of(name), &text, &file));
+      assert_int_equal(file.size, i);
+    }
+    flush();
+    assert_int_equal(count_lines("journal"), FILES + 1);
+    reopen("journal");
+  }
+  hdx_buffer_deinit(&text);
 }
 
 static void other_files_are_no_journals(void **state) {
@@ -409,6 +492,7 @@ static void every_beginning_of_it_is_a_journal(void **state) {
     assert_int_equal(strlen(file_text("journal")), size); /* only read */
     reopen("journal");
     assert_string_equal(dumped(), after[whole]);
+    assert_int_equal(strlen(file_text("journal")), size < ends[0] ? 0 : ends[whole]);
     /* What is said next stands on a line of its own. */
     say_file("s3://b/next", "next", 1);
     flush();
@@ -775,6 +859,9 @@ int main(void) {
       TEST(parts_add_up_until_something_ends_them),
       TEST(later_runs_stand_in_place_of_earlier_ones),
       TEST(shards_write_at_the_same_time),
+      TEST(parts_of_different_files_never_add_up),
+      TEST(parts_do_not_come_back),
+      TEST(what_was_added_is_known_however_much_it_is),
       TEST(other_files_are_no_journals),
       TEST(every_beginning_of_it_is_a_journal),
       TEST(every_damaged_byte_leaves_out_its_line),

@@ -161,6 +161,7 @@ static void a_part_in_place_of_the_object_is_not_taken(void **state) {
   server.script = a_part_that_was_not_asked_for;
   struct sink *sink = fetch((struct hdx_fetch_request){.size = SMALL, .scattered = true});
   assert_ok(sink);
+  assert_int_equal(sink->begun, 1);
   assert_int_equal(sink->head.size, SMALL);
   sink_has(sink, content, 0, SMALL);
   sink_free(sink);
@@ -312,6 +313,32 @@ static void an_aborted_request_ends_with_what_it_was_given(void **state) {
   unserve();
 }
 
+static bool others_are_answered(void) {
+  return atomic_load(&server.answered_count) >= 5;
+}
+
+static void the_first_comes_last(const struct asked *asked, size_t number, struct behaviour *behaviour) {
+  (void)number;
+  if (asked->from == 0) {
+    behaviour->pause = 1000;
+    behaviour->resume = others_are_answered;
+  }
+}
+
+/* What came behind the first part would be handed out together with it. */
+static void nothing_is_handed_out_once_a_request_is_aborted(void **state) {
+  (void)state;
+  serve(40 * PART);
+  server.script = the_first_comes_last;
+  struct sink *sink = request("/object", (struct hdx_fetch_request){.scattered = false});
+  sink->on_block = abort_at_once;
+  finish(sink);
+  assert_int_equal(sink->status, HDX_IO);
+  assert_int_equal(sink->blocks, 1);
+  sink_free(sink);
+  unserve();
+}
+
 static void what_hangs_waits_or_has_not_begun_can_be_aborted(void **state) {
   struct sink *sinks[20];
   (void)state;
@@ -396,6 +423,7 @@ int main(void) {
       cmocka_unit_test(checksums_of_parts_are_left_out),
       cmocka_unit_test(checksums_are_asked_for_of_buckets_alone),
       cmocka_unit_test(an_aborted_request_ends_with_what_it_was_given),
+      cmocka_unit_test(nothing_is_handed_out_once_a_request_is_aborted),
       cmocka_unit_test(what_hangs_waits_or_has_not_begun_can_be_aborted),
       cmocka_unit_test(a_consumer_that_keeps_its_blocks_is_waited_for),
   };

@@ -1,6 +1,9 @@
 /* Objects in many parts at once: each byte comes once, of one version, however the parts come in. */
 #include "unit/transfer/engine_test.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 /* ------------------------------------------------------------------------------------------------- many at once */
 
 enum { AT_ONCE = 16 };
@@ -259,7 +262,8 @@ static void if_the_ranges_are_of_another_version_all_comes(void **state) {
       {"\"old\"", 6 * PART, ignore_conditions, 7},          /* 206 with its own tag */
       {"Wed, 21 Oct 2015 07:28:01 GMT", 6 * PART, NULL, 7}, /* 412 */
       {"Wed, 21 Oct 2015 07:28:01 GMT", 6 * PART, ignore_conditions, 7} /* 206 with its own date */,
-      {"W/\"first\"", 6 * PART, NULL, 6},        /* names no bytes: ranges are not tried */
+      {"W/\"first\"", 6 * PART, NULL, 6}, /* names no bytes: ranges are not tried */
+      {"", 6 * PART, NULL, 6},
       {"\"first\"", 6 * PART - 1, NULL, 7},      /* too short for the ranges */
       {"\"first\"", 3, NULL, 2},                 /* 416 */
       {"\"first\"", 0, NULL, 3},                 /* 416, and 416 of an empty object */
@@ -297,14 +301,20 @@ static void ranges_that_change_on_the_way_are_given_up(void **state) {
   unserve();
 }
 
-static void files_are_read_in_ranges_too(void **state) {
-  char path[] = "/tmp/hdx-engine-XXXXXX", url[100];
-  struct hdx_engine_options options = engine_options();
-  (void)state;
+static char path[64], url[100]; /* of a file */
+
+static void make_file(void) {
+  strcpy(path, "/tmp/hdx-engine-XXXXXX");
   int fd = mkstemp(path);
   assert_true(fd >= 0 && write(fd, content, 6 * PART) == 6 * PART);
   close(fd);
   snprintf(url, sizeof url, "file://%s", path);
+}
+
+static void files_are_read_in_ranges_too(void **state) {
+  struct hdx_engine_options options = engine_options();
+  (void)state;
+  make_file();
   open_engine(&options);
   struct sink *sink = sink_new(engine, SINK_BYTES_MAX);
   struct hdx_fetch_request wanted = {.url = url,
@@ -341,6 +351,38 @@ static void files_are_read_in_ranges_too(void **state) {
   hdx_engine_close(engine);
 }
 
+static void rewrite(struct sink *sink, const struct hdx_block *block) {
+  const struct timespec times[2] = {{0}, {0}};
+  (void)sink, (void)block;
+  assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0); /* as written again, with as many bytes */
+}
+
+static void cut_short(struct sink *sink, const struct hdx_block *block) {
+  (void)sink, (void)block;
+  assert_int_equal(truncate(path, 1), 0);
+}
+
+static void a_file_that_changes_while_it_is_read_fails(void **state) {
+  void (*const changes_of_file[])(struct sink * sink, const struct hdx_block *block) = {rewrite, cut_short};
+  struct hdx_engine_options options = engine_options();
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    make_file();
+    open_engine(&options);
+    struct sink *sink = sink_new(engine, 6 * PART);
+    sink->on_block = changes_of_file[i];
+    struct hdx_fetch_request wanted = {
+        .url = url, .bytes_max = UINT64_MAX, .begin = sink_begin, .block = sink_block, .done = sink_done, .user = sink};
+    assert_int_equal(hdx_fetch(engine, &wanted, NULL), HDX_OK);
+    finish(sink);
+    assert_int_equal(sink->status, HDX_INTEGRITY);
+    assert_non_null(strstr(sink->message, "changed while it was read"));
+    sink_free(sink);
+    unlink(path);
+    hdx_engine_close(engine);
+  }
+}
+
 static void ranges_that_are_none_are_refused(void **state) {
   const struct hdx_byte_range empty[] = {{5, 5}}, touching[] = {{0, 5}, {5, 6}}, backward[] = {{7, 9}, {0, 1}};
   const struct hdx_byte_range *bad[] = {empty, touching, backward};
@@ -368,6 +410,7 @@ int main(void) {
       cmocka_unit_test(if_the_ranges_are_of_another_version_all_comes),
       cmocka_unit_test(ranges_that_change_on_the_way_are_given_up),
       cmocka_unit_test(files_are_read_in_ranges_too),
+      cmocka_unit_test(a_file_that_changes_while_it_is_read_fails),
       cmocka_unit_test(ranges_that_are_none_are_refused),
   };
   return cmocka_run_group_tests(tests, make_content, free_content);
