@@ -203,8 +203,7 @@ static enum hdx_status execute(struct run *run, struct hdx_error *error) {
   options.ignore_checksums = settings->ignore_checksums;
   options.item = on_command;
   options.user = run;
-  enum hdx_status status = hdx_each(run->cli->session, run->wanted.files, &options, &summary, error);
-  return run->failed && status != HDX_IO && status != HDX_INTERRUPTED ? HDX_OK : status; /* conclude() tells */
+  return hdx_each(run->cli->session, run->wanted.files, &options, &summary, error);
 }
 
 /* ---- the summary ---- */
@@ -269,8 +268,6 @@ static enum hdx_status conclude(const struct run *run, struct hdx_error *error) 
   if (run->failed)
     return cli_fail(error, run->done ? HDX_PARTIAL : run->gravest, "%" PRIu64 " of %" PRIu64 " files failed",
                     run->failed, all);
-  if (run->wanted.refused)
-    return cli_fail(error, HDX_PARTIAL, "%" PRIu64 " rows name no file", run->wanted.refused);
   return cli_wanted_judge(&run->wanted, all, error);
 }
 

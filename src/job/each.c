@@ -312,6 +312,7 @@ static void leave(struct each *each) {
   }
   /* The list is read once more, also if an interruption has ended the run: its rows are at hand. */
   bool cancelled = atomic_exchange(&each->session->cancelled, false);
+  each->files->refused = NULL; /* they have been told */
   hdx_files_rewind(each->files);
   while (hdx_files_next(each->files, &list, &count, NULL) == HDX_OK && count)
     for (size_t i = 0; i < count; i++)

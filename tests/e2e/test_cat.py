@@ -183,6 +183,14 @@ def test_a_body_that_breaks_off_is_gone_on_with(archive, cat):
     assert cat("d", "--retries", "3").expect(0).raw == b"".join(files.values())
 
 
+def test_of_a_small_file_that_breaks_for_good_nothing_goes_out(archive, cat):
+    files = {"a": content(5000, 1), "b": content(7 * MB, 2), "c": content(100, 3)}
+    archive.dataset("d", files)
+    archive.tiny.origin.always(path("b"), Behaviour(cut=5 * MB))
+    done = cat("d", "--retries", "0", "--reverse").expect(1, "b", "1 of 3 files failed")
+    assert done.raw == files["c"] + files["a"]
+
+
 def test_a_large_file_that_breaks_for_good_ends_the_run(archive, cat):
     files = {"a": content(5000, 1), "b": content(20 * MB, 2), "c": content(100, 3)}
     archive.dataset("d", files)
@@ -386,3 +394,26 @@ def test_progress_and_summary_for_machines(archive, cat):
     size = sum(map(len, files.values()))
     assert summary["files"] == summary["fetched"] == 5 and summary["bytes"] == size and summary["failed"] == 0
     assert summary["checked"]["size"] == summary["checked"]["md5"] == 5
+
+
+def test_shards_of_a_plan(archive, cat, tmp_path):
+    files = small(12)
+    archive.dataset("d", files)
+    plan = tmp_path / "plan"
+    cat.client.program("plan", cat.client.bucket, "d", *cat.client.access, "--shards", "3", "-o", plan).expect(0)
+    assert cat("--plan", plan).expect(0).raw == b"".join(files.values())
+    reports = [tmp_path / f"{k}" for k in (1, 2, 3)]
+    parts = [cat("--plan", plan, "--shard", k, "--report", reports[k - 1]).expect(0).raw for k in (1, 2, 3)]
+    assert sum(map(len, parts)) == sum(map(len, files.values())) and all(parts)
+    cat.client.program("merge", plan, *reports).expect(0)
+
+
+def test_lines_that_name_no_file(archive, cat, tmp_path):
+    archive.dataset("d", {"a": b"1", "b": b"2"})
+    listed = tmp_path / "list"
+    listed.write_text("a\nhttp://x/\nb\n")
+    done = cat("--keys-from", listed).expect(1, "line 2")
+    assert done.raw == b"12" and done.err.count("line 2") == 1
+    (tmp_path / "bad").write_text('{"datakey":"a"}\n{"datakey":\n')
+    done = cat("--keys-from", tmp_path / "bad").expect(7, "line 2")
+    assert b"1".startswith(done.raw)

@@ -98,11 +98,12 @@ def test_all_commands_fail(archive, cat):
 
 
 def test_files_that_are_not_what_they_should_be_reach_no_command(archive, cat):
-    files = {"small": content(1000, 1), "large": content(10 * MB, 2), "once": content(10 * MB, 3), "well": b"4"}
+    files = {"once": content(16 * MB, 3), "small": content(1000, 1), "large": content(10 * MB, 2), "well": b"4"}
     archive.dataset("d", files)
     archive.tiny.origin.always(path("small"), Behaviour(flip=7))
     archive.tiny.origin.always(path("large"), Behaviour(flip=7))
-    archive.tiny.origin.script(path("once"), Behaviour(flip=7))
+    # Of this one, bytes are on their way to the disk when its end shows that they are wrong.
+    archive.tiny.origin.script(path("once"), None, Behaviour(flip=7, drip=(256 * 1024, 0.005)))
     done = cat("d", "--exec", 'echo "$HELIODEX_FILE_KEY $(md5sum | cut -c-32)"').expect(1, "small", "large", "md5")
     assert lines(done) == [f"once {hashlib.md5(files['once']).hexdigest()}", f"well {hashlib.md5(b'4').hexdigest()}"]
 
