@@ -1,14 +1,15 @@
 /* hdx-objects: makes a bucket of objects for what mirrors it, and checks copies of it without looking at the original.
  *
- *   hdx-objects make DIR COUNT BYTES     makes DIR/data/0000/object_000000.cdf … of so many bytes each
- *   hdx-objects check DIR COUNT BYTES    all of them are in DIR, byte for byte, and nothing else but DIR/.heliodex
+ *   hdx-objects make DIR COUNT BYTES DISTINCT    makes DIR/data/0000/object_000000.cdf … of so many bytes each
+ *   hdx-objects check DIR COUNT BYTES DISTINCT   all of them are in DIR, byte for byte, and nothing but DIR/.heliodex
  *
- * A thousand to a folder. The bytes are those of the stream of random.h that the object's number gives, so that an
- * object in another's place, a part of one at a wrong offset and a hole are all found. Prints a line of JSON: files,
+ * A thousand to a folder, all of 2020-01-01T00:00:00Z. The bytes are those of the stream of random.h that the object's
+ * number gives, so that an object in another's place, a part of one at a wrong offset and a hole are all found. To save
+ * memory, object n is made as a hard link to object n - DISTINCT and has its bytes. Prints a line of JSON: files,
  * bytes.
  *
- * Exit codes: 0 done, 2 an argument is wrong, 5 a copy is not what was made (the first difference is named), 6 reading
- * or writing failed. */
+ * Exit codes: 0 done, 2 an argument is wrong, 6 reading or writing failed, 7 a copy is not what was made (the first
+ * difference is named). */
 #include "base/file.h"
 #include "generate/random.h"
 
@@ -23,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEED = 6, FOLDER_FILES = 1000, COUNT_MAX = 10000000 };
+enum { SEED = 6, FOLDER_FILES = 1000, COUNT_MAX = 10000000, MADE = 1577836800 };
 #define PIECE_BYTES ((size_t)256 << 10) /* two of them fit the second-level cache */
 
 struct tree {
@@ -89,7 +90,7 @@ static void make_object(const struct tree *tree, uint32_t number, struct gen_ran
       fail(path, error.message);
     at += size;
   }
-  if (close(fd) != 0)
+  if (futimens(fd, (struct timespec[2]){{MADE, 0}, {MADE, 0}}) != 0 || close(fd) != 0)
     fail(path, strerror(errno));
 }
 

@@ -7,8 +7,6 @@ host, who is slow to return it: so the room of a copy is taken and freed just be
 import os
 import shutil
 import subprocess
-from datetime import datetime, timezone
-from xml.sax.saxutils import escape
 
 from .downloaders import BUCKET, PEERS, SAMPLE, Heliodex, Ranges, RangesDropped, Rclone, S5cmdRun
 from .report import Goal, Missing, answer, fail, median, report
@@ -17,6 +15,7 @@ from .workbench import Nginx
 from gateway import Gateway, missing  # in tests/e2e, which the workbench has put on the path
 
 FOLDER_OBJECTS = 1000  # see bench/objects.c
+MADE = "2020-01-01T00:00:00.000Z"  # likewise
 SAMPLE_OBJECTS = 1000
 PAGE_OBJECTS = 1000  # of a list, as of Amazon's
 LATENCY = 0.030
@@ -70,12 +69,11 @@ class Objects:
     def _write_pages(self, folder, bucket, count):
         """Answers to ListObjectsV2; where one goes on, its token is the number of the next."""
         folder.mkdir(parents=True, exist_ok=True)
-        made = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         keys = list(self.keys(count))
         for page, first in enumerate(range(0, count, PAGE_OBJECTS)):
             part, more = keys[first:first + PAGE_OBJECTS], first + PAGE_OBJECTS < count
             token = f"<NextContinuationToken>{page + 1}</NextContinuationToken>" if more else ""
-            entries = "".join(f"<Contents><Key>{escape(key)}</Key><LastModified>{made}</LastModified><ETag>&quot;{page:032x}-1"
+            entries = "".join(f"<Contents><Key>{key}</Key><LastModified>{MADE}</LastModified><ETag>&quot;{page:032x}-1"
                               f"&quot;</ETag><Size>{self.size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
                               for key in part)
             (folder / f"{page}.xml").write_text(

@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def test_objects_are_what_is_written_of_them(made):
     for number, file in enumerate(files):
         expected = b"".join(drawn.to_bytes(8, "little") for drawn in stream(b"object", number, SIZE // 8 + 1))
         assert file.read_bytes() == expected[:SIZE]
+        assert file.stat().st_mtime == datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp()
     assert objects("check", made).returncode == 0
 
 
