@@ -104,10 +104,11 @@ static enum hdx_status open_partial(struct hdx_mirror_file *file, struct hdx_err
   }
   if (!made && ftruncate(file->fd, 0) != 0)
     return io(file, "truncating", error);
-  /* So that a full disk is known now, and the file lies in few pieces. A file system that cannot is none the worse. */
-  if (file->size_written != UINT64_MAX && file->size_written > HDX_BLOCK_BYTES && file->size_written <= INT64_MAX &&
-      fallocate(file->fd, 0, 0, (off_t)file->size_written) != 0 && errno != EOPNOTSUPP && errno != ENOSYS &&
-      errno != EINTR)
+  /* What comes in parts would lie scattered on the disk, and a disk that is too full for it is known now. A file system
+   * that cannot take room beforehand is none the worse. */
+  uint64_t size = file->size_written, part = file->chunk->run->session->config.part_bytes;
+  if (size != UINT64_MAX && size > part && size <= INT64_MAX && fallocate(file->fd, 0, 0, (off_t)size) != 0 &&
+      errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
     return io(file, "making room", error);
   return HDX_OK;
 }
