@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum {
   LOCK_POLL_MS = 100,
@@ -120,15 +119,16 @@ void hdx_mirror_stop(struct hdx_mirror_run *run, enum hdx_status status, const c
     }
 }
 
-/* Enough requests to keep the engine busy; what is open at once is bounded by that, too. */
-static bool room(const struct hdx_mirror_run *run) {
+/* Enough requests to keep the engine busy; what is open at once is bounded by that, too: a file that was begun is
+ * opened before it is asked for. */
+static bool room(const struct hdx_mirror_run *run, const struct hdx_mirror_file *file) {
   struct hdx_engine_totals totals;
   hdx_engine_totals(run->session->engine, &totals);
-  return run->weight < totals.wanted + SPARE_FILES;
+  return !run->weight || run->weight < totals.wanted + (file->extents.count ? 0 : SPARE_FILES);
 }
 
 static void begin_waiting(struct hdx_mirror_run *run) {
-  while (run->waiting && (run->stop != HDX_OK || room(run))) {
+  while (run->waiting && (run->stop != HDX_OK || room(run, run->waiting))) {
     struct hdx_mirror_file *file = run->waiting;
     run->waiting = file->next;
     if (!run->waiting)
@@ -342,6 +342,8 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
   run->summary->refused = run->files->refused_count;
   if (status == HDX_OK)
     status = check_space(run, error);
+  if (status == HDX_OK)
+    status = hdx_mirror_gather_extra(run, error);
   if (status != HDX_OK)
     return status;
   run->files->refused = NULL; /* the second time it is no news */
@@ -351,7 +353,7 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
     run_all(run);
     status = outcome(run, error);
   }
-  if (status == HDX_OK && run->options->delete_extra && run->journal)
+  if (status == HDX_OK)
     status = hdx_mirror_delete_extra(run, error);
   struct hdx_error flushed;
   if (!run->options->dry_run &&
@@ -374,6 +376,7 @@ static void deinit(struct hdx_mirror_run *run) {
   hdx_layout_free(run->layout);
   hdx_buffer_deinit(&run->path);
   hdx_buffer_deinit(&run->text);
+  hdx_buffer_deinit(&run->extra);
 }
 
 enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files, const char *dest,
@@ -395,6 +398,7 @@ enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files,
   run.ready_last = &run.ready;
   hdx_buffer_init(&run.path, HDX_URL_BYTES_MAX);
   hdx_buffer_init(&run.text, 1 << 20);
+  hdx_buffer_init(&run.extra, session->config.memory_bytes);
   if (options->delete_extra && (options->shard || files->shard_count))
     return hdx_error_set(error, HDX_USAGE, "a shard cannot tell what is not wanted: nothing can be deleted by it");
   enum hdx_status status = hdx_layout_parse(options->layout ? options->layout : HDX_LAYOUT_KEY, &run.layout, error);

@@ -36,8 +36,10 @@ static void sync_batch(struct hdx_mirror_batch *batch) {
     if (!all)
       status = sync_one(file, &error);
     file->write_status = status;
-    if (status != HDX_OK)
-      file->write_error = error;
+    if (status == HDX_OK)
+      continue;
+    file->write_error = error;
+    batch->sync_failed = true;
   }
 }
 
@@ -52,11 +54,21 @@ static void commit_batch(struct hdx_work *work) {
 
 /* ---- on the loop ---- */
 
+/* A disk that loses bytes is not written to any more. */
+static void stop_broken(struct hdx_mirror_batch *batch) {
+  const struct hdx_mirror_file *file = batch->files;
+  while (file->write_status == HDX_OK)
+    file = file->next;
+  hdx_mirror_stop(batch->run, file->write_status, file->write_error.message);
+}
+
 static void on_committed(struct hdx_work *work) {
   struct hdx_mirror_batch *batch = (struct hdx_mirror_batch *)work;
   struct hdx_mirror_run *run = batch->run;
   struct hdx_mirror_file *next;
   hdx_mirror_folders_put(run, batch->folders);
+  if (batch->sync_failed)
+    stop_broken(batch);
   for (struct hdx_mirror_file *file = batch->files; file; file = next) {
     next = file->next;
     if (file->write_status == HDX_OK) {
@@ -115,6 +127,7 @@ void hdx_mirror_commit(struct hdx_mirror_run *run) {
     return;
   gather(run);
   batch->run = run;
+  batch->sync_failed = false;
   batch->folders = hdx_mirror_folders_take(run, &error);
   enum hdx_status status = batch->folders ? HDX_OK : HDX_MEMORY;
   for (struct hdx_mirror_file *file = batch->files; status == HDX_OK && file; file = file->next)

@@ -215,12 +215,14 @@ static void adopt(struct hdx_mirror_file *file, struct hdx_folders *folders) {
       info.st_size != file->file.size || hdx_destination_read(folders, file->path, &fd, &ignored) != HDX_OK)
     return;
   uint64_t size = (uint64_t)info.st_size;
+  uint32_t crc32c = 0;
   hdx_verify_init(&verify, &file->file, false, false, options->ignore_checksums);
   if (hdx_verify_begin(&verify, &nothing, &ignored) == HDX_OK &&
-      hdx_mirror_read_through(fd, file->path, 0, size, &verify, &file->known_crc32c, &ignored) == HDX_OK &&
+      hdx_mirror_read_through(fd, file->path, 0, size, &verify, &crc32c, &ignored) == HDX_OK &&
       hdx_verify_finish(&verify, size, &file->known_checks, &ignored) == HDX_OK) {
     file->held = file->adopted = true;
     file->known_size = size;
+    file->known_crc32c = crc32c;
     file->known_modified = hdx_mirror_time(&info.st_mtim);
     file->known_etag = "";
   }
@@ -249,8 +251,6 @@ static void look(struct hdx_mirror_file *file, struct hdx_folders *folders) {
     file->held = recheck(file, folders);
   if (!file->held && file->chunk->run->options->adopt)
     adopt(file, folders);
-  if (!file->held && file->begun_etag)
-    hdx_mirror_check_begun(file);
 }
 
 static void look_at_chunk(struct hdx_work *work) {

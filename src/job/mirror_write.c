@@ -39,7 +39,8 @@ enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from,
 
 /* ---- what an earlier run left ---- */
 
-void hdx_mirror_check_begun(struct hdx_mirror_file *file) {
+void hdx_mirror_check_begun(struct hdx_work *work) {
+  struct hdx_mirror_file *file = (struct hdx_mirror_file *)work;
   struct hdx_extents sound = {0};
   struct hdx_error error;
   bool made;
@@ -49,6 +50,7 @@ void hdx_mirror_check_begun(struct hdx_mirror_file *file) {
     hdx_mirror_fail(file, status, error.message);
     return;
   }
+  file->owned = true;
   /* Not what the journal promised, as after a power cut: it is fetched anew. */
   for (size_t i = 0; i < file->extents.count; i++) {
     const struct hdx_extent *extent = &file->extents.list[i];
@@ -93,6 +95,25 @@ static enum hdx_status begin(struct hdx_mirror_file *file, struct hdx_error *err
   return status;
 }
 
+/* So that a full disk is known now, and the file lies in few pieces. A file system that cannot is none the worse. */
+static enum hdx_status make_room(struct hdx_mirror_file *file, struct hdx_error *error) {
+  const struct hdx_mirror_run *run = file->chunk->run;
+  uint64_t size = file->size_written, room, keep = run->options->keep_free_bytes;
+  if (size == UINT64_MAX || size <= HDX_BLOCK_BYTES)
+    return HDX_OK;
+  if (hdx_destination_free(&run->destination, &room, NULL) == HDX_OK && (size > room || keep > room - size)) {
+    /* A server may state any size: one that could not have come into an empty list is no reason to leave the others. */
+    file->alone = size > run->summary->bytes_free;
+    return hdx_error_set(error, HDX_IO,
+                         "%s/%s: no space for its %llu bytes: %llu are free, of which %llu are kept free",
+                         run->destination.path, file->path, (unsigned long long)size, (unsigned long long)room,
+                         (unsigned long long)keep);
+  }
+  if (fallocate(file->fd, 0, 0, (off_t)size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
+    return io(file, "making room", error);
+  return HDX_OK;
+}
+
 static enum hdx_status open_partial(struct hdx_mirror_file *file, struct hdx_error *error) {
   if (file->fd >= 0)
     return HDX_OK;
@@ -102,14 +123,10 @@ static enum hdx_status open_partial(struct hdx_mirror_file *file, struct hdx_err
     file->fd = -1;
     return status;
   }
+  file->owned = true;
   if (!made && ftruncate(file->fd, 0) != 0)
     return io(file, "truncating", error);
-  /* So that a full disk is known now, and the file lies in few pieces. A file system that cannot is none the worse. */
-  if (file->size_written != UINT64_MAX && file->size_written > HDX_BLOCK_BYTES && file->size_written <= INT64_MAX &&
-      fallocate(file->fd, 0, 0, (off_t)file->size_written) != 0 && errno != EOPNOTSUPP && errno != ENOSYS &&
-      errno != EINTR)
-    return io(file, "making room", error);
-  return HDX_OK;
+  return make_room(file, error);
 }
 
 static enum hdx_status write_block(struct hdx_mirror_file *file, const struct hdx_block *block,
