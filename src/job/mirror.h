@@ -53,6 +53,9 @@ struct hdx_mirror_file {
   bool known; /* complete once, as the members below say; */
   bool held;  /* and it is still there, or another file that is adopted */
   bool adopted;
+  bool there; /* some file is in its place, */
+  uint64_t there_size;
+  int64_t there_modified;
   uint64_t known_size;
   int64_t known_modified;
   uint32_t known_crc32c, known_checks;
@@ -120,7 +123,7 @@ struct hdx_mirror_batch {
   struct hdx_mirror_file *files;
   struct hdx_mirror_folders *folders;
   size_t count;
-  bool sync_failed;
+  const struct hdx_mirror_file *broken; /* the disk is: what became of this file says so */
 };
 
 struct hdx_mirror_run {

@@ -245,8 +245,13 @@ static bool recheck(const struct hdx_mirror_file *file, struct hdx_folders *fold
 static void look(struct hdx_mirror_file *file, struct hdx_folders *folders) {
   struct hdx_error ignored;
   struct stat info;
-  if (file->known && hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK)
-    file->held = (uint64_t)info.st_size == file->known_size && hdx_mirror_time(&info.st_mtim) == file->known_modified;
+  if (hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK) {
+    file->there = true;
+    file->there_size = (uint64_t)info.st_size;
+    file->there_modified = hdx_mirror_time(&info.st_mtim);
+  }
+  file->held = file->known && file->there && file->there_size == file->known_size &&
+               file->there_modified == file->known_modified;
   if (file->held && file->chunk->run->options->recheck)
     file->held = recheck(file, folders);
   if (!file->held && file->chunk->run->options->adopt)

@@ -120,6 +120,7 @@ static enum hdx_status open_partial(struct hdx_mirror_file *file, struct hdx_err
   bool made;
   enum hdx_status status = hdx_partial_open(&file->chunk->run->destination, file->partial, &file->fd, &made, error);
   if (status != HDX_OK) {
+    file->alone = !hdx_destination_broken(errno);
     file->fd = -1;
     return status;
   }

@@ -61,8 +61,8 @@ def test_19_a_body_without_end_is_not_taken(archive, mirror):
 def test_28_a_length_that_no_disk_has_fails_that_file_alone(archive, mirror):
     files = {KEY: content(1000, "a")} | small(60)
     archive.dataset("d", files, sizes=dict.fromkeys(files))
-    archive.tiny.origin.always(PATH, Behaviour(length=1 << 60, body=content(MB, "a"), cut=MB, ignore_range=True))
-    mirror("d", "--retries", "0", "-j", "2").expect(1, KEY, "free", "60 fetched, 1 failed")
+    archive.tiny.origin.always(PATH, Behaviour(length=1 << 60, body=content(MB, "a"), stall=MB, ignore_range=True))
+    mirror("d", "-j", "2").expect(1, KEY, "free", "60 fetched, 1 failed")
     assert partial(mirror.dest) == []
 
 
