@@ -111,6 +111,7 @@ void hdx_mirror_stop(struct hdx_mirror_run *run, enum hdx_status status, const c
   if (run->stop != HDX_OK)
     return;
   run->stop = status;
+  atomic_store(&run->stopping, true);
   hdx_error_set(&run->stop_error, status, "%s", message);
   for (struct hdx_mirror_file *file = run->active; file; file = file->active)
     if (file->open) {
@@ -193,15 +194,21 @@ static void watch_space(struct hdx_mirror_run *run, uint64_t now) {
   hdx_mirror_stop(run, HDX_IO, message);
 }
 
+/* Whether all that is left is to give files their names: no limit is worth to leave them. */
+static bool is_ending(const struct hdx_mirror_run *run) {
+  return run->list_ended && !run->checking && !run->waiting && !run->active;
+}
+
 static void on_watch(uv_timer_t *timer) {
   struct hdx_mirror_run *run = timer->data;
   const struct hdx_mirror_options *options = run->options;
   struct hdx_engine_totals totals;
   uint64_t now = uv_hrtime();
   hdx_engine_totals(run->session->engine, &totals);
-  if (options->duration_ms_max && (now - run->started_ns) / 1000000 >= options->duration_ms_max)
+  bool limited = !is_ending(run);
+  if (limited && options->duration_ms_max && (now - run->started_ns) / 1000000 >= options->duration_ms_max)
     hdx_mirror_stop(run, HDX_LIMIT, "the time that the run may take is over");
-  if (options->bytes_max && totals.bytes - run->bytes_before >= options->bytes_max)
+  if (limited && options->bytes_max && totals.bytes - run->bytes_before >= options->bytes_max)
     hdx_mirror_stop(run, HDX_LIMIT, "as many bytes have come as the run may fetch");
   watch_space(run, now);
   hdx_mirror_advance(run);

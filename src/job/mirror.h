@@ -163,6 +163,7 @@ struct hdx_mirror_run {
   uint64_t files_done;
   uint64_t succeeded;
   enum hdx_status stop; /* not OK: begin nothing more, and why */
+  atomic_bool stopping; /* the same for workers: read no more of what is there */
   struct hdx_error stop_error;
   enum hdx_status gravest;
   struct hdx_error first_error;
@@ -210,9 +211,9 @@ void hdx_mirror_write(struct hdx_work *work);
  * are not. */
 void hdx_mirror_check_begun(struct hdx_work *work);
 /* Reads `from` to `to` of an open file; *crc32c goes on with them, and so does `verify` (NULL: not needed). IO, also
- * where the file is shorter. */
+ * where the file is shorter; INTERRUPTED: *ended became true. */
 enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from, uint64_t to, struct hdx_verify *verify,
-                                        uint32_t *crc32c, struct hdx_error *error);
+                                        uint32_t *crc32c, const atomic_bool *ended, struct hdx_error *error);
 
 /* mirror_commit.c */
 void hdx_mirror_ready(struct hdx_mirror_file *file);

@@ -218,7 +218,8 @@ static void adopt(struct hdx_mirror_file *file, struct hdx_folders *folders) {
   uint32_t crc32c = 0;
   hdx_verify_init(&verify, &file->file, false, false, options->ignore_checksums);
   if (hdx_verify_begin(&verify, &nothing, &ignored) == HDX_OK &&
-      hdx_mirror_read_through(fd, file->path, 0, size, &verify, &crc32c, &ignored) == HDX_OK &&
+      hdx_mirror_read_through(fd, file->path, 0, size, &verify, &crc32c, &file->chunk->run->stopping, &ignored) ==
+          HDX_OK &&
       hdx_verify_finish(&verify, size, &file->known_checks, &ignored) == HDX_OK) {
     file->held = file->adopted = true;
     file->known_size = size;
@@ -237,7 +238,8 @@ static bool recheck(const struct hdx_mirror_file *file, struct hdx_folders *fold
   int fd;
   if (hdx_destination_read(folders, file->path, &fd, &ignored) != HDX_OK)
     return false;
-  bool read = hdx_mirror_read_through(fd, file->path, 0, file->known_size, NULL, &crc32c, &ignored) == HDX_OK;
+  bool read = hdx_mirror_read_through(fd, file->path, 0, file->known_size, NULL, &crc32c, &file->chunk->run->stopping,
+                                      &ignored) == HDX_OK;
   close(fd);
   return read && crc32c == file->known_crc32c;
 }

@@ -19,12 +19,16 @@ int64_t hdx_mirror_time(const struct timespec *time) {
 }
 
 enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from, uint64_t to, struct hdx_verify *verify,
-                                        uint32_t *crc32c, struct hdx_error *error) {
+                                        uint32_t *crc32c, const atomic_bool *ended, struct hdx_error *error) {
   size_t room = to - from < READ_BYTES ? (size_t)(to - from) : READ_BYTES;
   char *bytes = malloc(room + !room);
   enum hdx_status status = bytes ? HDX_OK : hdx_error_memory(error, room);
   while (status == HDX_OK && from < to) {
     size_t size = to - from < room ? (size_t)(to - from) : room;
+    if (atomic_load(ended)) {
+      status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+      break;
+    }
     status = hdx_file_read_at(fd, path, bytes, size, from, error);
     if (status != HDX_OK)
       break;
@@ -41,6 +45,7 @@ enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from,
 
 void hdx_mirror_check_begun(struct hdx_work *work) {
   struct hdx_mirror_file *file = (struct hdx_mirror_file *)work;
+  const atomic_bool *stopping = &file->chunk->run->stopping;
   struct hdx_extents sound = {0};
   struct hdx_error error;
   bool made;
@@ -56,11 +61,16 @@ void hdx_mirror_check_begun(struct hdx_work *work) {
     const struct hdx_extent *extent = &file->extents.list[i];
     uint32_t crc32c = 0;
     if (extent->to <= file->begun_size &&
-        hdx_mirror_read_through(file->fd, file->partial, extent->from, extent->to, NULL, &crc32c, &error) == HDX_OK &&
+        hdx_mirror_read_through(file->fd, file->partial, extent->from, extent->to, NULL, &crc32c, stopping, &error) ==
+            HDX_OK &&
         crc32c == extent->crc32c)
       status = hdx_extents_add(&sound, extent, &error);
     if (status != HDX_OK)
       break;
+  }
+  if (atomic_load(stopping)) { /* it is as sound as before, for all that is known */
+    hdx_extents_deinit(&sound);
+    return;
   }
   hdx_extents_deinit(&file->extents);
   file->extents = sound;
@@ -175,7 +185,8 @@ static enum hdx_status finish(struct hdx_mirror_file *file, struct hdx_error *er
                          (unsigned long long)size);
   enum hdx_status status = open_partial(file, error); /* an empty file has had no block */
   if (status == HDX_OK && hdx_verify_hashes(&file->verify) && file->hashed < size)
-    status = hdx_mirror_read_through(file->fd, file->path, file->hashed, size, &file->verify, &ignored, error);
+    status = hdx_mirror_read_through(file->fd, file->path, file->hashed, size, &file->verify, &ignored,
+                                     &file->chunk->run->session->cancelled, error);
   if (status == HDX_OK)
     status = hdx_verify_finish(&file->verify, size, &file->verified, error);
   if (status == HDX_OK)

@@ -113,3 +113,11 @@ def test_a_limit_that_all_files_keep_is_none(archive, mirror):
     files = small(3)
     archive.dataset("d", files)
     mirror("d", "--max-bytes", "10").expect(0)
+
+
+def test_21_what_index_and_server_contradict_each_other_about_is_not_asked_for_again(archive, mirror):
+    files = {KEY: content(1000, "a"), "data/b.cdf": content(1000, "b")}
+    archive.dataset("d", files, algorithm="md5")
+    archive.tiny.origin.put(PATH, content(1000, "other"))
+    mirror("d").expect(1, KEY, "md5", "as the index states")
+    assert len(archive.asked(KEY)) == 1
