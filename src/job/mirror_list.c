@@ -49,6 +49,8 @@ static enum hdx_status survey_file(struct hdx_mirror_run *run, const struct hdx_
   enum hdx_status status = place(run, file, &claim, &why);
   if (status == HDX_MEMORY)
     return hdx_error_set(error, status, "%s", why.message);
+  if (!hdx_files_in_shard(run->files, file->location))
+    return HDX_OK;
   if (status == HDX_OK && claim == HDX_CLAIM_TWICE) {
     summary->twice++;
     return HDX_OK;
@@ -85,6 +87,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
   enum hdx_status status;
   uint64_t told_ns = run->started_ns;
   hdx_files_rewind(run->files);
+  run->files->other_shards = true; /* their files have places as well, whichever shard is the first */
   while ((status = hdx_files_next(run->files, &list, &count, error)) == HDX_OK && count) {
     for (size_t i = 0; status == HDX_OK && i < count; i++)
       status = survey_file(run, &list[i], error);
@@ -94,6 +97,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       break;
     tell_survey(run, &told_ns);
   }
+  run->files->other_shards = false;
   hdx_files_rewind(run->files);
   return status;
 }

@@ -121,3 +121,18 @@ def test_21_what_index_and_server_contradict_each_other_about_is_not_asked_for_a
     archive.tiny.origin.put(PATH, content(1000, "other"))
     mirror("d").expect(1, KEY, "md5", "as the index states")
     assert len(archive.asked(KEY)) == 1
+
+
+def test_36_shards_agree_on_places_whichever_comes_first(archive, mirror, tmp_path):
+    """A file that another shard's file needs for a folder, and names that are the same."""
+    files = {f"{i}/{name}": content(100 + i, name) for i in range(8) for name in ("both", "both/below.cdf")}
+    archive.dataset("d", files)
+    archive.dataset("e", {f"{folder}/{i}.cdf": content(50, f"{folder}{i}") for folder in "ab" for i in range(8)})
+    mirror("d").expect(0, "16 fetched")
+    for k in (3, 2, 1):
+        mirror("d", "--shard", f"{k}/3", dest=tmp_path / "shards").expect(0)
+    assert tree(tmp_path / "shards") == tree(mirror.dest)
+    mirror("e", "--flat", dest=tmp_path / "one").expect(1, "8 fetched, 8 failed")
+    runs = [mirror("e", "--flat", "--shard", f"{k}/3", dest=tmp_path / f"alone-{k}") for k in (1, 2, 3)]
+    alone = [tree(tmp_path / f"alone-{k}") for k in (1, 2, 3)]
+    assert sum(map(len, alone)) == 8 and {**alone[0], **alone[1], **alone[2]} == tree(tmp_path / "one")
