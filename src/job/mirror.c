@@ -8,7 +8,9 @@
 enum {
   LOCK_POLL_MS = 100,
   WATCH_MS = 100,
-  SPARE_FILES = 64, /* asked for beyond what the engine has in flight, so that it never waits for the list */
+  WAITING_MAX = 512, /* files */
+  CHECKING_MAX = 16, /* chunks */
+  SPARE_FILES = 64,  /* asked for beyond what the engine has in flight, so that it never waits for the list */
   KEEP_FREE_BYTES = 64 << 20
 };
 #define SPACE_EVERY_NS UINT64_C(1000000000)
@@ -147,8 +149,7 @@ static void begin_waiting(struct hdx_mirror_run *run) {
 /* The list is looked at ahead of what is asked for, but not far: what waits is held in memory. */
 static void pull(struct hdx_mirror_run *run) {
   struct hdx_error error;
-  size_t looked_at = 2 * HDX_CHUNK_FILES;
-  while (!run->list_ended && run->waiting_count < looked_at && run->checking < 4) {
+  while (!run->list_ended && run->waiting_count < WAITING_MAX && run->checking < CHECKING_MAX) {
     if (hdx_mirror_pull(run, &error) != HDX_OK)
       hdx_mirror_stop(run, error.status, error.message);
   }

@@ -97,7 +97,9 @@ struct hdx_mirror_file {
   uint32_t crc32c, verified; /* once complete; checks as bits */
 };
 
-#define HDX_CHUNK_FILES 256
+/* A chunk is held as long as one of its files is under way, so that in a rerun that has few files to fetch, each of
+ * them may hold one: 64 files take 116 KB. */
+#define HDX_CHUNK_FILES 64
 
 /* Some of the list's files, one behind the other. */
 struct hdx_mirror_chunk {
