@@ -877,6 +877,12 @@ struct hdx_files_totals {
 HDX_API
 enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error);
 
+/* Calls `visit` for each file behind the first `after`: what a run that ended early has left. Goes on also where the
+ * session was cancelled, and tells of nothing that names no file; leaves the list at its beginning. */
+HDX_API
+void hdx_files_left(struct hdx_files *files, uint64_t after,
+                    void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user);
+
 /* Tells of the rows or lines that name no file, as they come by. */
 HDX_API
 void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user);

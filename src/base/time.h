@@ -48,6 +48,10 @@ int hdx_time_year(int64_t time_ns);
 /* The first instant of a calendar year, saturated to HDX_TIME_MIN and HDX_TIME_MAX. */
 int64_t hdx_time_of_year(int year);
 
+/* Nanoseconds since 1970 of a system's time; HDX_TIME_NONE: beyond the range. */
+struct timespec;
+int64_t hdx_time_of_timespec(const struct timespec *time);
+
 /* Nanoseconds since 1970, of the system's clock. */
 int64_t hdx_time_now(void);
 

@@ -63,17 +63,9 @@ static void settle(struct run *run, const struct hdx_file *file, enum hdx_status
                                                           .left = left});
 }
 
-/* The files behind those that were told of. */
-static void settle_left(struct run *run) {
-  const struct hdx_file *list;
-  uint64_t number = 0, told = run->done + run->failed;
-  size_t n;
-  hdx_files_rewind(run->wanted.files);
-  hdx_files_on_refused(run->wanted.files, NULL, NULL);
-  while (hdx_files_next(run->wanted.files, &list, &n, NULL) == HDX_OK && n)
-    for (size_t i = 0; i < n; i++)
-      if (++number > told)
-        settle(run, &list[i], HDX_INTERRUPTED, "", "not begun", 0, 0);
+static void settle_left(void *user, const struct hdx_file *file, uint64_t number) {
+  (void)number;
+  settle(user, file, HDX_INTERRUPTED, "", "not begun", 0, 0);
 }
 
 /* ---- bytes to the output ---- */
@@ -182,7 +174,7 @@ static enum hdx_status stream(struct run *run, struct hdx_error *error) {
     cli_tar_end(&run->cli->out, run->cli->out.written + run->cli->out.size);
   hdx_stream_close(stream);
   if (status != HDX_OK)
-    settle_left(run);
+    hdx_files_left(run->wanted.files, run->done + run->failed, settle_left, run);
   return status;
 }
 

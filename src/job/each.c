@@ -60,6 +60,7 @@ static void tell(struct each *each, const struct hdx_each_item *item) {
 
 static void settle(struct each *each, const struct hdx_each_item *item) {
   struct hdx_each_summary *summary = each->summary;
+  summary->files++;
   summary->succeeded += item->status == HDX_OK;
   summary->left += item->status == HDX_INTERRUPTED;
   summary->failed += item->status != HDX_OK && item->status != HDX_INTERRUPTED;
@@ -68,8 +69,8 @@ static void settle(struct each *each, const struct hdx_each_item *item) {
   tell(each, item);
 }
 
-static void settle_left(struct each *each, const struct hdx_file *file, uint64_t number) {
-  settle(each,
+static void settle_left(void *user, const struct hdx_file *file, uint64_t number) {
+  settle(user,
          &(struct hdx_each_item){.file = file, .number = number, .status = HDX_INTERRUPTED, .message = "not begun"});
 }
 
@@ -233,7 +234,6 @@ static enum hdx_status begin_anew(struct each *each) {
 static void finish_command(struct each *each, const struct hdx_chunk *chunk) {
   struct command *command = each->coming;
   each->coming = NULL;
-  each->summary->files++;
   if (chunk->status != HDX_OK) {
     settle(each,
            &(struct hdx_each_item){
@@ -296,9 +296,6 @@ static enum hdx_status run(struct each *each) {
 
 /* Tells of the files that were not begun: those that are here, and what the list has behind them. */
 static void leave(struct each *each) {
-  const struct hdx_file *list;
-  size_t count;
-  uint64_t number = 0;
   while (each->ready) {
     struct command *command = each->ready;
     each->ready = command->next;
@@ -307,21 +304,9 @@ static void leave(struct each *each) {
   }
   if (each->coming) {
     settle_left(each, &each->coming->file, each->coming->number);
-    each->summary->files++;
     free_command(each->coming);
   }
-  /* The list is read once more, also if an interruption has ended the run: its rows are at hand. */
-  bool cancelled = atomic_exchange(&each->session->cancelled, false);
-  each->files->refused = NULL; /* they have been told */
-  hdx_files_rewind(each->files);
-  while (hdx_files_next(each->files, &list, &count, NULL) == HDX_OK && count)
-    for (size_t i = 0; i < count; i++)
-      if (++number > each->taken) {
-        each->summary->files++;
-        settle_left(each, &list[i], number);
-      }
-  if (cancelled)
-    atomic_store(&each->session->cancelled, true);
+  hdx_files_left(each->files, each->taken, settle_left, each);
 }
 
 static enum hdx_status conclude(const struct each *each, enum hdx_status status, struct hdx_error *error) {

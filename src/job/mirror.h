@@ -195,8 +195,6 @@ void hdx_mirror_head_free(struct hdx_mirror_head *head); /* NULL is allowed */
 void hdx_mirror_file_deinit(struct hdx_mirror_file *file);
 
 /* mirror_write.c */
-/* Nanoseconds since 1970; HDX_TIME_NONE: cannot be told. */
-int64_t hdx_mirror_time(const struct timespec *time);
 /* The work of a file: writes what was taken, and with `last` verifies and finishes. */
 void hdx_mirror_write(struct hdx_work *work);
 /* Whether the file's bytes, which an earlier run left, are those that the journal says; drops extents that are not. */

@@ -1,6 +1,7 @@
 /* The list of a mirror, in chunks: where each file goes, whether it is complete or begun already. */
 #include "job/mirror.h"
 
+#include "base/time.h"
 #include "codec/hash.h"
 
 #include <stdio.h>
@@ -221,7 +222,7 @@ static void adopt(struct hdx_mirror_file *file, struct hdx_folders *folders) {
       hdx_verify_finish(&verify, size, &file->known_checks, &ignored) == HDX_OK) {
     file->held = file->adopted = true;
     file->known_size = size;
-    file->known_modified = hdx_mirror_time(&info.st_mtim);
+    file->known_modified = hdx_time_of_timespec(&info.st_mtim);
     file->known_etag = "";
   }
   hdx_verify_deinit(&verify);
@@ -244,7 +245,8 @@ static void look(struct hdx_mirror_file *file, struct hdx_folders *folders) {
   struct hdx_error ignored;
   struct stat info;
   if (file->known && hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK)
-    file->held = (uint64_t)info.st_size == file->known_size && hdx_mirror_time(&info.st_mtim) == file->known_modified;
+    file->held =
+        (uint64_t)info.st_size == file->known_size && hdx_time_of_timespec(&info.st_mtim) == file->known_modified;
   if (file->held && file->chunk->run->options->recheck)
     file->held = recheck(file, folders);
   if (!file->held && file->chunk->run->options->adopt)

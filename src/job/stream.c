@@ -152,8 +152,6 @@ enum hdx_status hdx_stream_next(struct hdx_stream *stream, const struct hdx_chun
   uv_run_mode mode = UV_RUN_NOWAIT;
   give_back(stream);
   for (;;) {
-    if (atomic_load(&stream->session->cancelled))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     advance(stream);
     if (!stream->head) {
       if (stream->list_status != HDX_OK)
@@ -163,6 +161,8 @@ enum hdx_status hdx_stream_next(struct hdx_stream *stream, const struct hdx_chun
     }
     /* Once in any case: the network goes on also while the consumer finds all that it asks for. */
     uv_run(hdx_engine_loop(stream->session->engine), mode);
+    if (atomic_load(&stream->session->cancelled)) /* the engine ends all that is under way */
+      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (ready(stream)) {
       *chunk = hand_out(stream);
       return HDX_OK;

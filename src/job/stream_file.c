@@ -1,5 +1,4 @@
 #include "job/stream.h"
-#include "transfer/http_date.h"
 
 #include <stdlib.h>
 
@@ -166,7 +165,7 @@ static void on_begin(void *user, const struct hdx_fetch_head *head) {
   file->came = 0;
   file->again_crc = 0;
   file->size = head->size;
-  file->modified = hdx_http_date_read(head->last_modified);
+  file->modified = head->modified;
   if (stream->restarts) {
     file->handed = 0;
     file->handed_crc = 0;

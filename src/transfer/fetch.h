@@ -61,7 +61,7 @@ enum hdx_status hdx_engine_bucket(struct hdx_engine *engine, const struct hdx_s3
 struct hdx_fetch_head {
   uint64_t size;                    /* UINT64_MAX: not stated */
   const char *etag, *last_modified; /* "" if not stated */
-  int64_t modified;                 /* what last_modified says, ns; HDX_TIME_NONE: nothing */
+  int64_t modified;                 /* what last_modified says, or a file's own time, ns; HDX_TIME_NONE: nothing */
   bool anew; /* of a request for ranges: it is another version than the ranges are of, or ranges do not work; all of it
                 comes */
   bool etag_is_no_md5; /* the server says that it keeps the object in a way (encrypted by a key of its own service or

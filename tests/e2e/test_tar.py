@@ -96,6 +96,19 @@ def test_the_same_files_make_the_same_archive(archive, cat):
     assert cat("d", "--tar").expect(0).raw == cat("d", "--tar", "--jobs", "1").expect(0).raw
 
 
+def test_files_of_this_machine_keep_their_times(heliodex, tmp_path):
+    times = {"old": -86400, "odd": -0.5, "first": 0, "exact": 1500000.25}
+    for name, time in times.items():
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, ns=(0, int(time * 1e9)))
+    (tmp_path / "list").write_text("".join(f"file://{tmp_path}/{name}\n" for name in times))
+    data = heliodex("cat", "--keys-from", tmp_path / "list", "--tar", "--flat").expect(0).raw
+    with tarfile.open(fileobj=io.BytesIO(data)) as it:
+        assert {member.name: member.mtime for member in it} == times
+    by_gnu(data, heliodex.home)
+    assert {name: (heliodex.home / name).stat().st_mtime for name in times} == times
+
+
 def test_a_name_that_is_no_utf8(archive, cat, tmp_path):
     files = {"caf\udce9/x": b"latin"}
     location = f"http://127.0.0.1:{archive.tiny.origin.port}/x/caf%E9/x"
