@@ -1046,7 +1046,7 @@ struct hdx_each_item {
 
 struct hdx_each_options {
   const char *command; /* for /bin/sh -c */
-  uint32_t processes;  /* at once; 0: as many as there are cores */
+  uint32_t processes;  /* at once; 0: as many as there are cores; fewer where few files may be open */
   bool ignore_size, ignore_checksums;
   void (*item)(void *user, const struct hdx_each_item *item); /* in the order of their ends; NULL: none */
   void *user;

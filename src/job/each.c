@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -319,6 +320,20 @@ static enum hdx_status conclude(const struct each *each, enum hdx_status status,
                        (unsigned long long)summary->failed, (unsigned long long)summary->files);
 }
 
+/* Each command takes a file descriptor while it runs and one while it waits, of the half that the engine leaves to all
+ * the others. */
+static uint32_t bound_processes(const struct hdx_session *session, uint32_t processes) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return processes;
+  rlim_t most = limit.rlim_cur > 24 ? (limit.rlim_cur - 16) / 8 : 1;
+  if (processes <= most)
+    return processes;
+  hdx_log_write(&session->log, HDX_LOG_WARNING, "%llu commands at once in place of %u: only %llu files may be open",
+                (unsigned long long)most, processes, (unsigned long long)limit.rlim_cur);
+  return (uint32_t)most;
+}
+
 /* Whoever runs us may ignore the end of children, which then leaves nothing to be told. */
 static void heed_children(struct sigaction *before) {
   struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -342,7 +357,8 @@ enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, c
   uint64_t started_ns = uv_hrtime();
   *each.summary = (struct hdx_each_summary){0};
   each.last_ready = &each.ready;
-  each.processes = options->processes ? options->processes : uv_available_parallelism();
+  each.processes =
+      bound_processes(session, options->processes ? options->processes : (uint32_t)uv_available_parallelism());
   if (!options->command)
     return hdx_error_set(error, HDX_USAGE, "no command is given");
   hdx_stream_options_init(&stream_options);
