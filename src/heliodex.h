@@ -1009,7 +1009,8 @@ struct hdx_stream_options {
   uint64_t hold_bytes; /* files of no more than so many bytes are handed out once they are complete and verified, so
                           that they never end with a failure; 8 MiB, and at most a quarter of memory_bytes */
   bool ignore_size, ignore_checksums; /* as of a mirror */
-  const char *layout;                 /* of the chunks' paths, as of a mirror; NULL: they have none */
+  const char *layout; /* of the chunks' paths, as of a mirror, where no two files have the same one (which
+                         takes 40 bytes of memory for each); NULL: they have none */
 };
 HDX_API
 void hdx_stream_options_init(struct hdx_stream_options *options);

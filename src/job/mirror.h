@@ -18,12 +18,11 @@
 #define HDX_JOB_MIRROR_H
 
 #include "job/files.h"
+#include "job/place.h"
 #include "job/progress.h"
 #include "job/verify.h"
-#include "mirror/claims.h"
 #include "mirror/destination.h"
 #include "mirror/journal.h"
-#include "mirror/layout.h"
 
 #define HDX_PARTIAL_NAME_MAX 33 /* 32 hexadecimal digits of a hash, and NUL */
 

@@ -134,6 +134,19 @@ def test_layouts(archive, cat, tmp_path):
     cat("d", "--tar", "--layout", "{nonsense}").expect(2, "nonsense")
 
 
+def test_no_member_takes_the_place_of_another(archive, cat, tmp_path):
+    """As in a mirror: of two files that would have one name, the second fails; one that is another's folder is set apart."""
+    put(archive, "d", {"2020/a": b"first", "2021/a": b"second", "a/b": b"third", "c": b"file", "c/d": b"below it"})
+    done = cat("d", "--tar", "--flat").expect(1, "2021/a", "its place a is that of another file", "1 of 5 files failed")
+    with tarfile.open(fileobj=io.BytesIO(done.raw)) as it:
+        assert {member.name: it.extractfile(member).read() for member in it} == {
+            "a": b"first", "b": b"third", "c": b"file", "d": b"below it"}
+    by_gnu(cat("d", "--tar").expect(0).raw, tmp_path)
+    assert tree(tmp_path / "c%=") == {"d": b"below it"} and (tmp_path / "c").read_bytes() == b"file"
+    (tmp_path / "list").write_text("c\nc\n")  # twice the same file is no other one
+    assert len(tarfile.open(fileobj=io.BytesIO(cat("--keys-from", tmp_path / "list", "--tar").expect(0).raw)).getnames()) == 2
+
+
 def test_hostile_keys_stay_inside(archive, cat, tmp_path):
     files = {"../../up": b"1", "/absolute": b"2", "a//b": b"3", "new\nline": b"4", "./c": b"5"}
     inside = tmp_path / "a" / "b" / "c"
