@@ -32,6 +32,9 @@ enum hdx_time_note {
  * time. More than nine decimals are refused. */
 unsigned hdx_time_read(struct hdx_text text, bool lenient, int64_t *time_ns, int *digits, size_t *at);
 
+/* The least of 0, 3, 6 and 9 decimals of the second that tell the time exactly. */
+int hdx_time_digits(int64_t time_ns);
+
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; month from 1, day from 1 (a day of the year if
  * the month is 1). */
 int64_t hdx_time_day(int year, unsigned month, unsigned day);
