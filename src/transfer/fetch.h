@@ -8,8 +8,8 @@
  *
  * Promises
  *   1. Each accepted request is completed exactly once, on the loop thread, never from inside hdx_fetch.
- *   2. The bytes of all blocks since the last `begin` are the object, or the ranges of it that were asked for: each
- * byte once, of one version. Blocks come in order and without gaps, but for those of a scattered object.
+ *   2. The bytes of all blocks since the last `begin` are the object, or the ranges of it that were asked for:
+ *      each byte once, of one version. Blocks come in order and without gaps, but for those of a scattered object.
  *   3. Never more than the stated requests in flight, over all and for one host; a host that answers 429 or 503 gets
  *      half as many, and none before its Retry-After.
  *   4. No redirect to a file, to a link-local address, or from https to http; at most five. A signed request follows
