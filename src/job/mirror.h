@@ -17,6 +17,7 @@
 #ifndef HDX_JOB_MIRROR_H
 #define HDX_JOB_MIRROR_H
 
+#include "base/time.h"
 #include "job/files.h"
 #include "job/place.h"
 #include "job/progress.h"
