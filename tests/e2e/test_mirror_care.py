@@ -133,6 +133,13 @@ def test_36_shards_agree_on_places_whichever_comes_first(archive, mirror, tmp_pa
         mirror("d", "--shard", f"{k}/3", dest=tmp_path / "shards").expect(0)
     assert tree(tmp_path / "shards") == tree(mirror.dest)
     mirror("e", "--flat", dest=tmp_path / "one").expect(1, "8 fetched, 8 failed")
-    runs = [mirror("e", "--flat", "--shard", f"{k}/3", dest=tmp_path / f"alone-{k}") for k in (1, 2, 3)]
-    alone = [tree(tmp_path / f"alone-{k}") for k in (1, 2, 3)]
-    assert sum(map(len, alone)) == 8 and {**alone[0], **alone[1], **alone[2]} == tree(tmp_path / "one")
+    mirror.client.program("plan", mirror.client.bucket, "e", *mirror.client.access, "--shards", "3", "--output",
+                          tmp_path / "plan").expect(0)
+    for way, wanted in ("hash", ["e", "--flat", "--shard", "{}/3"]), ("plan", ["--flat", "--plan", tmp_path / "plan", "--shard", "{}"]):
+        alone = {}
+        for k in (1, 2, 3):
+            mirror(*[str(part).format(k) for part in wanted], dest=tmp_path / f"{way}-{k}")
+            found = tree(tmp_path / f"{way}-{k}") if (tmp_path / f"{way}-{k}").exists() else {}
+            assert not found.keys() & alone.keys(), way
+            alone |= found
+        assert alone == tree(tmp_path / "one"), way
