@@ -97,6 +97,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       break;
     tell_survey(run, &told_ns);
   }
+  run->summary->refused = run->files->refused_count;
   run->files->other_shards = false;
   hdx_files_rewind(run->files);
   return status;

@@ -143,3 +143,15 @@ def test_36_shards_agree_on_places_whichever_comes_first(archive, mirror, tmp_pa
             assert not found.keys() & alone.keys(), way
             alone |= found
         assert alone == tree(tmp_path / "one"), way
+
+
+def test_nothing_is_deleted_where_rows_name_no_file(archive, mirror, tmp_path):
+    files = small(3)
+    archive.dataset("d", files)
+    listed = tmp_path / "list"
+    listed.write_text("".join(f"s3://{TINY}/{key}\n" for key in files))
+    mirror("--keys-from", listed).expect(0)
+    listed.write_text(f"s3://{TINY}/{next(iter(files))}\ns3://{TINY}/\n")
+    done = mirror("--keys-from", listed, "--delete-extra", "--progress", "json").expect(1, "nothing is deleted")
+    assert mirror.summary(done)["refused"] == 1
+    assert tree(mirror.dest) == files
