@@ -155,3 +155,31 @@ def test_nothing_is_deleted_where_rows_name_no_file(archive, mirror, tmp_path):
     done = mirror("--keys-from", listed, "--delete-extra", "--progress", "json").expect(1, "nothing is deleted")
     assert mirror.summary(done)["refused"] == 1
     assert tree(mirror.dest) == files
+
+
+@pytest.mark.parametrize("hidden", [{"ETag": None}, {"ETag": None, "Last-Modified": None}], ids=["date", "nothing"])
+def test_14_versions_are_not_mixed_where_the_server_knows_no_conditions(archive, mirror, hidden):
+    """Neither among the ranges of one run, nor by a run that goes on with another one's."""
+    old, new = content(2 * MB, "old"), content(2 * MB, "new")
+    archive.dataset("d", {KEY: old})
+    archive.tiny.origin.objects[PATH] = (old, 1577836800)
+    plain = Behaviour(headers=hidden, ignore_conditions=True)
+    changes = Behaviour(headers=hidden, ignore_conditions=True, replace=new)
+    archive.tiny.origin.script(PATH, plain, plain, changes, *[plain] * 50)
+    mirror("d", "--part-size", "256K", "-j", "1")
+    assert tree(mirror.dest).get(KEY) in (old, new, None)
+    archive.tiny.origin.script(PATH, *[plain] * 50)
+    mirror("d", "--part-size", "256K").expect(0)
+    assert tree(mirror.dest)[KEY] in (old, new)
+
+
+def test_14_a_partial_file_of_a_version_that_has_no_name_is_not_gone_on_with(archive, mirror):
+    old, new = content(4 * MB, "old"), content(4 * MB, "new")
+    archive.dataset("d", {KEY: old})
+    hidden = {"ETag": None, "Last-Modified": None}
+    archive.tiny.origin.script(PATH, *[Behaviour(headers=hidden, ignore_conditions=True, cut=3 * MB) for _ in range(3)])
+    mirror("d", "--part-size", "8M", "--retries", "0").expect(5)
+    archive.tiny.origin.put(PATH, new)
+    archive.tiny.origin.always(PATH, Behaviour(headers=hidden, ignore_conditions=True))
+    mirror("d", "--part-size", "8M").expect(0)
+    assert tree(mirror.dest) == {KEY: new}
