@@ -877,6 +877,12 @@ struct hdx_files_totals {
 HDX_API
 enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error);
 
+/* Calls `visit` for each file behind the first `after`: what a run that ended early has left. Goes on also where the
+ * session was cancelled, and tells of nothing that names no file; leaves the list at its beginning. */
+HDX_API
+void hdx_files_left(struct hdx_files *files, uint64_t after,
+                    void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user);
+
 /* Tells of the rows or lines that name no file, as they come by. */
 HDX_API
 void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user);
@@ -1003,7 +1009,8 @@ struct hdx_stream_options {
   uint64_t hold_bytes; /* files of no more than so many bytes are handed out once they are complete and verified, so
                           that they never end with a failure; 8 MiB, and at most a quarter of memory_bytes */
   bool ignore_size, ignore_checksums; /* as of a mirror */
-  const char *layout;                 /* of the chunks' paths, as of a mirror; NULL: they have none */
+  const char *layout; /* of the chunks' paths, as of a mirror, where no two files have the same one (which
+                         takes 40 bytes of memory for each); NULL: they have none */
 };
 HDX_API
 void hdx_stream_options_init(struct hdx_stream_options *options);
@@ -1040,7 +1047,7 @@ struct hdx_each_item {
 
 struct hdx_each_options {
   const char *command; /* for /bin/sh -c */
-  uint32_t processes;  /* at once; 0: as many as there are cores */
+  uint32_t processes;  /* at once; 0: as many as there are cores; fewer where few files may be open */
   bool ignore_size, ignore_checksums;
   void (*item)(void *user, const struct hdx_each_item *item); /* in the order of their ends; NULL: none */
   void *user;

@@ -71,6 +71,22 @@ const char *hdx_text_show(struct hdx_text text, char *out, size_t size) {
   return out;
 }
 
+size_t hdx_text_utf8(struct hdx_text text, size_t at) {
+  const unsigned char *s = (const unsigned char *)text.data + at;
+  if (at >= text.size)
+    return 0;
+  size_t size = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+  if (size > text.size - at)
+    return 0;
+  /* Overlong forms, surrogates and what is beyond U+10FFFF differ in the second byte. */
+  unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
+  unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
+  for (size_t i = 1; i < size; i++, low = 0x80, high = 0xbf)
+    if (s[i] < low || s[i] > high)
+      return 0;
+  return size;
+}
+
 char *hdx_text_dup(struct hdx_text text) {
   char *copy = malloc(text.size + 1);
   if (copy) {

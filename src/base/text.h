@@ -59,6 +59,9 @@ bool hdx_text_to_u64(struct hdx_text text, uint64_t max, uint64_t *value);
 /* The text as messages may show it: control bytes as %XX, cut to fit. Returns `out`, which ends with a NUL. */
 const char *hdx_text_show(struct hdx_text text, char *out, size_t size);
 
+/* Bytes of the character of UTF-8 (RFC 3629: shortest forms, no surrogates) at `at`; 0: there is none. */
+size_t hdx_text_utf8(struct hdx_text text, size_t at);
+
 /* A copy with a NUL at the end; the caller frees it. NULL if out of memory. */
 char *hdx_text_dup(struct hdx_text text);
 

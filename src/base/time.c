@@ -289,6 +289,17 @@ int64_t hdx_time_of_year(int year) {
   return hdx_time_day(year, 1, 1) * HDX_DAY_NS;
 }
 
+int hdx_time_digits(int64_t time_ns) {
+  return time_ns % HDX_SECOND_NS == 0 ? 0 : time_ns % 1000000 == 0 ? 3 : time_ns % 1000 == 0 ? 6 : 9;
+}
+
+int64_t hdx_time_of_timespec(const struct timespec *time) {
+  int64_t ns;
+  bool fits = !__builtin_mul_overflow((int64_t)time->tv_sec, HDX_SECOND_NS, &ns) &&
+              !__builtin_add_overflow(ns, (int64_t)time->tv_nsec, &ns);
+  return fits && ns >= HDX_TIME_MIN ? ns : HDX_TIME_NONE;
+}
+
 int64_t hdx_time_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

@@ -32,6 +32,9 @@ enum hdx_time_note {
  * time. More than nine decimals are refused. */
 unsigned hdx_time_read(struct hdx_text text, bool lenient, int64_t *time_ns, int *digits, size_t *at);
 
+/* The least of 0, 3, 6 and 9 decimals of the second that tell the time exactly. */
+int hdx_time_digits(int64_t time_ns);
+
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; month from 1, day from 1 (a day of the year if
  * the month is 1). */
 int64_t hdx_time_day(int year, unsigned month, unsigned day);
@@ -47,6 +50,10 @@ int hdx_time_year(int64_t time_ns);
 
 /* The first instant of a calendar year, saturated to HDX_TIME_MIN and HDX_TIME_MAX. */
 int64_t hdx_time_of_year(int year);
+
+/* Nanoseconds since 1970 of a system's time; HDX_TIME_NONE: beyond the range. */
+struct timespec;
+int64_t hdx_time_of_timespec(const struct timespec *time);
 
 /* Nanoseconds since 1970, of the system's clock. */
 int64_t hdx_time_now(void);

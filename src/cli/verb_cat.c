@@ -63,17 +63,9 @@ static void settle(struct run *run, const struct hdx_file *file, enum hdx_status
                                                           .left = left});
 }
 
-/* The files behind those that were told of. */
-static void settle_left(struct run *run) {
-  const struct hdx_file *list;
-  uint64_t number = 0, told = run->done + run->failed;
-  size_t n;
-  hdx_files_rewind(run->wanted.files);
-  hdx_files_on_refused(run->wanted.files, NULL, NULL);
-  while (hdx_files_next(run->wanted.files, &list, &n, NULL) == HDX_OK && n)
-    for (size_t i = 0; i < n; i++)
-      if (++number > told)
-        settle(run, &list[i], HDX_INTERRUPTED, "", "not begun", 0, 0);
+static void settle_left(void *user, const struct hdx_file *file, uint64_t number) {
+  (void)number;
+  settle(user, file, HDX_INTERRUPTED, "", "not begun", 0, 0);
 }
 
 /* ---- bytes to the output ---- */
@@ -182,14 +174,24 @@ static enum hdx_status stream(struct run *run, struct hdx_error *error) {
     cli_tar_end(&run->cli->out, run->cli->out.written + run->cli->out.size);
   hdx_stream_close(stream);
   if (status != HDX_OK)
-    settle_left(run);
+    hdx_files_left(run->wanted.files, run->done + run->failed, settle_left, run);
   return status;
 }
 
 /* ---- commands ---- */
 
+/* A command that failed as nobody reads its output any more would not be the last one to do so. */
 static void on_command(void *user, const struct hdx_each_item *item) {
-  settle(user, item->file, item->status, "", item->message, item->size, item->checks);
+  struct run *run = user;
+  bool failed = item->status != HDX_OK && item->status != HDX_INTERRUPTED;
+  enum hdx_status status = item->status;
+  const char *message = item->message;
+  if (failed && cli_writer_closed(&run->cli->out)) {
+    hdx_session_cancel(run->cli->session);
+    status = HDX_INTERRUPTED;
+    message = "the reader of the output has gone";
+  }
+  settle(run, item->file, status, "", message, item->size, item->checks);
 }
 
 static enum hdx_status execute(struct run *run, struct hdx_error *error) {
@@ -203,7 +205,8 @@ static enum hdx_status execute(struct run *run, struct hdx_error *error) {
   options.ignore_checksums = settings->ignore_checksums;
   options.item = on_command;
   options.user = run;
-  return hdx_each(run->cli->session, run->wanted.files, &options, &summary, error);
+  enum hdx_status status = hdx_each(run->cli->session, run->wanted.files, &options, &summary, error);
+  return run->cli->out.state == CLI_WRITER_CLOSED ? cli_writer_status(&run->cli->out, error) : status;
 }
 
 /* ---- the summary ---- */
@@ -333,7 +336,8 @@ const struct cli_verb cli_verb_cat = {
         "With --exec nothing is written: a shell runs the command once for each file, -P of them at a time, with the "
         "file on its standard input, whatever the file's size complete and verified, so that the command may seek and "
         "need not read all of it. What it prints goes where heliodex's output goes. A command that does not end with "
-        "status 0 has failed. An interruption begins no more, and waits for those that run.",
+        "status 0 has failed. An interruption begins no more, and waits for those that run; so does a command that "
+        "fails as the reader of its output has gone.",
     .examples = examples,
     .run = run_cat,
 };

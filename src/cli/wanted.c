@@ -119,9 +119,8 @@ void cli_wanted_close(struct cli_wanted *wanted) {
 
 enum hdx_status cli_wanted_judge(const struct cli_wanted *wanted, uint64_t files, struct hdx_error *error) {
   if (wanted->refused)
-    return cli_fail(error, files ? HDX_PARTIAL : HDX_INTEGRITY,
-                    "%" PRIu64 " row%s or line%s that name no file left out", wanted->refused,
-                    wanted->refused == 1 ? "" : "s", wanted->refused == 1 ? "" : "s");
+    return cli_fail(error, files ? HDX_PARTIAL : HDX_INTEGRITY, "%" PRIu64 " %s left out", wanted->refused,
+                    wanted->refused == 1 ? "row or line that names no file is" : "rows or lines that name no file are");
   if (wanted->question.query)
     return cli_question_judge(&wanted->question, files, error);
   return files ? HDX_OK : cli_fail(error, HDX_EMPTY, "the list has no file");

@@ -138,6 +138,13 @@ void cli_writer_flush(struct cli_writer *writer) {
   writer->size = 0;
 }
 
+bool cli_writer_closed(struct cli_writer *writer) {
+  struct pollfd entry = {.fd = writer->fd};
+  if (writer->state == CLI_WRITER_GOOD && poll(&entry, 1, 0) > 0 && entry.revents & POLLERR)
+    writer->state = CLI_WRITER_CLOSED;
+  return writer->state == CLI_WRITER_CLOSED;
+}
+
 void cli_writer_through(struct cli_writer *writer, struct hdx_text bytes) {
   cli_writer_flush(writer);
   write_all(writer, bytes.data, bytes.size);

@@ -41,6 +41,9 @@ enum hdx_status cli_writer_status(const struct cli_writer *writer, struct hdx_er
 
 void cli_writer_flush(struct cli_writer *writer);
 
+/* Whether the reader of the pipe went away, which is found without writing; state tells it too from then on. */
+bool cli_writer_closed(struct cli_writer *writer);
+
 /* Slow path of cli_writer_reserve. */
 char *cli_writer_grow(struct cli_writer *writer, size_t size);
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ static void tell(struct each *each, const struct hdx_each_item *item) {
 
 static void settle(struct each *each, const struct hdx_each_item *item) {
   struct hdx_each_summary *summary = each->summary;
+  summary->files++;
   summary->succeeded += item->status == HDX_OK;
   summary->left += item->status == HDX_INTERRUPTED;
   summary->failed += item->status != HDX_OK && item->status != HDX_INTERRUPTED;
@@ -68,8 +70,8 @@ static void settle(struct each *each, const struct hdx_each_item *item) {
   tell(each, item);
 }
 
-static void settle_left(struct each *each, const struct hdx_file *file, uint64_t number) {
-  settle(each,
+static void settle_left(void *user, const struct hdx_file *file, uint64_t number) {
+  settle(user,
          &(struct hdx_each_item){.file = file, .number = number, .status = HDX_INTERRUPTED, .message = "not begun"});
 }
 
@@ -233,7 +235,6 @@ static enum hdx_status begin_anew(struct each *each) {
 static void finish_command(struct each *each, const struct hdx_chunk *chunk) {
   struct command *command = each->coming;
   each->coming = NULL;
-  each->summary->files++;
   if (chunk->status != HDX_OK) {
     settle(each,
            &(struct hdx_each_item){
@@ -296,9 +297,6 @@ static enum hdx_status run(struct each *each) {
 
 /* Tells of the files that were not begun: those that are here, and what the list has behind them. */
 static void leave(struct each *each) {
-  const struct hdx_file *list;
-  size_t count;
-  uint64_t number = 0;
   while (each->ready) {
     struct command *command = each->ready;
     each->ready = command->next;
@@ -307,21 +305,9 @@ static void leave(struct each *each) {
   }
   if (each->coming) {
     settle_left(each, &each->coming->file, each->coming->number);
-    each->summary->files++;
     free_command(each->coming);
   }
-  /* The list is read once more, also if an interruption has ended the run: its rows are at hand. */
-  bool cancelled = atomic_exchange(&each->session->cancelled, false);
-  each->files->refused = NULL; /* they have been told */
-  hdx_files_rewind(each->files);
-  while (hdx_files_next(each->files, &list, &count, NULL) == HDX_OK && count)
-    for (size_t i = 0; i < count; i++)
-      if (++number > each->taken) {
-        each->summary->files++;
-        settle_left(each, &list[i], number);
-      }
-  if (cancelled)
-    atomic_store(&each->session->cancelled, true);
+  hdx_files_left(each->files, each->taken, settle_left, each);
 }
 
 static enum hdx_status conclude(const struct each *each, enum hdx_status status, struct hdx_error *error) {
@@ -332,6 +318,20 @@ static enum hdx_status conclude(const struct each *each, enum hdx_status status,
     return HDX_OK;
   return hdx_error_set(error, summary->succeeded ? HDX_PARTIAL : each->gravest, "%llu of %llu files failed",
                        (unsigned long long)summary->failed, (unsigned long long)summary->files);
+}
+
+/* Each command takes a file descriptor while it runs and one while it waits, of the half that the engine leaves to all
+ * the others. */
+static uint32_t bound_processes(const struct hdx_session *session, uint32_t processes) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return processes;
+  rlim_t most = limit.rlim_cur > 24 ? (limit.rlim_cur - 16) / 8 : 1;
+  if (processes <= most)
+    return processes;
+  hdx_log_write(&session->log, HDX_LOG_WARNING, "%llu commands at once in place of %u: only %llu files may be open",
+                (unsigned long long)most, processes, (unsigned long long)limit.rlim_cur);
+  return (uint32_t)most;
 }
 
 /* Whoever runs us may ignore the end of children, which then leaves nothing to be told. */
@@ -357,7 +357,8 @@ enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, c
   uint64_t started_ns = uv_hrtime();
   *each.summary = (struct hdx_each_summary){0};
   each.last_ready = &each.ready;
-  each.processes = options->processes ? options->processes : uv_available_parallelism();
+  each.processes =
+      bound_processes(session, options->processes ? options->processes : (uint32_t)uv_available_parallelism());
   if (!options->command)
     return hdx_error_set(error, HDX_USAGE, "no command is given");
   hdx_stream_options_init(&stream_options);

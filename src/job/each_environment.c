@@ -27,12 +27,10 @@ static void put_number(struct hdx_buffer *texts, size_t *count, const char *name
   put(texts, count, name, (struct hdx_text){text, (size_t)size});
 }
 
-/* With as many digits as the time needs. */
 static void put_time(struct hdx_buffer *texts, size_t *count, const char *name, int64_t time_ns) {
   char text[HDX_TIME_TEXT_MAX];
-  int digits = time_ns % HDX_SECOND_NS == 0 ? 0 : time_ns % 1000000 == 0 ? 3 : time_ns % 1000 == 0 ? 6 : 9;
   if (time_ns != HDX_TIME_NONE && time_ns != HDX_TIME_STATIC && time_ns != HDX_TIME_MAX)
-    put(texts, count, name, (struct hdx_text){text, hdx_time_format(time_ns, digits, text)});
+    put(texts, count, name, (struct hdx_text){text, hdx_time_format(time_ns, hdx_time_digits(time_ns), text)});
 }
 
 static void put_file(struct hdx_buffer *texts, size_t *count, const struct hdx_file *file) {

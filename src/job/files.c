@@ -80,6 +80,25 @@ void hdx_files_rewind(struct hdx_files *files) {
   files->kind->rewind(files);
 }
 
+void hdx_files_left(struct hdx_files *files, uint64_t after,
+                    void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user) {
+  void (*refused)(void *, const char *) = files->refused;
+  bool cancelled = atomic_exchange(&files->session->cancelled, false); /* what is at hand is not worth interrupting */
+  const struct hdx_file *list;
+  size_t count;
+  uint64_t number = 0;
+  files->refused = NULL;
+  hdx_files_rewind(files);
+  while (hdx_files_next(files, &list, &count, NULL) == HDX_OK && count)
+    for (size_t i = 0; i < count; i++)
+      if (++number > after)
+        visit(user, &list[i], number);
+  hdx_files_rewind(files);
+  files->refused = refused;
+  if (cancelled)
+    atomic_store(&files->session->cancelled, true);
+}
+
 enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error) {
   void (*refused)(void *, const char *) = files->refused;
   struct hdx_files_totals sum = {0};

@@ -17,13 +17,13 @@
 #ifndef HDX_JOB_MIRROR_H
 #define HDX_JOB_MIRROR_H
 
+#include "base/time.h"
 #include "job/files.h"
+#include "job/place.h"
 #include "job/progress.h"
 #include "job/verify.h"
-#include "mirror/claims.h"
 #include "mirror/destination.h"
 #include "mirror/journal.h"
-#include "mirror/layout.h"
 
 #define HDX_PARTIAL_NAME_MAX 33 /* 32 hexadecimal digits of a hash, and NUL */
 
@@ -204,8 +204,6 @@ void hdx_mirror_head_free(struct hdx_mirror_head *head); /* NULL is allowed */
 void hdx_mirror_file_deinit(struct hdx_mirror_file *file);
 
 /* mirror_write.c */
-/* Nanoseconds since 1970; HDX_TIME_NONE: cannot be told. */
-int64_t hdx_mirror_time(const struct timespec *time);
 /* The work of a file: writes what was taken, and with `last` verifies and finishes. */
 void hdx_mirror_write(struct hdx_work *work);
 /* The work of a file that an earlier run began: whether its bytes are those that the journal says; drops extents that

@@ -36,7 +36,7 @@ enum hdx_status hdx_mirror_gather_extra(struct hdx_mirror_run *run, struct hdx_e
 static bool is_ours(struct hdx_folders *folders, const struct extra *extra, const char *path) {
   struct stat info;
   return hdx_destination_stat(folders, path, &info, NULL) != HDX_OK ||
-         ((uint64_t)info.st_size == extra->size && hdx_mirror_time(&info.st_mtim) == extra->modified);
+         ((uint64_t)info.st_size == extra->size && hdx_time_of_timespec(&info.st_mtim) == extra->modified);
 }
 
 /* The journal may have the file in another place by now. */

@@ -1,6 +1,7 @@
 /* The list of a mirror, in chunks: where each file goes, whether it is complete or begun already. */
 #include "job/mirror.h"
 
+#include "base/time.h"
 #include "codec/hash.h"
 
 #include <stdio.h>
@@ -9,22 +10,10 @@
 
 /* ---- where a file goes ---- */
 
-/* Leaves the file's path in run->path. USAGE: it has none, or another file has it. */
+/* Leaves the file's path in run->path. */
 static enum hdx_status place(struct hdx_mirror_run *run, const struct hdx_file *file, enum hdx_claim *claim,
                              struct hdx_error *error) {
-  struct hdx_layout_subject subject = {.id = file->id, .start = file->start, .stop = file->stop};
-  hdx_buffer_clear(&run->path);
-  enum hdx_status status = hdx_file_names(file->location, &run->text, &subject.bucket, &subject.key, error);
-  if (status == HDX_OK)
-    status = hdx_layout_path(run->layout, &subject, &run->path, error);
-  if (status == HDX_OK)
-    status = hdx_claims_take(run->claims, file->location, &run->path, claim, error);
-  if (status == HDX_OK && *claim == HDX_CLAIM_TAKEN)
-    status = hdx_error_set(error, HDX_USAGE,
-                           "%.*s: its place %.*s is that of another file: a layout with {key} and {bucket} tells them "
-                           "apart",
-                           HDX_TEXT_ARG(file->location), HDX_TEXT_ARG(hdx_buffer_text(&run->path)));
-  return status;
+  return hdx_place(run->layout, run->claims, file, &run->path, &run->text, claim, error);
 }
 
 /* Whether the size that the index states is the one that was mirrored. */
@@ -229,7 +218,7 @@ static void adopt(struct hdx_mirror_file *file, struct hdx_folders *folders) {
     file->held = file->adopted = true;
     file->known_size = size;
     file->known_crc32c = crc32c;
-    file->known_modified = hdx_mirror_time(&info.st_mtim);
+    file->known_modified = hdx_time_of_timespec(&info.st_mtim);
     file->known_etag = "";
   }
   hdx_verify_deinit(&verify);
@@ -255,7 +244,7 @@ static void look(struct hdx_mirror_file *file, struct hdx_folders *folders) {
   if (hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK) {
     file->there = true;
     file->there_size = (uint64_t)info.st_size;
-    file->there_modified = hdx_mirror_time(&info.st_mtim);
+    file->there_modified = hdx_time_of_timespec(&info.st_mtim);
   }
   file->held = file->known && file->there && file->there_size == file->known_size &&
                file->there_modified == file->known_modified;

@@ -2,6 +2,7 @@
 #include "job/mirror.h"
 
 #include "base/file.h"
+#include "base/time.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,13 +11,6 @@
 #include <unistd.h>
 
 enum { READ_BYTES = 1 << 20 };
-
-int64_t hdx_mirror_time(const struct timespec *time) {
-  int64_t seconds = time->tv_sec;
-  if (seconds > INT64_MAX / 1000000000 - 1 || seconds < INT64_MIN / 1000000000 + 1)
-    return HDX_TIME_NONE;
-  return seconds * 1000000000 + time->tv_nsec;
-}
 
 enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from, uint64_t to, struct hdx_verify *verify,
                                         uint32_t *crc32c, const atomic_bool *ended, struct hdx_error *error) {
@@ -119,6 +113,9 @@ static enum hdx_status make_room(struct hdx_mirror_file *file, struct hdx_error 
                          run->destination.path, file->path, (unsigned long long)size, (unsigned long long)room,
                          (unsigned long long)keep);
   }
+  /* What comes in one piece is written from its beginning to its end, which file systems lay out well by themselves. */
+  if (size <= run->session->config.part_bytes)
+    return HDX_OK;
   if (fallocate(file->fd, 0, 0, (off_t)size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
     return io(file, "making room", error);
   return HDX_OK;
@@ -171,7 +168,7 @@ static enum hdx_status seal(struct hdx_mirror_file *file, uint64_t size, struct 
     return hdx_error_set(
         error, HDX_IO, "%s/%s: has %llu bytes, of which %llu were written: is another program writing it?",
         file->chunk->run->destination.path, file->path, (unsigned long long)info.st_size, (unsigned long long)size);
-  file->modified = hdx_mirror_time(&info.st_mtim); /* the file system may know less of it */
+  file->modified = hdx_time_of_timespec(&info.st_mtim); /* the file system may know less of it */
   return HDX_OK;
 }
 

@@ -132,10 +132,9 @@ static void put_text(struct hdx_buffer *out, const char *name, struct hdx_text t
 
 static void put_time(struct hdx_buffer *out, const char *name, int64_t time, bool timeless) {
   char text[HDX_TIME_TEXT_MAX];
-  int digits = time % HDX_SECOND_NS == 0 ? 0 : time % 1000000 == 0 ? 3 : time % 1000 == 0 ? 6 : 9;
   if (time == HDX_TIME_NONE)
     return;
-  hdx_time_format(time, digits, text);
+  hdx_time_format(time, hdx_time_digits(time), text);
   hdx_buffer_append_format(out, ",\"%s\":\"%s\"", name, timeless ? "static" : text);
 }
 

@@ -152,8 +152,6 @@ enum hdx_status hdx_stream_next(struct hdx_stream *stream, const struct hdx_chun
   uv_run_mode mode = UV_RUN_NOWAIT;
   give_back(stream);
   for (;;) {
-    if (atomic_load(&stream->session->cancelled))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     advance(stream);
     if (!stream->head) {
       if (stream->list_status != HDX_OK)
@@ -163,6 +161,8 @@ enum hdx_status hdx_stream_next(struct hdx_stream *stream, const struct hdx_chun
     }
     /* Once in any case: the network goes on also while the consumer finds all that it asks for. */
     uv_run(hdx_engine_loop(stream->session->engine), mode);
+    if (atomic_load(&stream->session->cancelled)) /* the engine ends all that is under way */
+      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (ready(stream)) {
       *chunk = hand_out(stream);
       return HDX_OK;
@@ -188,21 +188,26 @@ enum hdx_status hdx_stream_begin(struct hdx_session *session, struct hdx_files *
                                  const struct hdx_stream_options *options, bool restarts, struct hdx_stream **result,
                                  struct hdx_error *error) {
   struct hdx_layout *layout = NULL;
+  struct hdx_claims *claims = NULL;
   struct hdx_files_totals totals = {0};
   enum hdx_status status = hdx_session_online(session, error);
   if (status == HDX_OK && options->layout)
     status = hdx_layout_parse(options->layout, &layout, error);
+  if (status == HDX_OK && layout)
+    status = hdx_claims_new(false, &claims, error);
   if (status == HDX_OK && session->config.progress)
     status = hdx_files_count(files, &totals, error);
   struct hdx_stream *stream = status == HDX_OK ? calloc(1, sizeof *stream) : NULL;
   if (!stream) {
     hdx_layout_free(layout);
+    hdx_claims_free(claims);
     return status == HDX_OK ? hdx_error_memory(error, sizeof *stream) : status;
   }
   stream->session = session;
   stream->files = files;
   stream->options = *options;
   stream->layout = layout;
+  stream->claims = claims;
   stream->totals = totals;
   stream->restarts = restarts;
   /* The engine's pool has room for more than that, but fills it only with what is asked for in advance of one large
@@ -212,6 +217,7 @@ enum hdx_status hdx_stream_begin(struct hdx_session *session, struct hdx_files *
     stream->options.hold_bytes = stream->budget / 2;
   stream->mean_bytes = stream->options.hold_bytes;
   hdx_buffer_init(&stream->path, SIZE_MAX);
+  hdx_buffer_init(&stream->text, SIZE_MAX);
   hdx_engine_forgive(session->engine);
   hdx_progress_start(&stream->progress, session, uv_hrtime(), fill_progress, stream);
   *result = stream;
@@ -240,6 +246,8 @@ void hdx_stream_close(struct hdx_stream *stream) {
     stream->head = next;
   }
   hdx_layout_free(stream->layout);
+  hdx_claims_free(stream->claims);
   hdx_buffer_deinit(&stream->path);
+  hdx_buffer_deinit(&stream->text);
   free(stream);
 }

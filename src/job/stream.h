@@ -18,9 +18,9 @@
 
 #include "base/error.h"
 #include "job/files.h"
+#include "job/place.h"
 #include "job/progress.h"
 #include "job/verify.h"
-#include "mirror/layout.h"
 
 /* Some bytes of a file, behind one another. */
 struct hdx_piece {
@@ -67,6 +67,7 @@ struct hdx_stream {
   struct hdx_files *files;
   struct hdx_stream_options options;
   struct hdx_layout *layout; /* NULL: no paths */
+  struct hdx_claims *claims; /* which files have them */
   bool restarts;             /* a file of which bytes were handed out may begin anew: `first` tells so */
   uint64_t budget, used;
   size_t file_count, active;
@@ -80,9 +81,9 @@ struct hdx_stream {
   struct hdx_error list_error;
   uint64_t mean_bytes; /* of files so far, for those whose size is not stated */
   struct hdx_chunk chunk;
-  struct hdx_piece *borrowed; /* what the chunk shows */
-  bool popped;                /* the chunk was the head's last */
-  struct hdx_buffer path;
+  struct hdx_piece *borrowed;   /* what the chunk shows */
+  bool popped;                  /* the chunk was the head's last */
+  struct hdx_buffer path, text; /* to work in */
   struct hdx_progress_timer progress;
   void (*count)(void *user, struct hdx_progress *progress); /* tells otherwise which files are done; or NULL */
   void *count_user;

@@ -1,5 +1,4 @@
 #include "job/stream.h"
-#include "transfer/http_date.h"
 
 #include <stdlib.h>
 
@@ -166,7 +165,7 @@ static void on_begin(void *user, const struct hdx_fetch_head *head) {
   file->came = 0;
   file->again_crc = 0;
   file->size = head->size;
-  file->modified = hdx_http_date_read(head->last_modified);
+  file->modified = head->modified;
   if (stream->restarts) {
     file->handed = 0;
     file->handed_crc = 0;
@@ -304,19 +303,14 @@ bool hdx_file_keep(const struct hdx_file *file, struct hdx_file *own, char **tex
   return true;
 }
 
-/* Its path by the layout; a file that has none ends so. */
+/* Its path by the layout; a file that has none, or that of another one, ends so. */
 static enum hdx_status make_path(struct hdx_stream_file *file, struct hdx_error *error) {
   struct hdx_stream *stream = file->stream;
-  struct hdx_layout_subject subject = {.id = file->file.id, .start = file->file.start, .stop = file->file.stop};
-  struct hdx_buffer text;
+  enum hdx_claim claim;
   if (!stream->layout)
     return HDX_OK;
-  hdx_buffer_init(&text, SIZE_MAX);
-  hdx_buffer_clear(&stream->path);
-  enum hdx_status status = hdx_file_names(file->file.location, &text, &subject.bucket, &subject.key, error);
-  if (status == HDX_OK)
-    status = hdx_layout_path(stream->layout, &subject, &stream->path, error);
-  hdx_buffer_deinit(&text);
+  enum hdx_status status =
+      hdx_place(stream->layout, stream->claims, &file->file, &stream->path, &stream->text, &claim, error);
   if (status != HDX_OK)
     return status;
   file->path = hdx_text_dup(hdx_buffer_text(&stream->path));

@@ -2,8 +2,8 @@
  *
  *   size     what the index states, unless it is to be ignored; what the server states
  *   digests  what the index's checksum column states, and one of those that the server states: its additional
- * checksums, or the MD5 that the entity tag of an object of S3 is. Of several that of the index's kind, which costs no
- *            second pass over the bytes; else the one that is computed fastest.
+ *            checksums, or the MD5 that the entity tag of an object of S3 is. Of several that of the index's kind,
+ *            which costs no second pass over the bytes; else the one that is computed fastest.
  *
  * So a file is hashed twice at the most. Nothing is fetched here. One thread at a time, which need not be the loop's.
  */

@@ -51,17 +51,6 @@ __attribute__((format(printf, 3, 4))) static enum hdx_status fail(const struct h
   return hdx_error_set(error, HDX_INTEGRITY, "%s: line %llu: %s", list->name, (unsigned long long)list->line, reason);
 }
 
-/* What was found, as messages may show it. */
-static const char *show(struct hdx_text text, char out[SHOWN_BYTES_MAX + 8]) {
-  size_t size = text.size < SHOWN_BYTES_MAX ? text.size : SHOWN_BYTES_MAX;
-  while (size < text.size && size > 0 && ((unsigned char)text.data[size] & 0xc0) == 0x80)
-    size--; /* not within a character */
-  for (size_t i = 0; i < size; i++)
-    out[i] = (unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f ? '?' : text.data[i];
-  snprintf(out + size, 8, "%s", size < text.size ? "…" : "");
-  return out;
-}
-
 /* ---- values ---- */
 
 static enum hdx_status read_time(const struct hdx_file_list *list, enum hdx_list_member member, struct hdx_text text,
@@ -78,12 +67,13 @@ static enum hdx_status read_time(const struct hdx_file_list *list, enum hdx_list
 
 static enum hdx_status fill_row(const struct hdx_file_list *list, const struct hdx_text *members,
                                 struct hdx_list_row *row, struct hdx_error *error) {
-  char shown[SHOWN_BYTES_MAX + 8];
+  char shown[SHOWN_BYTES_MAX];
   uint64_t size = 0;
   if (members[HDX_LIST_KEY].size == 0)
     return fail(list, error, "expected a datakey, found none");
   if (members[HDX_LIST_SIZE].size && !hdx_text_to_u64(members[HDX_LIST_SIZE], INT64_MAX, &size))
-    return fail(list, error, "filesize: expected a number of bytes, found '%s'", show(members[HDX_LIST_SIZE], shown));
+    return fail(list, error, "filesize: expected a number of bytes, found '%s'",
+                hdx_text_show(members[HDX_LIST_SIZE], shown, sizeof shown));
   *row = (struct hdx_list_row){.line = list->line,
                                .key = members[HDX_LIST_KEY],
                                .id = members[HDX_LIST_ID],
@@ -99,12 +89,13 @@ static enum hdx_status fill_row(const struct hdx_file_list *list, const struct h
 /* The value of a member that is a text, or as good as one. */
 static enum hdx_status take_value(struct hdx_file_list *list, const struct hdx_json_value *value,
                                   enum hdx_list_member member, struct hdx_text *text, struct hdx_error *error) {
-  char shown[SHOWN_BYTES_MAX + 8];
+  char shown[SHOWN_BYTES_MAX];
   bool number = value->type == HDX_JSON_NUMBER && member != HDX_LIST_KEY && member != HDX_LIST_ID;
   if (value->type == HDX_JSON_NULL)
     return HDX_OK;
   if (value->type != HDX_JSON_STRING && !number)
-    return fail(list, error, "%s: expected a string, found %s", member_names[member].data, show(value->raw, shown));
+    return fail(list, error, "%s: expected a string, found %s", member_names[member].data,
+                hdx_text_show(value->raw, shown, sizeof shown));
   *text = hdx_arena_copy(&list->arena, value->text);
   return text->data ? HDX_OK : hdx_error_memory(error, value->text.size);
 }

@@ -1,9 +1,10 @@
 /* Lists of files as people and programs write them, record by record. Pure.
  *
- *   lines    a key or location each. Empty lines are left out; blanks are part of a key. With `nul` each ends with a
- * NUL, and everything but NULs is part of it. CSV      RFC 4180 with a header that has a column datakey, and perhaps
- * id, start, stop, filesize, checksum, checksum_algorithm; others are left alone. All records have as many fields as
- * the header. NDJSON   an object a line with the same members; null is as good as none. Others are left alone.
+ *   lines    a key or location each. Empty lines are left out; blanks are part of a key. With `nul` each ends with
+ *            a NUL, and everything but NULs is part of it.
+ *   CSV      RFC 4180 with a header that has a column datakey, and perhaps id, start, stop, filesize, checksum,
+ *            checksum_algorithm; others are left alone. All records have as many fields as the header.
+ *   NDJSON   an object a line with the same members; null is as good as none. Others are left alone.
  *
  * The first line that is not empty tells which one it is: it begins with { or has a field datakey, or else a list of
  * lines begins with it. A byte order mark at the beginning is skipped; lines (without `nul`) may end with CR LF.

@@ -71,23 +71,6 @@ bool hdx_json_scalar(struct hdx_text token, enum hdx_json_type *type) {
   return true;
 }
 
-/* Bytes of the UTF-8 sequence at `at`, which is not ASCII; 0 if it is none. */
-static size_t utf8(struct hdx_text text, size_t at) {
-  int lead = peek(text, at), low = 0x80, high = 0xbf;
-  size_t size = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  /* Overlong forms, surrogates and what is beyond U+10FFFF differ in the second byte. */
-  low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : low;
-  high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : high;
-  for (size_t i = 1; i < size; i++) {
-    int c = peek(text, at + i);
-    if (c < low || c > high)
-      return 0;
-    low = 0x80;
-    high = 0xbf;
-  }
-  return size;
-}
-
 static int hex4(struct hdx_text text, size_t at) {
   int value = 0;
   for (size_t i = at; i < at + 4; i++) {
@@ -131,7 +114,7 @@ static bool string(struct walk *walk) {
       return fault(walk, from, "a string with a closing quote");
     if (c < 0x20)
       return fault(walk, walk->at, "a closing quote, or an escape in place of a control byte");
-    size_t size = c < 0x80 ? 1 : utf8(walk->text, walk->at);
+    size_t size = hdx_text_utf8(walk->text, walk->at);
     if (size == 0)
       return fault(walk, walk->at, "UTF-8");
     if (c == '\\') {

@@ -8,8 +8,8 @@
  *
  * Promises
  *   1. Each accepted request is completed exactly once, on the loop thread, never from inside hdx_fetch.
- *   2. The bytes of all blocks since the last `begin` are the object, or the ranges of it that were asked for: each
- * byte once, of one version. Blocks come in order and without gaps, but for those of a scattered object.
+ *   2. The bytes of all blocks since the last `begin` are the object, or the ranges of it that were asked for:
+ *      each byte once, of one version. Blocks come in order and without gaps, but for those of a scattered object.
  *   3. Never more than the stated requests in flight, over all and for one host; a host that answers 429 or 503 gets
  *      half as many, and none before its Retry-After.
  *   4. No redirect to a file, to a link-local address, or from https to http; at most five. A signed request follows
@@ -61,7 +61,7 @@ enum hdx_status hdx_engine_bucket(struct hdx_engine *engine, const struct hdx_s3
 struct hdx_fetch_head {
   uint64_t size;                    /* UINT64_MAX: not stated */
   const char *etag, *last_modified; /* "" if not stated */
-  int64_t modified;                 /* what last_modified says, ns; HDX_TIME_NONE: nothing */
+  int64_t modified;                 /* what last_modified says, or a file's own time, ns; HDX_TIME_NONE: nothing */
   bool anew; /* of a request for ranges: it is another version than the ranges are of, or ranges do not work; all of it
                 comes */
   bool etag_is_no_md5; /* the server says that it keeps the object in a way (encrypted by a key of its own service or

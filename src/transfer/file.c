@@ -3,6 +3,7 @@
  * They are read on the loop's thread: a local copy is read at the speed of the page cache or of the disk's read-ahead,
  * and its reader has no connections to keep alive meanwhile. The entity tag of a file is made of what a change shows
  * in: inode, size and time of the last modification. */
+#include "base/time.h"
 #include "transfer/engine.h"
 
 #include <errno.h>
@@ -81,9 +82,7 @@ static void write_etag(const struct stat *info, char etag[HDX_ETAG_BYTES_MAX]) {
 
 static void begin(struct hdx_fetch *fetch, const struct stat *info) {
   struct hdx_fetch_head head = {.size = fetch->size, .etag = fetch->etag, .last_modified = "", .anew = fetch->anew};
-  head.modified = info->st_mtim.tv_sec > HDX_TIME_MAX / 1000000000 - 1 || info->st_mtim.tv_sec < 0
-                      ? HDX_TIME_NONE
-                      : (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+  head.modified = hdx_time_of_timespec(&info->st_mtim);
   for (size_t i = 0; i < HDX_CHECK_COUNT; i++)
     head.checksums[i] = "";
   if (fetch->request.begin && !fetch->aborted)

@@ -345,6 +345,22 @@ def test_an_interruption_ends_it(archive, cat):
     assert b"interrupted by SIGINT" in process.stderr.read()
 
 
+def test_what_an_interruption_leaves_is_told(archive, cat, tmp_path):
+    files = {f"{i:03}": content(MB, i) for i in range(100)}
+    archive.dataset("d", files)
+    lines, failed = tmp_path / "report", tmp_path / "failed"
+    process = cat.start("d", "--report", lines, "--failed-out", failed)
+    process.stdout.read(5 * MB)
+    process.send_signal(2)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    told = report(lines)
+    assert len(told) == 100 and {row["state"] for row in told.values()} == {"fetched", "left"}
+    left = [json.loads(line)["datakey"].split("/")[-1] for line in failed.read_text().splitlines()]
+    done = [key for key in files if told[f"s3://{TINY}/{key}"]["state"] == "fetched"]
+    assert len(done) >= 4 and done + left == list(files)
+
+
 def test_the_file_of_o_appears_when_all_is_written(archive, cat, tmp_path):
     files = small(5)
     archive.dataset("d", files)

@@ -175,6 +175,26 @@ def test_a_full_disk_ends_the_run(archive, cat, tmp_path, heliodex):
     assert done.returncode == 6 and b"File too large" in done.stderr, done.stderr
 
 
+def test_few_file_descriptors_run_fewer_commands(archive, cat, heliodex):
+    archive.dataset("d", {f"{i}": b"%d\n" % i for i in range(100)})
+    cat.client.index().expect(0)
+    limit = ["bash", "-c", 'ulimit -n 32; exec "$0" "$@"']
+    done = subprocess.run([*limit, heliodex.path, "cat", cat.client.bucket, "d", "--exec", "sleep 0.01; cat", "-P", "64",
+                           *cat.client.access], env=heliodex.environment, cwd=heliodex.home, capture_output=True, timeout=60)
+    assert done.returncode == 0 and b"2 commands at once in place of 64" in done.stderr, done.stderr
+    assert sorted(map(int, done.stdout.split())) == list(range(100))
+
+
+def test_a_reader_that_goes_ends_the_run_quietly(archive, cat, tmp_path):
+    archive.dataset("d", {f"{i}": b"%d\n" % i for i in range(2000)})
+    process = cat.start("d", "--exec", "cat", "-P", "2", "--failed-out", tmp_path / "failed")
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert process.stderr.read() == b""
+    assert len((tmp_path / "failed").read_text().splitlines()) > 1000
+
+
 def test_many_small_files(archive, cat):
     files = {f"f/{i}": b"%d\n" % i for i in range(100)}
     archive.dataset("d", files)

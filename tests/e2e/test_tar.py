@@ -96,6 +96,19 @@ def test_the_same_files_make_the_same_archive(archive, cat):
     assert cat("d", "--tar").expect(0).raw == cat("d", "--tar", "--jobs", "1").expect(0).raw
 
 
+def test_files_of_this_machine_keep_their_times(heliodex, tmp_path):
+    times = {"old": -86400, "odd": -0.5, "first": 0, "exact": 1500000.25}
+    for name, time in times.items():
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, ns=(0, int(time * 1e9)))
+    (tmp_path / "list").write_text("".join(f"file://{tmp_path}/{name}\n" for name in times))
+    data = heliodex("cat", "--keys-from", tmp_path / "list", "--tar", "--flat").expect(0).raw
+    with tarfile.open(fileobj=io.BytesIO(data)) as it:
+        assert {member.name: member.mtime for member in it} == times
+    by_gnu(data, heliodex.home)
+    assert {name: (heliodex.home / name).stat().st_mtime for name in times} == times
+
+
 def test_a_name_that_is_no_utf8(archive, cat, tmp_path):
     files = {"caf\udce9/x": b"latin"}
     location = f"http://127.0.0.1:{archive.tiny.origin.port}/x/caf%E9/x"
@@ -119,6 +132,19 @@ def test_layouts(archive, cat, tmp_path):
     assert names("--flat") == ["a", "b"]
     assert names("--layout", "{id}/{start:%H%M}/{name}") == ["d/0000/a", "d/0001/b"]
     cat("d", "--tar", "--layout", "{nonsense}").expect(2, "nonsense")
+
+
+def test_no_member_takes_the_place_of_another(archive, cat, tmp_path):
+    """As in a mirror: of two files that would have one name, the second fails; one that is another's folder is set apart."""
+    put(archive, "d", {"2020/a": b"first", "2021/a": b"second", "a/b": b"third", "c": b"file", "c/d": b"below it"})
+    done = cat("d", "--tar", "--flat").expect(1, "2021/a", "its place a is that of another file", "1 of 5 files failed")
+    with tarfile.open(fileobj=io.BytesIO(done.raw)) as it:
+        assert {member.name: it.extractfile(member).read() for member in it} == {
+            "a": b"first", "b": b"third", "c": b"file", "d": b"below it"}
+    by_gnu(cat("d", "--tar").expect(0).raw, tmp_path)
+    assert tree(tmp_path / "c%=") == {"d": b"below it"} and (tmp_path / "c").read_bytes() == b"file"
+    (tmp_path / "list").write_text("c\nc\n")  # twice the same file is no other one
+    assert len(tarfile.open(fileobj=io.BytesIO(cat("--keys-from", tmp_path / "list", "--tar").expect(0).raw)).getnames()) == 2
 
 
 def test_hostile_keys_stay_inside(archive, cat, tmp_path):

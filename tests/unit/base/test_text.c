@@ -185,6 +185,35 @@ static void test_distances(void **state) {
                    64);
 }
 
+/* As RFC 3629, 3 has it, in `size` bytes, be that the shortest form or not. */
+static struct hdx_text encode(uint32_t point, size_t size, char out[4]) {
+  static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+  for (size_t i = size; i-- > 1; point >>= 6)
+    out[i] = (char)(0x80 | (point & 0x3f));
+  out[0] = (char)(leads[size] | point);
+  return (struct hdx_text){out, size};
+}
+
+static void test_characters_of_utf8(void **state) {
+  char out[4];
+  (void)state;
+  for (uint32_t point = 0; point < 0x140000; point++) {
+    size_t least = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    bool exists = point < 0x110000 && (point < 0xd800 || point > 0xdfff);
+    for (size_t size = least; size <= 4; size++) {
+      struct hdx_text text = encode(point, size, out);
+      assert_int_equal(hdx_text_utf8(text, 0), exists && size == least ? size : 0);
+      text.size--;
+      assert_int_equal(hdx_text_utf8(text, 0), 0);
+    }
+  }
+  assert_int_equal(hdx_text_utf8(T("a\xc3\xa9"), 1), 2);
+  assert_int_equal(hdx_text_utf8(T("a\xc3\xa9"), 2), 0);
+  assert_int_equal(hdx_text_utf8(T("\xc3("), 0), 0);
+  assert_int_equal(hdx_text_utf8(T("\xff"), 0), 0);
+  assert_int_equal(hdx_text_utf8(T("a"), 1), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_views),
@@ -198,6 +227,7 @@ int main(void) {
       cmocka_unit_test(test_globs),
       cmocka_unit_test(test_hostile_globs_end),
       cmocka_unit_test(test_distances),
+      cmocka_unit_test(test_characters_of_utf8),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

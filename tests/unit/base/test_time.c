@@ -281,6 +281,25 @@ static void test_now(void **state) {
   assert_in_range((uint64_t)(now / HDX_SECOND_NS), (uint64_t)before - 1, (uint64_t)after + 1);
 }
 
+static void test_times_of_the_system(void **state) {
+  (void)state;
+  assert_int_equal(hdx_time_of_timespec(&(struct timespec){1583020801, 5}), INT64_C(1583020801000000005));
+  assert_int_equal(hdx_time_of_timespec(&(struct timespec){-1, 999999999}), -1);
+  assert_int_equal(hdx_time_of_timespec(&(struct timespec){INT64_MAX / HDX_SECOND_NS, 854775807}), INT64_MAX);
+  assert_int_equal(hdx_time_of_timespec(&(struct timespec){INT64_MAX / HDX_SECOND_NS, 854775808}), HDX_TIME_NONE);
+  assert_int_equal(hdx_time_of_timespec(&(struct timespec){INT64_MIN / HDX_SECOND_NS - 1, 0}), HDX_TIME_NONE);
+  assert_int_equal(hdx_time_of_timespec(&(struct timespec){INT64_MAX, 0}), HDX_TIME_NONE);
+}
+
+static void test_digits(void **state) {
+  (void)state;
+  assert_int_equal(hdx_time_digits(0), 0);
+  assert_int_equal(hdx_time_digits(-5 * HDX_SECOND_NS), 0);
+  assert_int_equal(hdx_time_digits(120000000), 3);
+  assert_int_equal(hdx_time_digits(-1000), 6);
+  assert_int_equal(hdx_time_digits(1000000001), 9);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_forms),
@@ -291,6 +310,8 @@ int main(void) {
       cmocka_unit_test(test_every_day_against_the_c_library),
       cmocka_unit_test(test_years),
       cmocka_unit_test(test_now),
+      cmocka_unit_test(test_times_of_the_system),
+      cmocka_unit_test(test_digits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

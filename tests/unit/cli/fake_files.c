@@ -97,6 +97,17 @@ enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals
   return HDX_OK;
 }
 
+void hdx_files_left(struct hdx_files *files, uint64_t after,
+                    void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user) {
+  const struct hdx_file *list;
+  size_t count;
+  hdx_files_rewind(files);
+  while (hdx_files_next(files, &list, &count, NULL) == HDX_OK && count)
+    if (files->next > after)
+      visit(user, list, files->next);
+  hdx_files_rewind(files);
+}
+
 void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user) {
   (void)files;
   (void)refused;
