@@ -189,8 +189,6 @@ static enum hdx_status mirror(struct run *run, struct hdx_error *error) {
     tell_dry_run(run);
   else if (run->summary.files > 0 || run->summary.deleted > 0)
     tell_summary(run);
-  if (status == HDX_OK && run->summary.refused)
-    return cli_fail(error, HDX_PARTIAL, "%" PRIu64 " rows name no file", run->summary.refused);
   return status == HDX_OK ? cli_wanted_judge(&run->wanted, run->summary.files, error) : status;
 }
 

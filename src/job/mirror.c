@@ -369,7 +369,6 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
   enum hdx_status status = open_journal(run, error);
   if (status == HDX_OK)
     status = hdx_mirror_survey(run, error);
-  run->summary->refused = run->files->refused_count;
   if (status == HDX_OK)
     status = check_space(run, error);
   if (status == HDX_OK)

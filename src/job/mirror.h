@@ -45,7 +45,6 @@ struct hdx_mirror_file {
   struct hdx_file file;
   const char *path; /* below the destination; NULL: it has none */
   char partial[HDX_PARTIAL_NAME_MAX];
-  bool settled;
   enum hdx_status status; /* of a failure, with its message (malloc'ed; NULL: the status alone) */
   char *message;
 

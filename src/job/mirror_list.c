@@ -85,8 +85,8 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
   size_t count;
   enum hdx_status status;
   uint64_t told_ns = run->started_ns;
-  hdx_files_rewind(run->files);
   run->files->other_shards = true; /* their files have places as well, whichever shard is the first */
+  hdx_files_rewind(run->files);
   while ((status = hdx_files_next(run->files, &list, &count, error)) == HDX_OK && count) {
     for (size_t i = 0; status == HDX_OK && i < count; i++)
       status = survey_file(run, &list[i], error);
@@ -96,6 +96,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       break;
     tell_survey(run, &told_ns);
   }
+  run->summary->refused = run->files->refused_count;
   run->files->other_shards = false;
   hdx_files_rewind(run->files);
   return status;
