@@ -933,7 +933,7 @@ struct hdx_mirror_options {
   bool recheck;      /* files that are complete by size and time are read, and fetched anew where their bytes are not
                         those that were mirrored */
   bool delete_extra; /* files that earlier runs put there and that this list does not have are deleted, unless
-                        anything failed */
+                        anything failed or the list is empty; those that were changed since stay */
   bool dry_run;      /* only say what would be done */
   void (*item)(void *user, const struct hdx_mirror_item *item); /* for each file; NULL: none */
   void *user;

@@ -226,7 +226,8 @@ static const struct cli_option options[] = {
      .verbs = CLI_VERB_MIRROR, .help = "Begin and go on only while so much stays free on the disk of DEST."},
     {"delete-extra", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(delete_extra), .verbs = CLI_VERB_MIRROR,
      .help = "In the end delete the files that earlier runs put into DEST and that are not wanted now, unless anything "
-             "failed; files that heliodex did not put there stay. See first with --dry-run."},
+             "failed or the list is empty; files that heliodex did not put there, or that were changed since, stay. "
+             "See first with --dry-run."},
     {"tar", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(tar), .verbs = CLI_VERB_CAT,
      .help = "Write a tar archive (pax where names or sizes need it) of the files, with their names, sizes and times."},
     {"exec", 0, "CMD", CLI_TEXT, CLI_GROUP_OUTPUT, AT(exec), .verbs = CLI_VERB_CAT,

@@ -49,26 +49,27 @@ enum hdx_status hdx_files_shard(struct hdx_files *files, uint32_t number, uint32
   return HDX_OK;
 }
 
-static bool in_shard(const struct hdx_files *files, struct hdx_text location) {
-  return hdx_hash(location.data, location.size) % files->shard_count == files->shard - 1;
+bool hdx_files_in_shard(const struct hdx_files *files, struct hdx_text location) {
+  return !files->shard || hdx_hash(location.data, location.size) % files->shard_count == files->shard - 1;
 }
 
 enum hdx_status hdx_files_next(struct hdx_files *files, const struct hdx_file **list, size_t *count,
                                struct hdx_error *error) {
   const struct hdx_file *all = NULL;
   size_t all_count = 0, kept = 0;
+  bool choose = files->shard && !files->other_shards;
   do {
     if (atomic_load(&files->session->cancelled))
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     enum hdx_status status = files->kind->next(files, &all, &all_count, error);
     if (status != HDX_OK)
       return status;
-    for (size_t i = 0; files->shard && i < all_count; i++)
-      if (in_shard(files, all[i].location))
+    for (size_t i = 0; choose && i < all_count; i++)
+      if (hdx_files_in_shard(files, all[i].location))
         files->kept[kept++] = all[i];
-  } while (files->shard && all_count && !kept);
-  *list = files->shard ? files->kept : all;
-  *count = files->shard ? kept : all_count;
+  } while (choose && all_count && !kept);
+  *list = choose ? files->kept : all;
+  *count = choose ? kept : all_count;
   return HDX_OK;
 }
 

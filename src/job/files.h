@@ -44,6 +44,7 @@ struct hdx_files {
   struct hdx_session *session;
   bool planned;                /* it is of a plan, which was cut before */
   uint32_t shard, shard_count; /* 0: all files */
+  bool other_shards;           /* their files are handed out as well, for the moment */
   uint64_t refused_count;
   bool incomplete; /* rows are missing that should be there: a dataset failed, or years could not be read */
   void (*refused)(void *user, const char *message); /* NULL: nobody wants to know */
@@ -68,6 +69,9 @@ void hdx_files_deinit(struct hdx_files *files);
 /* Whether a location may be one of a file of this list. USAGE: it is none, or of no file; DENIED: it may not be named.
  */
 enum hdx_status hdx_files_check(struct hdx_files *files, struct hdx_text location, struct hdx_error *error);
+
+/* Whether a file is in the shard that the list is of (hdx_files_shard). */
+bool hdx_files_in_shard(const struct hdx_files *files, struct hdx_text location);
 
 /* Counts and tells something that names no file. */
 void hdx_files_refuse(struct hdx_files *files, const char *message);

@@ -4,12 +4,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum {
   LOCK_POLL_MS = 100,
   WATCH_MS = 100,
-  SPARE_FILES = 64, /* asked for beyond what the engine has in flight, so that it never waits for the list */
+  WAITING_MAX = 512, /* files */
+  CHECKING_MAX = 16, /* chunks */
+  SPARE_FILES = 64,  /* asked for beyond what the engine has in flight, so that it never waits for the list */
   KEEP_FREE_BYTES = 64 << 20
 };
 #define SPACE_EVERY_NS UINT64_C(1000000000)
@@ -112,6 +113,7 @@ void hdx_mirror_stop(struct hdx_mirror_run *run, enum hdx_status status, const c
   if (run->stop != HDX_OK)
     return;
   run->stop = status;
+  atomic_store(&run->stopping, true);
   hdx_error_set(&run->stop_error, status, "%s", message);
   for (struct hdx_mirror_file *file = run->active; file; file = file->active)
     if (file->open) {
@@ -120,15 +122,16 @@ void hdx_mirror_stop(struct hdx_mirror_run *run, enum hdx_status status, const c
     }
 }
 
-/* Enough requests to keep the engine busy; what is open at once is bounded by that, too. */
-static bool room(const struct hdx_mirror_run *run) {
+/* Enough requests to keep the engine busy; what is open at once is bounded by that, too: a file that was begun is
+ * opened before it is asked for. */
+static bool room(const struct hdx_mirror_run *run, const struct hdx_mirror_file *file) {
   struct hdx_engine_totals totals;
   hdx_engine_totals(run->session->engine, &totals);
-  return run->weight < totals.wanted + SPARE_FILES;
+  return !run->weight || run->weight < totals.wanted + (file->extents.count ? 0 : SPARE_FILES);
 }
 
 static void begin_waiting(struct hdx_mirror_run *run) {
-  while (run->waiting && (run->stop != HDX_OK || room(run))) {
+  while (run->waiting && (run->stop != HDX_OK || room(run, run->waiting))) {
     struct hdx_mirror_file *file = run->waiting;
     run->waiting = file->next;
     if (!run->waiting)
@@ -146,8 +149,7 @@ static void begin_waiting(struct hdx_mirror_run *run) {
 /* The list is looked at ahead of what is asked for, but not far: what waits is held in memory. */
 static void pull(struct hdx_mirror_run *run) {
   struct hdx_error error;
-  size_t looked_at = 2 * HDX_CHUNK_FILES;
-  while (!run->list_ended && run->waiting_count < looked_at && run->checking < 4) {
+  while (!run->list_ended && run->waiting_count < WAITING_MAX && run->checking < CHECKING_MAX) {
     if (hdx_mirror_pull(run, &error) != HDX_OK)
       hdx_mirror_stop(run, error.status, error.message);
   }
@@ -193,15 +195,21 @@ static void watch_space(struct hdx_mirror_run *run, uint64_t now) {
   hdx_mirror_stop(run, HDX_IO, message);
 }
 
+/* Whether all that is left is to give files their names: no limit is worth to leave them. */
+static bool is_ending(const struct hdx_mirror_run *run) {
+  return run->list_ended && !run->checking && !run->waiting && !run->active;
+}
+
 static void on_watch(uv_timer_t *timer) {
   struct hdx_mirror_run *run = timer->data;
   const struct hdx_mirror_options *options = run->options;
   struct hdx_engine_totals totals;
   uint64_t now = uv_hrtime();
   hdx_engine_totals(run->session->engine, &totals);
-  if (options->duration_ms_max && (now - run->started_ns) / 1000000 >= options->duration_ms_max)
+  bool limited = !is_ending(run);
+  if (limited && options->duration_ms_max && (now - run->started_ns) / 1000000 >= options->duration_ms_max)
     hdx_mirror_stop(run, HDX_LIMIT, "the time that the run may take is over");
-  if (options->bytes_max && totals.bytes - run->bytes_before >= options->bytes_max)
+  if (limited && options->bytes_max && totals.bytes - run->bytes_before >= options->bytes_max)
     hdx_mirror_stop(run, HDX_LIMIT, "as many bytes have come as the run may fetch");
   watch_space(run, now);
   hdx_mirror_advance(run);
@@ -342,6 +350,8 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
   run->summary->refused = run->files->refused_count;
   if (status == HDX_OK)
     status = check_space(run, error);
+  if (status == HDX_OK)
+    status = hdx_mirror_gather_extra(run, error);
   if (status != HDX_OK)
     return status;
   run->files->refused = NULL; /* the second time it is no news */
@@ -351,7 +361,7 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
     run_all(run);
     status = outcome(run, error);
   }
-  if (status == HDX_OK && run->options->delete_extra && run->journal)
+  if (status == HDX_OK)
     status = hdx_mirror_delete_extra(run, error);
   struct hdx_error flushed;
   if (!run->options->dry_run &&
@@ -374,6 +384,7 @@ static void deinit(struct hdx_mirror_run *run) {
   hdx_layout_free(run->layout);
   hdx_buffer_deinit(&run->path);
   hdx_buffer_deinit(&run->text);
+  hdx_buffer_deinit(&run->extra);
 }
 
 enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files, const char *dest,
@@ -395,6 +406,7 @@ enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files,
   run.ready_last = &run.ready;
   hdx_buffer_init(&run.path, HDX_URL_BYTES_MAX);
   hdx_buffer_init(&run.text, 1 << 20);
+  hdx_buffer_init(&run.extra, session->config.memory_bytes);
   if (options->delete_extra && (options->shard || files->shard_count))
     return hdx_error_set(error, HDX_USAGE, "a shard cannot tell what is not wanted: nothing can be deleted by it");
   enum hdx_status status = hdx_layout_parse(options->layout ? options->layout : HDX_LAYOUT_KEY, &run.layout, error);

@@ -17,6 +17,7 @@
 #ifndef HDX_JOB_MIRROR_H
 #define HDX_JOB_MIRROR_H
 
+#include "base/time.h"
 #include "job/files.h"
 #include "job/place.h"
 #include "job/progress.h"
@@ -52,6 +53,9 @@ struct hdx_mirror_file {
   bool known; /* complete once, as the members below say; */
   bool held;  /* and it is still there, or another file that is adopted */
   bool adopted;
+  bool there; /* some file is in its place, */
+  uint64_t there_size;
+  int64_t there_modified;
   uint64_t known_size;
   int64_t known_modified;
   uint32_t known_crc32c, known_checks;
@@ -73,6 +77,7 @@ struct hdx_mirror_file {
   uint64_t size;                /* that they have, as the server says; UINT64_MAX: it does not */
   uint64_t bytes;               /* that came from the network */
   uint64_t kept;                /* of an earlier run */
+  bool alone;                   /* the worker says: the failure is the file's own, and tells nothing of the disk */
 
   /* writing: blocks that wait, and those that the worker has */
   struct hdx_block *queue, **queue_last, *taken;
@@ -81,6 +86,7 @@ struct hdx_mirror_file {
   bool last;                    /* told to the worker: no more comes; `head` too, if what was written is void */
   struct hdx_mirror_head *head; /* the worker's while busy */
   int fd;                       /* of the partial file; -1: not open */
+  bool owned;                   /* the partial file was opened here, so that no other process writes it */
   struct hdx_extents extents;
   uint64_t hashed;    /* bytes from the beginning that went into `verify` */
   uint64_t journaled; /* bytes of extents that the journal has */
@@ -91,7 +97,9 @@ struct hdx_mirror_file {
   uint32_t crc32c, verified; /* once complete; checks as bits */
 };
 
-#define HDX_CHUNK_FILES 256
+/* A chunk is held as long as one of its files is under way, so that in a rerun that has few files to fetch, each of
+ * them may hold one: 64 files take 116 KB. */
+#define HDX_CHUNK_FILES 64
 
 /* Some of the list's files, one behind the other. */
 struct hdx_mirror_chunk {
@@ -117,6 +125,7 @@ struct hdx_mirror_batch {
   struct hdx_mirror_file *files;
   struct hdx_mirror_folders *folders;
   size_t count;
+  const struct hdx_mirror_file *broken; /* the disk is: what became of this file says so */
 };
 
 struct hdx_mirror_run {
@@ -130,6 +139,7 @@ struct hdx_mirror_run {
   struct hdx_claims *claims;
   struct hdx_mirror_folders *folders; /* that no work has */
   struct hdx_buffer path, text;       /* for the moment */
+  struct hdx_buffer extra;            /* what is not wanted any more: mirror_extra.c */
 
   /* the list */
   const struct hdx_file *portion;
@@ -155,6 +165,7 @@ struct hdx_mirror_run {
   uint64_t files_done;
   uint64_t succeeded;
   enum hdx_status stop; /* not OK: begin nothing more, and why */
+  atomic_bool stopping; /* the same for workers: read no more of what is there */
   struct hdx_error stop_error;
   enum hdx_status gravest;
   struct hdx_error first_error;
@@ -196,12 +207,13 @@ void hdx_mirror_file_deinit(struct hdx_mirror_file *file);
 /* mirror_write.c */
 /* The work of a file: writes what was taken, and with `last` verifies and finishes. */
 void hdx_mirror_write(struct hdx_work *work);
-/* Whether the file's bytes, which an earlier run left, are those that the journal says; drops extents that are not. */
-void hdx_mirror_check_begun(struct hdx_mirror_file *file);
+/* The work of a file that an earlier run began: whether its bytes are those that the journal says; drops extents that
+ * are not. */
+void hdx_mirror_check_begun(struct hdx_work *work);
 /* Reads `from` to `to` of an open file; *crc32c goes on with them, and so does `verify` (NULL: not needed). IO, also
- * where the file is shorter. */
+ * where the file is shorter; INTERRUPTED: *ended became true. */
 enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from, uint64_t to, struct hdx_verify *verify,
-                                        uint32_t *crc32c, struct hdx_error *error);
+                                        uint32_t *crc32c, const atomic_bool *ended, struct hdx_error *error);
 
 /* mirror_commit.c */
 void hdx_mirror_ready(struct hdx_mirror_file *file);
@@ -209,7 +221,9 @@ void hdx_mirror_ready(struct hdx_mirror_file *file);
 void hdx_mirror_commit(struct hdx_mirror_run *run);
 
 /* mirror_extra.c */
-/* Deletes what is not wanted any more, or tells it. */
+/* Gathers what is not wanted any more, as the survey has asked for all that is. LIMIT, MEMORY. */
+enum hdx_status hdx_mirror_gather_extra(struct hdx_mirror_run *run, struct hdx_error *error);
+/* Deletes what was gathered, or tells it. */
 enum hdx_status hdx_mirror_delete_extra(struct hdx_mirror_run *run, struct hdx_error *error);
 
 #endif

@@ -36,8 +36,10 @@ static void sync_batch(struct hdx_mirror_batch *batch) {
     if (!all)
       status = sync_one(file, &error);
     file->write_status = status;
-    if (status != HDX_OK)
-      file->write_error = error;
+    if (status == HDX_OK)
+      continue;
+    file->write_error = error;
+    batch->broken = file;
   }
 }
 
@@ -45,9 +47,13 @@ static void commit_batch(struct hdx_work *work) {
   struct hdx_mirror_batch *batch = (struct hdx_mirror_batch *)work;
   if (batch->run->options->fsync == HDX_FSYNC_BATCH)
     sync_batch(batch);
-  for (struct hdx_mirror_file *file = batch->files; file; file = file->next)
-    if (file->write_status == HDX_OK)
-      file->write_status = hdx_partial_place(&batch->folders->folders, file->partial, file->path, &file->write_error);
+  for (struct hdx_mirror_file *file = batch->files; file; file = file->next) {
+    if (file->write_status != HDX_OK)
+      continue;
+    file->write_status = hdx_partial_place(&batch->folders->folders, file->partial, file->path, &file->write_error);
+    if (file->write_status == HDX_IO && hdx_destination_broken(errno))
+      batch->broken = file;
+  }
 }
 
 /* ---- on the loop ---- */
@@ -57,6 +63,8 @@ static void on_committed(struct hdx_work *work) {
   struct hdx_mirror_run *run = batch->run;
   struct hdx_mirror_file *next;
   hdx_mirror_folders_put(run, batch->folders);
+  if (batch->broken)
+    hdx_mirror_stop(run, batch->broken->write_status, batch->broken->write_error.message);
   for (struct hdx_mirror_file *file = batch->files; file; file = next) {
     next = file->next;
     if (file->write_status == HDX_OK) {
@@ -90,6 +98,31 @@ void hdx_mirror_ready(struct hdx_mirror_file *file) {
   run->ready_count++;
 }
 
+/* The file that was there before must not pass for the one that the journal is about to speak of, should the run end
+ * before the new one has the name: what tells them apart are size and time, and those may be the same. */
+static enum hdx_status clear_place(struct hdx_mirror_batch *batch, const struct hdx_mirror_file *file,
+                                   struct hdx_error *error) {
+  if (!file->there || file->there_size != file->size || file->there_modified != file->modified)
+    return HDX_OK;
+  enum hdx_status status = hdx_destination_remove(&batch->folders->folders, file->path, error);
+  return status == HDX_NOT_FOUND ? HDX_OK : status;
+}
+
+static void clear_places(struct hdx_mirror_batch *batch) {
+  struct hdx_error error;
+  for (struct hdx_mirror_file **at = &batch->files, *file; (file = *at);) {
+    enum hdx_status status = clear_place(batch, file, &error);
+    if (status == HDX_OK) {
+      at = &file->next;
+      continue;
+    }
+    *at = file->next;
+    batch->count--;
+    hdx_partial_remove(&batch->run->destination, file->partial);
+    hdx_mirror_give_up(file, status, error.message);
+  }
+}
+
 /* Takes files that are ready into the batch. */
 static void gather(struct hdx_mirror_run *run) {
   struct hdx_mirror_batch *batch = &run->batch;
@@ -115,8 +148,11 @@ void hdx_mirror_commit(struct hdx_mirror_run *run) {
     return;
   gather(run);
   batch->run = run;
+  batch->broken = NULL;
   batch->folders = hdx_mirror_folders_take(run, &error);
   enum hdx_status status = batch->folders ? HDX_OK : HDX_MEMORY;
+  if (status == HDX_OK)
+    clear_places(batch);
   for (struct hdx_mirror_file *file = batch->files; status == HDX_OK && file; file = file->next)
     status = note(run, file, &error);
   if (status == HDX_OK)

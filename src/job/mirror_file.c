@@ -5,6 +5,8 @@
  */
 #include "job/mirror.h"
 
+#include "transfer/http_date.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -146,6 +148,8 @@ static void on_begin(void *user, const struct hdx_fetch_head *from) {
 static void on_block(void *user, struct hdx_block *block) {
   struct hdx_mirror_file *file = user;
   file->bytes += block->size;
+  if (file->size == UINT64_MAX && block->offset + block->size > (uint64_t)file->file.size) /* it might never end */
+    check_size(file, block->offset + block->size);
   if (file->status != HDX_OK) {
     hdx_engine_release(file->chunk->run->session->engine, block);
     return;
@@ -184,7 +188,7 @@ static uint64_t expected(const struct hdx_mirror_file *file) {
 static enum hdx_status ask(struct hdx_mirror_file *file, struct hdx_error *error) {
   struct hdx_mirror_run *run = file->chunk->run;
   struct hdx_byte_range *ranges = NULL;
-  bool date = file->held && file->known_etag[0] != '"' && file->known_etag[0] != 'W';
+  bool date = file->held && hdx_http_date_read(file->known_etag) != HDX_TIME_NONE;
   struct hdx_fetch_request request = {.url = file->target.url,
                                       .bucket = file->target.bucket,
                                       .key = file->target.key,
@@ -257,17 +261,14 @@ static void end_active(struct hdx_mirror_file *file) {
     file->active->back = file->back;
 }
 
-void hdx_mirror_start(struct hdx_mirror_file *file) {
+static void request(struct hdx_mirror_file *file) {
   struct hdx_mirror_run *run = file->chunk->run;
   struct hdx_error error;
-  begin_active(file);
   enum hdx_status status = hdx_files_target(run->files, &file->file, &file->target, &error);
   if (status == HDX_OK) {
     hdx_verify_init(&file->verify, &file->file, file->target.bucket != NULL, run->options->ignore_size,
                     run->options->ignore_checksums);
     file->verifying = true;
-    file->kept = hdx_extents_bytes(&file->extents);
-    file->journaled = file->kept;
     file->head_only = wants_head(file);
     status = ask(file, &error);
   }
@@ -275,6 +276,33 @@ void hdx_mirror_start(struct hdx_mirror_file *file) {
     end_active(file);
     hdx_mirror_give_up(file, status, error.message);
   }
+}
+
+static void conclude_failure(struct hdx_mirror_file *file);
+
+static void on_begun_checked(struct hdx_work *work) {
+  struct hdx_mirror_file *file = (struct hdx_mirror_file *)work;
+  struct hdx_mirror_run *run = file->chunk->run;
+  file->kept = file->journaled = hdx_extents_bytes(&file->extents);
+  if (run->stop != HDX_OK)
+    hdx_mirror_fail(file, run->stop, run->stop_error.message);
+  if (file->status == HDX_OK) {
+    request(file);
+  } else {
+    end_active(file);
+    conclude_failure(file);
+  }
+  hdx_mirror_advance(run);
+}
+
+void hdx_mirror_start(struct hdx_mirror_file *file) {
+  begin_active(file);
+  if (!file->extents.count) {
+    request(file);
+    return;
+  }
+  file->work = (struct hdx_work){.run = hdx_mirror_check_begun, .done = on_begun_checked};
+  hdx_workers_submit(file->chunk->run->session->workers, &file->work);
 }
 
 void hdx_mirror_abort(struct hdx_mirror_file *file) {
@@ -323,7 +351,7 @@ static void conclude_failure(struct hdx_mirror_file *file) {
   struct hdx_mirror_run *run = file->chunk->run;
   if (worth_keeping(file))
     note_parts(file);
-  else if (!file->kept || file->status == HDX_INTEGRITY || file->status == HDX_NOT_FOUND)
+  else if (file->owned && (!file->kept || file->status == HDX_INTEGRITY || file->status == HDX_NOT_FOUND))
     hdx_partial_remove(&run->destination, file->partial);
   hdx_mirror_settle(file, left(file) ? HDX_MIRROR_LEFT : HDX_MIRROR_FAILED);
 }
@@ -367,13 +395,14 @@ static void on_written(struct hdx_work *work) {
   file->busy = false;
   release(file, file->taken);
   file->taken = NULL;
+  if (file->write_status == HDX_IO && !file->alone && !file->came) /* the others would fare no better: the disk is full,
+                                                                      or broken */
+    hdx_mirror_stop(run, HDX_IO, file->write_error.message);
   if (file->last) {
     conclude(file);
     hdx_mirror_advance(run);
     return;
   }
-  if (file->write_status == HDX_IO && !file->came) /* the others would fare no better: the disk is full, or broken */
-    hdx_mirror_stop(run, HDX_IO, file->write_error.message);
   if (file->write_status != HDX_OK && !file->came) {
     hdx_mirror_fail(file, file->write_status, file->write_error.message);
     hdx_mirror_abort(file);

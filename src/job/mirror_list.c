@@ -38,6 +38,8 @@ static enum hdx_status survey_file(struct hdx_mirror_run *run, const struct hdx_
   enum hdx_status status = place(run, file, &claim, &why);
   if (status == HDX_MEMORY)
     return hdx_error_set(error, status, "%s", why.message);
+  if (!hdx_files_in_shard(run->files, file->location))
+    return HDX_OK;
   if (status == HDX_OK && claim == HDX_CLAIM_TWICE) {
     summary->twice++;
     return HDX_OK;
@@ -74,6 +76,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
   enum hdx_status status;
   uint64_t told_ns = run->started_ns;
   hdx_files_rewind(run->files);
+  run->files->other_shards = true; /* their files have places as well, whichever shard is the first */
   while ((status = hdx_files_next(run->files, &list, &count, error)) == HDX_OK && count) {
     for (size_t i = 0; status == HDX_OK && i < count; i++)
       status = survey_file(run, &list[i], error);
@@ -83,6 +86,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       break;
     tell_survey(run, &told_ns);
   }
+  run->files->other_shards = false;
   hdx_files_rewind(run->files);
   return status;
 }
@@ -204,12 +208,15 @@ static void adopt(struct hdx_mirror_file *file, struct hdx_folders *folders) {
       info.st_size != file->file.size || hdx_destination_read(folders, file->path, &fd, &ignored) != HDX_OK)
     return;
   uint64_t size = (uint64_t)info.st_size;
+  uint32_t crc32c = 0;
   hdx_verify_init(&verify, &file->file, false, false, options->ignore_checksums);
   if (hdx_verify_begin(&verify, &nothing, &ignored) == HDX_OK &&
-      hdx_mirror_read_through(fd, file->path, 0, size, &verify, &file->known_crc32c, &ignored) == HDX_OK &&
+      hdx_mirror_read_through(fd, file->path, 0, size, &verify, &crc32c, &file->chunk->run->stopping, &ignored) ==
+          HDX_OK &&
       hdx_verify_finish(&verify, size, &file->known_checks, &ignored) == HDX_OK) {
     file->held = file->adopted = true;
     file->known_size = size;
+    file->known_crc32c = crc32c;
     file->known_modified = hdx_time_of_timespec(&info.st_mtim);
     file->known_etag = "";
   }
@@ -224,7 +231,8 @@ static bool recheck(const struct hdx_mirror_file *file, struct hdx_folders *fold
   int fd;
   if (hdx_destination_read(folders, file->path, &fd, &ignored) != HDX_OK)
     return false;
-  bool read = hdx_mirror_read_through(fd, file->path, 0, file->known_size, NULL, &crc32c, &ignored) == HDX_OK;
+  bool read = hdx_mirror_read_through(fd, file->path, 0, file->known_size, NULL, &crc32c, &file->chunk->run->stopping,
+                                      &ignored) == HDX_OK;
   close(fd);
   return read && crc32c == file->known_crc32c;
 }
@@ -232,15 +240,17 @@ static bool recheck(const struct hdx_mirror_file *file, struct hdx_folders *fold
 static void look(struct hdx_mirror_file *file, struct hdx_folders *folders) {
   struct hdx_error ignored;
   struct stat info;
-  if (file->known && hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK)
-    file->held =
-        (uint64_t)info.st_size == file->known_size && hdx_time_of_timespec(&info.st_mtim) == file->known_modified;
+  if (hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK) {
+    file->there = true;
+    file->there_size = (uint64_t)info.st_size;
+    file->there_modified = hdx_time_of_timespec(&info.st_mtim);
+  }
+  file->held = file->known && file->there && file->there_size == file->known_size &&
+               file->there_modified == file->known_modified;
   if (file->held && file->chunk->run->options->recheck)
     file->held = recheck(file, folders);
   if (!file->held && file->chunk->run->options->adopt)
     adopt(file, folders);
-  if (!file->held && file->begun_etag)
-    hdx_mirror_check_begun(file);
 }
 
 static void look_at_chunk(struct hdx_work *work) {

@@ -47,7 +47,8 @@ struct verifying {
 
 /* ---- on a worker ---- */
 
-static enum hdx_status check(struct checked *file, struct hdx_folders *folders, struct hdx_error *error) {
+static enum hdx_status check(struct checked *file, struct hdx_folders *folders, const atomic_bool *cancelled,
+                             struct hdx_error *error) {
   struct stat info;
   uint32_t crc32c = 0;
   int fd;
@@ -60,7 +61,7 @@ static enum hdx_status check(struct checked *file, struct hdx_folders *folders, 
     status = hdx_error_set(error, HDX_INTEGRITY, "%s: %llu bytes, expected %llu", file->path,
                            (unsigned long long)info.st_size, (unsigned long long)file->size);
   else
-    status = hdx_mirror_read_through(fd, file->path, 0, file->size, NULL, &crc32c, error);
+    status = hdx_mirror_read_through(fd, file->path, 0, file->size, NULL, &crc32c, cancelled, error);
   if (status == HDX_OK && crc32c != file->crc32c)
     status = hdx_error_set(error, HDX_INTEGRITY, "%s: crc32c %08x, expected %08x as when it was mirrored", file->path,
                            (unsigned)crc32c, (unsigned)file->crc32c);
@@ -77,7 +78,7 @@ static void run_task(struct hdx_work *work) {
       file->status = HDX_INTERRUPTED;
       continue;
     }
-    file->status = check(file, &task->folders, &error);
+    file->status = check(file, &task->folders, &task->verifying->session->cancelled, &error);
     file->message = file->status != HDX_OK ? strdup(error.message) : NULL;
   }
 }

@@ -13,12 +13,16 @@
 enum { READ_BYTES = 1 << 20 };
 
 enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from, uint64_t to, struct hdx_verify *verify,
-                                        uint32_t *crc32c, struct hdx_error *error) {
+                                        uint32_t *crc32c, const atomic_bool *ended, struct hdx_error *error) {
   size_t room = to - from < READ_BYTES ? (size_t)(to - from) : READ_BYTES;
   char *bytes = malloc(room + !room);
   enum hdx_status status = bytes ? HDX_OK : hdx_error_memory(error, room);
   while (status == HDX_OK && from < to) {
     size_t size = to - from < room ? (size_t)(to - from) : room;
+    if (atomic_load(ended)) {
+      status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
+      break;
+    }
     status = hdx_file_read_at(fd, path, bytes, size, from, error);
     if (status != HDX_OK)
       break;
@@ -33,7 +37,9 @@ enum hdx_status hdx_mirror_read_through(int fd, const char *path, uint64_t from,
 
 /* ---- what an earlier run left ---- */
 
-void hdx_mirror_check_begun(struct hdx_mirror_file *file) {
+void hdx_mirror_check_begun(struct hdx_work *work) {
+  struct hdx_mirror_file *file = (struct hdx_mirror_file *)work;
+  const atomic_bool *stopping = &file->chunk->run->stopping;
   struct hdx_extents sound = {0};
   struct hdx_error error;
   bool made;
@@ -43,16 +49,22 @@ void hdx_mirror_check_begun(struct hdx_mirror_file *file) {
     hdx_mirror_fail(file, status, error.message);
     return;
   }
+  file->owned = true;
   /* Not what the journal promised, as after a power cut: it is fetched anew. */
   for (size_t i = 0; i < file->extents.count; i++) {
     const struct hdx_extent *extent = &file->extents.list[i];
     uint32_t crc32c = 0;
     if (extent->to <= file->begun_size &&
-        hdx_mirror_read_through(file->fd, file->partial, extent->from, extent->to, NULL, &crc32c, &error) == HDX_OK &&
+        hdx_mirror_read_through(file->fd, file->partial, extent->from, extent->to, NULL, &crc32c, stopping, &error) ==
+            HDX_OK &&
         crc32c == extent->crc32c)
       status = hdx_extents_add(&sound, extent, &error);
     if (status != HDX_OK)
       break;
+  }
+  if (atomic_load(stopping)) { /* it is as sound as before, for all that is known */
+    hdx_extents_deinit(&sound);
+    return;
   }
   hdx_extents_deinit(&file->extents);
   file->extents = sound;
@@ -87,23 +99,42 @@ static enum hdx_status begin(struct hdx_mirror_file *file, struct hdx_error *err
   return status;
 }
 
+/* So that a full disk is known now, and the file lies in few pieces. A file system that cannot is none the worse. */
+static enum hdx_status make_room(struct hdx_mirror_file *file, struct hdx_error *error) {
+  const struct hdx_mirror_run *run = file->chunk->run;
+  uint64_t size = file->size_written, room, keep = run->options->keep_free_bytes;
+  if (size == UINT64_MAX || size <= HDX_BLOCK_BYTES)
+    return HDX_OK;
+  if (hdx_destination_free(&run->destination, &room, NULL) == HDX_OK && (size > room || keep > room - size)) {
+    /* A server may state any size: one that could not have come into an empty list is no reason to leave the others. */
+    file->alone = size > run->summary->bytes_free;
+    return hdx_error_set(error, HDX_IO,
+                         "%s/%s: no space for its %llu bytes: %llu are free, of which %llu are kept free",
+                         run->destination.path, file->path, (unsigned long long)size, (unsigned long long)room,
+                         (unsigned long long)keep);
+  }
+  /* What comes in one piece is written from its beginning to its end, which file systems lay out well by themselves. */
+  if (size <= run->session->config.part_bytes)
+    return HDX_OK;
+  if (fallocate(file->fd, 0, 0, (off_t)size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
+    return io(file, "making room", error);
+  return HDX_OK;
+}
+
 static enum hdx_status open_partial(struct hdx_mirror_file *file, struct hdx_error *error) {
   if (file->fd >= 0)
     return HDX_OK;
   bool made;
   enum hdx_status status = hdx_partial_open(&file->chunk->run->destination, file->partial, &file->fd, &made, error);
   if (status != HDX_OK) {
+    file->alone = !hdx_destination_broken(errno);
     file->fd = -1;
     return status;
   }
+  file->owned = true;
   if (!made && ftruncate(file->fd, 0) != 0)
     return io(file, "truncating", error);
-  /* So that a full disk is known now, and the file lies in few pieces. A file system that cannot is none the worse. */
-  if (file->size_written != UINT64_MAX && file->size_written > HDX_BLOCK_BYTES && file->size_written <= INT64_MAX &&
-      fallocate(file->fd, 0, 0, (off_t)file->size_written) != 0 && errno != EOPNOTSUPP && errno != ENOSYS &&
-      errno != EINTR)
-    return io(file, "making room", error);
-  return HDX_OK;
+  return make_room(file, error);
 }
 
 static enum hdx_status write_block(struct hdx_mirror_file *file, const struct hdx_block *block,
@@ -151,7 +182,8 @@ static enum hdx_status finish(struct hdx_mirror_file *file, struct hdx_error *er
                          (unsigned long long)size);
   enum hdx_status status = open_partial(file, error); /* an empty file has had no block */
   if (status == HDX_OK && hdx_verify_hashes(&file->verify) && file->hashed < size)
-    status = hdx_mirror_read_through(file->fd, file->path, file->hashed, size, &file->verify, &ignored, error);
+    status = hdx_mirror_read_through(file->fd, file->path, file->hashed, size, &file->verify, &ignored,
+                                     &file->chunk->run->session->cancelled, error);
   if (status == HDX_OK)
     status = hdx_verify_finish(&file->verify, size, &file->verified, error);
   if (status == HDX_OK)

@@ -116,7 +116,6 @@ enum hdx_status hdx_verify_begin(struct hdx_verify *verify, const struct hdx_fet
                                  struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
   close_hashers(verify);
-  verify->settled = false;
   verify->size_served = head->size;
   verify->served.check = HDX_CHECK_SIZE;
   if (!verify->ignore_checksums) {
@@ -124,6 +123,7 @@ enum hdx_status hdx_verify_begin(struct hdx_verify *verify, const struct hdx_fet
     recall(verify, head);
   }
   status = compare_words(verify, error);
+  verify->settled = status != HDX_OK;
   if (status == HDX_OK && stands(&verify->stated))
     status = hdx_hasher_open(verify->stated.check, &verify->of_stated, error);
   if (status == HDX_OK && stands(&verify->served) && !one_kind(verify))

@@ -25,7 +25,8 @@ struct hdx_verify {
   struct hdx_digest heard;  /* by the server in answer to HEAD, of the version that has this tag; the same */
   char *heard_etag;
   struct hdx_hasher *of_stated, *of_served; /* NULL: not needed; of_served also where one is enough for both */
-  bool settled; /* what came is what the server keeps, so that it would be the same if it were fetched anew */
+  bool settled; /* it would be the same if it were fetched anew: what came is what the server keeps, or index and server
+                   contradict one another */
 };
 
 /* Takes over what the index states. The file's location is borrowed until deinit, its other texts are not. `of_bucket`:

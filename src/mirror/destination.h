@@ -66,6 +66,10 @@ enum hdx_status hdx_destination_stat(struct hdx_folders *folders, const char *pa
 /* Opens a file to read. As hdx_destination_stat. */
 enum hdx_status hdx_destination_read(struct hdx_folders *folders, const char *path, int *fd, struct hdx_error *error);
 
+/* Whether an errno, as functions that return IO leave it, says that other files would fare no better: the disk is full
+ * or broken. */
+bool hdx_destination_broken(int code);
+
 /* Opens the partial file called `name` to read and write, making it if it is not there (*made, where it is not NULL: it
  * is new and empty), and locks it. TEMPORARY: another process writes it; IO. */
 enum hdx_status hdx_partial_open(const struct hdx_destination *destination, const char *name, int *fd, bool *made,

@@ -24,7 +24,7 @@ enum hdx_status hdx_folder_refuse(const struct hdx_destination *destination, int
 /* Whether an open file still is what an open folder has at `name`. */
 bool hdx_folder_has(int folder, const char *name, int fd);
 
-/* "DEST/PATH: what: why", with the status. path NULL: DEST itself; code 0: without why. */
+/* "DEST/PATH: what: why", with the status, and errno set to the code. path NULL: DEST itself; code 0: without why. */
 enum hdx_status hdx_destination_fault(const struct hdx_destination *destination, enum hdx_status status,
                                       const char *path, const char *what, int code, struct hdx_error *error);
 

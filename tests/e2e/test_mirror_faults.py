@@ -287,8 +287,15 @@ def test_35_a_signal_leaves_what_a_rerun_goes_on_with(archive, mirror, number, c
     client = mirror.client
     process = client.program.start("mirror", client.bucket, "d", *client.access, "--dest", mirror.dest, "--part-size",
                                    "4M", stderr=subprocess.PIPE)
-    name = mirror.dest / STATE / "partial"
-    assert archive.tiny.origin.wait_for(lambda: any(os.stat(name / n).st_blocks * 512 > 2 * MB for n in partial(mirror.dest)))
+
+    def written():
+        try:
+            data = [(mirror.dest / STATE / "partial" / name).read_bytes() for name in partial(mirror.dest)]
+        except FileNotFoundError:  # the small one got its name meanwhile
+            return False
+        return any(len(each) - each.count(0) > 2 * MB for each in data)  # where nothing was written yet it is zero
+
+    assert archive.tiny.origin.wait_for(written)
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == code

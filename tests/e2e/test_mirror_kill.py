@@ -1,7 +1,7 @@
 """kill -9 at random moments of a mirror: no name ever means bytes that are not the file's, and reruns end with the tree
 of an undisturbed run.
 
-HELIODEX_TEST_KILLS says how often (200 before a release; fewer by default), HELIODEX_TEST_SEED with which seed.
+HELIODEX_TEST_KILLS says how often, HELIODEX_TEST_SEED with which seed.
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 from conftest import TINY
 from mirror import Archive, Mirror, content, partial, tree
 
-KILLS = int(os.environ.get("HELIODEX_TEST_KILLS", "40"))
+KILLS = int(os.environ.get("HELIODEX_TEST_KILLS", "200"))
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
 MB = 1 << 20
 

@@ -1,0 +1,138 @@
+"""Mirrors against servers, disks and users that do what they should not: each file fails alone, nothing that is not
+heliodex's is lost, and what the journal says stays true."""
+
+import os
+import resource
+
+import pytest
+
+from conftest import TINY
+from mirror import Archive, Mirror, content, partial, tree
+from origin import Behaviour
+
+MB = 1 << 20
+KEY = "data/a.cdf"
+PATH = f"/{TINY}/{KEY}"
+
+
+@pytest.fixture
+def archive(tiny):
+    return Archive(tiny)
+
+
+@pytest.fixture
+def mirror(client, tmp_path):
+    return Mirror(client, tmp_path / "dest")
+
+
+def small(count):
+    return {f"data/{i:03}.cdf": content(100 + i, i) for i in range(count)}
+
+
+def test_a_mirrored_file_that_is_adopted_has_its_own_checksum(archive, mirror):
+    files = small(3)
+    archive.dataset("d", files)
+    mirror("d").expect(0)
+    os.utime(mirror.dest / "data/001.cdf", (1, 1))
+    mirror("d", "--adopt").expect(0, "3 unchanged")
+    mirror.verify().expect(0)
+
+
+@pytest.mark.parametrize("day", range(7))
+def test_refresh_by_date_on_every_day_of_the_week(archive, mirror, day):
+    files = {KEY: content(1000, "a")}
+    archive.dataset("d", files)
+    changed = 1577836800 + day * 86400
+    archive.tiny.origin.objects[PATH] = (files[KEY], changed)
+    archive.tiny.origin.always(PATH, Behaviour(headers={"ETag": None}))
+    mirror("d").expect(0)
+    mirror("d", "--refresh").expect(0, "1 unchanged")
+
+
+def test_19_a_body_without_end_is_not_taken(archive, mirror):
+    files = {KEY: content(1000, "a"), "data/b.cdf": content(1000, "b")}
+    archive.dataset("d", files)
+    archive.tiny.origin.always(PATH, Behaviour(body=bytes(64 * MB), chunked=True))
+    mirror("d").expect(1, KEY, "expected 1000")
+    assert sum(request.sent for request in archive.asked(KEY)) < 32 * MB
+    assert tree(mirror.dest) == {"data/b.cdf": files["data/b.cdf"]}
+
+
+def test_28_a_length_that_no_disk_has_fails_that_file_alone(archive, mirror):
+    files = {KEY: content(1000, "a")} | small(60)
+    archive.dataset("d", files, sizes=dict.fromkeys(files))
+    archive.tiny.origin.always(PATH, Behaviour(length=1 << 60, body=content(MB, "a"), stall=MB, ignore_range=True))
+    mirror("d", "-j", "2").expect(1, KEY, "free", "60 fetched, 1 failed")
+    assert partial(mirror.dest) == []
+
+
+def test_nothing_is_deleted_by_an_empty_list(archive, mirror):
+    files = small(3)
+    archive.dataset("d", files)
+    mirror("d").expect(0)
+    mirror("d", "--start", "2021", "--stop", "2022", "--delete-extra").expect(0, "nothing is deleted")
+    assert tree(mirror.dest) == files
+
+
+def test_what_somebody_has_changed_is_not_deleted(archive, mirror):
+    files = small(3)
+    archive.dataset("d", files)
+    mirror("d").expect(0)
+    (mirror.dest / "data/002.cdf").write_text("notes of mine")
+    mirror("d", "--limit", "1", "--delete-extra").expect(0, "1 deleted", "data/002.cdf", "changed")
+    assert tree(mirror.dest) == {"data/000.cdf": files["data/000.cdf"], "data/002.cdf": b"notes of mine"}
+
+
+def test_what_another_layout_left_is_deleted_on_request(archive, mirror):
+    files = small(3)
+    archive.dataset("d", files)
+    mirror("d", "--flat").expect(0)
+    mirror("d", "--delete-extra", "--dry-run").expect(0, "would delete 3 files")
+    mirror("d", "--delete-extra").expect(0, "3 fetched", "3 deleted")
+    assert tree(mirror.dest) == files
+    mirror("d", "--delete-extra").expect(0, "3 unchanged")
+    mirror.verify().expect(0)
+
+
+def test_32_many_files_that_are_not_complete_need_few_descriptors(archive, mirror):
+    files = {f"data/{i:03}.cdf": content(MB + 100_000, i) for i in range(40)}
+    archive.dataset("d", files)
+    for key in files:
+        archive.tiny.origin.script(f"/{TINY}/{key}", Behaviour(cut=MB + 50_000))
+    mirror("d", "--retries", "0").expect(5)
+    assert len(partial(mirror.dest)) == 40
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (44, 44))
+
+    mirror("d", preexec_fn=limit).expect(0, "40 resumed")
+    assert tree(mirror.dest) == files
+
+
+def test_a_limit_that_all_files_keep_is_none(archive, mirror):
+    files = small(3)
+    archive.dataset("d", files)
+    mirror("d", "--max-bytes", "10").expect(0)
+
+
+def test_21_what_index_and_server_contradict_each_other_about_is_not_asked_for_again(archive, mirror):
+    files = {KEY: content(1000, "a"), "data/b.cdf": content(1000, "b")}
+    archive.dataset("d", files, algorithm="md5")
+    archive.tiny.origin.put(PATH, content(1000, "other"))
+    mirror("d").expect(1, KEY, "md5", "as the index states")
+    assert len(archive.asked(KEY)) == 1
+
+
+def test_36_shards_agree_on_places_whichever_comes_first(archive, mirror, tmp_path):
+    """A file that another shard's file needs for a folder, and names that are the same."""
+    files = {f"{i}/{name}": content(100 + i, name) for i in range(8) for name in ("both", "both/below.cdf")}
+    archive.dataset("d", files)
+    archive.dataset("e", {f"{folder}/{i}.cdf": content(50, f"{folder}{i}") for folder in "ab" for i in range(8)})
+    mirror("d").expect(0, "16 fetched")
+    for k in (3, 2, 1):
+        mirror("d", "--shard", f"{k}/3", dest=tmp_path / "shards").expect(0)
+    assert tree(tmp_path / "shards") == tree(mirror.dest)
+    mirror("e", "--flat", dest=tmp_path / "one").expect(1, "8 fetched, 8 failed")
+    runs = [mirror("e", "--flat", "--shard", f"{k}/3", dest=tmp_path / f"alone-{k}") for k in (1, 2, 3)]
+    alone = [tree(tmp_path / f"alone-{k}") for k in (1, 2, 3)]
+    assert sum(map(len, alone)) == 8 and {**alone[0], **alone[1], **alone[2]} == tree(tmp_path / "one")
