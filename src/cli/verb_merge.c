@@ -90,8 +90,8 @@ static enum hdx_status run_merge(struct cli *cli, struct hdx_error *error) {
 
 static const char *const examples[] = {
     "heliodex merge aia.plan aia.*.ndjson",
-    "heliodex merge aia.plan aia.*.ndjson --json -o todo.ndjson || heliodex mirror --keys-from todo.ndjson --dest "
-    "/data/aia",
+    "heliodex merge aia.plan aia.*.ndjson --json | grep -E '\"state\":\"(failed|missing)\"' | "
+    "heliodex mirror --keys-from - --dest /data/aia",
     NULL,
 };
 
@@ -110,8 +110,8 @@ const struct cli_verb cli_verb_merge = {
         "has it. overlap: a shard has it that is not its own. foreign: the plan does not have it.\n\n"
         "Of a task that was repeated all REPORTs may be given, oldest first: the last line about a file counts. A "
         "report of another plan, or one that is malformed, ends the run with exit status 7. If every file is complete "
-        "and every shard kept to its own, no row is printed and the exit status is 0, otherwise it is 1. The rows, as "
-        "csv or ndjson, are a list that --keys-from takes. The network is not asked.",
+        "and every shard kept to its own, no row is printed and the exit status is 0, otherwise it is 1. The rows "
+        "of what failed or is missing, as csv or ndjson, are a list that --keys-from takes. The network is not asked.",
     .examples = examples,
     .run = run_merge,
 };

@@ -211,6 +211,7 @@ bool hdx_attempt_range(const struct hdx_part *part, char range[HDX_RANGE_TEXT_MA
 enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error) {
   struct hdx_engine *engine = part->fetch->engine;
   part->host = part->fetch->host;
+  part->redirects = part->fetch->redirects;
   part->easy = engine->idle_count ? engine->idle[--engine->idle_count] : engine->curl->easy_init();
   if (!part->easy)
     return hdx_error_set(error, HDX_MEMORY, "%s: out of memory", part->fetch->name);

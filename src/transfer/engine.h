@@ -72,6 +72,7 @@ struct hdx_part {
   struct hdx_headers headers;
   struct hdx_head head;
   bool ranged;              /* the request has a range */
+  unsigned redirects;       /* of the fetch so far, when the attempt began */
   struct hdx_buffer answer; /* the body of one that is no object: an error document */
   unsigned generation;      /* of the credentials that signed it; 0: anonymous */
   int64_t skew_ns;          /* with which it was signed */

@@ -24,6 +24,10 @@ void hdx_fetch_redirect(struct hdx_part *part, const char *to, const char *said)
   char text[HDX_ERROR_TEXT_MAX];
   struct hdx_url from_url, to_url;
   struct hdx_error error;
+  if (part->redirects != fetch->redirects) { /* another part was sent elsewhere meanwhile: that place is asked first */
+    hdx_fetch_enqueue(part);
+    return;
+  }
   if (!to) {
     snprintf(text, sizeof text, "%.900s, without a place to go", said);
     fail(part, HDX_INTEGRITY, text);

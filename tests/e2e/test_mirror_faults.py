@@ -202,6 +202,17 @@ def test_21_a_flipped_bit_is_found_by_the_checksums_of_s3(archive, mirror):
     assert tree(mirror.dest) == files
 
 
+def test_41_all_parts_of_a_large_file_are_sent_elsewhere_at_once(archive, mirror):
+    """However many they are, that is one redirect."""
+    files = one(archive, size=4 * MB)
+    archive.tiny.origin.put("/moved", files[KEY])
+    away = Behaviour(status=302, headers={"Location": f"{archive.tiny.origin.url}/moved"}, delay=0.2)
+    archive.tiny.origin.script(PATH, None, None, *[away] * 64)
+    mirror("d", *RANGED).expect(0, "2 fetched")
+    assert tree(mirror.dest) == files
+    assert len([asked for asked in archive.asked(KEY) if asked.status == 302]) > 5
+
+
 def test_22_an_encoding_that_nobody_asked_for(archive, mirror):
     files = one(archive)
     archive.tiny.origin.always(PATH, Behaviour(headers={"Content-Encoding": "gzip"}))

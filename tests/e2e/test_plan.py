@@ -8,7 +8,10 @@ import io
 import json
 import os
 import random
+import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -435,6 +438,17 @@ def test_rows_of_merge_are_a_list(mission):
     (mission.folder / "todo").write_text(done.out)
     again = plan(mission.program, "--keys-from", mission.folder / "todo")
     assert [file["datakey"] for file in again.files] == [row["datakey"] for row in rows]
+
+
+def test_a_list_that_nobody_writes_is_not_waited_for_after_an_interruption(heliodex, tmp_path):
+    os.mkfifo(tmp_path / "list")
+    process = heliodex.start("cat", "--keys-from", tmp_path / "list")
+    asleep = 0
+    while asleep < 20:  # it waits for whoever writes the list
+        time.sleep(0.01)
+        asleep = asleep + 1 if Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "S" else 0
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130 and b"interrupted by SIGINT" in process.stderr.read()
 
 
 def test_reports_from_pipes(mission):
