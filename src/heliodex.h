@@ -930,11 +930,12 @@ struct hdx_mirror_options {
   uint64_t keep_free_bytes; /* of the destination's file system, 64 MiB: stop before less is free */
   const char *shard;        /* name of the shard that this run is (letters, digits, - and _); shards of one list may
                                run at the same time on one destination; NULL: the run has the destination alone */
-  bool recheck;      /* files that are complete by size and time are read, and fetched anew where their bytes are not
-                        those that were mirrored */
-  bool delete_extra; /* files that earlier runs put there and that this list does not have are deleted, unless
-                        anything failed or the list is empty; those that were changed since stay */
-  bool dry_run;      /* only say what would be done */
+  bool recheck;        /* files that are complete by size and time are read, and fetched anew where their bytes are not
+                          those that were mirrored */
+  bool delete_extra;   /* files that earlier runs put there and that this list does not have are deleted, unless
+                          anything failed or the list is empty; those that were changed since stay */
+  uint64_t delete_max; /* more files than that are not deleted, none of them (LIMIT); 0: no limit */
+  bool dry_run;        /* only say what would be done */
   void (*item)(void *user, const struct hdx_mirror_item *item); /* for each file; NULL: none */
   void *user;
 };
@@ -947,9 +948,10 @@ struct hdx_mirror_summary {
   uint64_t twice;                     /* in the list more than once */
   uint64_t refused;                   /* rows or lines that name no file */
   uint64_t bytes_fetched, bytes_kept; /* from the network; of files that earlier runs had begun */
-  uint64_t bytes_to_fetch;            /* dry_run: that would come, as far as sizes are known */
-  uint64_t bytes_free;                /* dry_run: of the destination's file system; UINT64_MAX: not known */
-  uint64_t checked[HDX_CHECK_COUNT];  /* files fetched or resumed that were verified by each check */
+  /* What the survey of the list found, before anything was fetched, as far as sizes are known. */
+  uint64_t files_to_fetch, bytes_to_fetch, unsized_to_fetch, requests_to_make;
+  uint64_t bytes_free;               /* of the destination's file system then; UINT64_MAX: not known */
+  uint64_t checked[HDX_CHECK_COUNT]; /* files fetched or resumed that were verified by each check */
   uint64_t elapsed_ns;
 };
 

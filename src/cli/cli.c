@@ -219,7 +219,7 @@ static void tell(struct cli *cli, enum hdx_status status, const struct hdx_error
 static enum hdx_status close_output(struct cli *cli, enum hdx_status status, struct hdx_error *error) {
   if (!cli->out.data)
     return status; /* never opened */
-  bool keep = status == HDX_OK || status == HDX_PARTIAL || status == HDX_EMPTY;
+  bool keep = status == HDX_OK || status == HDX_PARTIAL || status == HDX_EMPTY || cli->rows_complete;
   struct hdx_error close_error;
   enum hdx_status closed = cli_writer_close(&cli->out, keep, &close_error);
   if (!keep || closed == HDX_OK)

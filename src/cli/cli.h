@@ -22,6 +22,7 @@ struct cli {
   struct hdx_config config;
   struct hdx_map *maps;
   struct timespec began;
+  bool rows_complete;               /* what was to be written is, although what it tells of is a failure */
   bool indexed;                     /* summary is filled */
   struct hdx_index_summary summary; /* of the verb index, for the statistics */
 };

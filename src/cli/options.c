@@ -45,9 +45,9 @@ static const struct cli_option options[] = {
     {"json", 0, NULL, CLI_PRESET, CLI_GROUP_OUTPUT, AT(format), .min = CLI_FORMAT_NDJSON, .verbs = CLI_VERBS_ROWS,
      .help = "The same as --format ndjson."},
     {"null", '0', NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(null), .verbs = CLI_VERBS_ROWS | CLI_VERBS_FILES,
-     .help =
-         "Write --format keys or urls with a NUL behind each one in place of a newline, for xargs -0; mirror, cat and "
-         "plan: --keys-from has such a list."},
+     .help = "Lists have a NUL behind each key in place of a newline: those that --format keys and urls write (for "
+             "xargs -0), "
+             "and the one that --keys-from reads."},
     {"output", 'o', "FILE", CLI_FILE, CLI_GROUP_OUTPUT, AT(output),
      .verbs = CLI_VERBS_ROWS | CLI_VERB_CAT | CLI_VERB_PLAN,
      .help = "Write rows (cat: bytes; plan: the plan) to FILE, which appears (or is replaced) only when all are "
@@ -187,19 +187,21 @@ static const struct cli_option options[] = {
      .help = "The files of a plan (see the verb plan); with --shard K those of its shard K."},
     {"shard", 0, "K[/N]", CLI_TEXT, CLI_GROUP_SELECT, AT(shard), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
      .help = "Only the K-th of N shards, from 1: a file's shard depends on its location and N alone. Of a plan: its "
-             "shard K; N is the plan's and need not be given. Shards may run at the same time, also on one DEST."},
+             "shard K; N is the plan's and need not be given. Shards of one N, or of one plan, may run at the same "
+             "time, also "
+             "on one DEST."},
     {"shards", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(shards), .min = 1, .max = 1000000, .verbs = CLI_VERB_PLAN,
      .help = "How many shards the plan has; must be given."},
     {"dest", 'd', "DIR", CLI_DIRECTORY, CLI_GROUP_OUTPUT, AT(dest), .verbs = CLI_VERB_MIRROR,
      .help = "The folder that files go to; it is made. Must be given. One file system, without links in it."},
-    {"layout", 0, "TEMPLATE", CLI_TEXT, CLI_GROUP_OUTPUT, AT(layout), .fallback_text = "{key}",
+    {"layout", 0, "TEMPLATE", CLI_TEXT, CLI_GROUP_OUTPUT, AT(layout), .opposites = {"flat"}, .fallback_text = "{key}",
      .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
      .help =
          "The path of each file below DEST (cat --tar: in the archive): {key}, {name} (behind the key's last slash), "
          "{folder} (before it), {bucket}, {id}, {start:FORMAT} and {stop:FORMAT} with %Y %m %d %j %H %M %S and the "
          "like, as {id}/{start:%Y/%m}/{name}. Names that cannot exist are escaped as %XX."},
-    {"flat", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(flat), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
-     .help = "The same as --layout '{name}'."},
+    {"flat", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(flat), .opposites = {"layout"},
+     .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT, .help = "The same as --layout '{name}'."},
     {"fsync", 0, "WHEN", CLI_CHOICE, CLI_GROUP_OUTPUT, AT(fsync), .choices = fsyncs, .fallback = "batch",
      .verbs = CLI_VERB_MIRROR,
      .help =
@@ -212,7 +214,8 @@ static const struct cli_option options[] = {
     {"adopt", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(adopt), .verbs = CLI_VERB_MIRROR,
      .help =
          "Take files that are in DEST already, and have the size (and checksum) that the index states, for complete, "
-         "whoever wrote them."},
+         "whoever wrote them. Without this, files that heliodex did not put there are replaced by those that are "
+         "wanted."},
     {"recheck", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(recheck), .verbs = CLI_VERB_MIRROR,
      .help = "Also read the files that are complete by size and time, and fetch anew those whose bytes are not as they "
              "were mirrored."},
@@ -228,6 +231,9 @@ static const struct cli_option options[] = {
      .help = "In the end delete the files that earlier runs put into DEST and that are not wanted now, unless anything "
              "failed or the list is empty; files that heliodex did not put there, or that were changed since, stay. "
              "See first with --dry-run."},
+    {"max-delete", 0, "N", CLI_NUMBER, CLI_GROUP_SELECT, AT(delete_max), .min = 1, .max = INT64_MAX,
+     .fallback_text = "no limit", .verbs = CLI_VERB_MIRROR,
+     .help = "Where --delete-extra would delete more than N files, delete none and end with exit status 8."},
     {"tar", 0, NULL, CLI_FLAG, CLI_GROUP_OUTPUT, AT(tar), .verbs = CLI_VERB_CAT,
      .help = "Write a tar archive (pax where names or sizes need it) of the files, with their names, sizes and times."},
     {"exec", 0, "CMD", CLI_TEXT, CLI_GROUP_OUTPUT, AT(exec), .verbs = CLI_VERB_CAT,

@@ -78,6 +78,7 @@ struct cli_settings {
   uint64_t shards;
   const char *dest, *layout, *mirror;
   bool flat, ignore_size, ignore_checksums, adopt, recheck, delete_extra;
+  uint64_t delete_max;
   unsigned fsync;
   uint64_t bytes_max, duration_ms_max, keep_free_bytes;
   bool tar;

@@ -46,9 +46,11 @@ static void tell_summary_json(struct run *run) {
                     "{\"event\":\"summary\",\"elapsed_s\":%.3f,\"files\":%" PRIu64 ",\"unchanged\":%" PRIu64
                     ",\"fetched\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"left\":%" PRIu64
                     ",\"deleted\":%" PRIu64 ",\"twice\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"bytes\":%" PRIu64
-                    ",\"bytes_fetched\":%" PRIu64 ",\"bytes_kept\":%" PRIu64 ",\"bytes_to_fetch\":%" PRIu64,
+                    ",\"bytes_fetched\":%" PRIu64 ",\"bytes_kept\":%" PRIu64 ",\"bytes_to_fetch\":%" PRIu64
+                    ",\"files_to_fetch\":%" PRIu64 ",\"unsized_to_fetch\":%" PRIu64 ",\"requests_to_make\":%" PRIu64,
                     (double)s->elapsed_ns / 1e9, s->files, s->unchanged, s->fetched, s->resumed, s->failed, s->left,
-                    s->deleted, s->twice, s->refused, s->bytes, s->bytes_fetched, s->bytes_kept, s->bytes_to_fetch);
+                    s->deleted, s->twice, s->refused, s->bytes, s->bytes_fetched, s->bytes_kept, s->bytes_to_fetch,
+                    s->files_to_fetch, s->unsized_to_fetch, s->requests_to_make);
   cli_writer_string(err, ",\"checked\":{");
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_writer_format(err, "%s\"%s\":%" PRIu64, i ? "," : "", hdx_check_name((enum hdx_check)i), s->checked[i]);
@@ -106,18 +108,28 @@ static void tell_summary(struct run *run) {
 static void tell_dry_run(struct run *run) {
   struct cli_messages *messages = &run->cli->messages;
   const struct hdx_mirror_summary *s = &run->summary;
-  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX];
+  const struct cli_settings *settings = cli_settings(run->cli);
+  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX], d[CLI_HUMAN_MAX], text[96];
   if (messages->json) {
     tell_summary_json(run);
     return;
   }
-  cli_message(messages, CLI_NOTE, "would mirror %s files of %s; %s of it would be fetched",
-              cli_human_count(s->files, a), cli_human_bytes(s->bytes, b), cli_human_bytes(s->bytes_to_fetch, c));
+  cli_message(messages, CLI_NOTE, "would mirror %s files of %s", cli_human_count(s->files, a),
+              cli_human_bytes(s->bytes, b));
+  text[0] = 0;
+  if (s->unsized_to_fetch)
+    snprintf(text, sizeof text, " (the size of %s is not known)", cli_human_count(s->unsized_to_fetch, a));
+  cli_message(messages, CLI_NOTE, "would fetch  %s files of %s%s by about %s requests",
+              cli_human_count(s->files_to_fetch, b), cli_human_bytes(s->bytes_to_fetch, c), text,
+              cli_human_count(s->requests_to_make, d));
   if (s->bytes_free != UINT64_MAX)
-    cli_message(messages, CLI_NOTE, "%s are free on the disk of %s", cli_human_bytes(s->bytes_free, a),
-                cli_settings(run->cli)->dest);
-  if (cli_settings(run->cli)->delete_extra)
+    cli_message(messages, s->bytes_free < s->bytes_to_fetch ? CLI_WARNING : CLI_NOTE, "%s are free on the disk of %s",
+                cli_human_bytes(s->bytes_free, a), settings->dest);
+  if (settings->delete_extra)
     cli_message(messages, CLI_NOTE, "would delete %s files (-v names them)", cli_human_count(s->deleted, a));
+  if (settings->adopt || settings->recheck || settings->refresh)
+    cli_message(messages, CLI_NOTE,
+                "neither files nor servers were looked at: --adopt, --recheck and --refresh may change that");
 }
 
 /* ---- the run ---- */
@@ -126,6 +138,13 @@ static enum hdx_status check(const struct cli *cli, struct hdx_error *error) {
   const struct cli_settings *settings = cli_settings(cli);
   if (!settings->dest)
     return cli_fail(error, HDX_USAGE, "'mirror' needs --dest DIR, the folder that files go to");
+  if (strstr(settings->dest, "://") || strcmp(settings->dest, "-") == 0)
+    return cli_fail(error, HDX_USAGE, "--dest %s: expected a folder; files are mirrored to this machine alone",
+                    settings->dest);
+  if (settings->dry_run && (settings->report || settings->failed_out))
+    return cli_fail(error, HDX_USAGE, "--dry-run has no outcome that --report or --failed-out could tell");
+  if (settings->delete_max && !settings->delete_extra)
+    return cli_fail(error, HDX_USAGE, "--max-delete goes with --delete-extra only");
   if (settings->flat && settings->layout)
     return cli_fail(error, HDX_USAGE, "--flat and --layout exclude each other");
   return HDX_OK;
@@ -145,6 +164,7 @@ static void fill_options(struct run *run, struct hdx_mirror_options *options) {
   options->keep_free_bytes = settings->keep_free_bytes;
   options->shard = run->wanted.shard_name[0] ? run->wanted.shard_name : NULL;
   options->delete_extra = settings->delete_extra;
+  options->delete_max = settings->delete_max;
   options->dry_run = settings->dry_run;
   options->item = on_item;
   options->user = run;
@@ -153,16 +173,22 @@ static void fill_options(struct run *run, struct hdx_mirror_options *options) {
 static enum hdx_status mirror(struct run *run, struct hdx_error *error) {
   struct cli *cli = run->cli;
   struct hdx_mirror_options options;
+  struct hdx_error doubt;
   fill_options(run, &options);
+  /* A pattern that matches nothing may be a slip: what it was to name would be deleted. */
+  if (options.delete_extra && run->wanted.question.query &&
+      cli_question_judge(&run->wanted.question, 1, &doubt) != HDX_OK) {
+    cli_message(&cli->messages, CLI_WARNING, "nothing is deleted, as it is not certain what is wanted: %s",
+                doubt.message);
+    options.delete_extra = false;
+  }
   enum hdx_status status =
       hdx_mirror(cli->session, run->wanted.files, cli_settings(cli)->dest, &options, &run->summary, error);
   cli_messages_live(&cli->messages, NULL);
   if (options.dry_run && status == HDX_OK)
     tell_dry_run(run);
-  else if (run->summary.files > 0)
+  else if (run->summary.files > 0 || run->summary.deleted > 0)
     tell_summary(run);
-  if (status == HDX_OK && run->summary.refused)
-    return cli_fail(error, HDX_PARTIAL, "%" PRIu64 " rows name no file", run->summary.refused);
   return status == HDX_OK ? cli_wanted_judge(&run->wanted, run->summary.files, error) : status;
 }
 

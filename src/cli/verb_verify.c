@@ -174,6 +174,9 @@ static void on_file(void *user, const struct hdx_mirror_check *check) {
 static enum hdx_status check_mirror(struct cli *cli, struct run *run, struct hdx_error *error) {
   uint64_t files = 0, bytes = 0;
   char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
+  if (cli_settings(cli)->failed_out)
+    return cli_fail(error, HDX_USAGE,
+                    "--failed-out does not go with --mirror: 'heliodex mirror' with --recheck finds and fetches them");
   if (cli->args.operand_count || cli_settings(cli)->deep)
     return cli_fail(error, HDX_USAGE,
                     "verify --mirror DIR checks all files of DIR: neither BUCKET nor --deep goes with it");
@@ -201,6 +204,7 @@ static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
                   : cli_rows_open(cli, &run.render, columns, COLUMN_COUNT, PATH, 0, error);
   if (status == HDX_OK)
     status = mirror ? check_mirror(cli, &run, error) : deep ? compare(cli, &run, error) : visit(cli, &run, error);
+  cli->rows_complete = run.seen > 0 && status != HDX_INTERRUPTED;
   status = cli_rows_close(cli, &run.render, status, error);
   struct hdx_error report_error;
   enum hdx_status reported = cli_report_close(&run.report, &report_error);

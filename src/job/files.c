@@ -50,6 +50,8 @@ enum hdx_status hdx_files_shard(struct hdx_files *files, uint32_t number, uint32
 }
 
 bool hdx_files_in_shard(const struct hdx_files *files, struct hdx_text location) {
+  if (files->planned)
+    return !files->foreign;
   return !files->shard || hdx_hash(location.data, location.size) % files->shard_count == files->shard - 1;
 }
 

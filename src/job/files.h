@@ -44,7 +44,8 @@ struct hdx_files {
   struct hdx_session *session;
   bool planned;                /* it is of a plan, which was cut before */
   uint32_t shard, shard_count; /* 0: all files */
-  bool other_shards;           /* their files are handed out as well, for the moment */
+  bool other_shards;           /* their files are handed out as well, from the next rewind on */
+  bool foreign;                /* of a plan: those that were handed out last are of another shard */
   uint64_t refused_count;
   bool incomplete; /* rows are missing that should be there: a dataset failed, or years could not be read */
   void (*refused)(void *user, const char *message); /* NULL: nobody wants to know */
@@ -70,7 +71,7 @@ void hdx_files_deinit(struct hdx_files *files);
  */
 enum hdx_status hdx_files_check(struct hdx_files *files, struct hdx_text location, struct hdx_error *error);
 
-/* Whether a file is in the shard that the list is of (hdx_files_shard). */
+/* Whether a file of the latest portion is in the shard that the list is of. */
 bool hdx_files_in_shard(const struct hdx_files *files, struct hdx_text location);
 
 /* Counts and tells something that names no file. */
@@ -99,6 +100,7 @@ void hdx_file_digest(const struct hdx_file *file, struct hdx_digest *digest);
 struct hdx_files_part {
   const struct hdx_input *input;
   uint64_t from, to, line;
+  uint64_t all_from, all_to, all_line; /* the same of the shards before and behind it, and it */
 };
 enum hdx_status hdx_files_of_part(struct hdx_session *session, const struct hdx_files_part *part, const char *bucket,
                                   struct hdx_files **files, struct hdx_error *error);

@@ -11,10 +11,11 @@ struct list {
   struct hdx_input own;
   const struct hdx_input *input;
   struct hdx_file_list rows;
-  struct hdx_text base;    /* of keys without a scheme; empty: no bucket was named */
-  uint64_t from, to, line; /* the bytes of the file that are the list, and the number of their first line */
-  uint64_t offset;         /* of what is read next */
-  char *data;              /* read ahead */
+  struct hdx_text base;       /* of keys without a scheme; empty: no bucket was named */
+  struct hdx_files_part part; /* which bytes of the input are the list */
+  uint64_t offset, end;       /* of what is read next; of the stretch that is read: before, in or behind the part */
+  enum { BEFORE, WITHIN, BEHIND } stretch;
+  char *data; /* read ahead */
   size_t size, capacity, at;
   bool last;              /* nothing comes behind the data */
   struct hdx_arena arena; /* locations of the portion that had to be made */
@@ -40,7 +41,7 @@ static enum hdx_status read_on(struct list *list, struct hdx_error *error) {
     list->data = data;
     list->capacity = capacity;
   }
-  uint64_t left = list->to - list->offset;
+  uint64_t left = list->end - list->offset;
   size_t room = list->capacity - list->size, got = 0;
   room = room < left ? room : (size_t)left;
   enum hdx_status status =
@@ -104,6 +105,28 @@ static enum hdx_status take_rows(struct list *list, size_t *count, struct hdx_er
   return status;
 }
 
+static void begin_stretch(struct list *list, int stretch, uint64_t from, uint64_t to, uint64_t line) {
+  hdx_file_list_rewind(&list->rows);
+  list->stretch = stretch;
+  list->files.foreign = stretch != WITHIN;
+  list->rows.line = line;
+  list->offset = from;
+  list->end = to;
+  list->size = list->at = 0;
+  list->last = false;
+}
+
+/* Goes on with the shards behind, if they are wanted. */
+static bool next_stretch(struct list *list) {
+  if (!list->files.other_shards || list->stretch == BEHIND)
+    return false;
+  if (list->stretch == BEFORE)
+    begin_stretch(list, WITHIN, list->part.from, list->part.to, list->part.line);
+  else
+    begin_stretch(list, BEHIND, list->part.to, list->part.all_to, list->rows.line);
+  return true;
+}
+
 static enum hdx_status next(struct hdx_files *files, const struct hdx_file **portion, size_t *count,
                             struct hdx_error *error) {
   struct list *list = list_of(files);
@@ -114,7 +137,7 @@ static enum hdx_status next(struct hdx_files *files, const struct hdx_file **por
   hdx_arena_clear(&list->arena);
   for (;;) {
     status = list->size ? take_rows(list, count, error) : HDX_OK;
-    if (status != HDX_OK || *count || list->last)
+    if (status != HDX_OK || *count || (list->last && !next_stretch(list)))
       return status;
     status = read_on(list, error);
     if (status != HDX_OK)
@@ -124,11 +147,10 @@ static enum hdx_status next(struct hdx_files *files, const struct hdx_file **por
 
 static void rewind_list(struct hdx_files *files) {
   struct list *list = list_of(files);
-  hdx_file_list_rewind(&list->rows);
-  list->rows.line = list->line;
-  list->offset = list->from;
-  list->size = list->at = 0;
-  list->last = false;
+  if (files->other_shards)
+    begin_stretch(list, BEFORE, list->part.all_from, list->part.from, list->part.all_line);
+  else
+    begin_stretch(list, WITHIN, list->part.from, list->part.to, list->part.line);
 }
 
 static void close_list(struct hdx_files *files) {
@@ -194,9 +216,7 @@ static enum hdx_status open_list(struct hdx_session *session, struct hdx_input *
   }
   list->own = *own;
   list->input = part->input ? part->input : &list->own;
-  list->from = part->from;
-  list->to = part->to;
-  list->line = part->line;
+  list->part = *part;
   hdx_files_init(&list->files, session, &kind);
   hdx_arena_init(&list->arena, (size_t)HDX_FILES_PORTION * (HDX_URL_BYTES_MAX + 1));
   hdx_buffer_init(&list->work, HDX_URL_BYTES_MAX);
@@ -214,7 +234,7 @@ static enum hdx_status open_list(struct hdx_session *session, struct hdx_input *
 enum hdx_status hdx_files_read(struct hdx_session *session, const char *path, const char *bucket, bool nul,
                                struct hdx_files **files, struct hdx_error *error) {
   struct hdx_input input;
-  const struct hdx_files_part whole = {.to = UINT64_MAX, .line = 1};
+  const struct hdx_files_part whole = {.to = UINT64_MAX, .line = 1, .all_to = UINT64_MAX, .all_line = 1};
   enum hdx_status status = hdx_input_open(session, path, &input, error);
   return status == HDX_OK ? open_list(session, &input, &whole, bucket, nul, files, error) : status;
 }

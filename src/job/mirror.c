@@ -13,6 +13,7 @@ enum {
   SPARE_FILES = 64,  /* asked for beyond what the engine has in flight, so that it never waits for the list */
   KEEP_FREE_BYTES = 64 << 20
 };
+#define ENOUGH_BYTES "as many bytes have come as the run may fetch"
 #define SPACE_EVERY_NS UINT64_C(1000000000)
 
 void hdx_mirror_options_init(struct hdx_mirror_options *options) {
@@ -60,7 +61,7 @@ static void count(struct hdx_mirror_run *run, const struct hdx_mirror_file *file
     count_failure(run, file, message);
   else
     run->succeeded += outcome != HDX_MIRROR_LEFT;
-  run->files_done++;
+  run->files_done += outcome != HDX_MIRROR_LEFT;
 }
 
 void hdx_mirror_settle(struct hdx_mirror_file *file, enum hdx_mirror_outcome outcome) {
@@ -130,6 +131,20 @@ static bool room(const struct hdx_mirror_run *run, const struct hdx_mirror_file 
   return !run->weight || run->weight < totals.wanted + (file->extents.count ? 0 : SPARE_FILES);
 }
 
+/* Whether a file would pass the bytes that the run may fetch. The first one is begun in any case: a rerun goes on with
+ * it. */
+static bool is_too_much(const struct hdx_mirror_run *run, const struct hdx_mirror_file *file) {
+  uint64_t max = run->options->bytes_max, size = file->file.size > 0 ? (uint64_t)file->file.size : 0;
+  return max && run->bytes_begun && (run->bytes_begun >= max || size > max - run->bytes_begun);
+}
+
+/* Nothing more is begun, but what is under way goes on. */
+static void end_beginning(struct hdx_mirror_run *run, enum hdx_status status, const char *message) {
+  run->stop = status;
+  run->ending = true;
+  hdx_error_set(&run->stop_error, status, "%s", message);
+}
+
 static void begin_waiting(struct hdx_mirror_run *run) {
   while (run->waiting && (run->stop != HDX_OK || room(run, run->waiting))) {
     struct hdx_mirror_file *file = run->waiting;
@@ -137,7 +152,10 @@ static void begin_waiting(struct hdx_mirror_run *run) {
     if (!run->waiting)
       run->waiting_last = &run->waiting;
     run->waiting_count--;
+    if (run->stop == HDX_OK && is_too_much(run, file))
+      end_beginning(run, HDX_LIMIT, ENOUGH_BYTES);
     if (run->stop == HDX_OK) {
+      run->bytes_begun += file->file.size > 0 ? (uint64_t)file->file.size : 0;
       hdx_mirror_start(file);
     } else {
       hdx_mirror_fail(file, run->stop, run->stop_error.message);
@@ -181,6 +199,10 @@ static void fill_progress(void *user, struct hdx_progress *progress) {
 
 /* ---- limits ---- */
 
+static double mib(uint64_t bytes) {
+  return (double)bytes / (1 << 20);
+}
+
 static void watch_space(struct hdx_mirror_run *run, uint64_t now) {
   uint64_t left;
   struct hdx_error error;
@@ -190,8 +212,8 @@ static void watch_space(struct hdx_mirror_run *run, uint64_t now) {
   run->space_seen_ns = now;
   if (hdx_destination_free(&run->destination, &left, &error) != HDX_OK || left >= run->options->keep_free_bytes)
     return;
-  snprintf(message, sizeof message, "%.150s: %" PRIu64 " bytes are free, %" PRIu64 " are to be kept free",
-           run->destination.path, left, run->options->keep_free_bytes);
+  snprintf(message, sizeof message, "%.150s: %.1f MiB are free, %.1f are to be kept free", run->destination.path,
+           mib(left), mib(run->options->keep_free_bytes));
   hdx_mirror_stop(run, HDX_IO, message);
 }
 
@@ -323,9 +345,9 @@ static enum hdx_status check_space(struct hdx_mirror_run *run, struct hdx_error 
       (needed <= summary->bytes_free && keep <= summary->bytes_free - needed))
     return HDX_OK;
   return hdx_error_set(error, HDX_IO,
-                       "%s: %" PRIu64 " bytes are to come and %" PRIu64 " are to be kept free, but only %" PRIu64
-                       " are: nothing was begun",
-                       run->destination.path, needed, keep, summary->bytes_free);
+                       "%s: %.1f MiB are to come and %.1f are to be kept free, but only %.1f are free: "
+                       "nothing was begun",
+                       run->destination.path, mib(needed), mib(keep), mib(summary->bytes_free));
 }
 
 static enum hdx_status outcome(struct hdx_mirror_run *run, struct hdx_error *error) {
@@ -347,7 +369,6 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
   enum hdx_status status = open_journal(run, error);
   if (status == HDX_OK)
     status = hdx_mirror_survey(run, error);
-  run->summary->refused = run->files->refused_count;
   if (status == HDX_OK)
     status = check_space(run, error);
   if (status == HDX_OK)
@@ -416,6 +437,7 @@ enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files,
     status = open_destination(&run, dest, error);
   if (status == HDX_NOT_FOUND && options->dry_run) /* all of it would come */
     status = HDX_OK;
+  run.started_ns = uv_hrtime(); /* who was waited for is not a part of it */
   if (status == HDX_OK)
     status = mirror(&run, error);
   summary->elapsed_ns = uv_hrtime() - run.started_ns;

@@ -45,7 +45,6 @@ struct hdx_mirror_file {
   struct hdx_file file;
   const char *path; /* below the destination; NULL: it has none */
   char partial[HDX_PARTIAL_NAME_MAX];
-  bool settled;
   enum hdx_status status; /* of a failure, with its message (malloc'ed; NULL: the status alone) */
   char *message;
 
@@ -140,6 +139,7 @@ struct hdx_mirror_run {
   struct hdx_mirror_folders *folders; /* that no work has */
   struct hdx_buffer path, text;       /* for the moment */
   struct hdx_buffer extra;            /* what is not wanted any more: mirror_extra.c */
+  uint64_t extra_count;
 
   /* the list */
   const struct hdx_file *portion;
@@ -163,8 +163,11 @@ struct hdx_mirror_run {
   uint64_t started_ns, space_seen_ns;
   uint64_t bytes_before; /* that the engine had received when the run began */
   uint64_t files_done;
+  uint64_t anew_count;  /* fetched anew, as they were not what they must be */
+  uint64_t bytes_begun; /* sizes of the files that were begun, as far as they are known */
   uint64_t succeeded;
   enum hdx_status stop; /* not OK: begin nothing more, and why */
+  bool ending;          /* but what is under way goes on */
   atomic_bool stopping; /* the same for workers: read no more of what is there */
   struct hdx_error stop_error;
   enum hdx_status gravest;

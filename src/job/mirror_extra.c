@@ -22,6 +22,7 @@ static bool gather(void *user, const struct hdx_journal_file *file) {
   hdx_buffer_append_byte(&run->extra, 0);
   hdx_buffer_append_text(&run->extra, file->path);
   hdx_buffer_append_byte(&run->extra, 0);
+  run->extra_count++;
   return run->extra.status == HDX_OK;
 }
 
@@ -81,11 +82,25 @@ static bool is_certain(const struct hdx_mirror_run *run) {
   return summary->files && !summary->failed && !summary->left && !summary->refused && !run->files->incomplete;
 }
 
+static void tell_deletions(const struct hdx_mirror_run *run, uint64_t *told_ns) {
+  const struct hdx_config *config = &run->session->config;
+  uint64_t now = uv_hrtime(), every = config->progress_ms ? config->progress_ms : 100;
+  if (!config->progress || now - *told_ns < every * 1000000)
+    return;
+  *told_ns = now;
+  const struct hdx_progress progress = {.files_done = run->summary->deleted,
+                                        .files_total = run->extra_count,
+                                        .failures = run->summary->failed,
+                                        .elapsed_ns = now - run->started_ns};
+  config->progress(config->progress_user, &progress);
+}
+
 enum hdx_status hdx_mirror_delete_extra(struct hdx_mirror_run *run, struct hdx_error *error) {
   struct hdx_folders folders;
   struct hdx_error first;
   struct extra extra;
   enum hdx_status status = HDX_OK;
+  uint64_t told_ns = 0;
   if (!run->extra.size)
     return HDX_OK;
   if (!is_certain(run)) {
@@ -93,6 +108,10 @@ enum hdx_status hdx_mirror_delete_extra(struct hdx_mirror_run *run, struct hdx_e
                   run->summary->files ? "something failed or could not be read" : "the list has no file");
     return HDX_OK;
   }
+  if (run->options->delete_max && run->extra_count > run->options->delete_max)
+    return hdx_error_set(error, HDX_LIMIT,
+                         "nothing is deleted: %llu files are not wanted any more, at most %llu may be deleted",
+                         (unsigned long long)run->extra_count, (unsigned long long)run->options->delete_max);
   hdx_folders_init(&folders, &run->destination);
   for (size_t at = 0; at < run->extra.size;) {
     memcpy(&extra, run->extra.data + at, sizeof extra);
@@ -101,6 +120,11 @@ enum hdx_status hdx_mirror_delete_extra(struct hdx_mirror_run *run, struct hdx_e
     at += sizeof extra + extra.location_size + extra.path_size + 2;
     if (delete_one(run, &folders, &extra, location, path, &first) != HDX_OK && status == HDX_OK)
       status = hdx_error_set(error, first.status, "%s", first.message);
+    if (atomic_load(&run->session->cancelled)) {
+      status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted: a rerun goes on where this one ended");
+      break;
+    }
+    tell_deletions(run, &told_ns);
   }
   hdx_folders_deinit(&folders);
   return status;

@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 enum {
-  WEIGHT_MAX = 16,              /* requests that one file is taken to have in flight */
-  TRIES_MAX = 2,                /* a file that is not what it must be is fetched anew once */
-  NOTE_BYTES = 32 << 20,        /* of a file that have come before the journal has a word of it, and again */
-  PARTIAL_BYTES_LEAST = 1 << 20 /* less of it is not worth keeping */
+  WEIGHT_MAX = 16, /* requests that one file is taken to have in flight */
+  ANEW_TOLD = 10,
+  TRIES_MAX = 2,                 /* a file that is not what it must be is fetched anew once */
+  NOTE_BYTES = 32 << 20,         /* of a file that have come before the journal has a word of it, and again */
+  PARTIAL_BYTES_LEAST = 64 << 10 /* less of it is not worth keeping */
 };
 
 /* ---- what the server said ---- */
@@ -145,12 +146,18 @@ static void on_begin(void *user, const struct hdx_fetch_head *from) {
   file->told = copy_head(from);
 }
 
+/* A rerun goes on with it: the run was ended, not the file. */
+static bool left(const struct hdx_mirror_file *file) {
+  const struct hdx_mirror_run *run = file->chunk->run;
+  return file->status == HDX_INTERRUPTED || (run->stop != HDX_OK && file->status == run->stop);
+}
+
 static void on_block(void *user, struct hdx_block *block) {
   struct hdx_mirror_file *file = user;
   file->bytes += block->size;
   if (file->size == UINT64_MAX && block->offset + block->size > (uint64_t)file->file.size) /* it might never end */
     check_size(file, block->offset + block->size);
-  if (file->status != HDX_OK) {
+  if (file->status != HDX_OK && !left(file)) {
     hdx_engine_release(file->chunk->run->session->engine, block);
     return;
   }
@@ -189,7 +196,9 @@ static enum hdx_status ask(struct hdx_mirror_file *file, struct hdx_error *error
   struct hdx_mirror_run *run = file->chunk->run;
   struct hdx_byte_range *ranges = NULL;
   bool date = file->held && hdx_http_date_read(file->known_etag) != HDX_TIME_NONE;
-  struct hdx_fetch_request request = {.url = file->target.url,
+  /* Messages call an object of a bucket as the list does. */
+  const char *name = file->target.bucket ? file->file.location.data : file->target.url;
+  struct hdx_fetch_request request = {.url = name,
                                       .bucket = file->target.bucket,
                                       .key = file->target.key,
                                       .head = file->head_only,
@@ -341,12 +350,6 @@ static bool worth_keeping(const struct hdx_mirror_file *file) {
          hdx_extents_bytes(&file->extents) >= PARTIAL_BYTES_LEAST;
 }
 
-/* A rerun goes on with it: the run was ended, not the file. */
-static bool left(const struct hdx_mirror_file *file) {
-  const struct hdx_mirror_run *run = file->chunk->run;
-  return file->status == HDX_INTERRUPTED || (run->stop != HDX_OK && file->status == run->stop);
-}
-
 static void conclude_failure(struct hdx_mirror_file *file) {
   struct hdx_mirror_run *run = file->chunk->run;
   if (worth_keeping(file))
@@ -364,7 +367,9 @@ static bool try_again(struct hdx_mirror_file *file) {
                run->stop == HDX_OK && file->status == HDX_OK;
   if (!again)
     return false;
-  hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: fetched anew", file->write_error.message);
+  /* Where an index has all checksums wrong, one warning for each file would say no more than some do. */
+  hdx_log_write(&run->session->log, run->anew_count++ < ANEW_TOLD ? HDX_LOG_WARNING : HDX_LOG_INFO, "%s: fetched anew",
+                file->write_error.message);
   hdx_extents_deinit(&file->extents);
   file->begun_etag = NULL;
   file->write_status = HDX_OK;

@@ -29,6 +29,16 @@ static bool find_known(struct hdx_mirror_run *run, const struct hdx_file *file, 
 
 /* ---- the survey ---- */
 
+/* Of an object in parts, HEAD tells the checksums. */
+static void count_to_fetch(struct hdx_mirror_run *run, const struct hdx_file *file, uint64_t size) {
+  struct hdx_mirror_summary *summary = run->summary;
+  uint64_t part = run->session->config.part_bytes;
+  summary->files_to_fetch++;
+  summary->bytes_to_fetch += size;
+  summary->unsized_to_fetch += file->size < 0;
+  summary->requests_to_make += size > part ? size / part + (size % part > 0) + 1 : 1;
+}
+
 static enum hdx_status survey_file(struct hdx_mirror_run *run, const struct hdx_file *file, struct hdx_error *error) {
   struct hdx_mirror_summary *summary = run->summary;
   struct hdx_journal_file known;
@@ -53,7 +63,7 @@ static enum hdx_status survey_file(struct hdx_mirror_run *run, const struct hdx_
     uint64_t bytes = hdx_extents_bytes(begun.extents);
     size = begun.size > bytes ? begun.size - bytes : 0;
   }
-  summary->bytes_to_fetch += size;
+  count_to_fetch(run, file, size);
   return HDX_OK;
 }
 
@@ -75,8 +85,8 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
   size_t count;
   enum hdx_status status;
   uint64_t told_ns = run->started_ns;
-  hdx_files_rewind(run->files);
   run->files->other_shards = true; /* their files have places as well, whichever shard is the first */
+  hdx_files_rewind(run->files);
   while ((status = hdx_files_next(run->files, &list, &count, error)) == HDX_OK && count) {
     for (size_t i = 0; status == HDX_OK && i < count; i++)
       status = survey_file(run, &list[i], error);
@@ -86,6 +96,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
       break;
     tell_survey(run, &told_ns);
   }
+  run->summary->refused = run->files->refused_count;
   run->files->other_shards = false;
   hdx_files_rewind(run->files);
   return status;

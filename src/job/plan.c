@@ -255,6 +255,9 @@ enum hdx_status hdx_plan_files(struct hdx_plan *plan, uint32_t shard, const char
   const struct hdx_plan_info *info = &plan->record->info;
   struct hdx_files_part part = {
       .input = &plan->input, .from = plan->offsets[0], .to = plan->offsets[info->shard_count], .line = plan->lines + 1};
+  part.all_from = part.from;
+  part.all_to = part.to;
+  part.all_line = part.line;
   if (shard > info->shard_count)
     return hdx_error_set(error, HDX_USAGE, "%s has %" PRIu32 " shards, from 1: there is no shard %" PRIu32,
                          plan->input.name, info->shard_count, shard);

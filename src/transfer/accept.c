@@ -70,6 +70,17 @@ static bool is_other(const struct hdx_fetch *fetch, const struct hdx_head *head)
          (version && strcmp(version, hdx_head_strong(version) ? head->etag : head->last_modified) != 0);
 }
 
+/* Whether several answers could be told to be of one version: by a tag, or else by a date. */
+static bool is_named(const struct hdx_head *head) {
+  return head->etag[0] || head->last_modified[0];
+}
+
+/* Whether the object is another version than what has come of it. Not every server knows conditions. */
+static bool has_changed(const struct hdx_fetch *fetch, const struct hdx_head *head) {
+  return head->range_total != fetch->size || strcmp(head->etag, fetch->etag) != 0 ||
+         (!head->etag[0] && strcmp(head->last_modified, fetch->last_modified) != 0);
+}
+
 static void accept_range(struct hdx_part *part) {
   struct hdx_fetch *fetch = part->fetch;
   const struct hdx_head *head = &part->head;
@@ -82,11 +93,13 @@ static void accept_range(struct hdx_part *part) {
     refuse(part, HDX_REFUSAL_WHOLE, HDX_INTEGRITY, "the server does not tell the object's size");
   } else if (!fetch->begun && is_other(fetch, head)) {
     refuse(part, HDX_REFUSAL_CHANGED, HDX_INTEGRITY, "the object is another version than was asked for");
+  } else if (!fetch->begun && !is_named(head) && (head->range_first || head->range_last + 1 < head->range_total)) {
+    refuse(part, HDX_REFUSAL_WHOLE, HDX_INTEGRITY, "the server names no version that several ranges could be of");
   } else if (!fetch->begun) {
     fetch->size = head->range_total;
     part->to = part->to < fetch->size ? part->to : fetch->size;
     begin(part);
-  } else if (head->range_total != fetch->size || strcmp(head->etag, fetch->etag) != 0) {
+  } else if (has_changed(fetch, head)) {
     refuse(part, HDX_REFUSAL_CHANGED, HDX_INTEGRITY, "the object changed while it was fetched");
   }
 }

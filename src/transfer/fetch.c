@@ -26,6 +26,16 @@ static void free_fetch(struct hdx_fetch *fetch) {
   free(fetch);
 }
 
+/* Of an object that somebody will go on with, every byte that has come is of use: on a slow line all there is may lie
+ * in blocks that are not full. */
+static void hand_out_rest(struct hdx_fetch *fetch, enum hdx_status status) {
+  if (!fetch->request.scattered || (status != HDX_INTERRUPTED && status != HDX_LIMIT))
+    return;
+  fetch->aborted = false;
+  for (struct hdx_part *part = fetch->parts; part; part = part->sibling)
+    hdx_part_spare(part);
+}
+
 void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
                         const char *message) {
   struct hdx_engine *engine = fetch->engine;
@@ -34,6 +44,7 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
     message = fetch->abort_message ? fetch->abort_message : "";
     not_modified = false;
   }
+  hand_out_rest(fetch, status);
   struct hdx_fetch_result result = {.status = status,
                                     .not_modified = not_modified,
                                     .http_status = http_status,

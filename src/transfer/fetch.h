@@ -126,9 +126,10 @@ struct hdx_fetch_request {
 /* Queues a request. MEMORY; USAGE: the URL is none, or the ranges are not as they must be. */
 enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error);
 
-/* Ends the request that was made with this `user`, on the loop's next turn: its done is called with `status` and the
- * message. No block is handed out from now on, and begin is not called. Nothing happens if there is none. May be called
- * by begin and block. */
+/* Ends the request that was made with this `user`, from the loop's next turn on: its done is called with `status` and
+ * the message; begin and block are not called any more, except that a scattered request that is ended with LIMIT hands
+ * out what has come (as one does that ends with INTERRUPTED). May be called from within begin and block. Nothing
+ * happens if there is none. */
 void hdx_fetch_abort(struct hdx_engine *engine, const void *user, enum hdx_status status, const char *message);
 
 /* Puts a block back into the pool. */

@@ -128,7 +128,8 @@ def test_a_file_that_is_listed_twice_is_fetched_once(archive, mirror, tmp_path):
 def test_dry_run_writes_nothing(archive, mirror):
     files = small(10)
     archive.dataset("d", files)
-    done = mirror("d", "--dry-run").expect(0, "would mirror 10 files")
+    mirror("d", "--dry-run").expect(0, "would mirror 10 files", "would fetch  10 files", "by about 10 requests")
+    mirror("d", "--dry-run", "--report", "x").expect(2, "--report")
     assert not mirror.dest.exists() and archive.data_requests() == 0
     mirror("d", "--limit", "4").expect(0)
     mirror("d", "--dry-run", "--progress", "json").expect(0)
@@ -143,6 +144,9 @@ def test_what_is_not_wanted_any_more_is_deleted_on_request(archive, mirror):
     left = dict(list(files.items())[:4])
     mirror("d", "--limit", "4").expect(0, "4 unchanged")
     done = mirror("d", "--limit", "4", "--delete-extra", "--dry-run").expect(0, "would delete 2 files")
+    assert len(tree(mirror.dest)) == 7
+    mirror("d", "--limit", "4", "--delete-extra", "--max-delete", "1").expect(8, "nothing is deleted")
+    mirror("d", "no-such-*", "--limit", "4", "--delete-extra").expect(0, "nothing is deleted", "no-such-*")
     assert len(tree(mirror.dest)) == 7
     mirror("d", "--limit", "4", "--delete-extra").expect(0, "2 deleted")
     assert tree(mirror.dest) == left | {"data/2020/mine.txt": b"not heliodex's"}
@@ -206,6 +210,9 @@ def test_verify_finds_every_kind_of_damage_offline(archive, mirror):
     done = mirror.verify().expect(7, "3 of 10 files")
     assert {line.split(",")[0]: line.split(",")[2] for line in done.lines[1:]} == {
         "data/2020/004.cdf": "corrupt", "data/2020/005.cdf": "missing", "data/large.cdf": "corrupt"}
+    mirror.verify("-o", mirror.dest.parent / "bad.csv").expect(7)
+    assert (mirror.dest.parent / "bad.csv").read_text() == done.out
+    mirror.verify("--failed-out", mirror.dest.parent / "f").expect(2, "--recheck")
 
 
 def test_recheck_fetches_damaged_files_anew(archive, mirror):
@@ -248,12 +255,40 @@ def test_limits_end_a_run_that_can_be_gone_on_with(archive, mirror):
     mirror("d", "--max-duration", "1ms", "--recheck").expect(0, "unchanged")
 
 
+def test_a_limit_of_bytes_is_passed_by_no_more_than_the_first_file(archive, mirror):
+    files = {f"data/{i}.cdf": content(100_000, i) for i in range(20)}
+    archive.dataset("d", files)
+    mirror("d", "--max-bytes", "450000").expect(8, "4 fetched", "16 left")
+    mirror("d", "--max-bytes", "50000").expect(8, "1 fetched")
+    mirror("d", "--max-bytes", "2M").expect(0, "15 fetched")
+
+
+def test_every_run_gets_on_however_slow_the_line(archive, mirror):
+    """What came of parts is kept, although no block of them was full."""
+    files = {f"data/{i}.cdf": content(2 * MB, i) for i in range(3)}
+    archive.dataset("d", files)
+    mirror.client.index().expect(0)
+    fetched = 0
+    for run in range(40):
+        done = mirror("d", "--part-size", "256K", "--limit-rate", "2M", "--max-duration", "400ms", "--progress", "json")
+        fetched += mirror.summary(done)["bytes_fetched"]
+        if done.code == 0:
+            break
+        done.expect(8)
+    assert tree(mirror.dest) == files
+    assert fetched < 2 * 6 * MB and run < 25
+
+
 def test_usage(archive, mirror, tmp_path):
     archive.dataset("d", small(1))
     client = mirror.client
     client.program("mirror", client.bucket, "d", *client.access).expect(2, "--dest")
     client.program("mirror", "--dest", mirror.dest).expect(2, "BUCKET")
     mirror("d", "--flat", "--layout", "{key}").expect(2, "exclude")
+    mirror("d", "--flat", env={"HELIODEX_LAYOUT": "{id}/{name}"}, dest=tmp_path / "flat").expect(0)
+    assert list(tree(tmp_path / "flat")) == ["000.cdf"]
+    mirror("d", dest="s3://other/").expect(2, "a folder")
+    mirror("d", "--max-delete", "1").expect(2, "--delete-extra")
     mirror("d", "--keys-from", "x").expect(2)
     mirror("d", "--shard", "3/2").expect(2, "--shard")
     mirror("d", "--shard", "2").expect(2, "--shard")

@@ -133,6 +133,53 @@ def test_36_shards_agree_on_places_whichever_comes_first(archive, mirror, tmp_pa
         mirror("d", "--shard", f"{k}/3", dest=tmp_path / "shards").expect(0)
     assert tree(tmp_path / "shards") == tree(mirror.dest)
     mirror("e", "--flat", dest=tmp_path / "one").expect(1, "8 fetched, 8 failed")
-    runs = [mirror("e", "--flat", "--shard", f"{k}/3", dest=tmp_path / f"alone-{k}") for k in (1, 2, 3)]
-    alone = [tree(tmp_path / f"alone-{k}") for k in (1, 2, 3)]
-    assert sum(map(len, alone)) == 8 and {**alone[0], **alone[1], **alone[2]} == tree(tmp_path / "one")
+    mirror.client.program("plan", mirror.client.bucket, "e", *mirror.client.access, "--shards", "3", "--output",
+                          tmp_path / "plan").expect(0)
+    for way, wanted in ("hash", ["e", "--flat", "--shard", "{}/3"]), ("plan", ["--flat", "--plan", tmp_path / "plan", "--shard", "{}"]):
+        alone = {}
+        for k in (1, 2, 3):
+            mirror(*[str(part).format(k) for part in wanted], dest=tmp_path / f"{way}-{k}")
+            found = tree(tmp_path / f"{way}-{k}") if (tmp_path / f"{way}-{k}").exists() else {}
+            assert not found.keys() & alone.keys(), way
+            alone |= found
+        assert alone == tree(tmp_path / "one"), way
+
+
+def test_nothing_is_deleted_where_rows_name_no_file(archive, mirror, tmp_path):
+    files = small(3)
+    archive.dataset("d", files)
+    listed = tmp_path / "list"
+    listed.write_text("".join(f"s3://{TINY}/{key}\n" for key in files))
+    mirror("--keys-from", listed).expect(0)
+    listed.write_text(f"s3://{TINY}/{next(iter(files))}\ns3://{TINY}/\n")
+    done = mirror("--keys-from", listed, "--delete-extra", "--progress", "json").expect(1, "nothing is deleted")
+    assert mirror.summary(done)["refused"] == 1
+    assert tree(mirror.dest) == files
+
+
+@pytest.mark.parametrize("hidden", [{"ETag": None}, {"ETag": None, "Last-Modified": None}], ids=["date", "nothing"])
+def test_14_versions_are_not_mixed_where_the_server_knows_no_conditions(archive, mirror, hidden):
+    """Neither among the ranges of one run, nor by a run that goes on with another one's."""
+    old, new = content(2 * MB, "old"), content(2 * MB, "new")
+    archive.dataset("d", {KEY: old})
+    archive.tiny.origin.objects[PATH] = (old, 1577836800)
+    plain = Behaviour(headers=hidden, ignore_conditions=True)
+    changes = Behaviour(headers=hidden, ignore_conditions=True, replace=new)
+    archive.tiny.origin.script(PATH, plain, plain, changes, *[plain] * 50)
+    mirror("d", "--part-size", "256K", "-j", "1")
+    assert tree(mirror.dest).get(KEY) in (old, new, None)
+    archive.tiny.origin.script(PATH, *[plain] * 50)
+    mirror("d", "--part-size", "256K").expect(0)
+    assert tree(mirror.dest)[KEY] in (old, new)
+
+
+def test_14_a_partial_file_of_a_version_that_has_no_name_is_not_gone_on_with(archive, mirror):
+    old, new = content(4 * MB, "old"), content(4 * MB, "new")
+    archive.dataset("d", {KEY: old})
+    hidden = {"ETag": None, "Last-Modified": None}
+    archive.tiny.origin.script(PATH, *[Behaviour(headers=hidden, ignore_conditions=True, cut=3 * MB) for _ in range(3)])
+    mirror("d", "--part-size", "8M", "--retries", "0").expect(5)
+    archive.tiny.origin.put(PATH, new)
+    archive.tiny.origin.always(PATH, Behaviour(headers=hidden, ignore_conditions=True))
+    mirror("d", "--part-size", "8M").expect(0)
+    assert tree(mirror.dest) == {KEY: new}
