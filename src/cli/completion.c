@@ -117,7 +117,10 @@ static void put_bash_verbs(struct cli_writer *out) {
     for (size_t k = 0; k < cli_option_count(); k++)
       if (takes(cli_option_at(k), family_bits(verb->name)) && !cli_option_global(cli_option_at(k)))
         cli_writer_format(out, "--%s ", cli_option_at(k)->name);
-    cli_writer_string(out, "\" ;;\n");
+    cli_writer_string(out, "\"");
+    if (verb->needs & CLI_NEED_FILES)
+      cli_writer_string(out, "; compopt -o default 2>/dev/null");
+    cli_writer_string(out, " ;;\n");
   }
 }
 
@@ -210,6 +213,10 @@ static void put_zsh_verb(struct cli_writer *out, const struct cli_verb *verb) {
   for (size_t k = 0; k < cli_option_count(); k++)
     if (takes(cli_option_at(k), family_bits(verb->name)) && !cli_option_global(cli_option_at(k)))
       put_zsh_option(out, cli_option_at(k));
+  if (verb->needs & CLI_NEED_FILES) {
+    cli_writer_string(out, "  )\n  _arguments $global $own '*:file:_files' ;;\n");
+    return;
+  }
   cli_writer_string(out, "  )\n  _arguments $global $own '*: :(");
   put_second_words(out, verb->name);
   put_operand_words(out, verb);
@@ -293,6 +300,8 @@ static void put_fish_verb(struct cli_writer *out, const struct cli_verb *verb, b
     put_operand_words(out, verb);
     cli_writer_string(out, "'\n");
   }
+  if (verb->needs & CLI_NEED_FILES)
+    cli_writer_format(out, "complete -c heliodex -n '__fish_seen_subcommand_from %s' -F\n", verb->name);
 }
 
 void cli_completion_fish(struct cli_writer *out) {

@@ -194,7 +194,8 @@ const char *cli_option_variable(const struct cli_option *option, char out[CLI_VA
 
 enum cli_verb_need {
   CLI_NEED_SESSION = 1, /* reads the environment, opens a session, answers signals */
-  CLI_NEED_OUTPUT = 2   /* writes to standard output */
+  CLI_NEED_OUTPUT = 2,  /* writes to standard output */
+  CLI_NEED_FILES = 4    /* operands are files (which completions propose) */
 };
 
 #define CLI_OPERANDS_ANY SIZE_MAX

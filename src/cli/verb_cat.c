@@ -1,4 +1,3 @@
-#include "cli/report.h"
 #include "cli/tar.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
@@ -255,12 +254,23 @@ static void tell_summary(const struct run *run) {
 
 /* ---- the run ---- */
 
+/* Whether an option is on the command line, and no default of the environment's. */
+static bool on_line(const struct cli *cli, const char *name) {
+  return cli->args.on_line[cli_option_place(cli_option_find(name, strlen(name)))];
+}
+
 static enum hdx_status check(const struct cli *cli, struct hdx_error *error) {
   const struct cli_settings *settings = cli_settings(cli);
   if (settings->exec && (settings->tar || settings->output))
     return cli_fail(error, HDX_USAGE, "--exec has no output of its own: neither --tar nor -o goes with it");
   if (settings->flat && settings->layout)
     return cli_fail(error, HDX_USAGE, "--flat and --layout exclude each other");
+  if (on_line(cli, "layout") && !settings->tar)
+    return cli_fail(error, HDX_USAGE, "--layout names members of an archive: it goes with --tar only");
+  if (on_line(cli, "flat") && !settings->tar)
+    return cli_fail(error, HDX_USAGE, "--flat names members of an archive: it goes with --tar only");
+  if (on_line(cli, "processes") && !settings->exec)
+    return cli_fail(error, HDX_USAGE, "--processes goes with --exec only");
   if (settings->tar && cli->out.terminal && !settings->output)
     return cli_fail(error, HDX_USAGE,
                     "an archive is no text, and standard output is a terminal: name a file with -o, or force it with "
@@ -276,7 +286,8 @@ static enum hdx_status conclude(const struct run *run, struct hdx_error *error) 
   return cli_wanted_judge(&run->wanted, all, error);
 }
 
-static enum hdx_status work(struct run *run, struct hdx_error *error) {
+static enum hdx_status work(void *user, struct hdx_error *error) {
+  struct run *run = user;
   struct cli *cli = run->cli;
   struct timespec from, to;
   run->tar = cli_settings(cli)->tar;
@@ -293,20 +304,7 @@ static enum hdx_status work(struct run *run, struct hdx_error *error) {
 static enum hdx_status run_cat(struct cli *cli, struct hdx_error *error) {
   struct run run = {.cli = cli};
   enum hdx_status status = check(cli, error);
-  if (status != HDX_OK)
-    return status;
-  status = cli_report_open(cli, &run.report, error);
-  if (status == HDX_OK) {
-    status = cli_wanted_open(cli, &run.wanted, error);
-    if (status == HDX_OK)
-      status = work(&run, error);
-    cli_wanted_close(&run.wanted);
-  }
-  struct hdx_error report_error;
-  enum hdx_status reported = cli_report_close(&run.report, &report_error);
-  if (status == HDX_OK && reported != HDX_OK)
-    *error = report_error;
-  return status == HDX_OK ? reported : status;
+  return status == HDX_OK ? cli_wanted_run(cli, &run.wanted, &run.report, work, &run, error) : status;
 }
 
 static const char *const examples[] = {
@@ -339,7 +337,9 @@ const struct cli_verb cli_verb_cat = {
         "file on its standard input, whatever the file's size complete and verified, so that the command may seek and "
         "need not read all of it. What it prints goes where heliodex's output goes. A command that does not end with "
         "status 0 has failed. An interruption begins no more, and waits for those that run; so does a command that "
-        "ends by SIGPIPE, as the reader of its output has gone.",
+        "ends by SIGPIPE, as the reader of its output has gone. (A terminal's Ctrl-C reaches the commands, too.) Until "
+        "its command has ended a file lies in the folder of --store, without a name; variables of what is not known of "
+        "it are not set.",
     .examples = examples,
     .run = run_cat,
 };

@@ -101,7 +101,7 @@ const struct cli_verb cli_verb_merge = {
     .operands_min = 2,
     .operands_max = CLI_OPERANDS_ANY,
     .bit = CLI_VERB_MERGE,
-    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
+    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT | CLI_NEED_FILES,
     .summary = "check that the shards of a plan cover it",
     .description =
         "Compares what the tasks of a plan report (mirror --plan FILE --shard K --report REPORT) with the plan, and "

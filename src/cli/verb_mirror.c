@@ -1,4 +1,3 @@
-#include "cli/report.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
@@ -170,7 +169,8 @@ static void fill_options(struct run *run, struct hdx_mirror_options *options) {
   options->user = run;
 }
 
-static enum hdx_status mirror(struct run *run, struct hdx_error *error) {
+static enum hdx_status mirror(void *user, struct hdx_error *error) {
+  struct run *run = user;
   struct cli *cli = run->cli;
   struct hdx_mirror_options options;
   struct hdx_error doubt;
@@ -195,20 +195,7 @@ static enum hdx_status mirror(struct run *run, struct hdx_error *error) {
 static enum hdx_status run_mirror(struct cli *cli, struct hdx_error *error) {
   struct run run = {.cli = cli};
   enum hdx_status status = check(cli, error);
-  if (status != HDX_OK)
-    return status;
-  status = cli_report_open(cli, &run.report, error);
-  if (status == HDX_OK) {
-    status = cli_wanted_open(cli, &run.wanted, error);
-    if (status == HDX_OK)
-      status = mirror(&run, error);
-    cli_wanted_close(&run.wanted);
-  }
-  struct hdx_error report_error;
-  enum hdx_status reported = cli_report_close(&run.report, &report_error);
-  if (status == HDX_OK && reported != HDX_OK)
-    *error = report_error;
-  return status == HDX_OK ? reported : status;
+  return status == HDX_OK ? cli_wanted_run(cli, &run.wanted, &run.report, mirror, &run, error) : status;
 }
 
 static const char *const examples[] = {

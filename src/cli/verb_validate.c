@@ -155,7 +155,7 @@ const struct cli_verb cli_verb_validate = {
     .operands = "[BUCKET|FILE|URL]",
     .operands_max = 1,
     .bit = CLI_VERB_VALIDATE,
-    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT,
+    .needs = CLI_NEED_SESSION | CLI_NEED_OUTPUT | CLI_NEED_FILES,
     .summary = "check a published registry, catalog or index files",
     .description =
         "Checks published documents against the specification: without an operand the registry, with a BUCKET its "

@@ -125,3 +125,20 @@ enum hdx_status cli_wanted_judge(const struct cli_wanted *wanted, uint64_t files
     return cli_question_judge(&wanted->question, files, error);
   return files ? HDX_OK : cli_fail(error, HDX_EMPTY, "the list has no file");
 }
+
+enum hdx_status cli_wanted_run(struct cli *cli, struct cli_wanted *wanted, struct cli_report *report,
+                               enum hdx_status (*work)(void *user, struct hdx_error *error), void *user,
+                               struct hdx_error *error) {
+  enum hdx_status status = cli_report_open(cli, report, error);
+  if (status == HDX_OK) {
+    status = cli_wanted_open(cli, wanted, error);
+    if (status == HDX_OK)
+      status = work(user, error);
+    cli_wanted_close(wanted);
+  }
+  struct hdx_error report_error;
+  enum hdx_status reported = cli_report_close(report, &report_error);
+  if (status == HDX_OK && reported != HDX_OK)
+    *error = report_error;
+  return status == HDX_OK ? reported : status;
+}

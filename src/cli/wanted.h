@@ -4,6 +4,7 @@
 #define HDX_CLI_WANTED_H
 
 #include "cli/question.h"
+#include "cli/report.h"
 
 #define CLI_SHARD_NAME_MAX 96
 
@@ -20,6 +21,11 @@ struct cli_wanted {
 /* USAGE: what is given does not go together. Of the library: errors of what is opened. Close in any case. */
 enum hdx_status cli_wanted_open(struct cli *cli, struct cli_wanted *wanted, struct hdx_error *error);
 void cli_wanted_close(struct cli_wanted *wanted);
+
+/* A verb's course: opens the report and the files, does the work, and closes both whatever came of it. */
+enum hdx_status cli_wanted_run(struct cli *cli, struct cli_wanted *wanted, struct cli_report *report,
+                               enum hdx_status (*work)(void *user, struct hdx_error *error), void *user,
+                               struct hdx_error *error);
 
 /* What a run over `files` files says of the list besides: PARTIAL (rows were left out, or the query lacks some),
  * INTEGRITY (all were left out), EMPTY, or OK. */

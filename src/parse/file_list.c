@@ -267,6 +267,17 @@ static struct hdx_text line_of(const struct hdx_file_list *list, struct hdx_text
   return hdx_text_sub(text, 0, size);
 }
 
+/* Whether a line begins as a row without id does: with a time and a comma. No key is so called, or it can be given with
+ * a scheme in front. */
+static bool is_headless_row(struct hdx_text line) {
+  const char *comma = memchr(line.data, ',', line.size);
+  int64_t time;
+  int digits;
+  size_t at;
+  struct hdx_text first = comma ? hdx_text_sub(line, 0, (size_t)(comma - line.data)) : HDX_TEXT("");
+  return first.size > strlen("2020") && hdx_time_read(first, false, &time, &digits, &at) < HDX_TIME_SATURATED_LATE;
+}
+
 /* What the first line that is not empty says. */
 static enum hdx_status find_form(struct hdx_file_list *list, struct hdx_text line, struct hdx_error *error) {
   if (line.data[0] == '{')
@@ -275,6 +286,10 @@ static enum hdx_status find_form(struct hdx_file_list *list, struct hdx_text lin
     list->form = HDX_LIST_CSV;
   else if (hdx_text_is(line, "[") || hdx_text_starts_with(line, HDX_TEXT("[{")))
     return fail(list, error, "an array of JSON; a list is lines, CSV or NDJSON (an object a line)");
+  else if (!list->nul && is_headless_row(line))
+    return fail(list, error, "a row of CSV; expected its header first (with a column datakey), or a key a line");
+  else if (!list->nul && hdx_text_starts_with(line, HDX_TEXT("cp ")) && memmem(line.data, line.size, "://", 3))
+    return fail(list, error, "a command for s5cmd; a list is lines (a key or location each), CSV or NDJSON");
   else if (memmem(line.data, line.size, "\tdatakey", 8))
     return fail(list, error, "columns divided by tabs; a list is lines, CSV or NDJSON");
   else

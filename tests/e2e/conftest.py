@@ -225,6 +225,22 @@ def client(heliodex, tiny):
     return Client(heliodex, tiny)
 
 
+@pytest.fixture
+def archive(tiny):
+    """Datasets of the tiny bucket whose rows have files."""
+    from mirror import Archive  # which stands on this file
+
+    return Archive(tiny)
+
+
+@pytest.fixture
+def mirror(client, tmp_path):
+    """The verb mirror, to a folder of its own."""
+    from mirror import Mirror
+
+    return Mirror(client, tmp_path / "dest")
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
     """A real S3 server, with TLS beside."""

@@ -13,16 +13,11 @@ import threading
 import pytest
 
 from conftest import TINY
-from mirror import Archive, content, report
+from mirror import content, report
 from origin import Behaviour
 from servers import Nginx
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def archive(tiny):
-    return Archive(tiny)
 
 
 class Cat:
@@ -433,3 +428,11 @@ def test_lines_that_name_no_file(archive, cat, tmp_path):
     (tmp_path / "bad").write_text('{"datakey":"a"}\n{"datakey":\n')
     done = cat("--keys-from", tmp_path / "bad").expect(7, "line 2")
     assert b"1".startswith(done.raw)
+
+
+def test_options_that_would_do_nothing_are_refused(archive, cat):
+    archive.dataset("d", {"a.cdf": b"x"})
+    cat("d", "--flat").expect(2, "--tar")
+    cat("d", "--layout", "{name}").expect(2, "--tar")
+    cat("d", "-P", "2").expect(2, "--exec")
+    cat("d", env={"HELIODEX_LAYOUT": "{name}", "HELIODEX_PROCESSES": "2"}).expect(0)

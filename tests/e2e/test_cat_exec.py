@@ -9,16 +9,11 @@ import subprocess
 import pytest
 
 from conftest import TINY
-from mirror import Archive, content, report
+from mirror import content, report
 from origin import Behaviour
 from test_cat import Cat, path, small
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def archive(tiny):
-    return Archive(tiny)
 
 
 @pytest.fixture

@@ -2,23 +2,11 @@
 
 import os
 
-import pytest
-
 from conftest import TINY
-from mirror import Archive, Mirror, content, partial, report, tree
+from mirror import content, partial, report, tree
 from origin import Behaviour
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def archive(tiny):
-    return Archive(tiny)
-
-
-@pytest.fixture
-def mirror(client, tmp_path):
-    return Mirror(client, tmp_path / "dest")
 
 
 def small(count, prefix="data/2020"):

@@ -11,23 +11,13 @@ import subprocess
 import pytest
 
 from conftest import TINY
-from mirror import STATE, Archive, Mirror, content, partial, report, tree
+from mirror import STATE, content, partial, report, tree
 from origin import Behaviour
 
 MB = 1 << 20
 KEY = "data/a.cdf"
 PATH = f"/{TINY}/{KEY}"
 RANGED = ["--part-size", "64K"]
-
-
-@pytest.fixture
-def archive(tiny):
-    return Archive(tiny)
-
-
-@pytest.fixture
-def mirror(client, tmp_path):
-    return Mirror(client, tmp_path / "dest")
 
 
 def one(archive, size=100_000, **options):

@@ -9,19 +9,12 @@ import random
 import subprocess
 import threading
 
-import pytest
-
 from conftest import TINY
-from mirror import Archive, Mirror, content, partial, tree
+from mirror import Mirror, content, partial, tree
 
 KILLS = int(os.environ.get("HELIODEX_TEST_KILLS", "200"))
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
 MB = 1 << 20
-
-
-@pytest.fixture
-def archive(tiny):
-    return Archive(tiny)
 
 
 def test_34_kill_at_random_moments(archive, client, tmp_path):

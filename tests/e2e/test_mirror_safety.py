@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 
 from conftest import TINY
-from mirror import STATE, Archive, Mirror, content, tree
+from mirror import STATE, Mirror, content, tree
 
 UNPLEASANT = [
     "../up.cdf", "a/../../b.cdf", "/absolute.cdf", "//two.cdf", "a//b.cdf", "./here.cdf", "a/./b.cdf", "..", "a/..",
@@ -16,11 +16,6 @@ UNPLEASANT = [
     "umläut-太陽.cdf", "n" * 255, "m" * 256, "l" * 800, "x/" * 100 + "deep.cdf", "~root", "-rf", "$(touch x)", "a\\b.cdf",
     "both", "both/below.cdf", "both/below.cdf/further.cdf", "UPPER.cdf", "upper.cdf", "trail%=", "cut%+",
 ]
-
-
-@pytest.fixture
-def archive(tiny):
-    return Archive(tiny)
 
 
 @pytest.fixture

@@ -10,17 +10,12 @@ import tarfile
 import pytest
 
 from conftest import TINY
-from mirror import Archive, content, tree
+from mirror import content, tree
 from origin import Behaviour
 from test_cat import Cat, path
 
 MB = 1 << 20
 TIME = 1583020801  # 2020-03-01T00:00:01Z
-
-
-@pytest.fixture
-def archive(tiny):
-    return Archive(tiny)
 
 
 @pytest.fixture

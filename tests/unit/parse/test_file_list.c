@@ -149,6 +149,9 @@ static void what_is_malformed_is_refused_with_its_line(void **state) {
       {LIST("[\n{\"datakey\":\"a\"}]\n"), "list: line 1: an array of JSON"},
       {LIST("[{\"datakey\":\"a\"}]\n"), "list: line 1: an array of JSON"},
       {LIST("start\tstop\tdatakey\tfilesize\n"), "list: line 1: columns divided by tabs"},
+      {LIST("2020-01-01T00:00:00Z,2020-01-01T00:05:00Z,s3://b/k,7\n"),
+       "list: line 1: a row of CSV; expected its header"},
+      {LIST("cp s3://b/k k\n"), "list: line 1: a command for s5cmd"},
   };
   struct hdx_buffer out;
   (void)state;
