@@ -4,6 +4,7 @@
 #include "cli/wanted.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 
 /* From so many bytes on a copy into the output's buffer costs more than a write. */
@@ -179,13 +180,14 @@ static enum hdx_status stream(struct run *run, struct hdx_error *error) {
 
 /* ---- commands ---- */
 
-/* A command that failed as nobody reads its output any more would not be the last one to do so. */
+/* The first command that ends as nobody reads its output any more (as a shell tells it: 128 and the signal) would not
+ * be the last one. */
 static void on_command(void *user, const struct hdx_each_item *item) {
   struct run *run = user;
-  bool failed = item->status != HDX_OK && item->status != HDX_INTERRUPTED;
+  bool piped = item->signal == SIGPIPE || item->exit_code == 128 + SIGPIPE;
   enum hdx_status status = item->status;
   const char *message = item->message;
-  if (failed && cli_writer_closed(&run->cli->out)) {
+  if (piped && cli_writer_closed(&run->cli->out)) {
     hdx_session_cancel(run->cli->session);
     status = HDX_INTERRUPTED;
     message = "the reader of the output has gone";
@@ -335,10 +337,9 @@ const struct cli_verb cli_verb_cat = {
         "file on its standard input, whatever the file's size complete and verified, so that the command may seek and "
         "need not read all of it. What it prints goes where heliodex's output goes. A command that does not end with "
         "status 0 has failed. An interruption begins no more, and waits for those that run; so does a command that "
-        "fails as the reader of its output has gone. (A terminal's Ctrl-C reaches the commands, too.) Until its "
-        "command "
-        "has ended a file lies in the folder of --store, without a name; variables of what is not known of it are not "
-        "set.",
+        "ends by SIGPIPE, as the reader of its output has gone. (A terminal's Ctrl-C reaches the commands, too.) Until "
+        "its command has ended a file lies in the folder of --store, without a name; variables of what is not known of "
+        "it are not set.",
     .examples = examples,
     .run = run_cat,
 };
