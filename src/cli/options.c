@@ -206,7 +206,7 @@ static const struct cli_option options[] = {
      .verbs = CLI_VERB_MIRROR,
      .help =
          "batch: files are written out to the disk before they get their names, many at a time, so that a name means "
-         "a complete file also after a power cut; none: when the system likes."},
+         "a complete file also after a power cut; none: when the system likes (then --recheck finds what was lost)."},
     {"ignore-size", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_size), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
      .help = "Sizes in the index may be wrong: files are as large as their server says."},
     {"ignore-checksums", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_checksums),

@@ -123,12 +123,12 @@ void hdx_mirror_stop(struct hdx_mirror_run *run, enum hdx_status status, const c
     }
 }
 
-/* Enough requests to keep the engine busy; what is open at once is bounded by that, too: a file that was begun is
- * opened before it is asked for. */
+/* Enough requests to keep the engine busy; what is open at once is bounded by that, too. A file that was begun is
+ * opened before it is asked for: beside the connections there are half as many of those at the most. */
 static bool room(const struct hdx_mirror_run *run, const struct hdx_mirror_file *file) {
   struct hdx_engine_totals totals;
   hdx_engine_totals(run->session->engine, &totals);
-  return !run->weight || run->weight < totals.wanted + (file->extents.count ? 0 : SPARE_FILES);
+  return !run->weight || run->weight < (file->extents.count ? totals.wanted / 2 : totals.wanted + SPARE_FILES);
 }
 
 /* Whether a file would pass the bytes that the run may fetch. The first one is begun in any case: a rerun goes on with

@@ -249,9 +249,8 @@ static bool recheck(const struct hdx_mirror_file *file, struct hdx_folders *fold
 }
 
 static void look(struct hdx_mirror_file *file, struct hdx_folders *folders) {
-  struct hdx_error ignored;
   struct stat info;
-  if (hdx_destination_stat(folders, file->path, &info, &ignored) == HDX_OK) {
+  if (hdx_destination_stat(folders, file->path, &info, NULL) == HDX_OK) {
     file->there = true;
     file->there_size = (uint64_t)info.st_size;
     file->there_modified = hdx_time_of_timespec(&info.st_mtim);

@@ -20,6 +20,9 @@ static const char state_name[] = HDX_STATE_FOLDER, partial_name[] = HDX_STATE_FO
 enum hdx_status hdx_destination_fault(const struct hdx_destination *destination, enum hdx_status status,
                                       const char *path, const char *what, int code, struct hdx_error *error) {
   char shown[HDX_ERROR_TEXT_MAX], shown_path[HDX_ERROR_TEXT_MAX];
+  errno = code;
+  if (!error) /* as of most files that are not there yet */
+    return status;
   hdx_error_set(error, status, "%s%s%s: %s%s%s", hdx_text_show(hdx_text_of(destination->path), shown, sizeof shown),
                 path ? "/" : "", hdx_text_show(hdx_text_of(path), shown_path, sizeof shown_path), what,
                 code ? ": " : "", code ? strerror(code) : "");

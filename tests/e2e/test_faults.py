@@ -321,7 +321,8 @@ VALIDATORS = {
 
 @pytest.mark.parametrize("what", VALIDATORS)
 def test_any_validators(large, what):
-    """Ranges, a cut and a second run; what cannot be asked conditionally is fetched again."""
+    """Ranges, a cut and a second run; what cannot be asked conditionally is fetched again. Ranges of what has neither
+    tag nor date could be of several versions: it comes whole."""
     headers = VALIDATORS[what]
     large.tiny.origin.script(ONE, Behaviour(headers=headers), Behaviour(headers=headers, cut=500))
     large.tiny.origin.always(ONE, Behaviour(headers=headers))

@@ -1,13 +1,14 @@
 """Mirrors against servers, disks and users that do what they should not: each file fails alone, nothing that is not
 heliodex's is lost, and what the journal says stays true."""
 
+import fcntl
 import os
 import resource
 
 import pytest
 
 from conftest import TINY
-from mirror import content, partial, tree
+from mirror import STATE, content, partial, tree
 from origin import Behaviour
 
 MB = 1 << 20
@@ -174,3 +175,19 @@ def test_14_a_partial_file_of_a_version_that_has_no_name_is_not_gone_on_with(arc
     archive.tiny.origin.always(PATH, Behaviour(headers=hidden, ignore_conditions=True))
     mirror("d", "--part-size", "8M").expect(0)
     assert tree(mirror.dest) == {KEY: new}
+
+
+def test_36_the_partial_file_of_another_process_is_left_to_it(archive, mirror):
+    """Runs that have the destination each alone, or shards of one count, never meet; shards of several counts may."""
+    files = {KEY: content(2 * MB, "a"), "data/b.cdf": content(1000, "b")}
+    archive.dataset("d", files)
+    archive.tiny.origin.script(PATH, *[Behaviour(cut=MB + 500_000)] * 2)
+    mirror("d", "--retries", "0", "--shard", "1/1").expect(1, "1 fetched, 1 failed")
+    (name,) = partial(mirror.dest)
+    (mirror.dest / STATE / "journal-1-of-1").unlink()  # so that nobody knows of it
+    with open(mirror.dest / STATE / "partial" / name, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        mirror("d", "--shard", "1/1").expect(1, "another process")
+        assert partial(mirror.dest) == [name] and KEY not in tree(mirror.dest)
+    mirror("d").expect(0)
+    assert tree(mirror.dest) == files and partial(mirror.dest) == []
