@@ -117,19 +117,13 @@ static void check_size(struct hdx_mirror_file *file, uint64_t size) {
 
 /* The bytes begin, or begin anew. */
 static void take_head(struct hdx_mirror_file *file, const struct hdx_fetch_head *from) {
-  struct hdx_fetch_head head = *from;
-  /* Checksums come with whole objects; of one that comes in ranges, HEAD has told them. */
-  bool same = file->told && version(from)[0] && strcmp(version(&file->told->head), version(from)) == 0;
-  for (size_t i = 0; same && i < HDX_CHECK_COUNT; i++)
-    if (!head.checksums[i] || !head.checksums[i][0])
-      head.checksums[i] = file->told->head.checksums[i];
   clear_queue(file);
   hdx_mirror_head_free(file->came);
   free(file->etag);
-  file->came = copy_head(&head);
+  file->came = copy_head(from);
   file->etag = strdup(version(from));
   file->size = from->size;
-  if (head.anew)
+  if (from->anew)
     file->journaled = file->kept = 0;
   if (!file->came || !file->etag)
     note_memory(file);
@@ -142,6 +136,7 @@ static void on_begin(void *user, const struct hdx_fetch_head *from) {
     take_head(file, from);
     return;
   }
+  hdx_verify_hear(&file->verify, from);
   hdx_mirror_head_free(file->told);
   file->told = copy_head(from);
 }
