@@ -47,7 +47,8 @@ struct hdx_files {
   bool other_shards;           /* their files are handed out as well, from the next rewind on */
   bool foreign;                /* of a plan: those that were handed out last are of another shard */
   uint64_t refused_count;
-  bool incomplete; /* rows are missing that should be there: a dataset failed, or years could not be read */
+  bool incomplete; /* rows may be missing that should be there: a dataset failed, years could not be read, or an index
+                      file is gone since it was asked last */
   void (*refused)(void *user, const char *message); /* NULL: nobody wants to know */
   void *refused_user;
   /* Through what locations are read. */

@@ -126,7 +126,7 @@ enum hdx_status hdx_files_of_query(struct hdx_session *session, struct hdx_query
   rows->query = query;
   rows->checksum = find_column(query, "checksum");
   rows->algorithm = rows->checksum == SIZE_MAX ? SIZE_MAX : find_column(query, "checksum_algorithm");
-  rows->files.incomplete = query->info.failure_count || query->info.incomplete_years;
+  rows->files.incomplete = query->info.failure_count || query->info.incomplete_years || query->dropped;
   rows->files.remote = query->source.scheme != HDX_SCHEME_FILE;
   rows->files.source = &query->source;
   /* Without the network nothing is located. */

@@ -74,6 +74,7 @@ struct hdx_query {
   struct hdx_query_part *parts; /* by id */
   size_t part_count;
   struct hdx_query_failure *failures;
+  bool dropped; /* index files were found to be gone when it was opened, and their rows with them */
   struct hdx_query_info info;
   struct hdx_text *extra_names;
   struct hdx_parameter *extras;

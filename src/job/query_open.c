@@ -211,6 +211,7 @@ static struct hdx_query_part *part_of(struct hdx_query *query, struct hdx_text i
 static void on_item(void *user, const struct hdx_index_item *item) {
   struct hdx_query *query = user;
   struct hdx_query_part *part = item->status != HDX_OK ? part_of(query, item->id) : NULL;
+  query->dropped |= item->dropped;
   if (!part)
     return;
   struct hdx_text message = hdx_arena_copy(&query->arena, hdx_text_of(item->message));

@@ -162,6 +162,17 @@ def test_nothing_is_deleted_where_rows_may_be_missing(archive, mirror):
     assert tree(mirror.dest) == files
 
 
+def test_nothing_is_deleted_where_an_index_file_is_gone(archive, mirror):
+    """It may be back tomorrow."""
+    files = small(6)
+    archive.dataset("d", files)
+    archive.dataset("e", {"e.cdf": b"x"})
+    mirror("d", "e").expect(0)
+    archive.tiny.origin.remove(archive.tiny.path("d", 2020))
+    mirror("d", "e", "--refresh", "--delete-extra").expect(0, "gone", "nothing is deleted")
+    assert tree(mirror.dest) == files | {"e.cdf": b"x"}
+
+
 def test_the_report_has_every_file_and_failed_files_can_be_had_again(archive, mirror, tmp_path):
     files = small(8)
     archive.dataset("d", files, algorithm="sha256")
