@@ -90,8 +90,8 @@ enum hdx_status hdx_reader_open(const char *path, struct hdx_text source, struct
                                 struct hdx_error *error);
 void hdx_reader_close(struct hdx_reader *reader);
 
-/* The hash that the trailer has of the footer, and so of all blocks: two snapshots with equal rows need not have the same
- * one, but one that changed has another. */
+/* The hash that the trailer has of the footer, and so of all blocks: two snapshots with equal rows need not have the
+ * same one, but one that changed has another. */
 uint64_t hdx_reader_digest(const struct hdx_reader *reader);
 /* Views into the reader. */
 const struct hdx_subject *hdx_reader_subject(const struct hdx_reader *reader);

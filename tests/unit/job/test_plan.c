@@ -110,30 +110,27 @@ static void every_byte_of_a_plan_counts(void **state) {
 static void heads_that_lie(void **state) {
 #define HEAD(numbers)                                                                                                  \
   "{\"heliodex-plan\":1,\"digest\":\"00000000000000000000000000000000\",\"created\":\"\"," numbers "}\n"
-  static const char
-      *const
-          heads[] =
-              {
-                  HEAD("\"shards\":1000000,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
-                  HEAD("\"shards\":1000001,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
-                  HEAD("\"shards\":0,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
-                  HEAD("\"shards\":-1,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
-                  HEAD("\"shards\":1,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":4294967295"),
-                  HEAD("\"shards\":1,\"files\":18446744073709551615,\"bytes\":0,\"unsized\":0,\"twice\":0,"
-                       "\"snapshots\":0") "{\"shard\":1,\"files\":18446744073709551615,\"bytes\":0}\n",
-                  HEAD("\"shards\":2,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0") "{\"shard\":1,"
-                                                                                                         "\"files\":1,"
-                                                                                                         "\"bytes\":0}"
-                                                                                                         "\n{\"shard\":"
-                                                                                                         "2,\"files\":"
-                                                                                                         "1844674407370"
-                                                                                                         "9551615,"
-                                                                                                         "\"bytes\":0}"
-                                                                                                         "\n{}\n",
-                  HEAD("\"shards\":1,\"files\":0,\"bytes\":0,\"unsized\":0,\"twice\":0"),
-                  "{\"heliodex-plan\":1,\"digest\":\"00000000000000000000000000000000",
-                  "{\"heliodex-plan\":1,\"digest\":\"\"}\n",
-              };
+  static const char *const heads[] = {
+      HEAD("\"shards\":1000000,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
+      HEAD("\"shards\":1000001,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
+      HEAD("\"shards\":0,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
+      HEAD("\"shards\":-1,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0"),
+      HEAD("\"shards\":1,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":4294967295"),
+      HEAD("\"shards\":1,\"files\":18446744073709551615,\"bytes\":0,\"unsized\":0,\"twice\":0,"
+           "\"snapshots\":0") "{\"shard\":1,\"files\":18446744073709551615,\"bytes\":0}\n",
+      HEAD("\"shards\":2,\"files\":1,\"bytes\":0,\"unsized\":0,\"twice\":0,\"snapshots\":0") "{\"shard\":1,"
+                                                                                             "\"files\":1,"
+                                                                                             "\"bytes\":0}"
+                                                                                             "\n{\"shard\":"
+                                                                                             "2,\"files\":"
+                                                                                             "1844674407370"
+                                                                                             "9551615,"
+                                                                                             "\"bytes\":0}"
+                                                                                             "\n{}\n",
+      HEAD("\"shards\":1,\"files\":0,\"bytes\":0,\"unsized\":0,\"twice\":0"),
+      "{\"heliodex-plan\":1,\"digest\":\"00000000000000000000000000000000",
+      "{\"heliodex-plan\":1,\"digest\":\"\"}\n",
+  };
   (void)state;
   for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
     if (open_bytes(heads[i], strlen(heads[i])) != HDX_INTEGRITY)
