@@ -919,13 +919,16 @@ struct hdx_mirror_item {
 };
 
 struct hdx_mirror_options {
-  const char *layout;       /* the path of each file below the destination, "{key}": see README; NULL: that */
+  const char *layout; /* the path of each file below the destination; NULL: "{key}". Fields are {key}, {name}, {folder},
+                         {bucket}, {id}, {start:FORMAT} and {stop:FORMAT} with %Y %m %d %j %H %M %S and the like;
+                         what cannot be a name is escaped as %XX */
   enum hdx_fsync fsync;     /* HDX_FSYNC_BATCH */
   bool ignore_size;         /* the index may be wrong about sizes: what the server says counts */
   bool ignore_checksums;    /* size alone is checked */
   bool adopt;               /* files that are there and have the right size (and checksum, where the index states one)
                                are taken for complete, whoever wrote them */
-  uint64_t bytes_max;       /* stop once so many have come; 0: no limit */
+  uint64_t bytes_max;       /* but for the first, no file is begun that would pass it, and the run stops once more have
+                               come; 0: no limit */
   uint64_t duration_ms_max; /* stop after that; 0: no limit */
   uint64_t keep_free_bytes; /* of the destination's file system, 64 MiB: stop before less is free */
   const char *shard;        /* name of the shard that this run is (letters, digits, - and _); shards of one list may
@@ -933,7 +936,7 @@ struct hdx_mirror_options {
   bool recheck;        /* files that are complete by size and time are read, and fetched anew where their bytes are not
                           those that were mirrored */
   bool delete_extra;   /* files that earlier runs put there and that this list does not have are deleted, unless
-                          anything failed or the list is empty; those that were changed since stay */
+                          anything failed, rows may be missing or the list is empty; those that were changed since stay */
   uint64_t delete_max; /* more files than that are not deleted, none of them (LIMIT); 0: no limit */
   bool dry_run;        /* only say what would be done */
   void (*item)(void *user, const struct hdx_mirror_item *item); /* for each file; NULL: none */
@@ -967,7 +970,7 @@ struct hdx_mirror_summary {
  * `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure where none succeeded. USAGE: the
  * layout, or dest is no folder; IO: it cannot be written to, too little room (nothing was begun), or the disk became
  * full; TEMPORARY is never returned for a destination that another process works on: it is waited for. LIMIT: bytes_max
- * or duration_ms_max was reached, a rerun goes on. INTERRUPTED. */
+ * or duration_ms_max was reached, a rerun goes on; or delete_max would be passed. INTERRUPTED. */
 HDX_API
 enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files, const char *dest,
                            const struct hdx_mirror_options *options, struct hdx_mirror_summary *summary,
