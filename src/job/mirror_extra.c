@@ -83,16 +83,9 @@ static bool is_certain(const struct hdx_mirror_run *run) {
 }
 
 static void tell_deletions(const struct hdx_mirror_run *run, uint64_t *told_ns) {
-  const struct hdx_config *config = &run->session->config;
-  uint64_t now = uv_hrtime(), every = config->progress_ms ? config->progress_ms : 100;
-  if (!config->progress || now - *told_ns < every * 1000000)
-    return;
-  *told_ns = now;
-  const struct hdx_progress progress = {.files_done = run->summary->deleted,
-                                        .files_total = run->extra_count,
-                                        .failures = run->summary->failed,
-                                        .elapsed_ns = now - run->started_ns};
-  config->progress(config->progress_user, &progress);
+  const struct hdx_progress progress = {
+      .files_done = run->summary->deleted, .files_total = run->extra_count, .failures = run->summary->failed};
+  hdx_progress_tell(run->session, run->started_ns, told_ns, &progress);
 }
 
 enum hdx_status hdx_mirror_delete_extra(struct hdx_mirror_run *run, struct hdx_error *error) {

@@ -69,15 +69,9 @@ static enum hdx_status survey_file(struct hdx_mirror_run *run, const struct hdx_
 
 /* A long list takes its time, too. */
 static void tell_survey(struct hdx_mirror_run *run, uint64_t *told_ns) {
-  const struct hdx_config *config = &run->session->config;
-  uint64_t now = uv_hrtime(), every = config->progress_ms ? config->progress_ms : 100;
-  if (!config->progress || now - *told_ns < every * 1000000)
-    return;
-  *told_ns = now;
   const struct hdx_progress progress = {.files_total = run->summary->files,
-                                        .bytes_total = run->summary->bytes_to_fetch,
-                                        .elapsed_ns = now - run->started_ns};
-  config->progress(config->progress_user, &progress);
+                                        .bytes_total = run->summary->bytes_to_fetch};
+  hdx_progress_tell(run->session, run->started_ns, told_ns, &progress);
 }
 
 enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *error) {

@@ -86,17 +86,11 @@ static void run_task(struct hdx_work *work) {
 /* ---- on the caller's thread ---- */
 
 static void tell_progress(struct verifying *verifying) {
-  const struct hdx_config *config = &verifying->session->config;
-  uint64_t now = uv_hrtime(), every = config->progress_ms ? config->progress_ms : 100;
-  if (!config->progress || now - verifying->told_ns < every * 1000000)
-    return;
-  verifying->told_ns = now;
   const struct hdx_progress progress = {.files_done = verifying->files,
                                         .files_total = verifying->files_total,
                                         .bytes = verifying->bytes,
-                                        .failures = verifying->failed,
-                                        .elapsed_ns = now - verifying->started_ns};
-  config->progress(config->progress_user, &progress);
+                                        .failures = verifying->failed};
+  hdx_progress_tell(verifying->session, verifying->started_ns, &verifying->told_ns, &progress);
 }
 
 static void tell(struct verifying *verifying, const struct checked *file) {

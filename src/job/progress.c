@@ -36,6 +36,10 @@ static void tell(const struct hdx_progress_timer *timer) {
   config->progress(config->progress_user, &progress);
 }
 
+static uint32_t every_ms(const struct hdx_session *session) {
+  return session->config.progress_ms ? session->config.progress_ms : 100;
+}
+
 static void on_time(uv_timer_t *handle) {
   tell(handle->data);
 }
@@ -46,7 +50,7 @@ static void on_closed(uv_handle_t *handle) {
 
 void hdx_progress_start(struct hdx_progress_timer *timer, const struct hdx_session *session, uint64_t started_ns,
                         void (*fill)(void *user, struct hdx_progress *progress), void *user) {
-  uint32_t every = session->config.progress_ms ? session->config.progress_ms : 100;
+  uint32_t every = every_ms(session);
   *timer = (struct hdx_progress_timer){
       .open = true, .session = session, .started_ns = started_ns, .fill = fill, .user = user};
   uv_timer_init(hdx_engine_loop(session->engine), &timer->timer);
@@ -62,4 +66,16 @@ void hdx_progress_stop(struct hdx_progress_timer *timer) {
   uv_close((uv_handle_t *)&timer->timer, on_closed);
   while (timer->open)
     uv_run(hdx_engine_loop(timer->session->engine), UV_RUN_ONCE);
+}
+
+void hdx_progress_tell(const struct hdx_session *session, uint64_t started_ns, uint64_t *told_ns,
+                       const struct hdx_progress *progress) {
+  const struct hdx_config *config = &session->config;
+  uint64_t now = uv_hrtime();
+  if (!config->progress || now - *told_ns < every_ms(session) * UINT64_C(1000000))
+    return;
+  *told_ns = now;
+  struct hdx_progress told = *progress;
+  told.elapsed_ns = now - started_ns;
+  config->progress(config->progress_user, &told);
 }

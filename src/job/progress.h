@@ -20,4 +20,9 @@ void hdx_progress_start(struct hdx_progress_timer *timer, const struct hdx_sessi
 /* Tells once more, and ends. Nothing happens if it was not begun. */
 void hdx_progress_stop(struct hdx_progress_timer *timer);
 
+/* The same for a call that goes on without the loop, and calls this as often as it likes: `progress` (but for its time)
+ * is told when it is due. *told_ns is when it was last, 0 at first. */
+void hdx_progress_tell(const struct hdx_session *session, uint64_t started_ns, uint64_t *told_ns,
+                       const struct hdx_progress *progress);
+
 #endif
