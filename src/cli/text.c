@@ -150,3 +150,10 @@ bool cli_similar(const char *typed, const char *candidate, unsigned *distance) {
     *distance = 1;
   return *distance <= (size < 3 ? 1 : size < 6 ? 2 : 3) && *distance < size;
 }
+
+void cli_add_count(char *text, size_t capacity, uint64_t count, const char *what) {
+  char human[CLI_HUMAN_MAX];
+  size_t size = strlen(text);
+  if (count > 0)
+    snprintf(text + size, capacity - size, "%s%s %s", size ? ", " : "", cli_human_count(count, human), what);
+}

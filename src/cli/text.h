@@ -37,6 +37,9 @@ const char *cli_human_bytes(uint64_t bytes, char out[CLI_HUMAN_MAX]);
 /* "850 ms", "4.2 s", "3:05", "1:02:03" */
 const char *cli_human_span(uint64_t ns, char out[CLI_HUMAN_MAX]);
 
+/* Appends "1,234 what" to a text of `capacity` bytes, behind ", " unless it is empty; nothing where the count is 0. */
+void cli_add_count(char *text, size_t capacity, uint64_t count, const char *what);
+
 /* Edits (insert, delete, change, swap neighbours) that make b of a, without regard to case; UINT32_MAX for texts beyond
  * 64 bytes. */
 unsigned cli_distance(const char *a, const char *b);

@@ -227,14 +227,6 @@ static void tell_summary_json(const struct run *run) {
   cli_writer_flush(err);
 }
 
-/* ", 12 failed", or nothing where there is none. */
-static void add_any(char *text, size_t capacity, uint64_t number, const char *what) {
-  char human[CLI_HUMAN_MAX];
-  size_t size = strlen(text);
-  if (number > 0)
-    snprintf(text + size, capacity - size, ", %s %s", cli_human_count(number, human), what);
-}
-
 static void tell_summary(const struct run *run) {
   char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX], d[CLI_HUMAN_MAX], rest[128] = "", checks[320] = "";
   double seconds = run->elapsed_ns > 0 ? (double)run->elapsed_ns / 1e9 : 1e-9;
@@ -242,14 +234,14 @@ static void tell_summary(const struct run *run) {
     tell_summary_json(run);
     return;
   }
-  add_any(rest, sizeof rest, run->failed, "failed");
-  add_any(rest, sizeof rest, run->left, "left");
+  cli_add_count(rest, sizeof rest, run->failed, "failed");
+  cli_add_count(rest, sizeof rest, run->left, "left");
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
-    add_any(checks, sizeof checks, run->checked[i], hdx_check_name((enum hdx_check)i));
-  cli_message(&run->cli->messages, CLI_NOTE, "files     %s, %s in %s (%s/s)%s%s%s", cli_human_count(run->done, a),
+    cli_add_count(checks, sizeof checks, run->checked[i], hdx_check_name((enum hdx_check)i));
+  cli_message(&run->cli->messages, CLI_NOTE, "files     %s, %s in %s (%s/s)%s%s%s%s", cli_human_count(run->done, a),
               cli_human_bytes(run->bytes, b), cli_human_span(run->elapsed_ns, c),
-              cli_human_bytes((uint64_t)((double)run->bytes / seconds), d), rest, *checks ? "; checked: " : "",
-              *checks ? checks + 2 : "");
+              cli_human_bytes((uint64_t)((double)run->bytes / seconds), d), *rest ? ", " : "", rest,
+              *checks ? "; checked: " : "", checks);
 }
 
 /* ---- the run ---- */

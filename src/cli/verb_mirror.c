@@ -57,19 +57,11 @@ static void tell_summary_json(struct run *run) {
   cli_writer_flush(err);
 }
 
-/* ", 12 deleted", or nothing where there is none. */
-static void add_any(char *text, size_t capacity, uint64_t count, const char *what) {
-  char human[CLI_HUMAN_MAX];
-  size_t size = strlen(text);
-  if (count > 0)
-    snprintf(text + size, capacity - size, "%s%s %s", size ? ", " : "", cli_human_count(count, human), what);
-}
-
 static void tell_checks(struct run *run) {
   const struct hdx_mirror_summary *s = &run->summary;
   char text[512] = "";
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
-    add_any(text, sizeof text, s->checked[i], hdx_check_name((enum hdx_check)i));
+    cli_add_count(text, sizeof text, s->checked[i], hdx_check_name((enum hdx_check)i));
   if (*text)
     cli_message(&run->cli->messages, CLI_NOTE, "checked   %s", text);
 }
@@ -84,13 +76,13 @@ static void tell_summary(struct run *run) {
     return;
   }
   hdx_session_stats(run->cli->session, &stats);
-  add_any(text, sizeof text, s->fetched, "fetched");
-  add_any(text, sizeof text, s->resumed, "resumed");
-  add_any(text, sizeof text, s->unchanged, "unchanged");
-  add_any(text, sizeof text, s->failed, "failed");
-  add_any(text, sizeof text, s->left, "left");
-  add_any(text, sizeof text, s->deleted, "deleted");
-  add_any(text, sizeof text, s->twice, "named twice");
+  cli_add_count(text, sizeof text, s->fetched, "fetched");
+  cli_add_count(text, sizeof text, s->resumed, "resumed");
+  cli_add_count(text, sizeof text, s->unchanged, "unchanged");
+  cli_add_count(text, sizeof text, s->failed, "failed");
+  cli_add_count(text, sizeof text, s->left, "left");
+  cli_add_count(text, sizeof text, s->deleted, "deleted");
+  cli_add_count(text, sizeof text, s->twice, "named twice");
   cli_message(messages, CLI_NOTE, "files     %s: %s", cli_human_count(s->files, a), *text ? text : "none");
   double seconds = s->elapsed_ns > 0 ? (double)s->elapsed_ns / 1e9 : 1e-9;
   text[0] = 0;
