@@ -48,6 +48,7 @@ extern "C" {
   X(NOT_FOUND, 3, "not found")                                                                                         \
   X(DENIED, 4, "authentication or permission failed")                                                                  \
   X(TEMPORARY, 5, "a temporary failure: a rerun resumes")                                                              \
+  X(UNAVAILABLE, 5, "the archive says that it is unavailable for now")                                                 \
   X(IO, 6, "local input or output failed")                                                                             \
   X(INTEGRITY, 7, "malformed, changed or corrupt data")                                                                \
   X(LIMIT, 8, "a limit was reached")                                                                                   \
@@ -166,6 +167,11 @@ struct hdx_config {
   bool dualstack;     /* addresses of AWS that have IPv6 as well */
   uint32_t presign_s; /* how long presigned URLs hold, 1 to 604,800 seconds; an hour */
 
+  /* Folder of index files, <id>/<id>_YYYY.csv, as the original tool's cache has them: a query reads those that are
+   * there in place of asking for them, and keeps there what it fetches; hdx_index asks, and keeps there what comes,
+   * unless its options name another folder. NULL: none. */
+  const char *index_cache;
+
   bool offline; /* never ask the network: what is not held is an error */
   bool refresh; /* ask again (conditionally) also for what is held */
 
@@ -187,6 +193,12 @@ struct hdx_config {
   void (*progress)(void *user, const struct hdx_progress *progress); /* NULL: none */
   void *progress_user;
   uint32_t progress_ms; /* how often it is called; 100 */
+  /* Called every 100 ms or more often while a call waits, for the network or for another process; true is as
+   * hdx_session_cancel. For callers whose signals are noticed only when they are asked, as an interpreter's. NULL:
+   * none.
+   */
+  bool (*interrupted)(void *user);
+  void *interrupted_user;
 };
 
 HDX_API
@@ -207,6 +219,9 @@ void hdx_session_close(struct hdx_session *session);
  * called from any thread and from a signal handler. */
 HDX_API
 void hdx_session_cancel(struct hdx_session *session);
+/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. */
+HDX_API
+void hdx_session_resume(struct hdx_session *session);
 
 /* The store's directory; owned by the session. */
 HDX_API
@@ -286,11 +301,17 @@ struct hdx_dataset {
 
 /* Loads the catalog of `bucket` (s3:// URL or bucket name, registry name, http(s):// prefix, file:// directory) from
  * the store, or fetches (and keeps) it. Malformed entries are skipped with a warning. Errors as hdx_registry_load, and
- * USAGE: the bucket's name is ambiguous, or cannot be one; TEMPORARY: the catalog says that it is unavailable (1400).
+ * USAGE: the bucket's name is ambiguous, or cannot be one; UNAVAILABLE: the catalog says that it is (status 1400).
  */
 HDX_API
 enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
                                  struct hdx_error *error);
+/* Takes `json` for the catalog of `bucket`, as if its server had just answered with it: it is held in the place of what
+ * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network; IO: it
+ * cannot be written. */
+HDX_API
+enum hdx_status hdx_catalog_put(struct hdx_session *session, const char *bucket, struct hdx_text json,
+                                struct hdx_error *error);
 HDX_API
 void hdx_catalog_close(struct hdx_catalog *catalog);
 
@@ -778,22 +799,38 @@ HDX_API
 enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
                                    struct hdx_text *location, struct hdx_error *error);
 
-/* Arrays of the caller, filled by hdx_query_fill. NULL arrays are not filled. */
-struct hdx_arrays {
-  int64_t *start, *stop, *size; /* capacity elements each */
-  uint64_t *key_end;            /* capacity elements: keys[key_end[i-1]] .. keys[key_end[i]], the first from 0 */
-  char *keys;                   /* key_bytes_capacity bytes, not terminated */
-  size_t capacity, key_bytes_capacity;
+/* Texts of many rows, one behind the other, in arrays of the caller: that of row i is bytes [end[i - 1], end[i]), the
+ * first from 0. */
+struct hdx_text_array {
+  int64_t *end;    /* an element for each row; NULL: these texts are not wanted */
+  char *bytes;     /* `capacity` bytes */
+  size_t capacity; /* bytes */
 };
 
-/* Counts the rows left and the bytes of their keys, and leaves the query at its beginning. */
+/* Arrays of the caller for rows. What is NULL is not wanted, and not decoded. */
+struct hdx_arrays {
+  size_t capacity;              /* rows: elements of each array but those of bytes */
+  int64_t *start, *stop;        /* ns */
+  int64_t *size;                /* bytes; -1: not stated */
+  uint32_t *dataset;            /* which of the query's datasets each row is of */
+  struct hdx_text_array key;    /* as published */
+  size_t extra_count;           /* 0, or the query's */
+  struct hdx_text_array *extra; /* of each extra column; empty texts are not stated */
+  bool lines; /* each text is followed by a newline, which counts as one of its bytes: all of them can be split at once
+                 (a text may hold newlines of its own: then there are more lines than rows) */
+};
+
+/* Copies the next rows to arrays of the caller: as many as fit, in the order of hdx_query_next, of which it is the
+ * other way to read on (after one of them, the other must not be called before the query begins anew, by
+ * hdx_query_rewind or hdx_query_range). The arrays that are wanted must be the same for all calls in between. *rows is
+ * how many were copied; 0 is the end. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what
+ * the largest of them needs, and a call with more room goes on with that row. Other errors as hdx_query_next. */
 HDX_API
-enum hdx_status hdx_query_count(struct hdx_query *query, uint64_t *rows, uint64_t *key_bytes, struct hdx_error *error);
-/* Fills the arrays from the query's beginning; *rows is how many were filled. LIMIT: the arrays are too small (*rows
- * were filled). */
+enum hdx_status hdx_query_take(struct hdx_query *query, const struct hdx_arrays *arrays, size_t *rows,
+                               size_t *text_bytes, struct hdx_error *error);
+/* Goes back to the first row. */
 HDX_API
-enum hdx_status hdx_query_fill(struct hdx_query *query, const struct hdx_arrays *arrays, uint64_t *rows,
-                               struct hdx_error *error);
+void hdx_query_rewind(struct hdx_query *query);
 
 /* ---------------------------------------------------------------------------------------------------------- files */
 
@@ -850,6 +887,12 @@ enum hdx_status hdx_files_of_query(struct hdx_session *session, struct hdx_query
 HDX_API
 enum hdx_status hdx_files_read(struct hdx_session *session, const char *path, const char *bucket, bool nul,
                                struct hdx_files **files, struct hdx_error *error);
+/* The files of an array, in its order; it must outlive the list. `bucket` as in hdx_files_read. A location that names
+ * no file is one of the list's `refused`. USAGE: a key without a scheme and no bucket; errors of hdx_catalog_load for
+ * the bucket; MEMORY. */
+HDX_API
+enum hdx_status hdx_files_of_array(struct hdx_session *session, const struct hdx_file *array, size_t count,
+                                   const char *bucket, struct hdx_files **files, struct hdx_error *error);
 HDX_API
 void hdx_files_close(struct hdx_files *files); /* NULL is allowed */
 
