@@ -307,8 +307,8 @@ HDX_API
 enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
                                  struct hdx_error *error);
 /* Takes `json` for the catalog of `bucket`, as if its server had just answered with it: it is held in the place of what
- * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network; IO: it
- * cannot be written. */
+ * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network (which
+ * only a registry name may need); IO: it cannot be written. */
 HDX_API
 enum hdx_status hdx_catalog_put(struct hdx_session *session, const char *bucket, struct hdx_text json,
                                 struct hdx_error *error);
