@@ -219,7 +219,8 @@ void hdx_session_close(struct hdx_session *session);
  * called from any thread and from a signal handler. */
 HDX_API
 void hdx_session_cancel(struct hdx_session *session);
-/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. */
+/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. A query of which a call was
+ * interrupted is to begin anew; a stream whose files were under way stays ended. */
 HDX_API
 void hdx_session_resume(struct hdx_session *session);
 
