@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 enum {
-  LOCK_POLL_MS = 100,
   SPARE_REQUESTS = 64, /* queued beyond those in flight, so that the engine never waits for a dataset to be opened */
   OPENING_YEARS = 8,   /* what a dataset that is being opened is taken to ask for */
 };
@@ -110,7 +109,7 @@ void hdx_index_advance(struct hdx_index_run *run) {
   if (run->advancing)
     return; /* a dataset that fails at once comes back here: the loop below goes on */
   run->advancing = true;
-  run->stop |= atomic_load(&run->session->cancelled);
+  run->stop |= hdx_session_cancelled(run->session);
   wake_parked(run);
   while (run->next_dataset < run->dataset_count && !run->stop && room(run)) {
     const struct hdx_dataset *dataset = run->datasets[run->next_dataset];
@@ -167,13 +166,10 @@ static enum hdx_status lock(struct hdx_index_run *run, struct hdx_store_lock *lo
     status = hdx_store_lock(run->store, folder, lock, error);
     if (status != HDX_TEMPORARY)
       break;
-    if (atomic_load(&session->cancelled))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (!told && error)
       hdx_log_write(&session->log, HDX_LOG_WARNING, "waiting: %s", error->message);
     told = true;
-    uv_sleep(LOCK_POLL_MS);
-    status = HDX_OK;
+    status = hdx_session_pause(session, error);
   }
   return status;
 }
