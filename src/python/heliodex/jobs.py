@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, Union
 
 from . import _abi
 from ._library import library
-from .errors import Failure, PartialError, UsageError, of_call
+from .errors import Failure, UsageError, of_call
 from .files import Files, FileList, session_for
 from .progress import ProgressLike, reporter
 from .question import Texts, listed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import io
-from typing import Any, Callable, Iterator, List, Optional
+import time
+from typing import Any, Callable, Generator, Iterator, List, Optional
 
 import numpy as np
 
@@ -51,24 +52,36 @@ def _failure(uri: str, status: int, message: bytes) -> FileFailure:
     return error
 
 
-class _Stream:
-    def __init__(self, files: Files, session: Session, bucket: Optional[str], ignore_size: bool,
-                 ignore_checksums: bool) -> None:
-        self.files = FileList(files, session, bucket)
-        self.session = self.files.session
+class Opened:
+    """A list of files that is being read: iterate over it to get each file, or why it could not be had. `refused` says
+    what of the list names no file, and is in no other way told."""
+
+    def __init__(self, files: Files, session: Session, bucket: Optional[str] = None, ignore_size: bool = False,
+                 ignore_checksums: bool = False) -> None:
+        self._files = FileList(files, session, bucket)
+        self._session = self._files.session
         options = _abi.StreamOptions()
         library.hdx_stream_options_init(ctypes.byref(options))
         options.ignore_size, options.ignore_checksums = ignore_size, ignore_checksums
-        self.owned: Owned = self.session.open(library.hdx_stream_open, library.hdx_stream_close, self.files.handle,
-                                              ctypes.byref(options))
-        self.refused = 0  # of the list's, how many were told
+        self._owned: Owned = self._session.open(library.hdx_stream_open, library.hdx_stream_close, self._files.handle,
+                                                ctypes.byref(options))
+        self.refused = self._files.refused
 
-    def next(self) -> "StreamedFile | FileFailure | None":
-        """The next file, or why it could not be had; None: there are no more."""
+    def __iter__(self) -> "Iterator[StreamedFile | FileFailure]":
+        try:
+            while True:
+                found = self._next()
+                if found is None:
+                    return
+                yield found
+        finally:
+            self.close()
+
+    def _next(self) -> "StreamedFile | FileFailure | None":
         chunk = ctypes.POINTER(_abi.Chunk)()
         data = None
         while True:
-            self.session.run(_next, self.owned.handle, ctypes.byref(chunk))
+            self._session.run(_next, self._owned.handle, ctypes.byref(chunk))
             if not chunk:
                 return None
             now = chunk.contents
@@ -84,18 +97,9 @@ class _Stream:
                 data.seek(0)
                 return StreamedFile(now.file.contents, data, now.checks)
 
-    def refused_since(self) -> Iterator[FileFailure]:
-        """Rows that name no file, as they come by."""
-        while self.refused < len(self.files.refused):
-            message = self.files.refused[self.refused]
-            self.refused += 1
-            error = FileFailure(message)
-            error.status = "USAGE"
-            yield error
-
     def close(self) -> None:
-        self.owned.close()
-        self.files.close()
+        self._owned.close()
+        self._files.close()
 
 
 def _next(_session: int, stream: int, chunk: Any, error: Any) -> int:
@@ -121,8 +125,8 @@ def stream(files: Files, process: Optional[Callable[[StreamedFile], Any]] = None
         raise UsageError(f"errors: expected 'raise' or a list, found {errors!r}")
     given = session_for(files, session)
     owner = session_of(given, settings)
-    opened = _Stream(files, owner, bucket, ignore_size, ignore_checksums)
-    found = _iterate(opened, errors, _display(files, progress))
+    opened = Opened(files, owner, bucket, ignore_size, ignore_checksums)
+    found = _iterate(opened, errors, Display(files, progress))
     if process is None:
         return found
     failures = errors if isinstance(errors, list) else []
@@ -137,22 +141,23 @@ def stream(files: Files, process: Optional[Callable[[StreamedFile], Any]] = None
     return failures
 
 
-class _Display:
+class Display:
     """Progress of a stream, which is told by the files that were handed over."""
 
-    def __init__(self, progress: ProgressLike, total: int) -> None:
-        import time
-
+    def __init__(self, files: Any, progress: ProgressLike) -> None:
+        total = len(files) if hasattr(files, "__len__") and not isinstance(files, str) else 0
         self.reporter = reporter(progress, "files")
-        self.clock = time.monotonic_ns
-        self.begun = self.clock()
+        self.begun = time.monotonic_ns()
         self.told = 0
         self.state = _abi.Progress(files_total=total)
 
-    def count(self, size: int) -> None:
+    def count(self, file: "StreamedFile | FileFailure") -> None:
         self.state.files_done += 1
-        self.state.bytes += size
-        now = self.clock()
+        if isinstance(file, FileFailure):
+            self.state.failures += 1
+        else:
+            self.state.bytes += file.size
+        now = time.monotonic_ns()
         if self.reporter and now - self.told > 100_000_000:
             self.told, self.state.elapsed_ns = now, now - self.begun
             self.reporter.tell(self.state)
@@ -162,24 +167,29 @@ class _Display:
             self.reporter.end()
 
 
-def _display(files: Any, progress: ProgressLike) -> _Display:
-    return _Display(progress, len(files) if hasattr(files, "__len__") and not isinstance(files, str) else 0)
+def _refused(opened: Opened) -> FileFailure:
+    error = FileFailure(opened.refused.pop(0))
+    error.status = "USAGE"
+    return error
 
 
-def _iterate(opened: _Stream, errors: Any, display: _Display) -> Any:
+def _iterate(opened: Opened, errors: Any, display: Display) -> "Generator[StreamedFile, None, None]":
+    def fail(failure: FileFailure) -> None:
+        if errors == "raise":
+            raise failure
+        errors.append(Failure(failure.uri, failure.status, failure.message))
+
     try:
-        while True:
-            file = opened.next()
-            for failure in [*opened.refused_since(), *([file] if isinstance(file, FileFailure) else [])]:
-                display.state.failures += 1
-                if errors == "raise":
-                    raise failure
-                errors.append(Failure(failure.uri, failure.status, failure.message))
-            if file is None:
-                return
-            if isinstance(file, StreamedFile):
-                display.count(file.size)
+        for file in opened:
+            while opened.refused:
+                fail(_refused(opened))
+            display.count(file)
+            if isinstance(file, FileFailure):
+                fail(file)
+            else:
                 yield file
+        while opened.refused:
+            fail(_refused(opened))
     finally:
         opened.close()
         display.end()
