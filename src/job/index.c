@@ -231,7 +231,11 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   struct hdx_store_lock held;
   run->started_ns = uv_hrtime();
   run->now = hdx_time_now();
-  run->store = run->store ? run->store : &run->session->store;
+  bool scratch = run->store != NULL;
+  run->store = scratch ? run->store : &run->session->store;
+  run->keep_folder = run->options->keep_index;
+  if (!run->keep_folder && !run->inspector && !scratch)
+    run->keep_folder = run->session->config.index_cache;
   run->datasets_max = datasets_max();
   run->spool.file.fd = -1;
   count_files(run);
@@ -240,7 +244,9 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
     return HDX_OK;
   }
   hdx_arena_init(&run->arena, SIZE_MAX);
-  enum hdx_status status = hdx_session_online(run->session, error);
+  /* A query may find in the cache all that it needs. */
+  enum hdx_status status = run->unknown_only && run->keep_folder ? hdx_session_start(run->session, error)
+                                                                 : hdx_session_online(run->session, error);
   if (status == HDX_OK)
     status = make_prefixes(run, error);
   bool writes = !run->inspector;
