@@ -60,7 +60,7 @@ def check(example, prefix, tiny, tmp_path, env={}):
     wanted = dataset.answer(time_ns("2018-06"), time_ns("2019-03-02T12:00"))
     assert done.stdout == dataset.csv(wanted).split("\n", 1)[1]
     keys, sizes = sum(len(row.key) for row in wanted), sum(row.size for row in wanted)
-    assert f"{len(wanted)} rows streamed, {len(wanted)} filled, {sizes} bytes, {keys} bytes of keys" in done.stderr
+    assert f"{len(wanted)} rows streamed, {len(wanted)} copied, {sizes} bytes, {keys} bytes of keys" in done.stderr
     assert "one 2018 present: 400 rows" in done.stderr.lower()
 
 
