@@ -509,8 +509,8 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. They may
  * be packed (gzip, zip) whatever they are called; where there is no .csv, .csv.gz is looked for. Datasets of parquet
  * files fail (INTEGRITY). `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the
- * order IO, DENIED, INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist.
- * EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ * order IO, DENIED, INTEGRITY, TEMPORARY, UNAVAILABLE, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does
+ * not exist. EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
  *
  * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
  * for files with further bad rows: those are left as they were. */
