@@ -219,7 +219,8 @@ void hdx_session_close(struct hdx_session *session);
  * called from any thread and from a signal handler. */
 HDX_API
 void hdx_session_cancel(struct hdx_session *session);
-/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. */
+/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. A query of which a call was
+ * interrupted is to begin anew; a stream whose files were under way stays ended. */
 HDX_API
 void hdx_session_resume(struct hdx_session *session);
 
@@ -307,8 +308,8 @@ HDX_API
 enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
                                  struct hdx_error *error);
 /* Takes `json` for the catalog of `bucket`, as if its server had just answered with it: it is held in the place of what
- * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network; IO: it
- * cannot be written. */
+ * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network (which
+ * only a registry name may need); IO: it cannot be written. */
 HDX_API
 enum hdx_status hdx_catalog_put(struct hdx_session *session, const char *bucket, struct hdx_text json,
                                 struct hdx_error *error);
