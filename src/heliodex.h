@@ -219,7 +219,8 @@ void hdx_session_close(struct hdx_session *session);
  * called from any thread and from a signal handler. */
 HDX_API
 void hdx_session_cancel(struct hdx_session *session);
-/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. */
+/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. A query of which a call was
+ * interrupted is to begin anew; a stream whose files were under way stays ended. */
 HDX_API
 void hdx_session_resume(struct hdx_session *session);
 
@@ -307,8 +308,8 @@ HDX_API
 enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
                                  struct hdx_error *error);
 /* Takes `json` for the catalog of `bucket`, as if its server had just answered with it: it is held in the place of what
- * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network; IO: it
- * cannot be written. */
+ * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network (which
+ * only a registry name may need); IO: it cannot be written. */
 HDX_API
 enum hdx_status hdx_catalog_put(struct hdx_session *session, const char *bucket, struct hdx_text json,
                                 struct hdx_error *error);
@@ -509,8 +510,8 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. They may
  * be packed (gzip, zip) whatever they are called; where there is no .csv, .csv.gz is looked for. Datasets of parquet
  * files fail (INTEGRITY). `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the
- * order IO, DENIED, INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist.
- * EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ * order IO, DENIED, INTEGRITY, TEMPORARY, UNAVAILABLE, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does
+ * not exist. EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
  *
  * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
  * for files with further bad rows: those are left as they were. */
@@ -822,9 +823,12 @@ struct hdx_arrays {
 
 /* Copies the next rows to arrays of the caller: as many as fit, in the order of hdx_query_next, of which it is the
  * other way to read on (after one of them, the other must not be called before the query begins anew, by
- * hdx_query_rewind or hdx_query_range). The arrays that are wanted must be the same for all calls in between. *rows is
- * how many were copied; 0 is the end. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what
- * the largest of them needs, and a call with more room goes on with that row. Other errors as hdx_query_next. */
+ * hdx_query_rewind or hdx_query_range). *rows is how many were copied; 0 is the end. What arrays hold behind them is
+ * not defined. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what the largest of them
+ * needs, and a call with more room goes on with that row. USAGE: no room for a row, another number of extra columns, or
+ * a column is wanted that was not when the query began. INTERRUPTED: the session was cancelled. Other
+ * errors as hdx_query_next. Rows before an error (of these last two kinds) are handed out first, and it is told again
+ * at each call until the query begins anew. */
 HDX_API
 enum hdx_status hdx_query_take(struct hdx_query *query, const struct hdx_arrays *arrays, size_t *rows,
                                size_t *text_bytes, struct hdx_error *error);

@@ -542,6 +542,7 @@ PROTOTYPES = {
     "hdx_files_on_refused": (None, [Handle, RefusedFunction, c_void_p]),
     "hdx_files_count": (c_int, [Handle, POINTER(FilesTotals), _ERROR]),
     "hdx_files_close": (None, [Handle]),
+    "hdx_store_remove": (c_int, [Handle, c_char_p, POINTER(c_char_p), c_size_t, POINTER(c_uint64), _ERROR]),
     "hdx_mirror_options_init": (None, [POINTER(MirrorOptions)]),
     "hdx_mirror": (
         c_int,

@@ -18,7 +18,7 @@ from .question import Question, Texts, listed
 from .session import Owned, Session, session_of, texts
 from .settings import Value
 from .taking import Keys, Taker
-from .times import to_ns, to_text
+from .times import to_ns
 
 if TYPE_CHECKING:
     import pandas
@@ -119,7 +119,7 @@ class Query:
         self.time_digits: int = info.time_digits
         self.stop_made_up: bool = info.stop_made_up
         self.extras = [
-            Column(str(info.extra_names[i]), _abi.PARAMETER[info.extras[i].type], str(info.extras[i].units),
+            Column(_free_name(str(info.extra_names[i])), _abi.PARAMETER[info.extras[i].type], str(info.extras[i].units),
                    str(info.extras[i].description), i) for i in range(info.extra_count)
         ]
         self.ids = [str(library.hdx_query_dataset(owned.handle, i).contents.id) for i in range(info.dataset_count)]
@@ -134,10 +134,9 @@ class Query:
         return Failure(str(failure.id), _abi.STATUS[failure.status], _abi.decode(failure.message))
 
     def _choose(self, names: Optional[Sequence[str]]) -> List[Column]:
-        known = [Column(name) for name in COLUMNS if name != "id" or len(self.ids) > 1] + self.extras
+        by_name = {column.name: column for column in [Column(name) for name in COLUMNS] + self.extras}
         if names is None:
-            return known
-        by_name = {column.name: column for column in [Column("id"), *known]}
+            return [column for column in by_name.values() if column.name != "id" or len(self.ids) > 1]
         unknown = [name for name in listed(names) if name not in by_name]
         if unknown:
             raise UsageError(f"columns: there is no {unknown[0]!r}; there are {', '.join(by_name)}")
@@ -182,9 +181,21 @@ class Query:
 
     def range(self, start: Any = None, stop: Any = None) -> "Query":
         """Asks for another range of the same datasets, whose years must be held (else NotFoundError); itself."""
+        return self._range_ns(to_ns(start, "start"), to_ns(stop, "stop"))
+
+    def _range_ns(self, start: int, stop: int) -> "Query":
         self._round += 1
-        self.session.call(library.hdx_query_range, self._owned.handle, to_ns(start, "start"), to_ns(stop, "stop"))
+        self.session.call(library.hdx_query_range, self._owned.handle, start, stop)
         return self
+
+    def _select(self, names: Sequence[str], keys: Keys) -> None:
+        """Other columns from now on."""
+        self._columns, self._keys = self._choose(names), keys
+
+    def _frame(self, titles: Dict[str, str]) -> "pandas.DataFrame":
+        from .frames import frame_of
+
+        return frame_of(self.to_batch(), titles)
 
     def _begin(self) -> int:
         with self.session._lock:
@@ -253,6 +264,10 @@ class Query:
 
     def __repr__(self) -> str:
         return f"<heliodex.Query of {', '.join(self.ids)}: {', '.join(self.columns)}>"
+
+
+def _free_name(name: str) -> str:
+    return f"extra_{name}" if name in COLUMNS else name
 
 
 def _without_session(function: Any) -> Any:
