@@ -552,6 +552,10 @@ PROTOTYPES = {
     "hdx_stream_open": (c_int, [Handle, Handle, POINTER(StreamOptions), Out, _ERROR]),
     "hdx_stream_next": (c_int, [Handle, POINTER(POINTER(Chunk)), _ERROR]),
     "hdx_stream_close": (None, [Handle]),
+    "hdx_arrow_release_schema": (None, [c_void_p]),
+    "hdx_arrow_release_array": (None, [c_void_p]),
+    "hdx_arrow_release_stream": (None, [c_void_p]),
+    "hdx_arrow_end_capsule": (None, [c_void_p]),
 }
 
 
