@@ -823,9 +823,12 @@ struct hdx_arrays {
 
 /* Copies the next rows to arrays of the caller: as many as fit, in the order of hdx_query_next, of which it is the
  * other way to read on (after one of them, the other must not be called before the query begins anew, by
- * hdx_query_rewind or hdx_query_range). The arrays that are wanted must be the same for all calls in between. *rows is
- * how many were copied; 0 is the end. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what
- * the largest of them needs, and a call with more room goes on with that row. Other errors as hdx_query_next. */
+ * hdx_query_rewind or hdx_query_range). *rows is how many were copied; 0 is the end. What arrays hold behind them is
+ * not defined. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what the largest of them
+ * needs, and a call with more room goes on with that row. USAGE: no room for a row, another number of extra columns, or
+ * a column is wanted that was not when the query began. INTERRUPTED: the session was cancelled. Other
+ * errors as hdx_query_next. Rows before an error (of these last two kinds) are handed out first, and it is told again
+ * at each call until the query begins anew. */
 HDX_API
 enum hdx_status hdx_query_take(struct hdx_query *query, const struct hdx_arrays *arrays, size_t *rows,
                                size_t *text_bytes, struct hdx_error *error);

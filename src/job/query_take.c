@@ -85,49 +85,48 @@ static enum hdx_status begin(struct hdx_query *query, const struct hdx_arrays *a
   return HDX_OK;
 }
 
-/* The next batch in place of the one that was copied. */
+/* The next batch in place of the one that was copied; no rows at the end, and where it fails. */
 static enum hdx_status next_batch(struct hdx_query *query) {
   struct hdx_error *failure = &query->take_failure;
-  query->taken = (struct hdx_batch){0};
-  query->taken_rows = 0;
-  if (failure->status == HDX_OK && hdx_query_next(query, &query->taken, failure) != HDX_OK)
+  query->taken_rows = query->taken.count = 0;
+  if (failure->status == HDX_OK && atomic_load(&query->session->cancelled))
+    failure->status = hdx_error_set(failure, HDX_INTERRUPTED, "interrupted");
+  else if (failure->status == HDX_OK)
+    failure->status = hdx_query_next(query, &query->taken, failure);
+  if (failure->status != HDX_OK)
     query->taken.count = 0;
   return failure->status;
+}
+
+static enum hdx_status no_room(const struct hdx_query *query, const struct hdx_arrays *arrays, size_t *text_bytes,
+                               struct hdx_error *error) {
+  size_t needs = row_needs(arrays, &query->taken, query->taken_rows);
+  if (text_bytes)
+    *text_bytes = needs;
+  return hdx_error_set(error, HDX_LIMIT, "a row has a text of %zu bytes, for which the arrays have no room", needs);
 }
 
 enum hdx_status hdx_query_take(struct hdx_query *query, const struct hdx_arrays *arrays, size_t *rows,
                                size_t *text_bytes, struct hdx_error *error) {
   enum hdx_status status = begin(query, arrays, error);
-  if (status != HDX_OK)
-    return status;
-  size_t count = 0;
-  while (count < arrays->capacity) {
+  size_t count = 0, copied = 1;
+  while (status == HDX_OK && copied && count < arrays->capacity) {
     if (query->taken_rows == query->taken.count) {
-      if (atomic_load(&query->session->cancelled)) {
-        if (count == 0)
-          return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-        break;
-      }
-      status = next_batch(query);
-      if (status != HDX_OK && count == 0)
-        return hdx_error_set(error, status, "%s", query->take_failure.message);
+      enum hdx_status failed = next_batch(query);
+      if (failed != HDX_OK && count == 0)
+        return hdx_error_set(error, failed, "%s", query->take_failure.message);
       if (query->taken.count == 0)
         break;
     }
-    size_t copied = copy_rows(arrays, count, &query->taken, query->taken_rows);
-    if (copied == 0)
-      break;
+    copied = copy_rows(arrays, count, &query->taken, query->taken_rows);
     query->taken_rows += copied;
     count += copied;
   }
-  if (count == 0 && query->taken_rows < query->taken.count) {
-    size_t needs = row_needs(arrays, &query->taken, query->taken_rows);
-    if (text_bytes)
-      *text_bytes = needs;
-    return hdx_error_set(error, HDX_LIMIT, "a row has a text of %zu bytes, for which the arrays have no room", needs);
-  }
-  *rows = count;
-  return HDX_OK;
+  if (status == HDX_OK && !copied && !count)
+    status = no_room(query, arrays, text_bytes, error);
+  if (status == HDX_OK)
+    *rows = count;
+  return status;
 }
 
 void hdx_query_rewind(struct hdx_query *query) {

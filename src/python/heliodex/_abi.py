@@ -520,8 +520,8 @@ PROTOTYPES = {
         c_int,
         [Handle, c_char_p, POINTER(c_char_p), c_size_t, POINTER(IndexOptions), POINTER(IndexSummary), _ERROR],
     ),
-    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, POINTER(POINTER(Probe)), _ERROR]),
-    "hdx_probe_free": (None, [POINTER(Probe)]),
+    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, Out, _ERROR]),
+    "hdx_probe_free": (None, [Handle]),
     "hdx_query_options_init": (None, [POINTER(QueryOptions)]),
     "hdx_query_open_many": (
         c_int,

@@ -1,6 +1,6 @@
 /* Rows copied to arrays of every shape, compared with the same rows as hdx_query_next hands them out. Arrays are made
  * exactly as large as they are said to be, for the address sanitizer. */
-#include "base/buffer.h"
+#include "job/session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -482,6 +482,97 @@ static void what_begins_anew(void **state) {
   hdx_query_close(query);
 }
 
+/* Changes a byte in the middle of the snapshot of "one", or changes it back. */
+static void change_snapshot(void) {
+  struct hdx_snapshot_info *info;
+  assert_int_equal(hdx_snapshot_info(session, bucket, "one", &info, &error), HDX_OK);
+  FILE *file = fopen(info->path, "r+");
+  assert_non_null(file);
+  assert_int_equal(fseek(file, (long)info->file_bytes / 2, SEEK_SET), 0);
+  int byte = fgetc(file);
+  assert_int_equal(fseek(file, -1, SEEK_CUR), 0);
+  fputc(byte ^ 1, file);
+  assert_int_equal(fclose(file), 0);
+  hdx_snapshot_info_free(info);
+}
+
+/* Rows before a corrupt block are handed out, and the error only then: again and again, whoever does not heed it. */
+static void rows_before_an_error_come_first(void **state) {
+  const struct shape all = {30000, 1 << 22, ALL, true};
+  size_t count, first = 0;
+  (void)state;
+  struct hdx_query *query = open_query(one, 1, NULL);
+  struct rows rows = read_rows(query);
+  hdx_query_close(query);
+  struct hdx_arrays arrays = make_arrays(&all, rows.extra_count);
+  change_snapshot();
+  query = open_query(one, 1, NULL);
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
+    assert_true(count > 0 && count < rows.count && (!first || count == first));
+    assert_rows(&arrays, &rows, 0, count);
+    first = count;
+    for (int again = 0; again < 2; again++) {
+      count = 999;
+      memset(&error, 0, sizeof error);
+      assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_INTEGRITY);
+      assert_int_equal(error.status, HDX_INTEGRITY);
+      assert_non_null(strstr(error.message, ": block "));
+      assert_int_equal(count, 999);
+    }
+    hdx_query_rewind(query);
+  }
+  hdx_query_close(query);
+  change_snapshot();
+  free_arrays(&arrays);
+  free_rows(&rows);
+}
+
+/* A merged answer does not go on without the dataset that failed. */
+static void an_error_of_one_dataset_ends_all(void **state) {
+  const struct shape small = {500, 1 << 20, START | KEY, false};
+  size_t count, total = 0;
+  enum hdx_status status;
+  (void)state;
+  struct hdx_arrays arrays = make_arrays(&small, 0);
+  change_snapshot();
+  struct hdx_query *query = open_query(both, 2, NULL);
+  while ((status = hdx_query_take(query, &arrays, &count, NULL, &error)) == HDX_OK && count)
+    total += count;
+  assert_int_equal(status, HDX_INTEGRITY);
+  assert_true(total > 500 && total < ONE_ROWS);
+  assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_INTEGRITY);
+  hdx_query_close(query);
+  change_snapshot();
+  free_arrays(&arrays);
+}
+
+/* A cancelled session ends a walk behind the rows that are at hand, and the query can begin anew once it is resumed. */
+static void cancelled(void **state) {
+  size_t count, more;
+  (void)state;
+  struct hdx_query *query = open_query(one, 1, NULL);
+  struct rows rows = read_rows(query);
+  struct hdx_arrays arrays = make_arrays(&(struct shape){30000, 1 << 22, ALL, false}, rows.extra_count);
+  arrays.capacity = 10;
+  assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
+  arrays.capacity = 30000;
+  hdx_session_cancel(session);
+  assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
+  assert_true(count > 0 && count < rows.count - 10);
+  assert_rows(&arrays, &rows, 10, count);
+  assert_int_equal(hdx_query_take(query, &arrays, &more, NULL, &error), HDX_INTERRUPTED);
+  atomic_store(&session->cancelled, false);
+  assert_int_equal(hdx_query_take(query, &arrays, &more, NULL, &error), HDX_INTERRUPTED);
+  hdx_query_rewind(query);
+  assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
+  assert_int_equal(count, rows.count);
+  assert_rows(&arrays, &rows, 0, count);
+  hdx_query_close(query);
+  free_arrays(&arrays);
+  free_rows(&rows);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_answer_in_every_shape),
@@ -490,6 +581,9 @@ int main(void) {
       cmocka_unit_test(a_row_without_room_stays),
       cmocka_unit_test(wrong_arrays),
       cmocka_unit_test(what_begins_anew),
+      cmocka_unit_test(rows_before_an_error_come_first),
+      cmocka_unit_test(an_error_of_one_dataset_ends_all),
+      cmocka_unit_test(cancelled),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
