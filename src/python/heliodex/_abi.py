@@ -505,6 +505,7 @@ PROTOTYPES = {
     "hdx_registry_load": (c_int, [Handle, Out, _ERROR]),
     "hdx_registry_close": (None, [Handle]),
     "hdx_registry_json": (Text, [Handle]),
+    "hdx_registry_url": (c_char_p, [Handle]),
     "hdx_catalog_load": (c_int, [Handle, c_char_p, Out, _ERROR]),
     "hdx_catalog_put": (c_int, [Handle, c_char_p, Text, _ERROR]),
     "hdx_catalog_close": (None, [Handle]),
