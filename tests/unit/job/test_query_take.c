@@ -264,10 +264,8 @@ static void assert_rows(const struct hdx_arrays *arrays, const struct rows *rows
 
 /* Bytes of texts n of rows [first, first + count). */
 static size_t text_bytes(const struct rows *rows, bool lines, size_t n, size_t first, size_t count) {
-  size_t bytes = 0;
-  for (size_t i = first; i < first + count; i++)
-    bytes += text_at(rows, n, i).size + lines;
-  return bytes;
+  size_t from = first ? rows->end[n][first - 1] : 0, to = first + count ? rows->end[n][first + count - 1] : 0;
+  return to - from + (lines ? count : 0);
 }
 
 static bool is_wanted(const struct hdx_arrays *arrays, size_t n) {
