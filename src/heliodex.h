@@ -219,7 +219,8 @@ void hdx_session_close(struct hdx_session *session);
  * called from any thread and from a signal handler. */
 HDX_API
 void hdx_session_cancel(struct hdx_session *session);
-/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. */
+/* Lets calls work again after a cancellation that was heeded; none may run meanwhile. A query of which a call was
+ * interrupted is to begin anew; a stream whose files were under way stays ended. */
 HDX_API
 void hdx_session_resume(struct hdx_session *session);
 
@@ -307,8 +308,8 @@ HDX_API
 enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
                                  struct hdx_error *error);
 /* Takes `json` for the catalog of `bucket`, as if its server had just answered with it: it is held in the place of what
- * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network; IO: it
- * cannot be written. */
+ * the store has, until its server is asked again. Errors as hdx_catalog_load, but for those of the network (which
+ * only a registry name may need); IO: it cannot be written. */
 HDX_API
 enum hdx_status hdx_catalog_put(struct hdx_session *session, const char *bucket, struct hdx_text json,
                                 struct hdx_error *error);
@@ -509,8 +510,8 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. They may
  * be packed (gzip, zip) whatever they are called; where there is no .csv, .csv.gz is looked for. Datasets of parquet
  * files fail (INTEGRITY). `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the
- * order IO, DENIED, INTEGRITY, TEMPORARY, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does not exist.
- * EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ * order IO, DENIED, INTEGRITY, TEMPORARY, UNAVAILABLE, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does
+ * not exist. EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
  *
  * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
  * for files with further bad rows: those are left as they were. */
@@ -1302,6 +1303,34 @@ enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucke
 HDX_API
 enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket, const char *const *ids,
                                  size_t id_count, uint64_t *removed, struct hdx_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- arrow */
+
+/* What lets go of structures of the Arrow C data interface (arrow.apache.org, which defines them) that a binding of
+ * another language has put together. A consumer calls such a function from any thread, while an exception of the
+ * language is on its way, or when its runtime has ended: functions of the language itself would fail then, these need
+ * nothing but free. */
+struct ArrowSchema;
+struct ArrowArray;
+struct ArrowArrayStream;
+
+/* ArrowSchema.release, ArrowArray.release: frees the texts or buffers, lets go of the children and frees them, and the
+ * arrays that point to them. Each of these is NULL or was allocated by malloc, or aligned_alloc; there is no
+ * dictionary, and private_data is not regarded. */
+HDX_API
+void hdx_arrow_release_schema(struct ArrowSchema *schema);
+HDX_API
+void hdx_arrow_release_array(struct ArrowArray *array);
+
+/* ArrowArrayStream.release: private_data points to an int32_t of the binding's, which becomes 1 (atomically): whoever
+ * sees that frees it, and what else belongs to the stream. */
+HDX_API
+void hdx_arrow_release_stream(struct ArrowArrayStream *stream);
+
+/* The destructor of a PyCapsule of Python called "arrow_array_stream": releases its stream unless a consumer has taken
+ * it, and frees the structure, which was allocated by malloc. */
+HDX_API
+void hdx_arrow_end_capsule(void *capsule);
 
 /* -------------------------------------------------------------------------------------------------------- version */
 

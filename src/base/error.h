@@ -22,7 +22,7 @@ enum hdx_status hdx_error_memory(struct hdx_error *error, size_t bytes);
 enum hdx_status hdx_error_errno(struct hdx_error *error, const char *path, const char *verb, int code);
 
 /* The graver of two statuses by the rule for a run in which nothing succeeded:
- * IO, DENIED, INTEGRITY, TEMPORARY, NOT_FOUND, then all others, then OK. */
+ * IO, DENIED, INTEGRITY, TEMPORARY, UNAVAILABLE, NOT_FOUND, then all others, then OK. */
 enum hdx_status hdx_status_graver(enum hdx_status a, enum hdx_status b);
 
 #endif

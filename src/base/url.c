@@ -49,6 +49,11 @@ static size_t find(struct hdx_text text, const char *any) {
   return i;
 }
 
+void hdx_url_of_path(struct hdx_buffer *out, const char *path) {
+  hdx_buffer_append_text(out, HDX_TEXT("file://"));
+  hdx_url_encode(out, hdx_text_of(path), true);
+}
+
 const char *hdx_url_scheme_name(enum hdx_scheme scheme) {
   for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
     if (schemes[i].scheme == scheme)

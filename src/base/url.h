@@ -50,6 +50,9 @@ void hdx_url_mend(struct hdx_buffer *out, struct hdx_text text, const char *also
  * Names are not resolved. */
 bool hdx_url_link_local(struct hdx_text host);
 
+/* Appends the file:// URL of an absolute path. */
+void hdx_url_of_path(struct hdx_buffer *out, const char *path);
+
 /* "http", "https", "file" or "s3". */
 const char *hdx_url_scheme_name(enum hdx_scheme scheme);
 

@@ -150,7 +150,7 @@ static enum hdx_status check_status(struct hdx_catalog_reader *reader, const str
   if (!doc->status.data)
     return hdx_error_memory(reader->error, message.size);
   if (code == STATUS_UNAVAILABLE)
-    return hdx_error_set(reader->error, HDX_TEMPORARY,
+    return hdx_error_set(reader->error, HDX_UNAVAILABLE,
                          "%s: the catalog says that it is unavailable (status 1400%s%.*s)", reader->warnings.source,
                          shown ? ": " : "", shown, message.data);
   if (code != STATUS_OK)

@@ -25,7 +25,8 @@ bool cli_is_pattern(const char *operand) {
 }
 
 enum hdx_status cli_graver(enum hdx_status a, enum hdx_status b) {
-  static const enum hdx_status order[] = {HDX_IO, HDX_DENIED, HDX_INTEGRITY, HDX_TEMPORARY, HDX_NOT_FOUND};
+  static const enum hdx_status order[] = {HDX_IO,        HDX_DENIED,      HDX_INTEGRITY,
+                                          HDX_TEMPORARY, HDX_UNAVAILABLE, HDX_NOT_FOUND};
   for (size_t i = 0; i < sizeof order / sizeof *order; i++)
     if (a == order[i] || b == order[i])
       return order[i];

@@ -65,7 +65,7 @@ bool cli_glob(const char *pattern, struct hdx_text text);
 /* Whether an operand is a pattern rather than an id. */
 bool cli_is_pattern(const char *operand);
 
-/* The graver of two failures: IO, DENIED, INTEGRITY, TEMPORARY, NOT_FOUND, then all others, then OK. */
+/* The graver of two failures: IO, DENIED, INTEGRITY, TEMPORARY, UNAVAILABLE, NOT_FOUND, then all others, then OK. */
 enum hdx_status cli_graver(enum hdx_status a, enum hdx_status b);
 
 #endif

@@ -17,13 +17,17 @@ struct opening {
   void *user;
 };
 
+static void free_opening(struct opening *opening) {
+  hdx_buffer_deinit(&opening->location);
+  hdx_address_deinit(&opening->address);
+  free(opening);
+}
+
 static void end(struct opening *opening, enum hdx_status status, const struct hdx_error *error) {
   struct hdx_catalog *catalog = opening->catalog;
   hdx_catalog_done *done = opening->done;
   void *user = opening->user;
-  hdx_buffer_deinit(&opening->location);
-  hdx_address_deinit(&opening->address);
-  free(opening);
+  free_opening(opening);
   if (status != HDX_OK) {
     hdx_catalog_close(catalog);
     catalog = NULL;
@@ -63,23 +67,27 @@ static void on_document(void *user, enum hdx_status status, struct hdx_document 
   end(opening, status, why);
 }
 
-/* Asks for the document; the catalog's source is known. */
+/* Finds where the document is; the catalog's source is known. */
+static enum hdx_status locate(struct opening *opening, struct hdx_error *error) {
+  const struct hdx_source *source = &opening->catalog->source;
+  hdx_buffer_append_text(&opening->location, source->url);
+  hdx_buffer_append_text(&opening->location, hdx_text_of(opening->session->config.catalog_name));
+  enum hdx_status status = hdx_buffer_status(&opening->location, "the catalog's address", error);
+  if (status != HDX_OK)
+    return status;
+  return hdx_source_locate(source, hdx_buffer_text(&opening->location), HDX_TEXT(""), true, &opening->address, error);
+}
+
+/* Asks for the document. */
 static enum hdx_status ask(struct opening *opening, struct hdx_error *error) {
   struct hdx_session *session = opening->session;
-  const struct hdx_source *source = &opening->catalog->source;
-  struct hdx_text name = hdx_text_of(session->config.catalog_name);
-  hdx_buffer_append_text(&opening->location, source->url);
-  hdx_buffer_append_text(&opening->location, name);
-  enum hdx_status status = hdx_buffer_status(&opening->location, "the catalog's address", error);
-  if (status == HDX_OK)
-    status =
-        hdx_source_locate(source, hdx_buffer_text(&opening->location), HDX_TEXT(""), true, &opening->address, error);
+  enum hdx_status status = locate(opening, error);
   if (status != HDX_OK)
     return status;
   const struct hdx_document_request request = {.stored_as = hdx_buffer_string(&opening->location),
                                                .address = &opening->address,
-                                               .folder = source->folder,
-                                               .name = name,
+                                               .folder = opening->catalog->source.folder,
+                                               .name = hdx_text_of(session->config.catalog_name),
                                                .revalidate = opening->revalidate,
                                                .done = on_document,
                                                .user = opening};
@@ -87,24 +95,36 @@ static enum hdx_status ask(struct opening *opening, struct hdx_error *error) {
   return HDX_OK;
 }
 
+/* NULL: out of memory. */
+static struct opening *opening_new(struct hdx_session *session, struct hdx_error *error) {
+  struct opening *opening = calloc(1, sizeof *opening);
+  struct hdx_catalog *catalog = calloc(1, sizeof *catalog);
+  if (!opening || !catalog) {
+    hdx_error_memory(error, sizeof *opening + sizeof *catalog);
+    free(opening);
+    free(catalog);
+    return NULL;
+  }
+  *opening = (struct opening){.session = session, .catalog = catalog};
+  hdx_buffer_init(&opening->location, HDX_URL_BYTES_MAX);
+  hdx_address_init(&opening->address);
+  hdx_arena_init(&catalog->arena, CATALOG_TEXT_BYTES_MAX);
+  return opening;
+}
+
 /* Begins to open the catalog of a registry's entry, or else of a BUCKET. */
 static void start(struct hdx_session *session, const struct hdx_registry_entry *entry, const char *bucket,
                   bool revalidate, hdx_catalog_done *done, void *user) {
   struct hdx_error error;
-  struct opening *opening = calloc(1, sizeof *opening);
-  struct hdx_catalog *catalog = calloc(1, sizeof *catalog);
-  if (!opening || !catalog) {
-    enum hdx_status status = hdx_error_memory(&error, sizeof *opening + sizeof *catalog);
-    free(opening);
-    free(catalog);
-    done(user, status, NULL, &error);
+  struct opening *opening = opening_new(session, &error);
+  if (!opening) {
+    done(user, error.status, NULL, &error);
     return;
   }
-  *opening =
-      (struct opening){.session = session, .catalog = catalog, .revalidate = revalidate, .done = done, .user = user};
-  hdx_buffer_init(&opening->location, HDX_URL_BYTES_MAX);
-  hdx_address_init(&opening->address);
-  hdx_arena_init(&catalog->arena, CATALOG_TEXT_BYTES_MAX);
+  struct hdx_catalog *catalog = opening->catalog;
+  opening->revalidate = revalidate;
+  opening->done = done;
+  opening->user = user;
   enum hdx_status status = entry ? hdx_session_entry_source(session, entry, &catalog->arena, &catalog->source, &error)
                                  : hdx_session_source(session, bucket, &catalog->arena, &catalog->source, &error);
   if (status == HDX_OK)
@@ -149,6 +169,34 @@ enum hdx_status hdx_catalog_open(struct hdx_session *session, const char *bucket
 enum hdx_status hdx_catalog_load(struct hdx_session *session, const char *bucket, struct hdx_catalog **catalog,
                                  struct hdx_error *error) {
   return hdx_catalog_open(session, bucket, session->config.refresh, catalog, error);
+}
+
+/* Takes the caller's bytes for what its server has. */
+static enum hdx_status take(struct opening *opening, struct hdx_text json, struct hdx_error *error) {
+  uint64_t bytes_max = opening->session->config.catalog_bytes_max;
+  struct hdx_text location = hdx_buffer_text(&opening->location), none = HDX_TEXT("");
+  if (json.size > bytes_max)
+    return hdx_error_set(error, HDX_LIMIT, "%.*s: %zu bytes, more than the limit of %llu", HDX_TEXT_ARG(location),
+                         json.size, (unsigned long long)bytes_max);
+  return hdx_document_make(location, none, none, json, &opening->catalog->document, error);
+}
+
+enum hdx_status hdx_catalog_put(struct hdx_session *session, const char *bucket, struct hdx_text json,
+                                struct hdx_error *error) {
+  struct opening *opening = opening_new(session, error);
+  if (!opening)
+    return HDX_MEMORY;
+  struct hdx_catalog *catalog = opening->catalog;
+  enum hdx_status status = hdx_session_source(session, bucket, &catalog->arena, &catalog->source, error);
+  if (status == HDX_OK)
+    status = locate(opening, error);
+  if (status == HDX_OK)
+    status = take(opening, json, error);
+  if (status == HDX_OK)
+    status = read_document(opening, true, error);
+  free_opening(opening);
+  hdx_catalog_close(catalog);
+  return status;
 }
 
 void hdx_catalog_close(struct hdx_catalog *catalog) {

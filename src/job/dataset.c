@@ -304,7 +304,7 @@ static void settled(struct hdx_dataset_job *job) {
   struct hdx_index_run *run = job->run;
   size_t denied = count(job, HDX_OUTCOME_DENIED), asked = 0;
   for (const struct hdx_year_job *year = job->years; year; year = year->next)
-    asked++;
+    asked += !year->cached;
   if (denied && denied == asked && probe(job))
     return;
   job->prefix->datasets_left--;
@@ -337,7 +337,7 @@ static const struct hdx_year_job *find_witness(const struct hdx_dataset_job *job
   bool rows = false;
   for (const struct hdx_year_job *year = job->years; year; year = year->next) {
     rows |= year->outcome == HDX_OUTCOME_DENIED && year->old && year->old->rows;
-    if (year->outcome == HDX_OUTCOME_NEW || year->outcome == HDX_OUTCOME_UNCHANGED)
+    if (!year->cached && (year->outcome == HDX_OUTCOME_NEW || year->outcome == HDX_OUTCOME_UNCHANGED))
       witness = year;
   }
   return rows ? witness : NULL;
@@ -493,7 +493,8 @@ void hdx_dataset_sync(struct hdx_index_run *run) {
 }
 
 static void conclude(struct hdx_dataset_job *job) {
-  bool same = hdx_dataset_unchanged(job), any = job->old || !(job->years || job->run->stop);
+  bool offline = job->run->session->config.offline; /* without a year, nothing was learnt then */
+  bool same = hdx_dataset_unchanged(job), any = job->old || !(job->years || job->run->stop || offline);
   enum hdx_status status = hdx_dataset_collect(job);
   for (size_t i = 0; i < job->state_count; i++)
     any |= job->states[i].state != HDX_YEAR_FAILED;

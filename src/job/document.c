@@ -45,34 +45,17 @@ static void on_block(void *user, struct hdx_block *block) {
   hdx_engine_release(session->engine, block);
 }
 
-/* Makes a document of what was downloaded; its texts lie in its memory: url, etag, date, bytes. */
+/* Makes a document of what was downloaded. */
 static enum hdx_status take(const struct download *download, const struct hdx_fetch_result *result,
                             struct hdx_document *document, struct hdx_error *error) {
   const char *address = download->request.stored_as;
-  size_t url_size = strlen(address) + 1, etag_size = strlen(result->etag) + 1;
-  size_t date_size = strlen(result->last_modified) + 1, size = download->body.size;
   enum hdx_status status = hdx_buffer_status(&download->body, download->target.url, error);
   if (status == HDX_OK && download->crowded)
     status = hdx_error_set(error, HDX_LIMIT, "%s: more catalogs come in at once than the memory is for", address);
   if (status != HDX_OK)
     return status;
-  hdx_buffer_init(&document->memory, SIZE_MAX);
-  hdx_buffer_append(&document->memory, address, url_size);
-  hdx_buffer_append(&document->memory, result->etag, etag_size);
-  hdx_buffer_append(&document->memory, result->last_modified, date_size);
-  hdx_buffer_append(&document->memory, download->body.data, size);
-  status = hdx_buffer_status(&document->memory, address, error);
-  if (status != HDX_OK) {
-    hdx_document_deinit(document);
-    return status;
-  }
-  const char *at = document->memory.data;
-  document->url = (struct hdx_text){at, url_size - 1};
-  document->etag = (struct hdx_text){at + url_size, etag_size - 1};
-  document->last_modified = (struct hdx_text){at + url_size + etag_size, date_size - 1};
-  document->bytes = (struct hdx_text){at + url_size + etag_size + date_size, size};
-  document->checked_at = hdx_time_now();
-  return HDX_OK;
+  return hdx_document_make(hdx_text_of(address), hdx_text_of(result->etag), hdx_text_of(result->last_modified),
+                           hdx_buffer_text(&download->body), document, error);
 }
 
 /* What is held is what the server still has. */

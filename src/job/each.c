@@ -198,7 +198,7 @@ static void start(struct command *command) {
 }
 
 static void start_ready(struct each *each) {
-  while (each->ready && each->running < each->processes && !atomic_load(&each->session->cancelled)) {
+  while (each->ready && each->running < each->processes && !hdx_session_cancelled(each->session)) {
     struct command *command = each->ready;
     each->ready = command->next;
     if (!each->ready)
@@ -282,13 +282,13 @@ static enum hdx_status run(struct each *each) {
   const struct hdx_chunk *chunk = NULL;
   enum hdx_status status = HDX_OK;
   do {
-    while (full(each) && !atomic_load(&each->session->cancelled))
+    while (full(each) && !hdx_session_cancelled(each->session))
       uv_run(loop, UV_RUN_ONCE);
     status = hdx_stream_next(each->stream, &chunk, &each->error);
     if (status == HDX_OK && chunk)
       status = take(each, chunk);
   } while (status == HDX_OK && chunk);
-  while (each->running || (status == HDX_OK && each->ready && !atomic_load(&each->session->cancelled)))
+  while (each->running || (status == HDX_OK && each->ready && !hdx_session_cancelled(each->session)))
     uv_run(loop, UV_RUN_ONCE);
   if (status == HDX_OK && each->ready)
     status = hdx_error_set(&each->error, HDX_INTERRUPTED, "interrupted");

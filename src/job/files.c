@@ -70,7 +70,7 @@ enum hdx_status hdx_files_next(struct hdx_files *files, const struct hdx_file **
   size_t all_count = 0, kept = 0;
   bool choose = files->shard && !files->other_shards;
   do {
-    if (atomic_load(&files->session->cancelled))
+    if (hdx_session_cancelled(files->session))
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     enum hdx_status status = files->kind->next(files, &all, &all_count, error);
     if (status != HDX_OK)
@@ -92,11 +92,11 @@ void hdx_files_rewind(struct hdx_files *files) {
 void hdx_files_left(struct hdx_files *files, uint64_t after,
                     void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user) {
   void (*refused)(void *, const char *) = files->refused;
-  bool cancelled = atomic_exchange(&files->session->cancelled, false); /* what is at hand is not worth interrupting */
   const struct hdx_file *list;
   size_t count;
   uint64_t number = 0;
   files->refused = NULL;
+  files->session->heedless = true; /* what is at hand is not worth interrupting */
   hdx_files_rewind(files);
   while (hdx_files_next(files, &list, &count, NULL) == HDX_OK && count)
     for (size_t i = 0; i < count; i++)
@@ -104,8 +104,7 @@ void hdx_files_left(struct hdx_files *files, uint64_t after,
         visit(user, &list[i], number);
   hdx_files_rewind(files);
   files->refused = refused;
-  if (cancelled)
-    atomic_store(&files->session->cancelled, true);
+  files->session->heedless = false;
 }
 
 enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error) {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 enum {
-  LOCK_POLL_MS = 100,
   SPARE_REQUESTS = 64, /* queued beyond those in flight, so that the engine never waits for a dataset to be opened */
   OPENING_YEARS = 8,   /* what a dataset that is being opened is taken to ask for */
 };
@@ -110,7 +109,7 @@ void hdx_index_advance(struct hdx_index_run *run) {
   if (run->advancing)
     return; /* a dataset that fails at once comes back here: the loop below goes on */
   run->advancing = true;
-  run->stop |= atomic_load(&run->session->cancelled);
+  run->stop |= hdx_session_cancelled(run->session);
   wake_parked(run);
   while (run->next_dataset < run->dataset_count && !run->stop && room(run)) {
     const struct hdx_dataset *dataset = run->datasets[run->next_dataset];
@@ -167,13 +166,10 @@ static enum hdx_status lock(struct hdx_index_run *run, struct hdx_store_lock *lo
     status = hdx_store_lock(run->store, folder, lock, error);
     if (status != HDX_TEMPORARY)
       break;
-    if (atomic_load(&session->cancelled))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (!told && error)
       hdx_log_write(&session->log, HDX_LOG_WARNING, "waiting: %s", error->message);
     told = true;
-    uv_sleep(LOCK_POLL_MS);
-    status = HDX_OK;
+    status = hdx_session_pause(session, error);
   }
   return status;
 }
@@ -235,7 +231,11 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   struct hdx_store_lock held;
   run->started_ns = uv_hrtime();
   run->now = hdx_time_now();
-  run->store = run->store ? run->store : &run->session->store;
+  bool scratch = run->store != NULL;
+  run->store = scratch ? run->store : &run->session->store;
+  run->keep_folder = run->options->keep_index;
+  if (!run->keep_folder && !run->inspector && !scratch)
+    run->keep_folder = run->session->config.index_cache;
   run->datasets_max = datasets_max();
   run->spool.file.fd = -1;
   count_files(run);
@@ -244,7 +244,9 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
     return HDX_OK;
   }
   hdx_arena_init(&run->arena, SIZE_MAX);
-  enum hdx_status status = hdx_session_online(run->session, error);
+  /* A query may find in the cache all that it needs. */
+  enum hdx_status status = run->unknown_only && run->keep_folder ? hdx_session_start(run->session, error)
+                                                                 : hdx_session_online(run->session, error);
   if (status == HDX_OK)
     status = make_prefixes(run, error);
   bool writes = !run->inspector;

@@ -8,7 +8,7 @@
  *   scan.c      the same on a worker: its rows handed to the dataset's writer
  *   faults.c    what was bad or mended in it: counted against the run's limit, kept, told
  *   parameters.c what the extra columns of a dataset are, as a document beside its index files says
- *   year_name.c what it is called
+ *   year_name.c what it is called, and where it is kept
  *
  *   run ─has─ datasets: WAITING → opened (worker) → years under way → settled → committed (worker) → done
  *
@@ -112,7 +112,9 @@ struct hdx_year_job {
   char *form;                        /* what the file looked like, once it was read */
   struct hdx_year_job *next_waiting; /* for the dataset's parameters */
   void *inspected;
-  char *keep_path; /* --keep-index: where the file is kept as it came; NULL: nowhere */
+  char *keep_path; /* where the file is kept as it came; NULL: nowhere */
+  bool cached;     /* it is kept there from an earlier run, and read from there */
+  int64_t kept_at; /* when it was */
   struct hdx_temp keep;
   uint64_t keep_bytes;
 };
@@ -154,9 +156,10 @@ struct hdx_index_run {
   size_t dataset_count;
   const struct hdx_index_options *options;
   bool for_query;    /* the options' range is a query's: the years that it needs are wanted */
-  bool unknown_only; /* years that are known are not asked for */
+  bool unknown_only; /* years that are known are not asked for; of the others, those in the index cache are not */
   struct hdx_index_summary *summary;
   const struct hdx_store *store;         /* where snapshots go; NULL: the session's */
+  const char *keep_folder;               /* where index files are kept, set by hdx_index_run; NULL: nowhere */
   const struct hdx_inspector *inspector; /* NULL: rows become snapshots */
 
   struct hdx_arena arena;
@@ -258,6 +261,10 @@ void hdx_scanner_free(struct hdx_scanner *scanner);
 void hdx_year_scan(struct hdx_work *work);
 
 /* year_name.c */
+/* Takes the file from the index cache if it has it, and if the run reads what it has: its target is that file then. */
+enum hdx_status hdx_year_find_kept(struct hdx_year_job *year, struct hdx_error *error);
+/* The cache has it no longer: finds where its server has it. */
+enum hdx_status hdx_year_forget_kept(struct hdx_year_job *year, struct hdx_error *error);
 /* Finds where the file is, by the name that it is looked for; on an error all is as before. */
 enum hdx_status hdx_year_locate(struct hdx_year_job *year, struct hdx_error *error);
 void hdx_year_forget_name(struct hdx_year_job *year);

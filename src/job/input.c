@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STEP_BYTES = 256 << 10, POLL_MS = 200 /* a cancelled session is noticed so soon */ };
+enum { STEP_BYTES = 256 << 10, POLL_MS = 50 /* a cancelled session is noticed so soon */ };
 
 enum hdx_status hdx_input_create(struct hdx_session *session, int *fd, struct hdx_error *error) {
   const char *root = session->store.root;
@@ -37,7 +37,7 @@ enum hdx_status hdx_input_create(struct hdx_session *session, int *fd, struct hd
 static enum hdx_status wait_for(struct hdx_session *session, int fd, struct hdx_error *error) {
   struct pollfd wanted = {.fd = fd, .events = POLLIN};
   for (;;) {
-    if (atomic_load(&session->cancelled))
+    if (hdx_session_cancelled(session))
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     int ready = poll(&wanted, 1, POLL_MS);
     if (ready > 0 || (ready < 0 && errno != EINTR))
@@ -77,15 +77,6 @@ static enum hdx_status keep(struct hdx_session *session, struct hdx_input *input
   return status;
 }
 
-/* A named pipe is waited for until somebody writes to it. */
-static int open_path(const struct hdx_session *session, const char *path) {
-  int fd;
-  do
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-  while (fd < 0 && errno == EINTR && !atomic_load(&session->cancelled));
-  return fd;
-}
-
 enum hdx_status hdx_input_open(struct hdx_session *session, const char *path, struct hdx_input *input,
                                struct hdx_error *error) {
   struct stat stat;
@@ -93,12 +84,12 @@ enum hdx_status hdx_input_open(struct hdx_session *session, const char *path, st
   *input = (struct hdx_input){.fd = -1, .name = strdup(standard ? "standard input" : path)};
   if (!input->name)
     return hdx_error_memory(error, strlen(path) + 1);
-  input->fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open_path(session, path);
+  input->fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                       /* Opened at once: a named pipe that nobody writes to yet is waited for where bytes are. */
+                       : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   enum hdx_status status = HDX_OK;
   if (input->fd < 0 && errno == ENOENT)
     status = hdx_error_set(error, HDX_NOT_FOUND, "%s: no such file", path);
-  else if (input->fd < 0 && errno == EINTR)
-    status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
   else if (input->fd < 0 || fstat(input->fd, &stat) != 0)
     status = hdx_error_errno(error, input->name, "cannot be opened", errno);
   else if (S_ISDIR(stat.st_mode))

@@ -219,7 +219,7 @@ static bool on_page(void *user, const struct hdx_s3_page *page) {
   listing->progress.elapsed_ns = uv_hrtime() - listing->started_ns;
   if (config->progress)
     config->progress(config->progress_user, &listing->progress);
-  return !full(listing) && !atomic_load(&listing->session->cancelled);
+  return !full(listing) && !hdx_session_cancelled(listing->session);
 }
 
 static void on_listed(void *user, enum hdx_status status, const struct hdx_error *error) {
@@ -285,7 +285,7 @@ static enum hdx_status list_all(struct listing *listing, const struct hdx_target
   hdx_session_run(listing->session, &listing->done);
   if (listing->status != HDX_OK)
     return listing->status;
-  if (atomic_load(&listing->session->cancelled))
+  if (hdx_session_cancelled(listing->session))
     return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
   return listing->count ? HDX_OK : hdx_error_set(error, HDX_EMPTY, "%s: no key begins with it", location);
 }

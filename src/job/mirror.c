@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-  LOCK_POLL_MS = 100,
   WATCH_MS = 100,
   WAITING_MAX = 512, /* files */
   CHECKING_MAX = 16, /* chunks */
@@ -177,7 +176,7 @@ void hdx_mirror_advance(struct hdx_mirror_run *run) {
   if (run->advancing)
     return; /* a file that fails at once comes back here: the loop below goes on */
   run->advancing = true;
-  if (atomic_load(&run->session->cancelled))
+  if (hdx_session_cancelled(run->session))
     hdx_mirror_stop(run, HDX_INTERRUPTED, "interrupted");
   begin_waiting(run);
   pull(run);
@@ -271,12 +270,12 @@ static enum hdx_status open_destination(struct hdx_mirror_run *run, const char *
         hdx_destination_open(path, run->options->shard, !run->options->dry_run, &run->destination, error);
     if (status != HDX_TEMPORARY)
       return status;
-    if (atomic_load(&session->cancelled))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (!told)
       hdx_log_write(&session->log, HDX_LOG_WARNING, "waiting: %s", error->message);
     told = true;
-    uv_sleep(LOCK_POLL_MS);
+    status = hdx_session_pause(session, error);
+    if (status != HDX_OK)
+      return status;
   }
 }
 

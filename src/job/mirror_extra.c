@@ -113,7 +113,7 @@ enum hdx_status hdx_mirror_delete_extra(struct hdx_mirror_run *run, struct hdx_e
     at += sizeof extra + extra.location_size + extra.path_size + 2;
     if (delete_one(run, &folders, &extra, location, path, &first) != HDX_OK && status == HDX_OK)
       status = hdx_error_set(error, first.status, "%s", first.message);
-    if (atomic_load(&run->session->cancelled)) {
+    if (hdx_session_cancelled(run->session)) {
       status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted: a rerun goes on where this one ended");
       break;
     }

@@ -84,7 +84,7 @@ enum hdx_status hdx_mirror_survey(struct hdx_mirror_run *run, struct hdx_error *
   while ((status = hdx_files_next(run->files, &list, &count, error)) == HDX_OK && count) {
     for (size_t i = 0; status == HDX_OK && i < count; i++)
       status = survey_file(run, &list[i], error);
-    if (status == HDX_OK && atomic_load(&run->session->cancelled))
+    if (status == HDX_OK && hdx_session_cancelled(run->session))
       status = hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (status != HDX_OK)
       break;

@@ -35,6 +35,7 @@ struct verifying {
   struct hdx_session *session;
   struct hdx_destination destination;
   uv_loop_t loop;
+  uv_timer_t watch;
   struct hdx_workers *workers;
   struct task *tasks, *free, *filling;
   size_t task_count, under_way;
@@ -168,7 +169,7 @@ static bool add(void *user, const struct hdx_journal_file *from) {
   }
   if (task->count == TASK_FILES || task->bytes >= TASK_BYTES)
     submit(verifying);
-  return !atomic_load(&verifying->session->cancelled);
+  return !hdx_session_cancelled(verifying->session);
 }
 
 static enum hdx_status start(struct verifying *verifying, struct hdx_error *error) {
@@ -234,6 +235,7 @@ enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
   int code = uv_loop_init(&verifying.loop);
   if (code != 0)
     return hdx_error_set(error, HDX_INTERNAL, "the event loop does not start: %s", uv_strerror(code));
+  hdx_session_watch(session, &verifying.loop, &verifying.watch);
   enum hdx_status status = hdx_destination_open(dest, NULL, false, &verifying.destination, error);
   if (status == HDX_OK)
     status = hdx_journal_open(verifying.destination.state, NULL, session->config.memory_bytes, &session->log, &journal,
@@ -248,6 +250,8 @@ enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
     *bytes = verifying.bytes;
   hdx_journal_close(journal);
   hdx_destination_close(&verifying.destination);
+  uv_close((uv_handle_t *)&verifying.watch, NULL);
+  uv_run(&verifying.loop, UV_RUN_DEFAULT);
   uv_loop_close(&verifying.loop);
   return status;
 }

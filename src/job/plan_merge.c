@@ -200,7 +200,7 @@ static enum hdx_status walk_lines(struct report *report, take_line *take, struct
     enum hdx_status status = hdx_lines_next(&report->lines, &text, NULL, &found, error);
     if (status != HDX_OK || !found)
       return status;
-    if (atomic_load(&report->merging->plan->session->cancelled))
+    if (hdx_session_cancelled(report->merging->plan->session))
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (text.size == 0)
       continue;

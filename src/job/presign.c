@@ -4,17 +4,68 @@
 #include "base/time.h"
 #include "transfer/bucket.h"
 
-enum { AHEAD_S = 60 }; /* credentials that end so soon are looked for anew */
+enum { AHEAD_S = 60 /* credentials that end so soon are looked for anew */, ASK_NS = 50000000 };
 
-static enum hdx_status search(struct hdx_session *session, struct hdx_credentials *found, struct hdx_error *error) {
+/* A search for credentials, which may wait for services and processes. */
+struct search {
+  struct hdx_session *session;
+  struct hdx_credentials_request *request;
+  struct hdx_credentials *found;
+  enum hdx_status status;
+  struct hdx_error *error;
+  uv_mutex_t mutex; /* guards `over` */
+  uv_cond_t ended;
+  bool over;
+};
+
+static void search(void *user) {
+  struct search *it = user;
+  it->status = hdx_credentials_find(it->request, &it->session->cancelled, it->found, it->error);
+}
+
+static void search_on_thread(void *user) {
+  struct search *it = user;
+  search(it);
+  uv_mutex_lock(&it->mutex);
+  it->over = true;
+  uv_cond_signal(&it->ended);
+  uv_mutex_unlock(&it->mutex);
+}
+
+/* The same on a thread of its own, while the caller is asked whether the call is to end. */
+static void search_aside(struct search *it) {
+  uv_thread_t thread;
+  uv_mutex_init(&it->mutex);
+  uv_cond_init(&it->ended);
+  int code = uv_thread_create(&thread, search_on_thread, it);
+  if (code == 0) {
+    uv_mutex_lock(&it->mutex);
+    while (!it->over) {
+      uv_cond_timedwait(&it->ended, &it->mutex, ASK_NS);
+      hdx_session_cancelled(it->session); /* which the search sees */
+    }
+    uv_mutex_unlock(&it->mutex);
+    uv_thread_join(&thread);
+  } else {
+    it->status = hdx_error_set(it->error, HDX_INTERNAL, "no thread to look for credentials: %s", uv_strerror(code));
+  }
+  uv_cond_destroy(&it->ended);
+  uv_mutex_destroy(&it->mutex);
+}
+
+static enum hdx_status find(struct hdx_session *session, struct hdx_credentials *found, struct hdx_error *error) {
   const struct hdx_credentials_options options = hdx_session_credentials(session);
   struct hdx_credentials_request *request;
   enum hdx_status status = hdx_credentials_request_new(&options, &request, error);
   if (status != HDX_OK)
     return status;
-  status = hdx_credentials_find(request, &session->cancelled, found, error);
+  struct search it = {.session = session, .request = request, .found = found, .error = error};
+  if (session->config.interrupted)
+    search_aside(&it);
+  else
+    search(&it);
   hdx_credentials_request_free(request);
-  return status;
+  return it.status;
 }
 
 /* The session's signer, made when it is first needed. What cannot be found is not looked for again. */
@@ -24,7 +75,9 @@ static enum hdx_status find_signer(struct hdx_session *session, struct hdx_error
   bool lasts = presigner->expires == HDX_TIME_NONE || presigner->expires - AHEAD_S * HDX_SECOND_NS > hdx_time_now();
   if (presigner->signer && lasts)
     return HDX_OK;
-  if (presigner->failure.status == HDX_OK && search(session, &found, &presigner->failure) == HDX_OK) {
+  if (presigner->failure.status == HDX_INTERRUPTED) /* that time; the session was resumed since */
+    presigner->failure = (struct hdx_error){.status = HDX_OK};
+  if (presigner->failure.status == HDX_OK && find(session, &found, &presigner->failure) == HDX_OK) {
     hdx_signer_free(presigner->signer);
     presigner->signer = NULL;
     presigner->expires = found.expires;

@@ -285,26 +285,26 @@ static enum hdx_status fetch_followers(struct hdx_query_part *part, struct hdx_e
 }
 
 static enum hdx_status fetch_missing(struct hdx_query *query, struct hdx_error *error) {
+  const struct hdx_config *config = &query->session->config;
+  bool may_fetch = !config->offline || config->index_cache, anew = config->refresh && !config->offline;
   const struct hdx_dataset **datasets = calloc(query->part_count + 1, sizeof *datasets);
   size_t count = 0;
   if (!datasets)
     return hdx_error_memory(error, query->part_count * sizeof *datasets);
   for (size_t i = 0; i < query->part_count; i++) {
     struct hdx_query_part *part = &query->parts[i];
-    part->missing &= part->status == HDX_OK && part->dataset &&
-                     (query->session->config.refresh || !part->reader || !hdx_query_all_known(part));
+    part->missing &= part->status == HDX_OK && part->dataset && (anew || !part->reader || !hdx_query_all_known(part));
     bool twice = false;
     for (size_t k = 0; part->missing && k < count; k++)
       twice |= datasets[k] == part->dataset;
     if (part->missing && !twice)
       datasets[count++] = part->dataset;
   }
-  enum hdx_status status = count && !query->session->config.offline
-                               ? fetch(query, datasets, count, query->options.start, query->options.stop,
-                                       query->session->config.refresh, error)
+  enum hdx_status status = count && may_fetch
+                               ? fetch(query, datasets, count, query->options.start, query->options.stop, anew, error)
                                : HDX_OK;
   free(datasets);
-  for (size_t i = 0; status == HDX_OK && count && !query->session->config.offline && i < query->part_count; i++) {
+  for (size_t i = 0; status == HDX_OK && count && may_fetch && i < query->part_count; i++) {
     struct hdx_query_part *part = &query->parts[i];
     if (!part->missing)
       continue;

@@ -116,7 +116,7 @@ static enum hdx_status cut(struct hdx_query_part *part, int64_t first, struct hd
   enum hdx_status status;
   hdx_cursor_window(part->cursor, first, part->before);
   while ((status = hdx_cursor_next(part->cursor, &batch, error)) == HDX_OK && batch.count) {
-    if (atomic_load(&part->query->session->cancelled))
+    if (hdx_session_cancelled(part->query->session))
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     for (size_t i = 0; status == HDX_OK && i < batch.count; i++, count++) {
       if (batch.start[i] < last || batch.start[i] > part->before)
@@ -162,7 +162,7 @@ static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, unsi
   hdx_kept_rows_clear(&part->kept);
   hdx_cursor_window(part->cursor, *first, part->before);
   while ((status = hdx_cursor_next(part->cursor, &batch, error)) == HDX_OK && batch.count) {
-    if (atomic_load(&query->session->cancelled))
+    if (hdx_session_cancelled(query->session))
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     status = keep(part, &batch, batch.count, error);
     uint64_t bytes = status == HDX_OK ? hdx_kept_rows_bytes(&part->kept) : 0;

@@ -212,11 +212,15 @@ struct hdx_credentials_options hdx_session_credentials(const struct hdx_session 
 }
 
 enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error *error) {
+  if (session->config.offline)
+    return hdx_error_set(error, HDX_NOT_FOUND, "the session is offline");
+  return hdx_session_start(session, error);
+}
+
+enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error *error) {
   const struct hdx_config *config = &session->config;
   if (session->engine)
     return HDX_OK;
-  if (config->offline)
-    return hdx_error_set(error, HDX_NOT_FOUND, "the session is offline");
   struct hdx_engine_options options = {
       .jobs = config->jobs,
       .connections_per_host = config->connections_per_host,
@@ -253,6 +257,7 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
   session->engine = engine;
   uv_async_init(hdx_engine_loop(engine), &session->wake, on_wake);
   session->wake.data = session;
+  hdx_session_watch(session, hdx_engine_loop(engine), &session->watch);
   atomic_store(&session->wake_ready, true);
   if (atomic_load(&session->cancelled))
     hdx_engine_cancel(engine);
@@ -265,6 +270,7 @@ void hdx_session_close(struct hdx_session *session) {
   if (session->engine) {
     atomic_store(&session->wake_ready, false);
     uv_close((uv_handle_t *)&session->wake, NULL);
+    uv_close((uv_handle_t *)&session->watch, NULL);
     hdx_workers_close(session->workers);
     hdx_engine_close(session->engine);
   }
@@ -275,12 +281,6 @@ void hdx_session_close(struct hdx_session *session) {
   free(session->registry_url);
   free(session->hosts);
   free(session);
-}
-
-void hdx_session_cancel(struct hdx_session *session) {
-  atomic_store(&session->cancelled, true);
-  if (atomic_load(&session->wake_ready))
-    uv_async_send(&session->wake);
 }
 
 enum hdx_status hdx_session_target(struct hdx_session *session, struct hdx_address *address, struct hdx_target *target,

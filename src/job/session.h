@@ -35,19 +35,34 @@ struct hdx_session {
   struct hdx_workers *workers;
   uint64_t documents_bytes; /* of documents that are coming in */
   struct hdx_presigner presigner;
-  uv_async_t wake; /* a cancellation has come */
+  uv_async_t wake;  /* a cancellation has come */
+  uv_timer_t watch; /* while the loop runs, asks whether one has */
+  uint64_t asked_ns;
   atomic_bool wake_ready, cancelled;
+  bool heedless;                /* what is going on goes on all the same */
   struct hdx_host_stats *hosts; /* of the last hdx_session_stats */
 };
 
 /* Whose credentials the session uses; texts are the configuration's. */
 struct hdx_credentials_options hdx_session_credentials(const struct hdx_session *session);
 
-/* Starts the network. */
+/* Starts the loop and the workers, for what needs no network. */
+enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error *error);
+/* Starts the network. NOT_FOUND: the session is offline. */
 enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error *error);
 
 /* Runs the loop until *done. */
 void hdx_session_run(struct hdx_session *session, const bool *done);
+
+/* interrupt.c. Who waits in another way than by the session's loop finds out by these, on the caller's thread, that the
+ * call is to end; workers look at `cancelled` alone.
+ *
+ * Whether the session is cancelled; asks its caller (config.interrupted) when that is due. */
+bool hdx_session_cancelled(struct hdx_session *session);
+/* Waits a moment for another process. INTERRUPTED: not worth it, as the session is cancelled. */
+enum hdx_status hdx_session_pause(struct hdx_session *session, struct hdx_error *error);
+/* Has a loop ask every now and then while it runs; `timer`, which does not keep it alive, is to be closed. */
+void hdx_session_watch(struct hdx_session *session, uv_loop_t *loop, uv_timer_t *timer);
 
 /* Where BUCKET is; texts are in the arena. Asks the registry if it is a registry name. The region of an S3 bucket is
  * looked up in the stored registry. */

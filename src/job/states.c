@@ -21,6 +21,12 @@ static bool held(const struct hdx_year *old) {
          (old->state == HDX_YEAR_PRESENT || old->state == HDX_YEAR_STALE || old->state == HDX_YEAR_VANISHED);
 }
 
+/* When its server last spoke of it: of what is in the cache, as long ago as it was kept there. */
+static int64_t checked_at(const struct hdx_year_job *year) {
+  int64_t now = year->dataset->run->now;
+  return year->cached && year->kept_at < now ? year->kept_at : now;
+}
+
 /* The state that a year has from now on; false: it stays unknown. */
 static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *keep) {
   const struct hdx_csv_result *result = year->scanner ? hdx_csv_result(year->scanner->csv) : NULL;
@@ -31,7 +37,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
                              .last_modified = "",
                              .reason = "",
                              .form = "",
-                             .checked_at = year->dataset->run->now};
+                             .checked_at = checked_at(year)};
   *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
   switch (year->outcome) {
   case HDX_OUTCOME_NEW:

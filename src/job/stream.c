@@ -47,6 +47,7 @@ static void pass_ended(struct hdx_stream *stream) {
 
 void hdx_stream_ended(struct hdx_stream_file *file) {
   file->stream->files_failed += file->status != HDX_OK;
+  file->stream->interrupted |= file->status == HDX_INTERRUPTED;
   pass_ended(file->stream);
 }
 
@@ -161,7 +162,8 @@ enum hdx_status hdx_stream_next(struct hdx_stream *stream, const struct hdx_chun
     }
     /* Once in any case: the network goes on also while the consumer finds all that it asks for. */
     uv_run(hdx_engine_loop(stream->session->engine), mode);
-    if (atomic_load(&stream->session->cancelled)) /* the engine ends all that is under way */
+    stream->interrupted |= hdx_session_cancelled(stream->session); /* the engine ends all that is under way */
+    if (stream->interrupted)
       return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     if (ready(stream)) {
       *chunk = hand_out(stream);

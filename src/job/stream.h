@@ -77,6 +77,7 @@ struct hdx_stream {
   const struct hdx_file *portion;  /* of the list, from the next one on */
   size_t portion_count;
   bool list_ended;
+  bool interrupted;            /* for good: what was under way is lost */
   enum hdx_status list_status; /* what the list ended with, told behind its last file */
   struct hdx_error list_error;
   uint64_t mean_bytes; /* of files so far, for those whose size is not stated */

@@ -108,8 +108,7 @@ static enum hdx_status place_path(struct hdx_session *session, const char *path,
   }
   bool folder = S_ISDIR(file.st_mode);
   hdx_buffer_init(&url, 3 * HDX_URL_BYTES_MAX);
-  hdx_buffer_append_text(&url, HDX_TEXT("file://"));
-  hdx_url_encode(&url, hdx_text_of(whole), true);
+  hdx_url_of_path(&url, whole);
   hdx_buffer_append(&url, "/", folder);
   free(whole);
   enum hdx_status status = hdx_buffer_status(&url, path, error);

@@ -75,8 +75,7 @@ static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *er
 static void read_again(struct hdx_year_job *year) {
   year->ended = false;
   year->restarted = true;
-  if (year->keep_path)
-    year->ready = open_keep(year, &year->scan_error);
+  year->ready = open_keep(year, &year->scan_error);
   fetch(year);
 }
 
@@ -170,7 +169,10 @@ static void schedule(struct hdx_year_job *year) {
   hdx_workers_submit(year->dataset->run->session->workers, &year->work);
 }
 
+/* Where the file is to be kept, if it is. */
 static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *error) {
+  if (!year->keep_path || year->cached)
+    return HDX_OK;
   char *folder = strdup(year->keep_path);
   if (!folder)
     return hdx_error_memory(error, strlen(year->keep_path));
@@ -196,8 +198,7 @@ static enum hdx_status prepare(struct hdx_year_job *year) {
     return year->ready = error->status;
   year->scanner->year = year;
   year->restarted = true;
-  if (year->keep_path)
-    year->ready = open_keep(year, error);
+  year->ready = open_keep(year, error);
   return year->ready;
 }
 
@@ -206,6 +207,7 @@ static void on_begin(void *user, const struct hdx_fetch_head *head) {
   queue_clear(year);
   year->size = head->size;
   year->bytes = 0;
+  year->kept_at = head->modified;
   year->restarted = true;
 }
 
@@ -245,21 +247,39 @@ static void not_there(struct hdx_year_job *year, bool denied, const char *why) {
   }
 }
 
+/* What is read of the cache says nothing of the server's. */
+static void note_answer(struct hdx_year_job *year, const struct hdx_fetch_result *result) {
+  year->dataset->prefix->readable |= !year->cached;
+  free(year->etag);
+  free(year->last_modified);
+  year->etag = strdup(year->cached ? "" : result->etag);
+  year->last_modified = strdup(year->cached ? "" : result->last_modified);
+}
+
+/* Between the look at the cache and the reading of it, it was removed. */
+static void ask_after_all(struct hdx_year_job *year) {
+  struct hdx_error error;
+  enum hdx_status status = hdx_year_forget_kept(year, &error);
+  if (status == HDX_OK)
+    fetch(year);
+  else
+    settle(year, HDX_OUTCOME_FAILED, status, error.message);
+}
+
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_year_job *year = user;
+  if (year->cached && result->status == HDX_NOT_FOUND) {
+    ask_after_all(year);
+    return;
+  }
   /* Bytes of it have come: what refuses it now says nothing of whether it is there. */
   bool begun = year->scanner || year->ready != HDX_OK, held = year->old && year->old->rows > 0;
   bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;
   bool denied =
       result->status == HDX_DENIED && result->http_status == 403 && !result->not_of_object && !year->listed && !begun;
   year->dataset->prefix->tells_missing |= missing;
-  if (result->status == HDX_OK) {
-    year->dataset->prefix->readable = true;
-    free(year->etag);
-    free(year->last_modified);
-    year->etag = strdup(result->etag);
-    year->last_modified = strdup(result->last_modified);
-  }
+  if (result->status == HDX_OK)
+    note_answer(year, result);
   if (result->status == HDX_OK && result->not_modified) {
     settle(year, HDX_OUTCOME_UNCHANGED, HDX_OK, "");
   } else if (result->status == HDX_OK) {
@@ -374,7 +394,10 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   year->gzipped = hdx_year_held_gzipped(old);
   hdx_rows_init(&year->rows, ROWS_TEXT_BYTES_MAX);
   enum hdx_status status = hdx_year_locate(year, error);
-  if (status != HDX_OK) {
+  if (status == HDX_OK)
+    status = hdx_year_find_kept(year, error);
+  bool out_of_reach = dataset->run->session->config.offline && !year->cached;
+  if (status != HDX_OK || out_of_reach) {
     hdx_year_free(year);
     return status;
   }
@@ -382,7 +405,7 @@ enum hdx_status hdx_year_start(struct hdx_dataset_job *dataset, int number, cons
   dataset->years = year;
   dataset->years_left++;
   dataset->run->years_pending++;
-  if (!settle_unnamed(year) && !settle_by_list(year))
+  if (year->cached || (!settle_unnamed(year) && !settle_by_list(year)))
     fetch(year);
   return HDX_OK;
 }

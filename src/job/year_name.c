@@ -3,6 +3,7 @@
 #include "job/index.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 void hdx_year_forget_name(struct hdx_year_job *year) {
   free(year->location);
@@ -10,7 +11,8 @@ void hdx_year_forget_name(struct hdx_year_job *year) {
   free(year->keep_path);
 }
 
-/* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it, with the ending that the file has. */
+/* DIR/<id>/<id>_YYYY.csv, as the original tool's cache has it, with the ending that the file has. Neither an id nor
+ * what follows the index in a file's location has a slash. */
 static enum hdx_status keep_path(const char *folder, struct hdx_text id, struct hdx_text name, char **result,
                                  struct hdx_error *error) {
   struct hdx_buffer path;
@@ -45,9 +47,8 @@ enum hdx_status hdx_year_locate(struct hdx_year_job *year, struct hdx_error *err
     status = hdx_session_target(run->session, &address, &target, error);
   if (status == HDX_OK && !(copy = hdx_text_dup(url)))
     status = hdx_error_memory(error, url.size);
-  if (status == HDX_OK && run->options->keep_index)
-    status = keep_path(run->options->keep_index, dataset->id, hdx_text_sub(url, dataset->index.size, url.size), &keep,
-                       error);
+  if (status == HDX_OK && run->keep_folder)
+    status = keep_path(run->keep_folder, dataset->id, hdx_text_sub(url, dataset->index.size, url.size), &keep, error);
   if (status == HDX_OK) {
     hdx_year_forget_name(year);
     year->location = copy;
@@ -87,4 +88,46 @@ enum hdx_status hdx_year_change_name(struct hdx_year_job *year, struct hdx_error
   if (status != HDX_OK)
     year->gzipped = !year->gzipped;
   return status;
+}
+
+/* ---- in the cache ---- */
+
+/* The URL of a regular file; NULL: there is none. */
+static char *url_of_file(const char *path) {
+  struct hdx_buffer url;
+  struct stat file;
+  size_t size;
+  char *whole = stat(path, &file) == 0 && S_ISREG(file.st_mode) ? realpath(path, NULL) : NULL;
+  if (!whole)
+    return NULL;
+  hdx_buffer_init(&url, 3 * HDX_URL_BYTES_MAX);
+  hdx_url_of_path(&url, whole);
+  hdx_buffer_append_byte(&url, 0);
+  free(whole);
+  return hdx_buffer_take(&url, &size);
+}
+
+enum hdx_status hdx_year_find_kept(struct hdx_year_job *year, struct hdx_error *error) {
+  enum hdx_status status = HDX_OK;
+  if (!year->dataset->run->unknown_only || !year->keep_path || hdx_year_known(year->old))
+    return HDX_OK;
+  char *url = url_of_file(year->keep_path);
+  if (!url && hdx_year_has_other_name(year)) {
+    status = hdx_year_change_name(year, error);
+    if (status == HDX_OK && !(url = url_of_file(year->keep_path)))
+      status = hdx_year_change_name(year, error);
+  }
+  if (!url)
+    return status;
+  hdx_target_deinit(&year->target);
+  year->target = (struct hdx_target){.url = url};
+  year->cached = true;
+  return HDX_OK;
+}
+
+enum hdx_status hdx_year_forget_kept(struct hdx_year_job *year, struct hdx_error *error) {
+  year->cached = false;
+  if (year->dataset->run->session->config.offline)
+    return hdx_error_set(error, HDX_NOT_FOUND, "%s: gone, and offline", year->target.url);
+  return hdx_year_locate(year, error);
 }

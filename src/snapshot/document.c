@@ -13,6 +13,7 @@
  * this in anything. */
 #include "base/error.h"
 #include "base/file.h"
+#include "base/time.h"
 #include "codec/hash.h"
 #include "snapshot/folder.h"
 
@@ -165,6 +166,26 @@ enum hdx_status hdx_store_load_document(const struct hdx_store *store, struct hd
   if (status != HDX_OK)
     hdx_document_deinit(document);
   return status;
+}
+
+enum hdx_status hdx_document_make(struct hdx_text url, struct hdx_text etag, struct hdx_text last_modified,
+                                  struct hdx_text bytes, struct hdx_document *document, struct hdx_error *error) {
+  struct hdx_text *const texts[] = {&document->url, &document->etag, &document->last_modified, &document->bytes};
+  const struct hdx_text given[] = {url, etag, last_modified, bytes};
+  struct hdx_buffer *memory = &document->memory;
+  size_t at[4];
+  *document = (struct hdx_document){.checked_at = hdx_time_now()};
+  hdx_buffer_init(memory, SIZE_MAX);
+  for (size_t i = 0; i < 4; i++)
+    at[i] = put_text(memory, given[i]);
+  enum hdx_status status = hdx_buffer_status(memory, "document", error);
+  if (status != HDX_OK) {
+    hdx_document_deinit(document);
+    return status;
+  }
+  for (size_t i = 0; i < 4; i++)
+    *texts[i] = (struct hdx_text){memory->data + at[i], given[i].size};
+  return HDX_OK;
 }
 
 void hdx_document_deinit(struct hdx_document *document) {

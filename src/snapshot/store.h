@@ -48,6 +48,9 @@ struct hdx_document {
 enum hdx_status hdx_store_load_document(const struct hdx_store *store, struct hdx_text folder, struct hdx_text name,
                                         struct hdx_text url, uint64_t bytes_max, struct hdx_document *document,
                                         struct hdx_error *error);
+/* Copies all texts to the document's own memory; it was checked now. MEMORY. */
+enum hdx_status hdx_document_make(struct hdx_text url, struct hdx_text etag, struct hdx_text last_modified,
+                                  struct hdx_text bytes, struct hdx_document *document, struct hdx_error *error);
 void hdx_document_deinit(struct hdx_document *document);
 /* Writes bytes and what is known of them; folder is made if need be. */
 enum hdx_status hdx_store_save_document(const struct hdx_store *store, struct hdx_text folder, struct hdx_text name,

@@ -232,6 +232,12 @@ void hdx_engine_cancel(struct hdx_engine *engine) {
   hdx_engine_kick(engine);
 }
 
+void hdx_engine_resume(struct hdx_engine *engine) {
+  if (engine->cancelled)
+    cancel_all(engine);
+  engine->cancelled = false;
+}
+
 void hdx_engine_release(struct hdx_engine *engine, struct hdx_block *block) {
   engine->lent -= block->size;
   hdx_block_put(&engine->pool, block);

@@ -141,6 +141,8 @@ void hdx_engine_forgive(struct hdx_engine *engine);
 
 /* Ends all that is under way with INTERRUPTED, from the loop's next turn on; later requests end so too. */
 void hdx_engine_cancel(struct hdx_engine *engine);
+/* Lets requests be made again; ends those that a cancellation has left. Not from within the loop. */
+void hdx_engine_resume(struct hdx_engine *engine);
 
 struct hdx_engine_totals {
   uint64_t requests, connections, bytes, retries, throttled;

@@ -70,6 +70,8 @@ def test_what_is_installed(prefix):
     assert [n for n in names if n.endswith("/libheliodex.a")] and [n for n in names if n.endswith("/libheliodex.so")]
     assert [n for n in names if n.endswith("heliodex/heliodex-config.cmake") or n.endswith("heliodex/heliodexConfig.cmake")]
     assert tool(prefix / "bin" / "heliodex", "--version")
+    module = {n.split("-packages/")[1] for n in names if "-packages/" in n}
+    assert {"heliodex/__init__.py", "heliodex/_installed.py", "heliodex/py.typed"} <= module  # tests/python/test_install.py
 
 
 def test_only_public_functions_are_visible(prefix):

@@ -20,6 +20,7 @@ static void test_statuses_have_names_and_codes(void **state) {
       {HDX_NOT_FOUND, "NOT_FOUND", 3},
       {HDX_DENIED, "DENIED", 4},
       {HDX_TEMPORARY, "TEMPORARY", 5},
+      {HDX_UNAVAILABLE, "UNAVAILABLE", 5},
       {HDX_IO, "IO", 6},
       {HDX_INTEGRITY, "INTEGRITY", 7},
       {HDX_LIMIT, "LIMIT", 8},
@@ -72,10 +73,10 @@ static void test_long_texts_are_cut(void **state) {
 
 static void test_the_graver_status(void **state) {
   (void)state;
-  static const enum hdx_status order[] = {HDX_IO,        HDX_DENIED, HDX_INTEGRITY, HDX_TEMPORARY,
-                                          HDX_NOT_FOUND, HDX_LIMIT,  HDX_OK};
-  for (int i = 0; i < 7; i++)
-    for (int j = 0; j < 7; j++)
+  static const enum hdx_status order[] = {HDX_IO,          HDX_DENIED,    HDX_INTEGRITY, HDX_TEMPORARY,
+                                          HDX_UNAVAILABLE, HDX_NOT_FOUND, HDX_LIMIT,     HDX_OK};
+  for (int i = 0; i < 8; i++)
+    for (int j = 0; j < 8; j++)
       assert_int_equal(hdx_status_graver(order[i], order[j]), order[i < j ? i : j]);
 }
 

@@ -173,11 +173,11 @@ static void test_refused(void **state) {
     enum hdx_status status;
     const char *message;
   } rows[] = {
-      {"{\"status\":{\"code\":1400,\"message\":\"back at noon\"},\"catalog\":[]}", HDX_TEMPORARY,
+      {"{\"status\":{\"code\":1400,\"message\":\"back at noon\"},\"catalog\":[]}", HDX_UNAVAILABLE,
        "cat: the catalog says that it is unavailable (status 1400: back at noon)"},
-      {"{\"status\":\"1400/temporarily unavailable\"}", HDX_TEMPORARY,
+      {"{\"status\":\"1400/temporarily unavailable\"}", HDX_UNAVAILABLE,
        "cat: the catalog says that it is unavailable (status 1400: temporarily unavailable)"},
-      {"{\"status\":1400}", HDX_TEMPORARY, "cat: the catalog says that it is unavailable (status 1400)"},
+      {"{\"status\":1400}", HDX_UNAVAILABLE, "cat: the catalog says that it is unavailable (status 1400)"},
       {"[]", HDX_INTEGRITY, "cat: line 1 column 1: expected an object with a list \"catalog\", found a list"},
       {"\n {}", HDX_INTEGRITY, "cat: line 2 column 2: expected a list \"catalog\", found no such member"},
       {"{\"status\":1200,\n\"catalog\":{}}", HDX_INTEGRITY,

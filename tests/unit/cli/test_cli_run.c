@@ -128,6 +128,8 @@ static void datasets(void **state) {
   assert_run("datasets b --limit 1 --format keys", 0, "aia_0094\n", "");
   fake.catalog_status = HDX_TEMPORARY;
   assert_run("datasets b", 5, "", "heliodex: it was arranged to fail\n");
+  fake.catalog_status = HDX_UNAVAILABLE;
+  assert_run("datasets b", 5, "", "heliodex: it was arranged to fail\n");
 }
 
 static void info(void **state) {
