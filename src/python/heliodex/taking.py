@@ -43,10 +43,10 @@ class _Texts:
             self.pieces.append((self.room[:size].copy(), self.end[:rows].copy()))
             return
         data = self.room[:size].tobytes()
-        lines: List[Any] = (data.split(b"\n") if self.keys == "bytes" else _abi.decode(data).split("\n"))
+        lines: Any = (data.split(b"\n") if self.keys == "bytes" else _abi.decode(data).split("\n"))
         if len(lines) != rows + 1:  # a text has a newline of its own
             ends = [0, *self.end[:rows].tolist()]
-            lines = [data[a : b - 1] for a, b in zip(ends, ends[1:])] + [b""]
+            lines = [data[a:b - 1] for a, b in zip(ends, ends[1:])] + [b""]
             if self.keys == "str":
                 lines = [_abi.decode(line) for line in lines]
         lines.pop()
