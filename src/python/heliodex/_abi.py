@@ -518,8 +518,8 @@ PROTOTYPES = {
         c_int,
         [Handle, c_char_p, POINTER(c_char_p), c_size_t, POINTER(IndexOptions), POINTER(IndexSummary), _ERROR],
     ),
-    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, POINTER(POINTER(Probe)), _ERROR]),
-    "hdx_probe_free": (None, [POINTER(Probe)]),
+    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, Out, _ERROR]),
+    "hdx_probe_free": (None, [Handle]),
     "hdx_query_options_init": (None, [POINTER(QueryOptions)]),
     "hdx_query_open_many": (
         c_int,
@@ -551,6 +551,10 @@ PROTOTYPES = {
     "hdx_stream_open": (c_int, [Handle, Handle, POINTER(StreamOptions), Out, _ERROR]),
     "hdx_stream_next": (c_int, [Handle, POINTER(POINTER(Chunk)), _ERROR]),
     "hdx_stream_close": (None, [Handle]),
+    "hdx_arrow_release_schema": (None, [c_void_p]),
+    "hdx_arrow_release_array": (None, [c_void_p]),
+    "hdx_arrow_release_stream": (None, [c_void_p]),
+    "hdx_arrow_end_capsule": (None, [c_void_p]),
 }
 
 

@@ -237,6 +237,17 @@ class Session:
         if self._watch:
             self._watch.fail(error)
 
+    def cancel(self) -> None:
+        """Makes the call that runs, and those that come, end soon. From any thread."""
+        if self._handle is not None:
+            library.hdx_session_cancel(self._handle)
+
+    def resume(self) -> None:
+        """Lets calls work again after `cancel`."""
+        with self._lock:
+            if self._handle is not None:
+                library.hdx_session_resume(self._handle)
+
     def open(self, function: Any, close: Any, *arguments: Any, reporter: Optional[Reporter] = None) -> "Owned":
         """A call that opens something: function(session, *arguments, &handle, error)."""
         out = ctypes.c_void_p()
