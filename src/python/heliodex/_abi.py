@@ -48,9 +48,8 @@ STATUS = (
     "INTERNAL",
     "INTERRUPTED",
 )
-OK, PARTIAL, USAGE, NOT_FOUND, DENIED, TEMPORARY, UNAVAILABLE, IO, INTEGRITY, LIMIT, MEMORY, EMPTY, INTERNAL, INTERRUPTED = range(
-    len(STATUS)
-)
+OK, PARTIAL, USAGE, NOT_FOUND, DENIED, TEMPORARY, UNAVAILABLE = range(7)
+IO, INTEGRITY, LIMIT, MEMORY, EMPTY, INTERNAL, INTERRUPTED = range(7, len(STATUS))
 
 MATCH = ("overlap", "start", "contained")  # enum hdx_match
 OPERATOR = ("==", "!=", "<", "<=", ">", ">=")  # enum hdx_operator

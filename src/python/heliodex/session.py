@@ -33,8 +33,8 @@ _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
 
 class _Watch:
-    """While a call runs in the main thread: handlers of signals that raise end the call instead, and what they raised is
-    raised once it has ended. (What a handler raises in a callback of the library would be lost.)"""
+    """While a call runs in the main thread: handlers of signals that raise end the call instead, and what they raised
+    is raised once it has ended. (What a handler raises in a callback of the library would be lost.)"""
 
     def __init__(self, session: "Session") -> None:
         self.session = session
