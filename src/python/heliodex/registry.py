@@ -85,7 +85,7 @@ class CatalogRegistry:
 
     def _check_entries(self) -> None:
         for entry in self.catalog["registry"]:
-            missing = [name for name in _REQUIRED if name not in entry]
+            missing = [name for name in _REQUIRED if not isinstance(entry, dict) or name not in entry]
             if missing:
                 raise InvalidRegistry(f"{self.catalog_url}: an entry lacks {', '.join(missing)}: {entry}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import ctypes
 import logging
 import os
 import re
@@ -15,11 +16,13 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 
 import numpy as np
 
+from ... import _abi
+from ..._library import library
 from ...errors import HeliodexError
 from ...jobs import index
 from ...progress import ProgressLike
 from ...rows import Batch, query
-from ...session import Session
+from ...session import Session, texts
 from ...settings import Value
 from .main import CloudCatalog, EntireCatalogSearch
 
@@ -161,7 +164,7 @@ def spider(spiderset: Optional[Sequence[Sequence[str]]] = None, fr: Optional[Clo
             manifest.writerow(_MANIFEST)
         for number, (item, catalog) in enumerate(zip(items, catalogs), 1):
             for line in buckets[catalog].spider(item, manifest):
-                counts.write(line + "\n")
+                counts.write(_printable(line) + "\n")
                 say(line)
             if number % 3 == 1:
                 say(f"   (checked {number} of {len(items)})")
@@ -187,43 +190,58 @@ class _Bucket:
     def __init__(self, catalog: Any) -> None:
         self.catalog = catalog
         self.items: List[Sequence[str]] = []
-        self.failed: Set[Tuple[str, int]] = set()  # ids and years
+        self.failed: Dict[str, Set[int]] = {}  # years that could not be read, by id in lower case
+        self.is_lost = False  # there was no run at all
+
+    def _has(self, id: str) -> bool:
+        """Whether the library has the dataset; a run over one that it does not have would not begin."""
+        dataset = ctypes.POINTER(_abi.Dataset)()
+        try:
+            self.catalog.session.call(library.hdx_catalog_find, self.catalog._published.handle, texts([id])[0],
+                                      ctypes.byref(dataset))
+        except HeliodexError:
+            return False
+        return True
 
     def fetch(self, progress: ProgressLike) -> None:
+        """Brings their index files to the store."""
+        session = self.catalog.session
+        self.held = Session(**{**self.catalog._settings, "store": session.store, "refresh": False, "offline": True})
         years = [_years(item) for item in self.items]
         known = [year for pair in years if pair for year in pair]
-        narrow = (str(min(known)), f"{max(known)}-12-31T23:59:59") if known and all(years) else (None, None)
-        session = self.catalog.session
+        narrow = (str(min(known)), f"{max(known)}-12-31T23:59:59") if all(years) else (None, None)
+        ids = [item[0] for item in self.items if self._has(item[0])]
+        if not ids:  # which would mean all
+            return
         try:
-            summary = index(self.catalog.bucket, [item[0] for item in self.items], *narrow, errors="collect",
-                            session=session, progress=progress)
-            failures = summary.failures
+            failures = index(self.catalog.bucket, ids, *narrow, errors="collect", session=session,
+                             progress=progress).failures
         except HeliodexError as error:
-            failures = getattr(error, "failures", [])
             logger.warning("%s", error)
+            self.is_lost = True
+            return
         for failure in failures:
             logger.warning("%s", failure.message)
             name = re.fullmatch(r"(.+)_(\d{4})\..*", urllib.parse.unquote(failure.what.rpartition("/")[2]))
             if name:
-                self.failed.add((name[1], int(name[2])))
-        self.held = Session(**{**self.catalog._settings, "store": session.store, "refresh": False, "offline": True})
+                self.failed.setdefault(name[1].lower(), set()).add(int(name[2]))
 
     def spider(self, item: Sequence[str], manifest: Any) -> Iterator[str]:
         """A line for each year of the dataset; its files are written to the manifest."""
         id, years = item[0], _years(item)
-        failed = {year for name, year in self.failed if name == id}
+        failed = self.failed.get(id.lower(), set())
         span = (str(years[0]), f"{years[1] + 1}") if years else (None, None)
         counts: Optional[Dict[str, int]] = None
         try:
             with query(self.catalog.bucket, id, *span, match="start", allow_partial=True, columns=_MANIFEST,
                        session=self.held) as rows:
                 counts = {_year(start): sum.rows for start, sum in rows.counts("year")}
-                for batch in rows if manifest else ():
+                for batch in rows if manifest and not self.is_lost else ():
                     manifest.writerows(_lines(batch, rows.time_digits, failed))
         except HeliodexError as error:
             logger.warning("%s", error)
         for year in range(years[0], years[1] + 1) if years else counts or ["static"]:
-            if counts is None or year in failed:
+            if counts is None or year in failed or self.is_lost:
                 yield f"Error accessing {id}, {year}"
             else:
                 yield f"{id}, {year}: {counts.get(str(year), 0)} entries."
