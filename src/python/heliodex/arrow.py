@@ -266,30 +266,33 @@ def _code_of(error: BaseException) -> int:
 
 
 class _Export:
-    """What a stream hands out, and what went wrong."""
+    """What a stream hands out, and what went wrong. (That is kept as code and text: the exception would hold the frames
+    of whoever reads the stream, and with them the stream.)"""
 
     def __init__(self, columns: "Sequence[Column]", batches: "Iterator[Batch]", binary: bool) -> None:
         self.columns, self.binary, self.row = list(columns), binary, 0
         self.portions: Optional[Iterator[Tuple[Dict[str, Any], int]]] = _portions(batches)
-        self.failure: Optional[BaseException] = None
+        self.code = 0  # an error ends the stream: whoever asks again gets it again
         self.message: Any = None
 
+    def _fail(self, error: BaseException) -> None:
+        text = str(error) if isinstance(error, HeliodexError) else f"{type(error).__name__}: {error}"
+        self.code, self.portions = _code_of(error), None
+        self.message = ctypes.create_string_buffer(_abi.encode(text).replace(b"\0", b" "))
+
     def attempt(self, kind: Any, release: int, fill: Callable[[int], bool], out: int) -> int:
-        """Has the consumer's structure filled; it stays a released one where that fails, or there is nothing."""
+        """Has the consumer's structure filled; it is a released one where that fails, or there is nothing."""
         ctypes.memset(out, 0, sizeof(kind))
-        try:
-            if self.failure:
-                raise self.failure
-            filled = fill(out)
-        except BaseException as error:
-            filled, self.failure, self.portions = False, error.with_traceback(None), None
-            text = str(error) if isinstance(error, HeliodexError) else f"{type(error).__name__}: {error}"
-            self.message = ctypes.create_string_buffer(_abi.encode(text).replace(b"\0", b" "))
-        structure = kind.from_address(out)
-        structure.release = release
+        filled = False
+        if not self.code:
+            try:
+                filled = fill(out)
+            except BaseException as error:
+                self._fail(error)
+        kind.from_address(out).release = release
         if not filled:
             (library.hdx_arrow_release_schema if kind is Schema else library.hdx_arrow_release_array)(out)
-        return _code_of(self.failure) if self.failure else 0
+        return self.code
 
     def schema(self, out: int) -> bool:
         _fill_schema(out, self.columns, self.binary)

@@ -76,7 +76,8 @@ class _Bytes:
         ends += self.used
         self.used, self.rows = int(ends[-1]), self.rows + rows
         if left and self.room.size - self.used < _TEXT_BYTES // 2:  # enough for the others, if they are like these
-            self.grow(int(self.used / self.rows * left * 1.05) + _TEXT_BYTES)
+            others = int(self.used / self.rows * left * 1.05) + _TEXT_BYTES
+            self.grow(min(others, 4 * self.room.size))
 
     def take(self) -> Run:
         data = self.room[: self.used]

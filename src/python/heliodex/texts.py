@@ -8,6 +8,8 @@ import numpy as np
 
 from . import _abi
 
+_AT_ONCE = 65536  # texts: what is needed for them besides stays in the cache
+
 
 class Run:
     """Text i is data[offsets[i] : offsets[i + 1]], less its last byte where the texts are `lines`: a newline then."""
@@ -39,6 +41,19 @@ def array_of(objects: List[Any]) -> Any:
     array = np.empty(len(objects), object)
     array[:] = objects
     return array
+
+
+def gather(data: Any, starts: Any, ends: Any) -> Run:
+    """The lines data[starts[i] : ends[i]], one behind the other."""
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    np.cumsum(ends - starts, out=offsets[1:])
+    gathered = np.empty(int(offsets[-1]), np.uint8)
+    for at in range(0, len(starts), _AT_ONCE):
+        part = slice(at, at + _AT_ONCE)
+        first, last = offsets[at], offsets[min(at + _AT_ONCE, len(starts))]
+        shift = np.repeat(starts[part] - offsets[:-1][part], (ends - starts)[part])
+        gathered[first:last] = data[np.arange(first, last) + shift]
+    return Run(gathered, offsets, True)
 
 
 def run_of(objects: List[Any]) -> Run:
