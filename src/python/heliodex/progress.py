@@ -59,7 +59,8 @@ class _Display(Reporter):
 
     def __init__(self, label: str, file: TextIO) -> None:
         self.label, self.file = label, file
-        self.bar: Any = None
+        self.bar: Any = None  # never asked whether it is true: a bar without a total does not say
+        self.begun = False
         self.shown = 0
 
     def tell(self, progress: _abi.Progress) -> None:
@@ -84,7 +85,7 @@ class _Display(Reporter):
         self.shown = len(line)
 
     def end(self) -> None:
-        if self.bar:
+        if self.bar is not None:
             self.bar.close()
         elif self.shown:
             self.file.write("\r" + " " * self.shown + "\r")
