@@ -824,9 +824,12 @@ struct hdx_arrays {
 
 /* Copies the next rows to arrays of the caller: as many as fit, in the order of hdx_query_next, of which it is the
  * other way to read on (after one of them, the other must not be called before the query begins anew, by
- * hdx_query_rewind or hdx_query_range). The arrays that are wanted must be the same for all calls in between. *rows is
- * how many were copied; 0 is the end. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what
- * the largest of them needs, and a call with more room goes on with that row. Other errors as hdx_query_next. */
+ * hdx_query_rewind or hdx_query_range). *rows is how many were copied; 0 is the end. What arrays hold behind them is
+ * not defined. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what the largest of them
+ * needs, and a call with more room goes on with that row. USAGE: no room for a row, another number of extra columns, or
+ * a column is wanted that was not when the query began. INTERRUPTED: the session was cancelled. Other
+ * errors as hdx_query_next. Rows before an error (of these last two kinds) are handed out first, and it is told again
+ * at each call until the query begins anew. */
 HDX_API
 enum hdx_status hdx_query_take(struct hdx_query *query, const struct hdx_arrays *arrays, size_t *rows,
                                size_t *text_bytes, struct hdx_error *error);
@@ -1301,6 +1304,34 @@ enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucke
 HDX_API
 enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket, const char *const *ids,
                                  size_t id_count, uint64_t *removed, struct hdx_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- arrow */
+
+/* What lets go of structures of the Arrow C data interface (arrow.apache.org, which defines them) that a binding of
+ * another language has put together. A consumer calls such a function from any thread, while an exception of the
+ * language is on its way, or when its runtime has ended: functions of the language itself would fail then, these need
+ * nothing but free. */
+struct ArrowSchema;
+struct ArrowArray;
+struct ArrowArrayStream;
+
+/* ArrowSchema.release, ArrowArray.release: frees the texts or buffers, lets go of the children and frees them, and the
+ * arrays that point to them. Each of these is NULL or was allocated by malloc, or aligned_alloc; there is no
+ * dictionary, and private_data is not regarded. */
+HDX_API
+void hdx_arrow_release_schema(struct ArrowSchema *schema);
+HDX_API
+void hdx_arrow_release_array(struct ArrowArray *array);
+
+/* ArrowArrayStream.release: private_data points to an int32_t of the binding's, which becomes 1 (atomically): whoever
+ * sees that frees it, and what else belongs to the stream. */
+HDX_API
+void hdx_arrow_release_stream(struct ArrowArrayStream *stream);
+
+/* The destructor of a PyCapsule of Python called "arrow_array_stream": releases its stream unless a consumer has taken
+ * it, and frees the structure, which was allocated by malloc. */
+HDX_API
+void hdx_arrow_end_capsule(void *capsule);
 
 /* -------------------------------------------------------------------------------------------------------- version */
 

@@ -4,17 +4,26 @@
 
 #include <stdlib.h>
 
-enum { SHARDS_MAX = 1000000, SOURCE_BYTES_MAX = 1 << 20, BUCKETS_BYTES_MAX = 4 << 20 };
+enum {
+  SHARDS_MAX = 1000000,
+  SOURCE_BYTES_MAX = 1 << 20,
+  BUCKETS_BYTES_MAX = 4 << 20,
+  LOCATIONS_BYTES_MAX = 2 * HDX_FILES_PORTION * (HDX_URL_BYTES_MAX + 1) /* chunks are not filled to their ends */
+};
 
 void hdx_files_init(struct hdx_files *files, struct hdx_session *session, const struct hdx_files_kind *kind) {
   files->kind = kind;
   files->session = session;
+  hdx_arena_init(&files->locations, LOCATIONS_BYTES_MAX);
+  hdx_buffer_init(&files->work, HDX_URL_BYTES_MAX);
   hdx_arena_init(&files->arena, SOURCE_BYTES_MAX);
   hdx_arena_init(&files->bucket_arena, BUCKETS_BYTES_MAX);
 }
 
 void hdx_files_deinit(struct hdx_files *files) {
   hdx_catalog_close(files->catalog);
+  hdx_arena_deinit(&files->locations);
+  hdx_buffer_deinit(&files->work);
   hdx_arena_deinit(&files->arena);
   hdx_arena_deinit(&files->bucket_arena);
   free(files->buckets);
@@ -84,7 +93,7 @@ void hdx_files_left(struct hdx_files *files, uint64_t after,
                     void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user) {
   void (*refused)(void *, const char *) = files->refused;
   const struct hdx_file *list;
-  size_t count;
+  size_t count = 0;
   uint64_t number = 0;
   files->refused = NULL;
   files->session->heedless = true; /* what is at hand is not worth interrupting */
@@ -102,7 +111,7 @@ enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals
   void (*refused)(void *, const char *) = files->refused;
   struct hdx_files_totals sum = {0};
   const struct hdx_file *list;
-  size_t count;
+  size_t count = 0;
   enum hdx_status status;
   files->refused = NULL; /* they are told when the list is gone through */
   hdx_files_rewind(files);

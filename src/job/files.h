@@ -1,9 +1,11 @@
 /* Lists of data files (heliodex.h, "files"): where they come from, and where each of them is fetched from.
  *
  *   files.c          the public functions over the kinds of lists; shards by hash
+ *   files_bucket.c   the bucket that a list is read through, and that its keys are in
  *   files_target.c   where files are fetched from, what they are called, what they are checked by
  *   files_query.c    the rows of a query
  *   files_list.c     a list that was written to a file: lines, CSV, NDJSON
+ *   files_array.c    an array of the caller
  *   plan.c           plans: opened, a shard as a list; plan_write.c: written; plan_merge.c: reports beside a plan
  *
  * Whose word counts: rows of a query are a catalog's, and so are lists for which a bucket of the network is named (they
@@ -11,8 +13,8 @@
  * which none, or a copy on this machine, is named is its user's own.
  *
  * Caller's thread, which also is the loop's; but nothing here runs the loop, except that hdx_files_of_query,
- * hdx_files_read and hdx_plan_files may ask for a catalog: lists may be read, and targets found, in what the loop
- * calls. */
+ * hdx_files_read, hdx_files_of_array and hdx_plan_files may ask for a catalog: lists may be read, and targets found, in
+ * what the loop calls. */
 #ifndef HDX_JOB_FILES_H
 #define HDX_JOB_FILES_H
 
@@ -51,6 +53,9 @@ struct hdx_files {
                       file is gone since it was asked last */
   void (*refused)(void *user, const char *message); /* NULL: nobody wants to know */
   void *refused_user;
+  struct hdx_text base;       /* of keys without a scheme, in the bucket that was named; empty: none was */
+  struct hdx_arena locations; /* of a portion: those that had to be made of keys */
+  struct hdx_buffer work;     /* one of them */
   /* Through what locations are read. */
   struct hdx_arena arena;          /* of the source that was made for the bucket that was named */
   const struct hdx_source *source; /* of the list's bucket; NULL: none was named */
@@ -67,6 +72,13 @@ struct hdx_files {
 /* Fills what all kinds begin with. */
 void hdx_files_init(struct hdx_files *files, struct hdx_session *session, const struct hdx_files_kind *kind);
 void hdx_files_deinit(struct hdx_files *files);
+
+/* Names the bucket that keys without a scheme are in and that the list is read through. Errors of hdx_catalog_load. */
+enum hdx_status hdx_files_name_bucket(struct hdx_files *files, const char *bucket, struct hdx_error *error);
+
+/* The location of a key: itself, or, if it has no scheme, below `base`, until the locations are cleared. Its data is
+ * NULL if it is too long, or out of memory. */
+struct hdx_text hdx_files_locate(struct hdx_files *files, struct hdx_text base, struct hdx_text key);
 
 /* Whether a location may be one of a file of this list. USAGE: it is none, or of no file; DENIED: it may not be named.
  */

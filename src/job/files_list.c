@@ -11,15 +11,12 @@ struct list {
   struct hdx_input own;
   const struct hdx_input *input;
   struct hdx_file_list rows;
-  struct hdx_text base;       /* of keys without a scheme; empty: no bucket was named */
   struct hdx_files_part part; /* which bytes of the input are the list */
   uint64_t offset, end;       /* of what is read next; of the stretch that is read: before, in or behind the part */
   enum { BEFORE, WITHIN, BEHIND } stretch;
   char *data; /* read ahead */
   size_t size, capacity, at;
-  bool last;              /* nothing comes behind the data */
-  struct hdx_arena arena; /* locations of the portion that had to be made */
-  struct hdx_buffer work; /* one of them */
+  bool last; /* nothing comes behind the data */
   struct hdx_file portion[HDX_FILES_PORTION];
 };
 
@@ -63,20 +60,15 @@ static void refuse(struct list *list, const struct hdx_list_row *row, const char
 
 /* Takes a row into the portion, unless it names no file. */
 static enum hdx_status take(struct list *list, const struct hdx_list_row *row, size_t *count, struct hdx_error *error) {
-  struct hdx_text location = row->key;
+  struct hdx_files *files = &list->files;
   struct hdx_error why = {.message = "its key is too long"};
   char quoted[200];
-  if (!hdx_url_like(location)) {
-    if (!list->base.size)
-      return hdx_error_set(error, HDX_USAGE, "%s: line %llu: %s: a key without a scheme, and no bucket is named",
-                           list->rows.name, (unsigned long long)row->line,
-                           hdx_url_quote(location, quoted, sizeof quoted));
-    hdx_buffer_clear(&list->work);
-    hdx_source_join(list->base, location, &list->work);
-    location = list->work.status == HDX_OK ? hdx_arena_copy(&list->arena, hdx_buffer_text(&list->work))
-                                           : (struct hdx_text){NULL, 0};
-  }
-  if (!location.data || hdx_files_check(&list->files, location, &why) != HDX_OK)
+  if (!files->base.size && !hdx_url_like(row->key))
+    return hdx_error_set(error, HDX_USAGE, "%s: line %llu: %s: a key without a scheme, and no bucket is named",
+                         list->rows.name, (unsigned long long)row->line,
+                         hdx_url_quote(row->key, quoted, sizeof quoted));
+  struct hdx_text location = hdx_files_locate(files, files->base, row->key);
+  if (!location.data || hdx_files_check(files, location, &why) != HDX_OK)
     refuse(list, row, why.message);
   else
     list->portion[(*count)++] = (struct hdx_file){.id = row->id,
@@ -136,7 +128,7 @@ static enum hdx_status next(struct hdx_files *files, const struct hdx_file **por
   *portion = list->portion;
   *count = 0;
   hdx_file_list_forget(&list->rows);
-  hdx_arena_clear(&list->arena);
+  hdx_arena_clear(&files->locations);
   for (;;) {
     status = list->size ? take_rows(list, count, error) : HDX_OK;
     if (status != HDX_OK || *count || (list->last && !next_stretch(list)))
@@ -158,53 +150,10 @@ static void rewind_list(struct hdx_files *files) {
 static void close_list(struct hdx_files *files) {
   struct list *list = list_of(files);
   hdx_file_list_deinit(&list->rows);
-  hdx_arena_deinit(&list->arena);
-  hdx_buffer_deinit(&list->work);
   hdx_input_close(&list->own);
   hdx_files_deinit(files);
   free(list->data);
   free(list);
-}
-
-/* The bucket that a location is in, up to the slash behind it. */
-static struct hdx_text bucket_of(struct hdx_text url) {
-  size_t slashes = 0;
-  for (size_t i = 0; i < url.size; i++)
-    if (url.data[i] == '/' && ++slashes == 3)
-      return hdx_text_sub(url, 0, i + 1);
-  return url;
-}
-
-/* Keys without a scheme are in the bucket that was named, or in that of which a copy was. A place without a catalog is
- * one that only files are fetched from. */
-static enum hdx_status find_base(struct list *list, const char *bucket, struct hdx_error *error) {
-  struct hdx_files *files = &list->files;
-  const struct hdx_config *config = &files->session->config;
-  struct hdx_source *source = hdx_arena_alloc(&files->arena, sizeof *source);
-  if (!source)
-    return hdx_error_memory(error, sizeof *source);
-  enum hdx_status status = hdx_session_source(files->session, bucket, &files->arena, source, error);
-  if (status != HDX_OK)
-    return status;
-  bool object = source->scheme == HDX_SCHEME_S3;
-  files->source = source;
-  files->remote = source->scheme != HDX_SCHEME_FILE;
-  list->base = object ? bucket_of(source->url) : source->url;
-  if (object && !config->endpoint_url && !config->map_count)
-    return HDX_OK;
-  status = hdx_catalog_open(files->session, bucket, false, &files->catalog, error);
-  if (status == HDX_NOT_FOUND && !config->offline)
-    return HDX_OK;
-  if (status != HDX_OK)
-    return object && config->offline ? HDX_OK : status;
-  files->source = &files->catalog->source;
-  if (object || !files->source->own_bucket.size)
-    return HDX_OK;
-  struct hdx_buffer *work = &list->work;
-  hdx_buffer_clear(work);
-  hdx_buffer_append_format(work, "s3://%.*s/", HDX_TEXT_ARG(files->source->own_bucket));
-  list->base = hdx_arena_copy(&files->arena, hdx_buffer_text(work));
-  return list->base.data ? HDX_OK : hdx_error_memory(error, work->size);
 }
 
 /* Takes the input over, unless it is the part's. */
@@ -220,10 +169,8 @@ static enum hdx_status open_list(struct hdx_session *session, struct hdx_input *
   list->input = part->input ? part->input : &list->own;
   list->part = *part;
   hdx_files_init(&list->files, session, &kind);
-  hdx_arena_init(&list->arena, (size_t)HDX_FILES_PORTION * (HDX_URL_BYTES_MAX + 1));
-  hdx_buffer_init(&list->work, HDX_URL_BYTES_MAX);
   hdx_file_list_init(&list->rows, list->input->name, nul);
-  enum hdx_status status = bucket ? find_base(list, bucket, error) : HDX_OK;
+  enum hdx_status status = bucket ? hdx_files_name_bucket(&list->files, bucket, error) : HDX_OK;
   if (status != HDX_OK) {
     close_list(&list->files);
     return status;

@@ -10,9 +10,7 @@ struct rows {
   struct hdx_query *query;
   size_t checksum, algorithm; /* extra columns; SIZE_MAX: there is none */
   struct hdx_batch batch;
-  size_t at;              /* rows of the batch that were handed out */
-  struct hdx_arena arena; /* locations of the portion that had to be made */
-  struct hdx_buffer work; /* one of them */
+  size_t at; /* rows of the batch that were handed out */
   struct hdx_file portion[HDX_FILES_PORTION];
 };
 
@@ -31,16 +29,6 @@ static struct hdx_text extra(const struct rows *rows, size_t column, size_t row)
   return column == SIZE_MAX ? HDX_TEXT("") : rows->batch.extra[column][row];
 }
 
-/* The location of a key; its data is NULL if out of memory. */
-static struct hdx_text locate(struct rows *rows, uint32_t dataset, struct hdx_text key) {
-  if (hdx_url_like(key))
-    return key;
-  hdx_buffer_clear(&rows->work);
-  hdx_source_join(hdx_query_base(rows->query, dataset), key, &rows->work);
-  return rows->work.status == HDX_OK ? hdx_arena_copy(&rows->arena, hdx_buffer_text(&rows->work))
-                                     : (struct hdx_text){NULL, 0};
-}
-
 static void refuse(struct rows *rows, uint32_t dataset, const char *why) {
   struct hdx_error message;
   struct hdx_text id = rows->query->parts[dataset].id;
@@ -52,12 +40,13 @@ static void refuse(struct rows *rows, uint32_t dataset, const char *why) {
 static size_t take_rows(struct rows *rows) {
   const struct hdx_batch *batch = &rows->batch;
   size_t count = 0;
-  hdx_arena_clear(&rows->arena);
+  hdx_arena_clear(&rows->files.locations);
   for (; rows->at < batch->count && count < HDX_FILES_PORTION; rows->at++) {
     size_t i = rows->at;
     uint32_t dataset = batch->dataset ? batch->dataset[i] : 0;
     struct hdx_error why = {.message = "its key is too long"};
-    struct hdx_text key = batch->key[i], location = key.size ? locate(rows, dataset, key) : key;
+    struct hdx_text key = batch->key[i];
+    struct hdx_text location = hdx_files_locate(&rows->files, hdx_query_base(rows->query, dataset), key);
     if (key.size == 0)
       refuse(rows, dataset, "it has no key");
     else if (!location.data || hdx_files_check(&rows->files, location, &why) != HDX_OK)
@@ -103,8 +92,6 @@ static void rewind_rows(struct hdx_files *files) {
 static void close_rows(struct hdx_files *files) {
   struct rows *rows = rows_of(files);
   hdx_query_begin(rows->query, HDX_COLUMN_ALL); /* it is its owner's again */
-  hdx_arena_deinit(&rows->arena);
-  hdx_buffer_deinit(&rows->work);
   hdx_files_deinit(files);
   free(rows);
 }
@@ -121,8 +108,6 @@ enum hdx_status hdx_files_of_query(struct hdx_session *session, struct hdx_query
   if (!rows)
     return hdx_error_memory(error, sizeof *rows);
   hdx_files_init(&rows->files, session, &kind);
-  hdx_arena_init(&rows->arena, (size_t)HDX_FILES_PORTION * (HDX_URL_BYTES_MAX + 1));
-  hdx_buffer_init(&rows->work, HDX_URL_BYTES_MAX);
   rows->query = query;
   rows->checksum = find_column(query, "checksum");
   rows->algorithm = rows->checksum == SIZE_MAX ? SIZE_MAX : find_column(query, "checksum_algorithm");

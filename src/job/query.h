@@ -1,10 +1,11 @@
 /* A query: datasets that are asked the same question.
  *
- *   query.c          the public functions: options, what is known of the answer, counting, filling arrays
+ *   query.c          the public functions: options, what is known of the answer, counting, places of files
  *   query_open.c     which datasets; what is held of them, what has to be fetched, whether that suffices
  *   query_rows.c     the rows of one dataset, forwards or backwards, and of several merged into one order
  *   query_kept.c     rows that are copied
  *   query_latest.c   leaving out older versions of files
+ *   query_take.c     rows copied to arrays of the caller
  *
  * All of it runs on the caller's thread, which also is the loop's while something is fetched. */
 #ifndef HDX_JOB_QUERY_H
@@ -88,6 +89,10 @@ struct hdx_query {
   size_t heap_count;
   size_t drained; /* the part whose batch came to its end with the last row that was handed out; SIZE_MAX: none */
   struct hdx_kept_rows merged; /* its texts are views into batches */
+  /* rows that are copied to arrays of the caller */
+  struct hdx_batch taken; /* the batch that they come from, and how many of it were copied */
+  size_t taken_rows;
+  struct hdx_error take_failure; /* what ended them; it stays until the query begins anew */
 };
 
 /* query.c */

@@ -60,7 +60,7 @@ def check(example, prefix, tiny, tmp_path, env={}):
     wanted = dataset.answer(time_ns("2018-06"), time_ns("2019-03-02T12:00"))
     assert done.stdout == dataset.csv(wanted).split("\n", 1)[1]
     keys, sizes = sum(len(row.key) for row in wanted), sum(row.size for row in wanted)
-    assert f"{len(wanted)} rows streamed, {len(wanted)} filled, {sizes} bytes, {keys} bytes of keys" in done.stderr
+    assert f"{len(wanted)} rows streamed, {len(wanted)} copied, {sizes} bytes, {keys} bytes of keys" in done.stderr
     assert "one 2018 present: 400 rows" in done.stderr.lower()
 
 
@@ -70,6 +70,8 @@ def test_what_is_installed(prefix):
     assert [n for n in names if n.endswith("/libheliodex.a")] and [n for n in names if n.endswith("/libheliodex.so")]
     assert [n for n in names if n.endswith("heliodex/heliodex-config.cmake") or n.endswith("heliodex/heliodexConfig.cmake")]
     assert tool(prefix / "bin" / "heliodex", "--version")
+    module = {n.split("-packages/")[1] for n in names if "-packages/" in n}
+    assert {"heliodex/__init__.py", "heliodex/_installed.py", "heliodex/py.typed"} <= module  # tests/python/test_install.py
 
 
 def test_only_public_functions_are_visible(prefix):

@@ -2,7 +2,7 @@
  *
  *   example STORE ENDPOINT-URL BUCKET ID START STOP
  *
- * It reads the rows twice, in batches and into arrays of its own, and prints them as heliodex query does:
+ * It reads the rows twice, in batches and copied to arrays of its own, and prints them as heliodex query does:
  * start,stop,datakey,filesize. */
 #include <heliodex.h>
 
@@ -49,30 +49,23 @@ static enum hdx_status print_batches(struct hdx_query *query, uint64_t *rows, st
   return status;
 }
 
-/* All rows at once, into the caller's memory. */
+/* Some rows at a time, copied to memory of ours. */
 static enum hdx_status sum_arrays(struct hdx_query *query, uint64_t *rows, int64_t *bytes, uint64_t *key_bytes,
                                   struct hdx_error *error) {
-  enum hdx_status status = hdx_query_count(query, rows, key_bytes, error);
-  if (status != HDX_OK)
-    return status;
-  size_t capacity = *rows ? (size_t)*rows : 1;
-  struct hdx_arrays arrays = {
-      .start = malloc(capacity * sizeof(int64_t)),
-      .stop = malloc(capacity * sizeof(int64_t)),
-      .size = malloc(capacity * sizeof(int64_t)),
-      .key_end = malloc(capacity * sizeof(uint64_t)),
-      .keys = malloc(*key_bytes + 1),
-      .capacity = capacity,
-      .key_bytes_capacity = *key_bytes,
-  };
-  status = hdx_query_fill(query, &arrays, rows, error);
-  for (uint64_t i = 0; status == HDX_OK && i < *rows; i++)
-    *bytes += arrays.size[i] > 0 ? arrays.size[i] : 0;
-  free(arrays.start);
-  free(arrays.stop);
-  free(arrays.size);
-  free(arrays.key_end);
-  free(arrays.keys);
+  enum { ROWS = 100, KEY_BYTES = 4096 };
+  int64_t size[ROWS], key_end[ROWS];
+  char keys[KEY_BYTES];
+  const struct hdx_arrays arrays = {
+      .capacity = ROWS, .size = size, .key = {.end = key_end, .bytes = keys, .capacity = KEY_BYTES}};
+  size_t count;
+  enum hdx_status status;
+  hdx_query_rewind(query);
+  while ((status = hdx_query_take(query, &arrays, &count, NULL, error)) == HDX_OK && count > 0) {
+    for (size_t i = 0; i < count; i++)
+      *bytes += size[i] > 0 ? size[i] : 0;
+    *rows += count;
+    *key_bytes += (uint64_t)key_end[count - 1];
+  }
   return status;
 }
 
@@ -109,19 +102,17 @@ static int run(struct hdx_session *session, char **argv) {
   struct hdx_query *query;
   if (hdx_query_open(session, argv[3], argv[4], &options, &query, &error) != HDX_OK)
     return failed("query", &error);
-  uint64_t streamed = 0, filled = 0, key_bytes = 0;
+  uint64_t streamed = 0, taken = 0, key_bytes = 0;
   int64_t bytes = 0;
   status = print_batches(query, &streamed, &error);
   if (status == HDX_OK)
-    status = hdx_query_range(query, options.start, options.stop, &error);
-  if (status == HDX_OK)
-    status = sum_arrays(query, &filled, &bytes, &key_bytes, &error);
+    status = sum_arrays(query, &taken, &bytes, &key_bytes, &error);
   hdx_query_close(query);
   if (status != HDX_OK)
     return failed("rows", &error);
-  fprintf(stderr, "%" PRIu64 " rows streamed, %" PRIu64 " filled, %" PRId64 " bytes, %" PRIu64 " bytes of keys\n",
-          streamed, filled, bytes, key_bytes);
-  return streamed == filled ? 0 : 1;
+  fprintf(stderr, "%" PRIu64 " rows streamed, %" PRIu64 " copied, %" PRId64 " bytes, %" PRIu64 " bytes of keys\n",
+          streamed, taken, bytes, key_bytes);
+  return streamed == taken ? 0 : 1;
 }
 
 int main(int argc, char **argv) {

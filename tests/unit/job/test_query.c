@@ -1,5 +1,5 @@
-/* Queries through the public functions, for what the program does not do: other ranges of an open query, arrays, sums
- * of one dataset and of all, strings that go away, places of files. */
+/* Queries through the public functions, for what the program does not do: other ranges of an open query, sums of one
+ * dataset and of all, strings that go away, places of files. */
 #include "base/text.h"
 
 #include <setjmp.h>
@@ -220,14 +220,14 @@ static void static_rows(void **state) {
   struct hdx_error error;
   struct counted counted = {.size = 0};
   int64_t start[3], stop[3];
-  uint64_t rows;
+  size_t rows;
   hdx_query_options_init(&options);
   options.start = time_of("2019-01-02");
   options.stop = time_of("2019-01-03");
   if (hdx_query_open(session, bucket, "model", &options, &query, &error) != HDX_OK)
     fail_msg("%s", error.message);
   const struct hdx_arrays out = {.start = start, .stop = stop, .capacity = 3};
-  assert_int_equal(hdx_query_fill(query, &out, &rows, &error), HDX_OK);
+  assert_int_equal(hdx_query_take(query, &out, &rows, NULL, &error), HDX_OK);
   assert_int_equal(rows, 2);
   assert_true(start[0] == HDX_TIME_STATIC && stop[0] == HDX_TIME_MAX);
   assert_true(start[1] == time_of("2019-01-01") && stop[1] == time_of("2019-01-02"));
@@ -235,27 +235,6 @@ static void static_rows(void **state) {
   assert_string_equal(counted.text, "static:1,2,0 2019-01-01T00:00:00Z:1,1,0 ");
   assert_int_equal(hdx_query_range(query, HDX_TIME_NONE, HDX_TIME_NONE, &error), HDX_OK);
   assert_answer(query, "9:mesh 9:run 9:late ");
-  hdx_query_close(query);
-}
-
-static void arrays(void **state) {
-  (void)state;
-  struct hdx_query *query = open_both(NULL);
-  struct hdx_error error;
-  uint64_t rows, bytes, ends[5];
-  int64_t sizes[5];
-  char keys[128];
-  assert_int_equal(hdx_query_count(query, &rows, &bytes, &error), HDX_OK);
-  assert_int_equal(rows, 5);
-  struct hdx_arrays out = {
-      .size = sizes, .key_end = ends, .keys = keys, .capacity = 5, .key_bytes_capacity = sizeof keys};
-  assert_int_equal(hdx_query_fill(query, &out, &rows, &error), HDX_OK);
-  assert_true(rows == 5 && ends[4] == bytes && sizes[1] == -1 && sizes[3] == 8);
-  assert_memory_equal(keys, "s3://b/a_v1.cdfplain.cdfs3://b/a_v2.cdfs3://b/a_v1.cdfs3://b/c d.cdf", bytes);
-  out.capacity = 3;
-  assert_int_equal(hdx_query_fill(query, &out, &rows, &error), HDX_LIMIT);
-  assert_int_equal(rows, 3);
-  assert_answer(query, "0:s3://b/a_v1.cdf 1:plain.cdf 0:s3://b/a_v2.cdf 1:s3://b/a_v1.cdf 0:s3://b/c d.cdf ");
   hdx_query_close(query);
 }
 
@@ -309,9 +288,8 @@ static void refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ranges),    cmocka_unit_test(versions),    cmocka_unit_test(sums),
-      cmocka_unit_test(counts),    cmocka_unit_test(static_rows), cmocka_unit_test(arrays),
-      cmocka_unit_test(locations), cmocka_unit_test(refusals),
+      cmocka_unit_test(ranges),      cmocka_unit_test(versions),  cmocka_unit_test(sums),     cmocka_unit_test(counts),
+      cmocka_unit_test(static_rows), cmocka_unit_test(locations), cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

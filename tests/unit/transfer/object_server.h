@@ -4,6 +4,7 @@
 #define HDX_TEST_OBJECT_SERVER_H
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -186,6 +187,7 @@ static inline void *server_accept(void *ignored) {
       continue;
     int *fd = &server.fds[server.thread_count];
     *fd = accept(server.listener, NULL, NULL);
+    setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* heads and bodies are sent one by one */
     if (*fd >= 0 && pthread_create(&server.threads[server.thread_count], NULL, server_connection, fd) == 0)
       server.thread_count++;
   }

@@ -1,0 +1,51 @@
+/* The bucket of a list: what keys without a scheme are relative to, and what locations are read through. */
+#include "job/files.h"
+
+/* The bucket that a location is in, up to the slash behind it. */
+static struct hdx_text bucket_of(struct hdx_text url) {
+  size_t slashes = 0;
+  for (size_t i = 0; i < url.size; i++)
+    if (url.data[i] == '/' && ++slashes == 3)
+      return hdx_text_sub(url, 0, i + 1);
+  return url;
+}
+
+/* Keys without a scheme are in the bucket that was named, or in that of which a copy was. A place without a catalog is
+ * one that only files are fetched from. */
+enum hdx_status hdx_files_name_bucket(struct hdx_files *files, const char *bucket, struct hdx_error *error) {
+  const struct hdx_config *config = &files->session->config;
+  struct hdx_source *source = hdx_arena_alloc(&files->arena, sizeof *source);
+  if (!source)
+    return hdx_error_memory(error, sizeof *source);
+  enum hdx_status status = hdx_session_source(files->session, bucket, &files->arena, source, error);
+  if (status != HDX_OK)
+    return status;
+  bool object = source->scheme == HDX_SCHEME_S3;
+  files->source = source;
+  files->remote = source->scheme != HDX_SCHEME_FILE;
+  files->base = object ? bucket_of(source->url) : source->url;
+  if (object && !config->endpoint_url && !config->map_count)
+    return HDX_OK;
+  status = hdx_catalog_open(files->session, bucket, false, &files->catalog, error);
+  if (status == HDX_NOT_FOUND && !config->offline)
+    return HDX_OK;
+  if (status != HDX_OK)
+    return object && config->offline ? HDX_OK : status;
+  files->source = &files->catalog->source;
+  if (object || !files->source->own_bucket.size)
+    return HDX_OK;
+  struct hdx_buffer *work = &files->work;
+  hdx_buffer_clear(work);
+  hdx_buffer_append_format(work, "s3://%.*s/", HDX_TEXT_ARG(files->source->own_bucket));
+  files->base = hdx_arena_copy(&files->arena, hdx_buffer_text(work));
+  return files->base.data ? HDX_OK : hdx_error_memory(error, work->size);
+}
+
+struct hdx_text hdx_files_locate(struct hdx_files *files, struct hdx_text base, struct hdx_text key) {
+  if (hdx_url_like(key))
+    return key;
+  hdx_buffer_clear(&files->work);
+  hdx_source_join(base, key, &files->work);
+  return files->work.status == HDX_OK ? hdx_arena_copy(&files->locations, hdx_buffer_text(&files->work))
+                                      : (struct hdx_text){NULL, 0};
+}
