@@ -16,11 +16,11 @@ from .errors import FailedS3Get, HeliodexError, UsageError
 from .files import FileList
 from .session import Session
 from .settings import Value, check_names
-from .streaming import stream
+from .streaming import Opened, StreamedFile
 
 logger = logging.getLogger("heliodex")
 
-_BEGINNING = {"part_bytes": 64 << 10, "jobs": 1}  # no more of a file is asked for at once, if its first lines are wanted
+_BEGINNING = {"part_bytes": 64 << 10, "jobs": 1}  # so much is asked for at once, if first lines are wanted
 _DEFAULT_REGION = "us-east-1"
 _HTTP_STATUS = {"NOT_FOUND": 404, "DENIED": 403}
 
@@ -33,8 +33,8 @@ def s3url_to_bucketkey(s3url: str, bucket_prefix: str = "s3://") -> Tuple[str, s
 
 
 def s3url_to_https(s3url: str) -> str:
-    """Where AWS has "s3://bucket/key" or "bucket/key": https://bucket.s3.amazonaws.com/key, the key as it is written. An
-    http or https URL stays as it is."""
+    """Where AWS has "s3://bucket/key" or "bucket/key": https://bucket.s3.amazonaws.com/key, the key as it is written.
+    An http or https URL stays as it is."""
     if s3url.startswith("http"):
         return s3url
     return "https://{}.s3.amazonaws.com/{}".format(*s3url_to_bucketkey(s3url))
@@ -67,8 +67,8 @@ def fetch_S3orURL(s3url: "Union[str, os.PathLike[str]]", region: str = _DEFAULT_
 
 def fetch_S3(s3url: str, unsigned: bool = True, region: Optional[str] = None, rawbytes: bool = False,
              max_lines: Optional[int] = None, **client_kwargs: Value) -> Tuple[int, Any]:
-    """(200, the JSON document or with rawbytes the bytes) of s3://bucket/key or bucket/key, asked for anonymously or with
-    the user's credentials. FailedS3Get: it cannot be had."""
+    """(200, the JSON document or with rawbytes the bytes) of s3://bucket/key or bucket/key, asked for anonymously or
+    with the user's credentials. FailedS3Get: it cannot be had."""
     check_names(client_kwargs)
     settings = {"region_name": region, "sign": "never" if unsigned else "always", **client_kwargs}
     place = s3url if "://" in s3url else "s3://" + s3url
@@ -102,13 +102,16 @@ def _places(location: str) -> Iterator[str]:
 
 def _fetch(place: str, lines: Optional[int], settings: Dict[str, Value]) -> BytesIO:
     if "://" not in place:
-        with open(place, "rb") as file:
-            return BytesIO(file.read() if lines is None else b"".join(itertools.islice(file, lines)))
+        with open(place, "rb") as local:
+            return BytesIO(local.read() if lines is None else b"".join(itertools.islice(local, lines)))
     if lines is not None:
         return _first_lines(place, lines, settings)
     with Session(**settings) as session:
-        for file in stream([place], session=session, progress=False):
-            return file.data
+        found = next(iter(Opened([place], session, ignore_size=True)), None)
+    if isinstance(found, StreamedFile):
+        return found.data
+    if found:
+        raise found
     raise FailedS3Get(f"{place}: names no file")
 
 
