@@ -1304,6 +1304,34 @@ HDX_API
 enum hdx_status hdx_store_remove(struct hdx_session *session, const char *bucket, const char *const *ids,
                                  size_t id_count, uint64_t *removed, struct hdx_error *error);
 
+/* ---------------------------------------------------------------------------------------------------------- arrow */
+
+/* What lets go of structures of the Arrow C data interface (arrow.apache.org, which defines them) that a binding of
+ * another language has put together. A consumer calls such a function from any thread, while an exception of the
+ * language is on its way, or when its runtime has ended: functions of the language itself would fail then, these need
+ * nothing but free. */
+struct ArrowSchema;
+struct ArrowArray;
+struct ArrowArrayStream;
+
+/* ArrowSchema.release, ArrowArray.release: frees the texts or buffers, lets go of the children and frees them, and the
+ * arrays that point to them. Each of these is NULL or was allocated by malloc, or aligned_alloc; there is no
+ * dictionary, and private_data is not regarded. */
+HDX_API
+void hdx_arrow_release_schema(struct ArrowSchema *schema);
+HDX_API
+void hdx_arrow_release_array(struct ArrowArray *array);
+
+/* ArrowArrayStream.release: private_data points to an int32_t of the binding's, which becomes 1 (atomically): whoever
+ * sees that frees it, and what else belongs to the stream. */
+HDX_API
+void hdx_arrow_release_stream(struct ArrowArrayStream *stream);
+
+/* The destructor of a PyCapsule of Python called "arrow_array_stream": releases its stream unless a consumer has taken
+ * it, and frees the structure, which was allocated by malloc. */
+HDX_API
+void hdx_arrow_end_capsule(void *capsule);
+
 /* -------------------------------------------------------------------------------------------------------- version */
 
 struct hdx_version {

@@ -379,14 +379,15 @@ class Bucket:
         """The first row's key, by a small range request. KeyError: no such dataset; RuntimeError: there is no row."""
         entry = self.get_entry(id)
         session = self._session_of(entry, False)
-        out = session.open(library.hdx_probe, library.hdx_probe_free, texts([self.bucket])[0], texts([entry["id"]])[0])
+        probe = ctypes.POINTER(_abi.Probe)()
         try:
-            probe = ctypes.cast(out.handle, ctypes.POINTER(_abi.Probe)).contents
-            if not probe.has_row:
-                raise RuntimeError(f"{entry['id']}: no first row: {_abi.decode(probe.message or b'')}")
-            return str(probe.key)
+            session.run(library.hdx_probe, texts([self.bucket])[0], texts([entry["id"]])[0], ctypes.byref(probe))
+            if not probe.contents.has_row:
+                raise RuntimeError(f"{entry['id']}: no first row: {_abi.decode(probe.contents.message or b'')}")
+            return str(probe.contents.key)
         finally:
-            out.close()
+            if probe:
+                library.hdx_probe_free(probe)
 
     @_OnBoth
     def ls_wildcard(self: "Optional[Bucket]", cloud_catalog: "pandas.DataFrame", pattern: str,

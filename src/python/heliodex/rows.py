@@ -23,7 +23,6 @@ from .times import to_ns
 if TYPE_CHECKING:
     import pandas
 
-    from .keys import KeyArray
 
 BATCH_ROWS = 65536
 
@@ -54,8 +53,8 @@ class Batch:
     Has __arrow_c_stream__, so that pyarrow, polars and DuckDB take it.
     """
 
-    def __init__(self, arrays: "Dict[str, Any]", columns: Sequence[Column], rows: int) -> None:
-        self._arrays, self._columns, self._rows = arrays, list(columns), rows
+    def __init__(self, arrays: "Dict[str, Any]", columns: Sequence[Column], rows: int, keys: Keys = "str") -> None:
+        self._arrays, self._columns, self._rows, self._keys = arrays, list(columns), rows, keys
 
     @property
     def columns(self) -> List[str]:
@@ -79,7 +78,7 @@ class Batch:
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         from .arrow import stream_of
 
-        return stream_of(self._columns, iter([self]))
+        return stream_of(self._columns, iter([self]), self._keys == "bytes")
 
 
 class Summary:
@@ -100,7 +99,7 @@ class Summary:
 def instant(nanoseconds: int) -> np.datetime64:
     """A time of the library; NaT where it has none."""
     none = nanoseconds in (_abi.TIME_NONE, _abi.TIME_STATIC)
-    return np.datetime64("NaT" if none else nanoseconds, "ns")
+    return np.datetime64("NaT", "ns") if none else np.datetime64(nanoseconds, "ns")
 
 
 class Query:
@@ -205,7 +204,10 @@ class Query:
         return self._round
 
     def __iter__(self) -> Iterator[Batch]:
-        taker = Taker(self.session, self._owned, self._columns, self._keys)
+        return self._batches(raw=False)
+
+    def _batches(self, raw: bool) -> Iterator[Batch]:
+        taker = Taker(self.session, self._owned, self._columns, self._keys, raw)
         mine = self._begin()
         while True:
             if mine != self._round:
@@ -214,7 +216,7 @@ class Query:
             rows = taker.take()
             if rows == 0:
                 return
-            yield Batch(taker.arrays(self.ids), self._columns, rows)
+            yield Batch(taker.arrays(self.ids), self._columns, rows, self._keys)
 
     def to_batch(self) -> Batch:
         """All rows in one batch."""
@@ -225,7 +227,7 @@ class Query:
         self._begin()
         while taker.take():
             pass
-        return Batch(taker.arrays(self.ids), self._columns, count)
+        return Batch(taker.arrays(self.ids), self._columns, count, self._keys)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """All rows as a DataFrame over arrays of its own, which may be modified."""
@@ -234,12 +236,7 @@ class Query:
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         from .arrow import stream_of
 
-        self._check_arrow()
-        return stream_of(self._columns, iter(self))
-
-    def _check_arrow(self) -> None:
-        if self._keys == "lazy":
-            raise UsageError("keys='lazy' is for DataFrames; an Arrow stream has keys as texts, or keys='bytes'")
+        return stream_of(self._columns, self._batches(raw=True), self._keys == "bytes")
 
     # ---- files
 
@@ -282,8 +279,8 @@ def query(bucket: str, ids: Texts, start: Any = None, stop: Any = None, *, match
           key: Texts = None, exclude_key: Texts = None, min_size: Optional[int] = None,
           max_size: Optional[int] = None, where: Any = None, latest_version: bool = False, reverse: bool = False,
           limit: Optional[int] = None, **settings: Value) -> Query:
-    """Opens the answer to a range of datasets, in the order start, stop, key (, id). Years that are not held are fetched
-    and kept first; if everything is held, no request is made.
+    """Opens the answer to a range of datasets, in the order start, stop, key (, id). Years that are not held are
+    fetched and kept first; if everything is held, no request is made.
 
     bucket      s3:// URL, bucket name, name in the registry, http(s):// prefix, file:// folder
     ids         one id or several; shell patterns name all that match
