@@ -16,7 +16,6 @@ from .errors import FailedS3Get, HeliodexError, UsageError
 from .files import FileList
 from .session import Session
 from .settings import Value, check_names
-from .streaming import Opened, StreamedFile
 
 logger = logging.getLogger("heliodex")
 
@@ -104,36 +103,35 @@ def _fetch(place: str, lines: Optional[int], settings: Dict[str, Value]) -> Byte
     if "://" not in place:
         with open(place, "rb") as local:
             return BytesIO(local.read() if lines is None else b"".join(itertools.islice(local, lines)))
+    data = _read(place, lines, settings)
+    return data if lines is None else BytesIO(b"".join(itertools.islice(data, lines)))
+
+
+def _read(uri: str, lines: Optional[int], settings: Dict[str, Value]) -> BytesIO:
+    """All bytes, or at least those of so many lines."""
+    data, found, last = BytesIO(), 0, False
+    options = _abi.StreamOptions()
+    library.hdx_stream_options_init(ctypes.byref(options))
     if lines is not None:
-        return _first_lines(place, lines, settings)
-    with Session(**settings) as session:
-        found = next(iter(Opened([place], session, ignore_size=True)), None)
-    if isinstance(found, StreamedFile):
-        return found.data
-    if found:
-        raise found
-    raise FailedS3Get(f"{place}: names no file")
-
-
-def _first_lines(uri: str, count: int, settings: Dict[str, Value]) -> BytesIO:
-    data = bytearray()
-    with Session(**{**_BEGINNING, **settings}) as session:
-        files = FileList([uri], session)
-        options = _abi.StreamOptions()
-        library.hdx_stream_options_init(ctypes.byref(options))
         options.hold_bytes = 0
+        settings = {**_BEGINNING, **settings}
+    with Session(**settings) as session:
+        files = FileList([uri], session)
         opened = session.open(library.hdx_stream_open, library.hdx_stream_close, files.handle, ctypes.byref(options))
-        chunk = ctypes.POINTER(_abi.Chunk)()
-        last = False
-        while data.count(b"\n") < count and not last:
-            session.run(_next_chunk, opened.handle, ctypes.byref(chunk))
-            if not chunk:
+        pointer = ctypes.POINTER(_abi.Chunk)()
+        while not last and (lines is None or found < lines):
+            session.run(_next_chunk, opened.handle, ctypes.byref(pointer))
+            if not pointer:
                 raise FailedS3Get("; ".join(files.refused) or f"{uri}: names no file")
-            if chunk.contents.status != _abi.OK:
-                raise _failed(uri, chunk.contents)
-            data += ctypes.string_at(chunk.contents.data, chunk.contents.bytes) if chunk.contents.bytes else b""
-            last = chunk.contents.last
-    return BytesIO(b"".join(itertools.islice(BytesIO(data), count)))
+            chunk = pointer.contents
+            if chunk.status != _abi.OK:
+                raise _failed(uri, chunk)
+            piece = ctypes.string_at(chunk.data, chunk.bytes) if chunk.bytes else b""
+            data.write(piece)
+            found += piece.count(b"\n")
+            last = chunk.last
+    data.seek(0)
+    return data
 
 
 def _next_chunk(_session: int, opened: int, chunk: Any, error: Any) -> int:

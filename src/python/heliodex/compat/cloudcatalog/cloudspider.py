@@ -237,8 +237,9 @@ class _Bucket:
             with query(self.catalog.bucket, id, *span, match="start", allow_partial=True, columns=_MANIFEST,
                        session=self.held) as rows:
                 counts = {_year(start): sum.rows for start, sum in rows.counts("year")}
-                for batch in rows if manifest and not self.is_lost else ():
-                    manifest.writerows(_lines(batch, rows.time_digits, failed))
+                if manifest and not self.is_lost:
+                    for batch in rows:
+                        manifest.writerows(_lines(batch, rows.time_digits, failed))
         except HeliodexError as error:
             logger.warning("%s", error)
         told: Sequence[Any] = range(years[0], years[1] + 1) if years else sorted(counts or ["static"])
