@@ -9,8 +9,8 @@ def entry(name, region="us-east-1", endpoint=None, **more):
 
 def dataset(identifier, bucket, **members):
     """An entry of a catalog; members of None are left out."""
-    whole = {"id": identifier, "index": f"s3://{bucket}/i/", "title": f"The {identifier}", "start": "2001-01-01T00:00:00Z",
-             "stop": "2003-06-01T00:00:00Z", **members}
+    whole = {"id": identifier, "index": f"s3://{bucket}/i/", "title": f"The {identifier}",
+             "start": "2001-01-01T00:00:00Z", "stop": "2003-06-01T00:00:00Z", **members}
     return {name: value for name, value in whole.items() if value is not None}
 
 

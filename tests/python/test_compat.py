@@ -1,7 +1,6 @@
 """heliodex in the place of the original tool's package: imports, a plug-in built on it, tree and spider."""
 
 import csv
-import json
 import re
 
 import pytest
@@ -26,8 +25,8 @@ import cloudcatalog
 import cloudcatalog.main as cc
 import cloudcatalog.cloudspider
 from cloudcatalog import CatalogRegistry, CloudCatalog, EntireCatalogSearch
-from cloudcatalog.main import (CatalogRegistry, CloudCatalog, EntireCatalogSearch, FailedS3Get, UnavailableData, fetch_S3,
-                               fetch_S3orURL, fetch_url, s3url_to_bucketkey, s3url_to_https)
+from cloudcatalog.main import (CatalogRegistry, CloudCatalog, EntireCatalogSearch, FailedS3Get, UnavailableData,
+                               fetch_S3, fetch_S3orURL, fetch_url, s3url_to_bucketkey, s3url_to_https)
 from cloudcatalog.cloudspider import spider, tree
 from heliodex.compat import cloudcatalog as ours
 assert package is cloudcatalog is ours is sys.modules["cloudcatalog"]
@@ -48,7 +47,8 @@ assert {"main", "cloudspider"} <= {module.name for module in pkgutil.iter_module
 assert list(pkgutil.walk_packages(cloudcatalog.__path__, "cloudcatalog."))
 assert importlib.util.find_spec("cloudcatalog") is not None and importlib.util.find_spec("cloudcatalog.none") is None
 assert pickle.loads(pickle.dumps(cloudcatalog.CatalogRegistry)) is cloudcatalog.CatalogRegistry
-for statement in ("import cloudcatalog.generators", "from cloudcatalog import generators", "from cloudcatalog.main import x"):
+for statement in ("import cloudcatalog.generators", "from cloudcatalog import generators",
+                  "from cloudcatalog.main import x"):
     try:
         exec(statement)
     except ImportError as error:
@@ -182,7 +182,8 @@ import heliodex; heliodex.install_as_cloudcatalog()
 import cloudcatalog
 dataid = "aia_0094"
 fr = cloudcatalog.CloudCatalog("s3://{TINY}/")
-found = fr.request_cloud_catalog(dataid, start_date=fr.get_entry(dataid)['start'], stop_date=fr.get_entry(dataid)['stop'])
+found = fr.request_cloud_catalog(dataid, start_date=fr.get_entry(dataid)['start'],
+                                 stop_date=fr.get_entry(dataid)['stop'])
 print(len(found))
 cloudcatalog.CloudCatalog.stream_uri(found[:1], lambda uri, start, stop, size: print(uri))
 """, env={"HELIODEX_ENDPOINT_URL": tiny.origin.url}).expect(0)
@@ -270,7 +271,8 @@ def test_the_tree_is_printed(archive, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "s3://east/,us-east-1" and lines[1] == "s3://lost/,eu-1"
     assert lines[2].startswith("s3://lost/ cannot be read: ") and "404" in lines[2]
-    assert lines[3:] == ["s3://west/,us-west-1", "3", "*AIA has 1 datasets", "*mms1 has 2 datasets", "*solo has 1 datasets"]
+    assert lines[3:] == ["s3://west/,us-west-1", "3", "*AIA has 1 datasets", "*mms1 has 2 datasets",
+                         "*solo has 1 datasets"]
 
 
 def test_the_tree_of_a_collection(archive, capsys):
@@ -291,8 +293,9 @@ def test_what_the_tree_returns(archive):
 
 
 def test_odd_catalogs_do_not_stop_the_tree(archive, capsys):
-    publish_catalog(archive.origin, "lost", [{"id": "a\x1b[2Jb_c", "loc": "s3://lost/", "title": "", "startdate": "1999-01-01Z",
-                                              "enddate": "1999-06-01Z"}, 5, {"title": "no id"}])
+    publish_catalog(archive.origin, "lost", [
+        {"id": "a\x1b[2Jb_c", "loc": "s3://lost/", "title": "", "startdate": "1999-01-01Z", "enddate": "1999-06-01Z"},
+        5, {"title": "no id"}])
     items, _ = tree(archive.url, returnvars=True)
     assert ["a\x1b[2Jb_c", "1999-01-01Z", "1999-06-01Z"] in items
     out = capsys.readouterr().out
@@ -437,6 +440,17 @@ def test_a_manifest_of_odd_rows(archive):
          "filesize": "7"}]
 
 
+def test_files_over_new_year_count_once(archive):
+    """In the year that they begin in, whatever years are looked at."""
+    line = "2001-12-31T22:00:00Z,2002-01-01T02:00:00Z,s3://east/over.cdf,1\n"
+    archive.add("east", "over", {2001: line, 2002: 4})
+    fr = CloudCatalog("s3://east/")
+    spider([["over", "2001-01-01", "2002-12-31"]], fr, noisy=False, create_manifest=True)
+    assert spidered() == ["over, 2001: 1 entries.", "over, 2002: 4 entries."] and len(manifest()) == 5
+    spider([["over", "2002-01-01", "2002-12-31"]], fr, noisy=False, create_manifest=True)
+    assert spidered() == ["over, 2002: 4 entries."] and len(manifest()) == 4
+
+
 def test_datasets_without_years(archive):
     archive.datasets["east"].append(dataset("model", "east", start="static", stop="static"))
     publish_catalog(archive.origin, "east", archive.datasets["east"], Cloudy="0.5")
@@ -483,4 +497,4 @@ def test_the_command_line_as_a_module(python, archive):
                   "runpy.run_module('heliodex.compat.cloudcatalog', run_name='__main__')",
                   env={"HELIODEX_ENDPOINT_URL": archive.origin.url, "HELIODEX_RETRIES": 0}).expect(0)
     assert "*mms1 has 2 datasets" in done.lines
-    assert python("import sys; sys.argv = ['x']; import heliodex.compat.cloudcatalog.__main__ as m; m.main([])").code == 2
+    assert python("from heliodex.compat.cloudcatalog.__main__ import main; main([])").code == 2

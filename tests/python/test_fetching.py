@@ -104,7 +104,8 @@ def test_anonymous_first_then_signed(fetch, origin):
 
 
 def test_the_region_is_signed_for(fetch, origin):
-    for options in ({"region": "us-west-2"}, {"region_name": "us-west-2"}, {"region": "eu-1", "region_name": "us-west-2"}):
+    for options in ({"region": "us-west-2"}, {"region_name": "us-west-2"},
+                    {"region": "eu-1", "region_name": "us-west-2"}):
         origin.clear()
         fetch(LOCATION, sign="always", **CREDENTIALS, **options)
         assert "/us-west-2/s3/" in origin.of(KEY)[0].headers["authorization"]
@@ -134,22 +135,25 @@ def test_a_url_alone(origin):
 # ---- what cannot be had
 
 
-@pytest.mark.parametrize("behaviour", [Behaviour(status=403), Behaviour(status=404), Behaviour(status=500), Behaviour(cut=-1),
-                                       Behaviour(cut=5), Behaviour(body=b"no JSON"), Behaviour(body=b'{"a": 1')])
+@pytest.mark.parametrize("behaviour", [
+    Behaviour(status=403), Behaviour(status=404), Behaviour(status=500), Behaviour(cut=-1), Behaviour(cut=5),
+    Behaviour(body=b"no JSON"), Behaviour(body=b'{"a": 1')])
 def test_none_for_what_cannot_be_had(fetch, origin, behaviour):
     origin.always(KEY, behaviour)
     assert fetch(LOCATION) is None
 
 
-@pytest.mark.parametrize("behaviour", [Behaviour(status=403), Behaviour(status=404), Behaviour(cut=-1), Behaviour(cut=5)])
+@pytest.mark.parametrize("behaviour", [
+    Behaviour(status=403), Behaviour(status=404), Behaviour(cut=-1), Behaviour(cut=5)])
 @pytest.mark.parametrize("lines", [None, 3])
 def test_none_for_bytes_that_cannot_be_had(fetch, origin, behaviour, lines):
     origin.always(KEY, behaviour)
     assert fetch(LOCATION, rawbytes=True, max_lines=lines) is None
 
 
-@pytest.mark.parametrize("location", ["s3://", "", "s3://b", "b", "b/none.json", "/no/such/file", "./none", "file:///no/such",
-                                      "ftp://b/x", "s3://b/\n", "x\0y", "http://"])
+@pytest.mark.parametrize("location", [
+    "s3://", "", "s3://b", "b", "b/none.json", "/no/such/file", "./none", "file:///no/such", "ftp://b/x", "s3://b/\n",
+    "x\0y", "http://"])
 @pytest.mark.parametrize("options", [{}, {"rawbytes": True}, {"rawbytes": True, "max_lines": 2}])
 def test_none_for_what_is_nowhere(fetch, location, options):
     assert fetch(location, **options) is None

@@ -16,11 +16,10 @@ from .errors import FailedS3Get, HeliodexError, UsageError
 from .files import FileList
 from .session import Session
 from .settings import Value, check_names
-from .streaming import stream
 
 logger = logging.getLogger("heliodex")
 
-_BEGINNING = {"part_bytes": 64 << 10, "jobs": 1}  # no more of a file is asked for at once, if its first lines are wanted
+_BEGINNING = {"part_bytes": 64 << 10, "jobs": 1}  # so much is asked for at once, if first lines are wanted
 _DEFAULT_REGION = "us-east-1"
 _HTTP_STATUS = {"NOT_FOUND": 404, "DENIED": 403}
 
@@ -33,8 +32,8 @@ def s3url_to_bucketkey(s3url: str, bucket_prefix: str = "s3://") -> Tuple[str, s
 
 
 def s3url_to_https(s3url: str) -> str:
-    """Where AWS has "s3://bucket/key" or "bucket/key": https://bucket.s3.amazonaws.com/key, the key as it is written. An
-    http or https URL stays as it is."""
+    """Where AWS has "s3://bucket/key" or "bucket/key": https://bucket.s3.amazonaws.com/key, the key as it is written.
+    An http or https URL stays as it is."""
     if s3url.startswith("http"):
         return s3url
     return "https://{}.s3.amazonaws.com/{}".format(*s3url_to_bucketkey(s3url))
@@ -67,8 +66,8 @@ def fetch_S3orURL(s3url: "Union[str, os.PathLike[str]]", region: str = _DEFAULT_
 
 def fetch_S3(s3url: str, unsigned: bool = True, region: Optional[str] = None, rawbytes: bool = False,
              max_lines: Optional[int] = None, **client_kwargs: Value) -> Tuple[int, Any]:
-    """(200, the JSON document or with rawbytes the bytes) of s3://bucket/key or bucket/key, asked for anonymously or with
-    the user's credentials. FailedS3Get: it cannot be had."""
+    """(200, the JSON document or with rawbytes the bytes) of s3://bucket/key or bucket/key, asked for anonymously or
+    with the user's credentials. FailedS3Get: it cannot be had."""
     check_names(client_kwargs)
     settings = {"region_name": region, "sign": "never" if unsigned else "always", **client_kwargs}
     place = s3url if "://" in s3url else "s3://" + s3url
@@ -102,35 +101,37 @@ def _places(location: str) -> Iterator[str]:
 
 def _fetch(place: str, lines: Optional[int], settings: Dict[str, Value]) -> BytesIO:
     if "://" not in place:
-        with open(place, "rb") as file:
-            return BytesIO(file.read() if lines is None else b"".join(itertools.islice(file, lines)))
+        with open(place, "rb") as local:
+            return BytesIO(local.read() if lines is None else b"".join(itertools.islice(local, lines)))
+    data = _read(place, lines, settings)
+    return data if lines is None else BytesIO(b"".join(itertools.islice(data, lines)))
+
+
+def _read(uri: str, lines: Optional[int], settings: Dict[str, Value]) -> BytesIO:
+    """All bytes, or at least those of so many lines."""
+    data, found, last = BytesIO(), 0, False
+    options = _abi.StreamOptions()
+    library.hdx_stream_options_init(ctypes.byref(options))
     if lines is not None:
-        return _first_lines(place, lines, settings)
-    with Session(**settings) as session:
-        for file in stream([place], session=session, progress=False):
-            return file.data
-    raise FailedS3Get(f"{place}: names no file")
-
-
-def _first_lines(uri: str, count: int, settings: Dict[str, Value]) -> BytesIO:
-    data = bytearray()
-    with Session(**{**_BEGINNING, **settings}) as session:
-        files = FileList([uri], session)
-        options = _abi.StreamOptions()
-        library.hdx_stream_options_init(ctypes.byref(options))
         options.hold_bytes = 0
+        settings = {**_BEGINNING, **settings}
+    with Session(**settings) as session:
+        files = FileList([uri], session)
         opened = session.open(library.hdx_stream_open, library.hdx_stream_close, files.handle, ctypes.byref(options))
-        chunk = ctypes.POINTER(_abi.Chunk)()
-        last = False
-        while data.count(b"\n") < count and not last:
-            session.run(_next_chunk, opened.handle, ctypes.byref(chunk))
-            if not chunk:
+        pointer = ctypes.POINTER(_abi.Chunk)()
+        while not last and (lines is None or found < lines):
+            session.run(_next_chunk, opened.handle, ctypes.byref(pointer))
+            if not pointer:
                 raise FailedS3Get("; ".join(files.refused) or f"{uri}: names no file")
-            if chunk.contents.status != _abi.OK:
-                raise _failed(uri, chunk.contents)
-            data += ctypes.string_at(chunk.contents.data, chunk.contents.bytes) if chunk.contents.bytes else b""
-            last = chunk.contents.last
-    return BytesIO(b"".join(itertools.islice(BytesIO(data), count)))
+            chunk = pointer.contents
+            if chunk.status != _abi.OK:
+                raise _failed(uri, chunk)
+            piece = ctypes.string_at(chunk.data, chunk.bytes) if chunk.bytes else b""
+            data.write(piece)
+            found += piece.count(b"\n")
+            last = chunk.last
+    data.seek(0)
+    return data
 
 
 def _next_chunk(_session: int, opened: int, chunk: Any, error: Any) -> int:

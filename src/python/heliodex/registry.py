@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Tuple, Union
 
 from . import _abi
 from ._library import library
@@ -36,7 +36,7 @@ def _is_complete(entry: Any) -> bool:
 
 
 class CatalogRegistry:
-    """The registry of buckets. `catalog` is its document, a dict, which may be replaced: every answer is given from it."""
+    """The registry of buckets. `catalog` is its document, a dict that may be replaced: all answers are given from it."""
 
     def __init__(self, catalog_url: "Union[None, str, os.PathLike[str]]" = None, *, strict: bool = False,
                  **settings: Value) -> None:
@@ -152,8 +152,8 @@ def _ambiguous(name: str, found: List[Entry]) -> str:
     if len(regions) > 1:
         return (f"{name}: the registry has {len(found)} buckets of that name, in {', '.join(regions)}: "
                 "name one by region_prefix, or take the first with force_first=True")
-    return (f"{name}: the registry has {len(found)} buckets of that name, all in {regions[0]}, so that no region_prefix "
-            "tells them apart: take the first with force_first=True")
+    return (f"{name}: the registry has {len(found)} buckets of that name, all in {regions[0]}, so that no "
+            "region_prefix tells them apart: take the first with force_first=True")
 
 
 __all__ = ["CatalogRegistry", "InvalidRegistry", "UnavailableRegistry"]

@@ -96,8 +96,8 @@ class EntireCatalogSearch:
         return [entry for entry in self._entries() if part.lower() in text_of(entry)]
 
     def search_by_keywords(self, keywords: Union[str, Iterable[str]]) -> List[Entry]:
-        """The entries that have any of the keywords in id, index, title or tags, in any letter case, the best first: one
-        counts as often as it occurs in id, index and title, and once for each tag that holds it."""
+        """The entries that have any of the keywords in id, index, title or tags, in any letter case, the best first: a
+        keyword counts as often as it occurs in id, index and title, and once for each tag that holds it."""
         words = [word.lower() for word in listed(keywords)]
         scored = [(sum(_score(entry, word) for word in words), entry) for entry in self._entries()]
         scored = [hit for hit in scored if hit[0] > 0]

@@ -11,7 +11,7 @@ _PARTS = ("", ".main", ".cloudspider")
 
 
 def install_as_cloudcatalog() -> ModuleType:
-    """From here on, in this process, `import cloudcatalog` is heliodex.compat.cloudcatalog, which is returned, and so are
+    """From here on, in this process, `import cloudcatalog` is heliodex.compat.cloudcatalog, which is returned; so are
     cloudcatalog.main and cloudcatalog.cloudspider. May be called again. RuntimeError: the original was imported before,
     so that somebody has its classes already."""
     ours = {_NAME + part: importlib.import_module(f"{__name__}.{_NAME}{part}") for part in _PARTS}

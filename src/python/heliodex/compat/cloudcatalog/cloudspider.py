@@ -32,15 +32,15 @@ COUNTS_FILE = "spiderout.txt"
 MANIFEST_FILE = "manifest_spider.txt"
 _MANIFEST = ("start", "stop", "datakey", "filesize")  # what the index files of all datasets have
 _YEARS = (1678, 2261)  # that are whole among the times that can be told
-_UNITS = {0: "s", 3: "ms", 6: "us", 9: "ns"}
+_UNITS: Dict[int, Any] = {0: "s", 3: "ms", 6: "us", 9: "ns"}
 
 Entry = Dict[str, Any]
 Say = Callable[[str], Any]
 
 
 class SpiderItem(List[str]):
-    """[id, start, stop] of a dataset; `catalog` is its bucket's, so that lists of several buckets may be cut, sorted and
-    joined."""
+    """[id, start, stop] of a dataset; `catalog` is its bucket's, so that lists of several buckets may be cut, sorted
+    and joined."""
 
     def __init__(self, values: Sequence[str], catalog: CloudCatalog) -> None:
         super().__init__(values)
@@ -66,8 +66,8 @@ def _silent(_text: str) -> None:
 def tree(catalog: "Union[None, str, os.PathLike[str]]" = None, returnvars: bool = False, printme: bool = True,
          collection: Optional[str] = None, *, progress: ProgressLike = None,
          **settings: Value) -> "Optional[Tuple[List[SpiderItem], Optional[CloudCatalog]]]":
-    """Prints the buckets of a registry, and how many datasets there are of each group: those whose ids begin with the same
-    word (up to "_", in any letter case).
+    """Prints the buckets of a registry, and how many datasets there are of each group: those whose ids begin with the
+    same word (up to "_", in any letter case).
 
     catalog      URL or path of the registry; None: $ROOT_CATALOG_REGISTRY_URL, or else HelioCloud's
     returnvars   return ([id, start, stop] of all datasets, the CloudCatalog of the last bucket that has some)
@@ -136,20 +136,20 @@ def _member(entry: Entry, *names: str) -> str:
 
 def spider(spiderset: Optional[Sequence[Sequence[str]]] = None, fr: Optional[CloudCatalog] = None, noisy: bool = True,
            create_manifest: bool = False, *, progress: ProgressLike = None, **settings: Value) -> None:
-    """Counts the files of each dataset and year, to spiderout.txt in the current folder: "ID, YEAR: N entries.", or "Error
-    accessing ID, YEAR" (what failed is logged). All index files are fetched first, many at once; those that are held, and
-    did not change since, are not.
+    """Counts the files of each dataset and year, to spiderout.txt in the current folder: "ID, YEAR: N entries.", or
+    "Error accessing ID, YEAR" (what failed is logged). A file counts in the year that it begins in. All index files are
+    fetched first, many at once; those that are held, and did not change since, are not.
 
     spiderset, fr    what tree(returnvars=True) returned, or some of it, or lists of one's own of [id, start, stop] of
                      datasets in the bucket `fr`. None: all datasets of the registry that `settings` name
     noisy            print the lines, too
-    create_manifest  also list all these files in manifest_spider.txt: a CSV file with the columns start, stop, datakey and
-                     filesize, and times as YYYY-MM-DD hh:mm:ss
+    create_manifest  also list all these files in manifest_spider.txt: CSV with one header, the columns start, stop,
+                     datakey and filesize, and times as YYYY-MM-DD hh:mm:ss
     """
     if spiderset is None or (fr is None and not all(isinstance(item, SpiderItem) for item in spiderset)):
         spiderset, fr = tree(returnvars=True, printme=False, progress=progress, **settings) or ([], None)
     say = _say if noisy else _silent
-    items = sorted(spiderset)
+    items = sorted(spiderset, key=list)
     say(f"{len(items)} datasets: their index files are fetched")
     catalogs = [item.catalog if isinstance(item, SpiderItem) else fr for item in items]
     buckets = {catalog: _Bucket(catalog) for catalog in catalogs}
@@ -159,8 +159,9 @@ def spider(spiderset: Optional[Sequence[Sequence[str]]] = None, fr: Optional[Clo
         bucket.fetch(progress)
     with contextlib.ExitStack() as files:
         counts = files.enter_context(_create(COUNTS_FILE))
-        manifest = csv.writer(files.enter_context(_create(MANIFEST_FILE)), lineterminator="\n") if create_manifest else None
-        if manifest:
+        manifest = None
+        if create_manifest:
+            manifest = csv.writer(files.enter_context(_create(MANIFEST_FILE)), lineterminator="\n")
             manifest.writerow(_MANIFEST)
         for number, (item, catalog) in enumerate(zip(items, catalogs), 1):
             for line in buckets[catalog].spider(item, manifest):
@@ -227,7 +228,7 @@ class _Bucket:
                 self.failed.setdefault(name[1].lower(), set()).add(int(name[2]))
 
     def spider(self, item: Sequence[str], manifest: Any) -> Iterator[str]:
-        """A line for each year of the dataset; its files are written to the manifest."""
+        """A line for each year of the dataset; its files are written to the manifest, a csv.writer (None: to none)."""
         id, years = item[0], _years(item)
         failed = self.failed.get(id.lower(), set())
         span = (str(years[0]), f"{years[1] + 1}") if years else (None, None)
@@ -236,11 +237,13 @@ class _Bucket:
             with query(self.catalog.bucket, id, *span, match="start", allow_partial=True, columns=_MANIFEST,
                        session=self.held) as rows:
                 counts = {_year(start): sum.rows for start, sum in rows.counts("year")}
-                for batch in rows if manifest and not self.is_lost else ():
-                    manifest.writerows(_lines(batch, rows.time_digits, failed))
+                if manifest and not self.is_lost:
+                    for batch in rows:
+                        manifest.writerows(_lines(batch, rows.time_digits, failed))
         except HeliodexError as error:
             logger.warning("%s", error)
-        for year in range(years[0], years[1] + 1) if years else counts or ["static"]:
+        told: Sequence[Any] = range(years[0], years[1] + 1) if years else sorted(counts or ["static"])
+        for year in told:
             if counts is None or year in failed or self.is_lost:
                 yield f"Error accessing {id}, {year}"
             else:
