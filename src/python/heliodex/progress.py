@@ -66,16 +66,15 @@ class _Display(Reporter):
     def tell(self, progress: _abi.Progress) -> None:
         if progress.elapsed_ns < self.QUIET_NS:
             return
+        if not self.begun:
+            self.begun, self.bar = True, _tqdm(self.label, self.file)
         if self.bar is None:
-            self.bar = _tqdm(self.label, self.file) or False
-        bar: Any = self.bar
-        if bar is False:
             self._line(progress)
-        else:
-            bar.total = progress.files_total or None
-            bar.n = progress.files_done
-            bar.set_postfix_str(_amount(progress.bytes), refresh=False)
-            bar.refresh()
+            return
+        self.bar.total = progress.files_total or None
+        self.bar.n = progress.files_done
+        self.bar.set_postfix_str(_amount(progress.bytes), refresh=False)
+        self.bar.refresh()
 
     def _line(self, progress: _abi.Progress) -> None:
         total = f"/{progress.files_total:,}" if progress.files_total else ""
