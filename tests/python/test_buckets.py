@@ -2,7 +2,7 @@
 
 import copy
 import json
-import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from conftest import TINY
 from heliodex import CloudCatalog, FailedS3Get, FileRegistry, HeliodexError, UnavailableData
 from origin import Behaviour
+from reference import time_ns
 
 YEARS = {2018: 40, 2019: 60, 2020: 30}
 
@@ -328,3 +329,16 @@ def test_many_datasets_one_after_the_other_keep_few_files_open(bucket, tmp_path)
         assert all(len(cc.request_cloud_catalog(f"set_{number}")) == 2 for number in range(40))
     opened = sum("set_" in str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
     assert opened <= 16
+
+
+def test_threads_share_a_bucket_and_each_gets_its_own_answer(bucket, tmp_path):
+    cc = catalog(bucket, cache=True, cache_folder=tmp_path / "c")
+    ranges = [(f"{year}-{month:02}", f"{year}-{month + 2:02}") for year in YEARS for month in range(1, 11)]
+    wanted = {one: len(bucket.reference().dataset("one").answer(*map(time_ns, one))) for one in ranges}
+
+    def ask(one):
+        return [(one, len(cc.request_cloud_catalog("one", *one))) for _ in range(20)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for answers in pool.map(ask, ranges):
+            assert all(wanted[one] == rows for one, rows in answers)
