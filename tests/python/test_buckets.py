@@ -168,6 +168,16 @@ def test_the_files_of_the_cache_are_the_truth(bucket, tmp_path, change):
     assert files == (["i/one_2019.csv"] if change == "delete" else []) and file.is_file()
 
 
+def test_two_processes_share_a_cache(bucket, tmp_path):
+    """What one fetches is there for the other, and nothing is read twice."""
+    first, second = (registry(bucket, cache_folder=tmp_path / "c") for _ in range(2))
+    assert len(first.request_file_registry("one", "2018", "2019")) == 40
+    asked(bucket)
+    assert len(second.request_file_registry("one")) == 130
+    assert [path for path, _ in asked(bucket)] == ["i/one_2019.csv", "i/one_2020.csv"]
+    assert len(first.request_file_registry("one")) == 130 and asked(bucket) == []
+
+
 def test_a_gap_is_not_asked_for_again(bucket, tmp_path):
     bucket.add("gaps", {2018: 3, 2019: None, 2020: 3})
     fr = registry(bucket, cache_folder=tmp_path / "c")

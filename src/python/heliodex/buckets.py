@@ -279,8 +279,10 @@ class Bucket:
               errors="collect" if self.allow_partial else "raise")
 
     def _drop_changed(self, session: Session, id: str) -> None:
-        if self._cache and self._cache.changed(id):
+        state = self._cache.state(id) if self._cache else "same"
+        if state != "same":
             self._forget(id)
+        if state == "changed":
             removed = ctypes.c_uint64()
             try:
                 session.run(library.hdx_store_remove, texts([self.bucket])[0], texts([id]), 1,
