@@ -89,3 +89,27 @@ def test_todays_walk_through(python, environment):
     assert lines[7:7 + len(AFTER)] == [
         f"got {key[-11:-7]}-{key[-7:-5]}-01 00:00:00 {len(FILES[key])} {len(FILES[key])}" for key in AFTER]
     assert lines[7 + len(AFTER):] == ["True"] * len(AFTER) and done.err == ""
+
+
+def test_credentials_as_boto3_clients_take_them(gateway, environment, tmp_path):
+    from botocore import UNSIGNED
+    from botocore.client import Config
+
+    from heliodex import CloudCatalog, DeniedCatalog, FailedS3Get, FileRegistry
+
+    access, secret = gateway.user("stranger")
+    keys = {"region_name": "us-east-1", "aws_access_key_id": gateway.access_key,
+            "aws_secret_access_key": gateway.secret_key, "endpoint_url": gateway.url}
+    fr = FileRegistry("a-bucket-name", cache_folder=tmp_path / "cache", **keys)
+    got = []
+    fr.stream(fr.request_file_registry(ID), lambda file, start, size: got.append(file.read()))
+    assert got == list(FILES.values())
+    assert len(CloudCatalog("todays-bucket", verify=gateway.tls.ca, **{**keys, "endpoint_url": gateway.tls_url})
+               .request_cloud_catalog(ID)) == len(FILES)
+    for wrong in ({"aws_access_key_id": access, "aws_secret_access_key": secret}, {"config": Config(signature_version=UNSIGNED)}):
+        with pytest.raises(DeniedCatalog) as raised:
+            CloudCatalog("todays-bucket", **{**keys, **wrong})
+        assert isinstance(raised.value, (FailedS3Get, KeyError, PermissionError)) and raised.value.status == "DENIED"
+        assert secret not in str(raised.value) and gateway.secret_key not in repr(raised.value)
+    with pytest.raises(ValueError, match="verify"):
+        CloudCatalog("todays-bucket", verify=False, **keys)
