@@ -212,6 +212,12 @@ def _check_utf8(run: Run, column: "Column", row: int) -> None:
                                  f"{data[a:b].tobytes()[:200]!r}; {advice}")
 
 
+def _run_of(values: Any) -> Run:
+    if isinstance(values, Run):
+        return values
+    return values.as_run() if hasattr(values, "as_run") else run_of(values.tolist())
+
+
 def _buffers(values: Any, format: bytes, column: "Column", row: int) -> Tuple[int, List[Any]]:
     """How many are null, and the buffers of a column; the first may be None. `row` is the number of the first."""
     if column.extra < 0 and format == b"tsn:UTC":
@@ -221,7 +227,7 @@ def _buffers(values: Any, format: bytes, column: "Column", row: int) -> Tuple[in
     if column.extra < 0 and format == b"l":
         null = values < 0
         return int(null.sum()), [_valid(null), values]
-    run = values if isinstance(values, Run) else run_of(np.asarray(values, object).tolist())
+    run = _run_of(values)
     null = np.diff(run.offsets) == 0 if column.extra >= 0 else np.zeros(len(run), bool)
     head = (int(null.sum()), _valid(null))
     if format in (b"l", b"g"):

@@ -18,7 +18,7 @@ from pandas.api.extensions import take as take_of
 from pandas.api.indexers import check_array_indexer
 
 from . import _abi
-from .texts import Run, array_of, gather, objects_of
+from .texts import Run, all_objects, array_of, gather, run_of, without_ends
 
 
 @register_extension_dtype
@@ -73,7 +73,13 @@ class KeyArray(ExtensionArray):
 
     def _texts(self) -> Any:
         """All keys as an array of objects, not to be modified."""
-        return self._objects if self._objects is not None else array_of(objects_of(self._run(), "str"))
+        return self._objects if self._objects is not None else all_objects(self._run(), "str")
+
+    def as_run(self) -> Run:
+        """All keys as bytes and offsets; nan as an empty one."""
+        if self._objects is not None:
+            return run_of([text if isinstance(text, str) else None for text in self._objects])
+        return without_ends(self._run())
 
     def _select(self, rows: Any) -> "KeyArray":
         if self._objects is not None:

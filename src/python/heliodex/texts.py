@@ -43,6 +43,21 @@ def array_of(objects: List[Any]) -> Any:
     return array
 
 
+def all_objects(run: Run, kind: str) -> Any:
+    """The texts of lines as an array of objects, made in portions."""
+    array = np.empty(len(run), object)
+    for at in range(0, len(run), _AT_ONCE):
+        array[at : at + _AT_ONCE] = objects_of(Run(run.data, run.offsets[at : at + _AT_ONCE + 1], True), kind)
+    return array
+
+
+def without_ends(run: Run) -> Run:
+    """The texts of lines without what ends them."""
+    first, last = run.offsets[0], run.offsets[-1]
+    data = np.delete(run.data[first:last], run.offsets[1:] - 1 - first)
+    return Run(data, run.offsets - first - np.arange(len(run.offsets)), False)
+
+
 def gather(data: Any, starts: Any, ends: Any) -> Run:
     """The lines data[starts[i] : ends[i]], one behind the other."""
     offsets = np.zeros(len(starts) + 1, np.int64)
