@@ -4,9 +4,11 @@
     tests/check_layers.py [SRC]     SRC: the folder src/ (default: beside this script's folder)
 
 Prints one line per include that may not be, and ends with 1 if there is any. What each layer links stands in
-src/CMakeLists.txt; this script says what it may name.
+src/CMakeLists.txt; this script says what it may name. The Python module, src/python, is none of them: it stands on the
+library's binary interface, and on few packages.
 """
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -36,6 +38,9 @@ FENCES = [
     (r"isa-l.*", {"parse", "codec"}, 2),
 ]
 
+# What the Python module may import besides itself and Python's own modules.
+PYTHON_PACKAGES = {"numpy", "pandas", "tqdm"}
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
 
@@ -47,6 +52,9 @@ def check(src):
         name = path.relative_to(src)
         if name.parts == ("heliodex.h",):
             layer, below = "heliodex.h", set()
+        elif name.parts[0] == "python":
+            findings.append(f"{name}: the Python module has no C")
+            continue
         elif name.parts[0] in LAYERS:
             layer, below = name.parts[0], LAYERS[name.parts[0]]
         else:
@@ -67,6 +75,19 @@ def check(src):
         if most and len(fenced[pattern]) > most:
             findings.append(f"{pattern} is included by {len(fenced[pattern])} files, {most} may: "
                             + ", ".join(sorted(fenced[pattern])))
+    return findings + python_imports(src)
+
+
+def python_imports(src):
+    """What is wrong with the imports of the Python module."""
+    findings = []
+    for path in sorted((src / "python" / "heliodex").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            findings += [f"{path.relative_to(src)}:{node.lineno}: the Python module may not import {name}" for name in names
+                         if name.split(".")[0] not in PYTHON_PACKAGES | sys.stdlib_module_names | {"heliodex"}]
     return findings
 
 

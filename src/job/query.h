@@ -90,7 +90,6 @@ struct hdx_query {
   size_t drained; /* the part whose batch came to its end with the last row that was handed out; SIZE_MAX: none */
   struct hdx_kept_rows merged; /* its texts are views into batches */
   /* rows that are copied to arrays of the caller */
-  bool taking;            /* since the query began */
   struct hdx_batch taken; /* the batch that they come from, and how many of it were copied */
   size_t taken_rows;
   struct hdx_error take_failure; /* what ended them; it stays until the query begins anew */

@@ -380,7 +380,6 @@ void hdx_query_begin(struct hdx_query *query, unsigned wanted) {
   query->wanted = wanted | (query->options.latest_version ? HDX_COLUMN_KEY : 0u);
   query->handed_out = 0;
   query->begun = false;
-  query->taking = false;
   query->taken = (struct hdx_batch){0};
   query->taken_rows = 0;
   query->take_failure.status = HDX_OK;

@@ -77,11 +77,10 @@ static enum hdx_status begin(struct hdx_query *query, const struct hdx_arrays *a
   if (arrays->extra_count && arrays->extra_count != query->info.extra_count)
     return hdx_error_set(error, HDX_USAGE, "arrays for %zu extra columns, of which the query has %zu",
                          arrays->extra_count, query->info.extra_count);
-  if (!query->taking)
+  if (!query->begun)
     hdx_query_begin(query, wanted);
   else if (wanted & ~query->wanted)
     return hdx_error_set(error, HDX_USAGE, "arrays of other columns than those that the first rows were copied to");
-  query->taking = true;
   return HDX_OK;
 }
 

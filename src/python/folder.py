@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def module_folder(prefix: str) -> str:
-    """A folder that the interpreter looks in by itself, if the prefix has one; otherwise as its kind of system has it."""
+    """A folder that the interpreter looks in by itself, if the prefix has one; otherwise what is usual there."""
     version = f"lib/python{sysconfig.get_python_version()}"
     debian = "deb_system" in sysconfig.get_scheme_names()
     usual = f"{version}/dist-packages" if debian else f"{version}/site-packages"

@@ -56,5 +56,9 @@ atexit.register(shutil.rmtree, work, ignore_errors=True)
 
 setup(
     cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": Wheel},
-    options={"build": {"build_base": work}, "egg_info": {"egg_base": work}, "bdist_wheel": {"bdist_dir": f"{work}/wheel"}},
+    options={
+        "build": {"build_base": work},
+        "egg_info": {"egg_base": work},
+        "bdist_wheel": {"bdist_dir": os.path.join(work, "wheel")},
+    },
 )

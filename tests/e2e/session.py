@@ -5,9 +5,14 @@
 """
 
 import dataclasses
+import select
 import subprocess
 
-from conftest import BUILD, SANITIZER_EXIT
+import pytest
+
+from conftest import BUILD
+
+SECONDS_MAX = 60
 
 
 @dataclasses.dataclass
@@ -44,6 +49,9 @@ class Session:
         self.process.stdin.flush()
 
     def take(self):
+        if not select.select([self.process.stdout], [], [], SECONDS_MAX)[0]:
+            self.kill()
+            pytest.fail(f"{self.command}: no answer")
         line = self.process.stdout.readline()
         assert line, f"{self.command}: {self.process.stderr.read()}"
         status, asked, count, text, message = line.rstrip("\n").split("\t")
@@ -54,7 +62,7 @@ class Session:
         return self.take()
 
     def close(self):
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=SECONDS_MAX)
         assert self.process.returncode == 0 and not out, (self.process.returncode, out, err)
 
     def kill(self):

@@ -82,7 +82,7 @@ def test_a_relative_folder_and_a_folder_of_links(cache, tiny, heliodex):
         cache.folder = folder
         with cache.session() as session:
             assert session("query", BUCKET, "one").expect().count == 4
-    assert asked(tiny) == []
+    assert asked(tiny) == [] and cache.path("one", 2019).is_symlink()  # it is not written anew
 
 
 def test_what_is_no_regular_file_is_not_there(cache, tiny):
@@ -190,6 +190,32 @@ def test_what_is_read_here_does_not_tell_what_a_refusal_means(cache, tiny, reada
     else:
         answer.expect("DENIED", "403", "one_20")
     assert asked(tiny)[:1] == ["one_2019.csv"]
+
+
+def test_nor_does_it_where_other_years_fail_otherwise(cache, tiny):
+    tiny.add("one", {2018: None, 2019: None, 2020: None})
+    tiny.origin.always(tiny.path("one", 2019), Behaviour(status=403))
+    tiny.origin.always(tiny.path("one", 2019) + ".gz", Behaviour(status=403))
+    tiny.origin.always(tiny.path("one", 2020), Behaviour(status=400))
+    cache.put("one", 2018, 5)
+    with cache.session() as session:
+        assert session("query", BUCKET, "one").status == "DENIED"
+        asked(tiny)
+        session("query", BUCKET, "one", "2019-06", "2020").expect("DENIED", "one_2019.csv")
+    assert "one_2019.csv" in asked(tiny)  # it is not held as a gap
+
+
+def test_a_year_that_is_held_is_asked_for_to_tell_what_refusals_mean(cache, tiny):
+    tiny.add("one", {2016: 3, 2017: None, 2018: None, 2019: None})
+    tiny.origin.missing = 403
+    with cache.session() as session:
+        assert session("query", BUCKET, "one", "2016-06", "2017").expect("OK").count == 1
+        asked(tiny)
+        cache.put("one", 2016, 4)
+        cache.put("one", 2018, 5)
+        assert session("query", BUCKET, "one").expect().count == 8
+    assert set(asked(tiny)) == {name for year in (2016, 2017, 2019) for name in (f"one_{year}.csv", f"one_{year}.csv.gz")
+                                if name != "one_2016.csv.gz"}
 
 
 def test_a_malformed_file_is_named(cache, tiny):

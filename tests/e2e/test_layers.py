@@ -33,6 +33,8 @@ def test_breaches_are_found(tmp_path):
         "job/net.c": "#include <curl/curl.h>\n#include <uv.h>\n",
         "job/lost.c": '#include "job/nowhere.h"\n',
         "extra/odd.c": "",
+        "python/heliodex/fast.c": "",
+        "python/heliodex/rows.py": "import ctypes\nimport requests.sessions\nfrom numpy import array\nfrom . import boto3\n",
     })
     assert [f for f in findings if f.startswith("base/up.c:2:")]
     assert [f for f in findings if f.startswith("cli/main.c:2:")]
@@ -40,7 +42,9 @@ def test_breaches_are_found(tmp_path):
     assert [f for f in findings if f.startswith("job/lost.c:1:") and "no path" in f]
     assert [f for f in findings if f.startswith("extra/odd.c:")]
     assert [f for f in findings if f.startswith("simdjson") and "2 files" in f]
-    assert len(findings) == 6
+    assert [f for f in findings if f.startswith("python/heliodex/fast.c:")]
+    assert [f for f in findings if f.startswith("python/heliodex/rows.py:2:") and "requests" in f]
+    assert len(findings) == 8
 
 
 def test_what_is_allowed_passes(tmp_path):

@@ -1,5 +1,6 @@
-"""What the tests of the Python module share: the module from src/python over the library of the build folder (HDX_BUILD),
-the fixtures of the end-to-end tests, a home of its own for every test, and scripts in interpreters of their own.
+"""What the tests of the Python module share: the module from src/python over the library of the build folder
+(HDX_BUILD), the fixtures of the end-to-end tests, a home of its own for every test, scripts in interpreters of their
+own.
 
 A library with sanitizers works only in a process that began with their run time. So pytest begins anew with it
 preloaded; what tests start does without, but for scripts, which load the library too.

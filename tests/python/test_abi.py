@@ -1,4 +1,4 @@
-"""heliodex/_abi.py says of structures, constants and functions what heliodex.h says, as the C compiler understands it."""
+"""heliodex/_abi.py says of structures, constants and functions what heliodex.h says, as the C compiler reads it."""
 
 import ctypes
 import functools
@@ -11,7 +11,7 @@ from conftest import ROOT
 
 HEADER = ROOT / "src" / "heliodex.h"
 
-# Where the name of an enumeration in Python (OUTCOME) leads neither to that in C nor to what its enumerators begin with.
+# Where the name of an enumeration in Python (OUTCOME) leads neither to that in C nor to how its enumerators begin.
 ENUMERATIONS = {"PARAMETER": "hdx_parameter_type", "LOG": "hdx_log_level", "OUTCOME": "hdx_mirror_outcome"}
 PREFIXES = {"STATUS": "HDX_", "OPERATOR": "HDX_", "YEAR_STATE": "HDX_YEAR_", "OUTCOME": "HDX_MIRROR_"}
 # Values that differ from the enumerators by more than letter case.
@@ -126,7 +126,7 @@ def python_type(abi, c_type):
 
 
 def is_pointer(kind):
-    return kind in ("function", ctypes.c_char_p, ctypes.c_void_p) or (kind is not None and issubclass(kind, ctypes._Pointer))
+    return kind in ("function", ctypes.c_char_p, ctypes.c_void_p) or bool(kind and issubclass(kind, ctypes._Pointer))
 
 
 def agrees(abi, declared, c_type):
@@ -155,8 +155,7 @@ def measured(abi, tmp_path_factory):
     for name, structure in structures(abi).items():
         expressions.append(f"sizeof(struct {c_name(name)})")
         for member, *_ in structure._fields_:
-            place = f"struct {c_name(name)}, {member.rstrip('_')}"
-            expressions += [f"offsetof({place})", f"sizeof(((struct {c_name(name)} *)0)->{member.rstrip('_')})"]
+            expressions += place_and_size(c_name(name), member)
     expressions += constants(abi)
     for name in enumerations(abi):
         expressions += enumerators(enumeration(name))
@@ -167,6 +166,11 @@ def measured(abi, tmp_path_factory):
     subprocess.run(["cc", "-std=c11", "-o", folder / "measure", folder / "measure.c"], check=True)
     printed = subprocess.check_output([folder / "measure"], text=True).splitlines()
     return {text: int(value) for text, value in (line.split("\t") for line in printed)}
+
+
+def place_and_size(structure, member):
+    member = member.rstrip("_")  # from_, as `from` is a word of Python's own
+    return [f"offsetof(struct {structure}, {member})", f"sizeof(((struct {structure} *)0)->{member})"]
 
 
 def constants(abi):
@@ -190,9 +194,9 @@ def test_structures(abi, measured):
         declared = members(c_name(name))
         assert [member.rstrip("_") for member in fields] == [member.split("[")[0] for member in declared], name
         for member, c_type in zip(fields, declared.items()):
-            place, field = f"struct {c_name(name)}, {member.rstrip('_')}", getattr(structure, member)
-            assert field.offset == measured[f"offsetof({place})"], f"{name}.{member}"
-            assert field.size == measured[f"sizeof(((struct {c_name(name)} *)0)->{member.rstrip('_')})"], f"{name}.{member}"
+            field = getattr(structure, member)
+            measures = [measured[expression] for expression in place_and_size(c_name(name), member)]
+            assert [field.offset, field.size] == measures, f"{name}.{member}"
             kind = dict(structure._fields_)[member]
             array = "[" in c_type[0]
             assert agrees(abi, kind._type_ if array else kind, c_type[1]), f"{name}.{member}: {kind}, in C {c_type}"

@@ -1,5 +1,5 @@
-"""The module as it is installed, by CMake below a prefix and by pip into a virtual environment: it finds its library and
-answers, is known by name and version, and goes without a trace."""
+"""The module as it is installed, by CMake below a prefix and by pip into a virtual environment: it finds its library
+and answers, is known by name and version, and goes without a trace."""
 
 import json
 import os
@@ -87,7 +87,8 @@ def test_below_a_prefix_wherever_that_is(prefix, python, tiny, tmp_path):
     for place in (prefix, shutil.copytree(prefix, tmp_path / "moved", symlinks=True)):
         module, libraries, known = ask(python, tiny, {"PYTHONPATH": package_of(place)})
         assert module.startswith(f"{place}/") and known == version()
-        assert [os.path.dirname(path) for path in libraries] == [str(path.parent) for path in place.rglob("libheliodex.so.0")]
+        library, = place.rglob("libheliodex.so.0")
+        assert [os.path.dirname(path) for path in libraries] == [str(library.parent)]
 
 
 def test_staged_for_a_package(build, python, tiny, tmp_path):
@@ -136,8 +137,8 @@ class Environment:
                "PYTHONPATH": str(path)}
         env.pop("HELIODEX_LIBRARY")
         env.update({} if library is None else {"HELIODEX_LIBRARY": str(library)})
-        return subprocess.run([self.executable, "-m", "pip", *map(str, arguments)], env=env, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=300)
+        return subprocess.run([self.executable, "-m", "pip", *map(str, arguments)], env=env, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, timeout=300)
 
     def install(self, source=PACKAGE, **options):
         done = self.pip("install", "--no-index", "--no-build-isolation", source, **options)
@@ -145,8 +146,8 @@ class Environment:
 
     def installed(self):
         """The package's files that pip knows."""
-        found = list(self.folder.glob("lib/*/site-packages/heliodex-*.dist-info/RECORD"))
-        return {line.split(",")[0] for path in found for line in path.read_text().splitlines() if "__pycache__" not in line}
+        record, = self.folder.glob("lib/*/site-packages/heliodex-*.dist-info/RECORD")
+        return {line.split(",")[0] for line in record.read_text().splitlines() if "__pycache__" not in line}
 
     def wheel_tag(self):
         file, = self.folder.glob("lib/*/site-packages/heliodex-*.dist-info/WHEEL")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .buckets import CloudCatalog, FileRegistry
     from .compat import install_as_cloudcatalog
     from .errors import (
+        DeniedCatalog,
         DeniedError,
         EmptyError,
         FailedCatalog,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         PartialError,
         TemporaryError,
         UnavailableData,
+        UnreachableCatalog,
         UsageError,
     )
     from .fetching import fetch_S3orURL, s3url_to_bucketkey, s3url_to_https
@@ -58,6 +60,7 @@ _PLACES = {
     "buckets": ("CloudCatalog", "FileRegistry"),
     "compat": ("install_as_cloudcatalog",),
     "errors": (
+        "DeniedCatalog",
         "DeniedError",
         "EmptyError",
         "FailedCatalog",
@@ -72,6 +75,7 @@ _PLACES = {
         "PartialError",
         "TemporaryError",
         "UnavailableData",
+        "UnreachableCatalog",
         "UsageError",
     ),
     "fetching": ("fetch_S3orURL", "s3url_to_bucketkey", "s3url_to_https"),

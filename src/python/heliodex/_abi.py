@@ -48,9 +48,8 @@ STATUS = (
     "INTERNAL",
     "INTERRUPTED",
 )
-OK, PARTIAL, USAGE, NOT_FOUND, DENIED, TEMPORARY, UNAVAILABLE, IO, INTEGRITY, LIMIT, MEMORY, EMPTY, INTERNAL, INTERRUPTED = range(
-    len(STATUS)
-)
+OK, PARTIAL, USAGE, NOT_FOUND, DENIED, TEMPORARY, UNAVAILABLE = range(7)
+IO, INTEGRITY, LIMIT, MEMORY, EMPTY, INTERNAL, INTERRUPTED = range(7, len(STATUS))
 
 MATCH = ("overlap", "start", "contained")  # enum hdx_match
 OPERATOR = ("==", "!=", "<", "<=", ">", ">=")  # enum hdx_operator
@@ -519,8 +518,8 @@ PROTOTYPES = {
         c_int,
         [Handle, c_char_p, POINTER(c_char_p), c_size_t, POINTER(IndexOptions), POINTER(IndexSummary), _ERROR],
     ),
-    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, POINTER(POINTER(Probe)), _ERROR]),
-    "hdx_probe_free": (None, [POINTER(Probe)]),
+    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, Out, _ERROR]),
+    "hdx_probe_free": (None, [Handle]),
     "hdx_query_options_init": (None, [POINTER(QueryOptions)]),
     "hdx_query_open_many": (
         c_int,

@@ -26,18 +26,18 @@ def _candidates() -> Iterator[Tuple[str, str]]:
     if (here / NAME).exists():
         yield str(here / NAME), "beside the package"
     try:
-        from . import _installed  # type: ignore[attr-defined]
+        from ._installed import LIBRARY
     except ImportError:
         pass
     else:
-        yield str(here / _installed.LIBRARY), "the installation"
+        yield str(here / LIBRARY), "the installation"
     yield NAME, "the system"
 
 
 def _version(library: ctypes.CDLL) -> str:
     version = _abi.Version()
     library.hdx_version(ctypes.byref(version))
-    return version.heliodex.decode()
+    return _abi.decode(version.heliodex)
 
 
 def _load() -> ctypes.CDLL:

@@ -23,12 +23,14 @@ from . import _abi
 from ._library import library
 from .cache import Cache
 from .errors import (
+    DeniedCatalog,
     FailedCatalog,
     Failure,
     HeliodexError,
     NotFoundError,
     TemporaryError,
     UnavailableData,
+    UnreachableCatalog,
     UsageError,
 )
 from .handing import hand_files, hand_uris
@@ -157,9 +159,7 @@ class Bucket:
             logger.warning("the catalog of the cache is used: %s", error)
             self.session.run(library.hdx_catalog_put, texts([self.bucket])[0], _abi.text(kept))
             published = self._open(self.session)
-        except UnavailableData:
-            raise
-        except UsageError:
+        except (UnavailableData, UsageError):
             raise
         except HeliodexError as error:
             raise _failed(error) from error
@@ -322,10 +322,10 @@ class Bucket:
         titles = self._titles_of(opened, columns)
         opened._select(list(titles), keys)
         frame = opened._frame(titles)
+        if self.strict and not len(frame) and self._no_files(opened, first, last):
+            frame = []
         if self._refreshing:
             self._forget(opened.ids[0])
-        if self.strict and not len(frame) and self._no_files(opened, first, last):
-            return []
         return frame
 
     def _titles_of(self, opened: Query, columns: Optional[Sequence[str]]) -> Dict[str, str]:
@@ -379,7 +379,7 @@ class Bucket:
         """The first row's key, by a small range request. KeyError: no such dataset; RuntimeError: there is no row."""
         entry = self.get_entry(id)
         session = self._session_of(entry, False)
-        out = session.open(library.hdx_probe, _free_probe, texts([self.bucket])[0], texts([entry["id"]])[0])
+        out = session.open(library.hdx_probe, library.hdx_probe_free, texts([self.bucket])[0], texts([entry["id"]])[0])
         try:
             probe = ctypes.cast(out.handle, ctypes.POINTER(_abi.Probe)).contents
             if not probe.has_row:
@@ -400,12 +400,9 @@ class Bucket:
         return f"<heliodex.{type(self).__name__} of {self.bucket_name}>"
 
 
-def _free_probe(handle: int) -> None:
-    library.hdx_probe_free(ctypes.cast(handle, ctypes.POINTER(_abi.Probe)))
-
-
 def _failed(error: HeliodexError) -> FailedCatalog:
-    failed = FailedCatalog(str(error))
+    kind = {"DENIED": DeniedCatalog, "TEMPORARY": UnreachableCatalog}.get(error.status, FailedCatalog)
+    failed = kind(str(error))
     failed.status = error.status
     return failed
 

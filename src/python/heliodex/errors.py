@@ -99,6 +99,14 @@ class FailedCatalog(FailedS3Get, KeyError):
     """The catalog of a bucket could not be had, or is none."""
 
 
+class DeniedCatalog(FailedCatalog, PermissionError):
+    """The catalog of a bucket may not be read."""
+
+
+class UnreachableCatalog(FailedCatalog, ConnectionError):
+    """The catalog of a bucket cannot be reached for now."""
+
+
 class Failure:
     """One item of a run that failed: `what` it is (a URL or id), the `status`, and the `message`."""
 

@@ -15,8 +15,8 @@ _TEXTS = {"checksum", "checksum_algorithm"}  # never numbers, whatever their dig
 
 
 def _numbers(values: Any, kind: str) -> Any:
-    """An extra column as numbers, as pandas reads a CSV file: int64, or float64 with NaN where it is not stated; as it is
-    where a value is none, or would lose its leading zeros."""
+    """An extra column as numbers, as pandas reads a CSV file: int64, or float64 with NaN where it is not stated; as it
+    is where a value is none, or would lose its leading zeros."""
     if kind == "string" or not len(values):
         return values
     stated = [value for value in values if value is not None]

@@ -11,7 +11,7 @@ from .errors import Failure, UsageError
 from .files import KEYS, SIZES, STARTS, STOPS
 from .progress import ProgressLike
 from .session import Session
-from .streaming import Display, FileFailure, Opened, StreamedFile
+from .streaming import Display, Opened, StreamedFile, refused
 
 if TYPE_CHECKING:
     import pandas
@@ -77,7 +77,7 @@ def hand_files(frame: "pandas.DataFrame", function: Callable[..., Any], *, sessi
     try:
         for row in rows_of(frame):
             if result is None or not _is_of(result, row):  # what names no file was left out of the list
-                file: "StreamedFile | FileFailure" = FileFailure(opened.refused.pop(0) if opened.refused else row[0])
+                file: "StreamedFile | FileFailure" = refused(opened)
             else:
                 file, result = result, None
             display.count(file)

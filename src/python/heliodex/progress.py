@@ -1,4 +1,4 @@
-"""Progress of long calls: a bar (tqdm, if it is there) or a line on a terminal or in a notebook, or the caller's own."""
+"""Progress of long calls: a bar (tqdm, if it is there) or a line on a terminal, in a notebook, or the caller's own."""
 
 from __future__ import annotations
 
@@ -67,13 +67,14 @@ class _Display(Reporter):
             return
         if self.bar is None:
             self.bar = _tqdm(self.label, self.file) or False
-        if self.bar is False:
+        bar: Any = self.bar
+        if bar is False:
             self._line(progress)
         else:
-            self.bar.total = progress.files_total or None
-            self.bar.n = progress.files_done
-            self.bar.set_postfix_str(_amount(progress.bytes), refresh=False)
-            self.bar.refresh()
+            bar.total = progress.files_total or None
+            bar.n = progress.files_done
+            bar.set_postfix_str(_amount(progress.bytes), refresh=False)
+            bar.refresh()
 
     def _line(self, progress: _abi.Progress) -> None:
         total = f"/{progress.files_total:,}" if progress.files_total else ""
@@ -96,15 +97,15 @@ def _in_notebook() -> bool:
 
 def _tqdm(label: str, file: TextIO) -> Any:
     try:
-        from tqdm.auto import tqdm  # type: ignore[import]
+        from tqdm.auto import tqdm
     except ImportError:
         return None
     return tqdm(desc=label, unit="file", leave=False, file=None if _in_notebook() else file)
 
 
 def reporter(progress: ProgressLike, label: str) -> Optional[Reporter]:
-    """`progress` as callers give it. None: shown on a terminal or in a notebook; True, False: always, never; a function:
-    called with a Progress."""
+    """`progress` as callers give it. None: shown on a terminal or in a notebook; True, False: always, never; a
+    function: called with a Progress."""
     if callable(progress):
         return _Caller(progress)
     stream = sys.stderr

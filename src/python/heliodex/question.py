@@ -61,7 +61,7 @@ class Question:
         options.limit = limit or 0
         if where is not None:
             # a condition is a text or a tuple of three; several are a list of those
-            several = [where] if isinstance(where, (str, tuple)) else list(where)
+            several: List[Any] = [where] if isinstance(where, (str, tuple)) else list(where)
             parts = [texts(list(_condition(one))) for one in several]
             options.wheres = (_abi.Where * len(parts))(
                 *[_abi.Where(part[0], _abi.OPERATOR.index(part[1].decode()), part[2]) for part in parts])

@@ -23,7 +23,6 @@ from .times import to_ns
 if TYPE_CHECKING:
     import pandas
 
-    from .keys import KeyArray
 
 BATCH_ROWS = 65536
 
@@ -100,7 +99,7 @@ class Summary:
 def instant(nanoseconds: int) -> np.datetime64:
     """A time of the library; NaT where it has none."""
     none = nanoseconds in (_abi.TIME_NONE, _abi.TIME_STATIC)
-    return np.datetime64("NaT" if none else nanoseconds, "ns")
+    return np.datetime64("NaT", "ns") if none else np.datetime64(nanoseconds, "ns")
 
 
 class Query:
@@ -280,8 +279,8 @@ def query(bucket: str, ids: Texts, start: Any = None, stop: Any = None, *, match
           key: Texts = None, exclude_key: Texts = None, min_size: Optional[int] = None,
           max_size: Optional[int] = None, where: Any = None, latest_version: bool = False, reverse: bool = False,
           limit: Optional[int] = None, **settings: Value) -> Query:
-    """Opens the answer to a range of datasets, in the order start, stop, key (, id). Years that are not held are fetched
-    and kept first; if everything is held, no request is made.
+    """Opens the answer to a range of datasets, in the order start, stop, key (, id). Years that are not held are
+    fetched and kept first; if everything is held, no request is made.
 
     bucket      s3:// URL, bucket name, name in the registry, http(s):// prefix, file:// folder
     ids         one id or several; shell patterns name all that match

@@ -33,8 +33,8 @@ _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
 
 class _Watch:
-    """While a call runs in the main thread: handlers of signals that raise end the call instead, and what they raised is
-    raised once it has ended. (What a handler raises in a callback of the library would be lost.)"""
+    """While a call runs in the main thread: handlers of signals that raise end the call instead, and what they raised
+    is raised once it has ended. (What a handler raises in a callback of the library would be lost.)"""
 
     def __init__(self, session: "Session") -> None:
         self.session = session
@@ -236,6 +236,17 @@ class Session:
         """For callbacks: ends the call that runs, which raises `error` then."""
         if self._watch:
             self._watch.fail(error)
+
+    def cancel(self) -> None:
+        """Makes the call that runs, and those that come, end soon. From any thread."""
+        if self._handle is not None:
+            library.hdx_session_cancel(self._handle)
+
+    def resume(self) -> None:
+        """Lets calls work again after `cancel`."""
+        with self._lock:
+            if self._handle is not None:
+                library.hdx_session_resume(self._handle)
 
     def open(self, function: Any, close: Any, *arguments: Any, reporter: Optional[Reporter] = None) -> "Owned":
         """A call that opens something: function(session, *arguments, &handle, error)."""

@@ -1,4 +1,4 @@
-"""Settings of a session: keyword arguments (heliodex's own, and those of boto3 clients), the environment, hdx_config."""
+"""Settings of a session: keyword arguments (heliodex's own and those of boto3 clients), the environment, hdx_config."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _abi
 from ._library import library
+from .ahead import Ahead
 from .errors import FailedS3Get, Failure, UsageError
 from .files import Files, FileList, session_for
 from .progress import ProgressLike, reporter
@@ -52,9 +53,12 @@ def _failure(uri: str, status: int, message: bytes) -> FileFailure:
     return error
 
 
+AHEAD_BYTES = 128 << 20  # of files that wait to be handed over, beside what the session holds
+
+
 class Opened:
-    """A list of files that is being read: iterate over it to get each file, or why it could not be had. `refused` says
-    what of the list names no file, and is in no other way told."""
+    """A list of files that is being read, by a thread that is ahead: iterate over it to get each file, or why it could
+    not be had. `refused` says what of the list names no file, and is in no other way told."""
 
     def __init__(self, files: Files, session: Session, bucket: Optional[str] = None, ignore_size: bool = False,
                  ignore_checksums: bool = False) -> None:
@@ -66,16 +70,13 @@ class Opened:
         self._owned: Owned = self._session.open(library.hdx_stream_open, library.hdx_stream_close, self._files.handle,
                                                 ctypes.byref(options))
         self.refused = self._files.refused
+        self._ahead: "Optional[Ahead[StreamedFile | FileFailure]]" = None
 
     def __iter__(self) -> "Iterator[StreamedFile | FileFailure]":
-        try:
-            while True:
-                found = self._next()
-                if found is None:
-                    return
-                yield found
-        finally:
-            self.close()
+        if self._ahead is None:  # not before somebody wants them
+            self._ahead = Ahead(iter(self._next, None), lambda file: getattr(file, "size", 0), AHEAD_BYTES,
+                                self._session.cancel, self._session.resume)
+        return self._ahead
 
     def _next(self) -> "StreamedFile | FileFailure | None":
         chunk = ctypes.POINTER(_abi.Chunk)()
@@ -98,6 +99,8 @@ class Opened:
                 return StreamedFile(now.file.contents, data, now.checks)
 
     def close(self) -> None:
+        if self._ahead:
+            self._ahead.close()
         self._owned.close()
         self._files.close()
 
@@ -167,7 +170,8 @@ class Display:
             self.reporter.end()
 
 
-def _refused(opened: Opened) -> FileFailure:
+def refused(opened: Opened) -> FileFailure:
+    """The next of the rows that name no file."""
     error = FileFailure(opened.refused.pop(0))
     error.status = "USAGE"
     return error
@@ -182,14 +186,14 @@ def _iterate(opened: Opened, errors: Any, display: Display) -> "Generator[Stream
     try:
         for file in opened:
             while opened.refused:
-                fail(_refused(opened))
+                fail(refused(opened))
             display.count(file)
             if isinstance(file, FileFailure):
                 fail(file)
             else:
                 yield file
         while opened.refused:
-            fail(_refused(opened))
+            fail(refused(opened))
     finally:
         opened.close()
         display.end()

@@ -210,11 +210,26 @@ static void test_quote(void **state) {
   assert_int_equal(strlen(hdx_url_quote(HDX_TEXT("http://user:pw@host/"), tiny, sizeof tiny)), 7);
 }
 
+static void test_of_path(void **state) {
+  (void)state;
+  struct hdx_buffer url, path;
+  struct hdx_url parsed;
+  hdx_buffer_init(&url, 256);
+  hdx_buffer_init(&path, 256);
+  hdx_url_of_path(&url, "/a b/%41?#\xc3\xbc");
+  assert_string_equal(hdx_buffer_string(&url), "file:///a%20b/%2541%3F%23%C3%BC");
+  assert_int_equal(hdx_url_parse(hdx_buffer_text(&url), &parsed, NULL), HDX_OK);
+  assert_true(hdx_url_decode(&path, parsed.path));
+  assert_string_equal(hdx_buffer_string(&path), "/a b/%41?#\xc3\xbc");
+  hdx_buffer_deinit(&url);
+  hdx_buffer_deinit(&path);
+}
+
 int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_parts),      cmocka_unit_test(test_refused), cmocka_unit_test(test_longest),
       cmocka_unit_test(test_like),       cmocka_unit_test(test_encode),  cmocka_unit_test(test_bucket_names),
-      cmocka_unit_test(test_link_local), cmocka_unit_test(test_quote),
+      cmocka_unit_test(test_link_local), cmocka_unit_test(test_quote),   cmocka_unit_test(test_of_path),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,14 +191,13 @@ static struct hdx_text text_at(const struct rows *rows, size_t n, size_t i) {
 
 /* Arrays that are asked for. */
 struct shape {
-  size_t rows, bytes; /* of each array of texts */
+  size_t rows, bytes, extra_bytes; /* bytes of keys, of each array of extras */
   unsigned wanted;
   bool lines;
 };
 
-static struct hdx_text_array make_texts(const struct shape *shape) {
-  return (struct hdx_text_array){
-      .end = malloc(shape->rows * sizeof(int64_t)), .bytes = malloc(shape->bytes), .capacity = shape->bytes};
+static struct hdx_text_array make_texts(size_t rows, size_t bytes) {
+  return (struct hdx_text_array){.end = malloc(rows * sizeof(int64_t)), .bytes = malloc(bytes), .capacity = bytes};
 }
 
 static struct hdx_arrays make_arrays(const struct shape *shape, size_t extra_count) {
@@ -209,13 +208,13 @@ static struct hdx_arrays make_arrays(const struct shape *shape, size_t extra_cou
   arrays.size = shape->wanted & SIZE ? malloc(bytes) : NULL;
   arrays.dataset = shape->wanted & DATASET ? malloc(shape->rows * sizeof *arrays.dataset) : NULL;
   if (shape->wanted & KEY)
-    arrays.key = make_texts(shape);
+    arrays.key = make_texts(shape->rows, shape->bytes);
   if (shape->wanted & EXTRA) {
     arrays.extra_count = extra_count;
     arrays.extra = calloc(extra_count + 1, sizeof *arrays.extra);
     for (size_t c = 0; c < extra_count; c++)
       if (c != 1) /* not wanted */
-        arrays.extra[c] = make_texts(shape);
+        arrays.extra[c] = make_texts(shape->rows, shape->extra_bytes);
   }
   return arrays;
 }
@@ -280,7 +279,8 @@ static size_t rows_that_fit(const struct hdx_arrays *arrays, const struct shape 
                             size_t first) {
   size_t count = rows->count - first < shape->rows ? rows->count - first : shape->rows;
   for (size_t n = 0; n < TEXTS_MAX; n++)
-    while (is_wanted(arrays, n) && text_bytes(rows, shape->lines, n, first, count) > shape->bytes)
+    while (is_wanted(arrays, n) &&
+           text_bytes(rows, shape->lines, n, first, count) > (n ? shape->extra_bytes : shape->bytes))
       count--;
   return count;
 }
@@ -307,9 +307,12 @@ static const char *const one[] = {"one"}, *const both[] = {"two", "one"}, *const
 
 /* Every way to ask, in arrays of several shapes. */
 static void every_answer_in_every_shape(void **state) {
-  static const struct shape shapes[] = {{1, 400, ALL, false},         {7, 1000, ALL, true},
-                                        {4096, 1 << 18, ALL, true},   {5001, 65536, ALL, false},
-                                        {30000, 1 << 22, ALL, false}, {30000, 1 << 22, ALL, true}};
+  static const struct shape shapes[] = {{1, 400, 400, ALL, false},
+                                        {7, 1000, 40, ALL, true},
+                                        {4096, 1 << 18, 1 << 18, ALL, true},
+                                        {5001, 65536, 5000, ALL, false},
+                                        {30000, 1 << 22, 1 << 22, ALL, false},
+                                        {30000, 1 << 22, 1 << 16, ALL, true}};
   static const struct {
     const char *const *ids;
     size_t id_count;
@@ -361,7 +364,7 @@ static void every_set_of_columns(void **state) {
     struct rows rows = read_rows(query);
     assert_int_equal(rows.count, 3000);
     for (unsigned wanted = 0; wanted <= ALL; wanted++)
-      assert_taken(query, &rows, &(struct shape){977, 1 << 17, wanted, wanted % 2});
+      assert_taken(query, &rows, &(struct shape){977, 1 << 17, 1 << 17, wanted, wanted % 2});
     free_rows(&rows);
     hdx_query_close(query);
   }
@@ -377,7 +380,7 @@ static void texts_that_fit_to_the_byte(void **state) {
     for (int lines = 0; lines < 2; lines++)
       for (int more = counts[i] == 1 ? 0 : -1; more <= 1; more++) {
         size_t bytes = text_bytes(&rows, lines, 0, 0, counts[i]) + (size_t)more;
-        const struct shape shape = {20000, bytes, KEY | SIZE, lines};
+        const struct shape shape = {20000, bytes, 0, KEY | SIZE, lines};
         struct hdx_arrays arrays = make_arrays(&shape, 0);
         size_t count;
         assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
@@ -398,7 +401,7 @@ static void a_row_without_room_stays(void **state) {
     struct rows rows = read_rows(query);
     size_t room = 20, first = 0, count = 0, needed = 0, refused = 0;
     while (first < rows.count && first < 600) {
-      struct hdx_arrays arrays = make_arrays(&(struct shape){50, room, ALL, lines}, rows.extra_count);
+      struct hdx_arrays arrays = make_arrays(&(struct shape){50, room, room, ALL, lines}, rows.extra_count);
       count = 999;
       enum hdx_status status = hdx_query_take(query, &arrays, &count, &needed, &error);
       if (status == HDX_LIMIT) {
@@ -445,6 +448,8 @@ static void wrong_arrays(void **state) {
   hdx_query_rewind(query);
   assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
   assert_int_equal(numbers[1], 13);
+  arrays.key = extra[0]; /* the same after rewinding */
+  assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_USAGE);
   hdx_query_close(query);
 }
 
@@ -455,7 +460,7 @@ static void what_begins_anew(void **state) {
   (void)state;
   struct hdx_query *query = open_query(one, 1, NULL);
   struct rows rows = read_rows(query);
-  struct hdx_arrays arrays = make_arrays(&(struct shape){10, 4000, ALL, false}, rows.extra_count);
+  struct hdx_arrays arrays = make_arrays(&(struct shape){10, 4000, 4000, ALL, false}, rows.extra_count);
   const struct hdx_arrays starts = {.capacity = 10, .start = arrays.start};
   size_t count;
   for (int n = 0; n < 4; n++) {
@@ -498,7 +503,7 @@ static void change_snapshot(void) {
 
 /* Rows before a corrupt block are handed out, and the error only then: again and again, whoever does not heed it. */
 static void rows_before_an_error_come_first(void **state) {
-  const struct shape all = {30000, 1 << 22, ALL, true};
+  const struct shape all = {30000, 1 << 22, 1 << 22, ALL, true};
   size_t count, first = 0;
   (void)state;
   struct hdx_query *query = open_query(one, 1, NULL);
@@ -530,7 +535,7 @@ static void rows_before_an_error_come_first(void **state) {
 
 /* A merged answer does not go on without the dataset that failed. */
 static void an_error_of_one_dataset_ends_all(void **state) {
-  const struct shape small = {500, 1 << 20, START | KEY, false};
+  const struct shape small = {500, 1 << 20, 0, START | KEY, false};
   size_t count, total = 0;
   enum hdx_status status;
   (void)state;
@@ -553,7 +558,7 @@ static void cancelled(void **state) {
   (void)state;
   struct hdx_query *query = open_query(one, 1, NULL);
   struct rows rows = read_rows(query);
-  struct hdx_arrays arrays = make_arrays(&(struct shape){30000, 1 << 22, ALL, false}, rows.extra_count);
+  struct hdx_arrays arrays = make_arrays(&(struct shape){30000, 1 << 22, 1 << 22, ALL, false}, rows.extra_count);
   arrays.capacity = 10;
   assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
   arrays.capacity = 30000;

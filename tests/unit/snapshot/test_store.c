@@ -115,6 +115,22 @@ static void save(const char *bytes, int64_t checked_at) {
   assert_int_equal(hdx_store_save_document(&store, folder, name, &document, &error), HDX_OK);
 }
 
+static void a_document_has_texts_of_its_own(void **state) {
+  (void)state;
+  struct hdx_document document;
+  char tag[] = "\"t\"", bytes[] = "{\0}";
+  assert_int_equal(
+      hdx_document_make(url, hdx_text_of(tag), HDX_TEXT(""), (struct hdx_text){bytes, 3}, &document, &error), HDX_OK);
+  memset(tag, 'x', 3);
+  memset(bytes, 'x', 3);
+  assert_true(hdx_text_equal(document.url, url) && document.url.data[url.size] == 0);
+  assert_string_equal(document.etag.data, "\"t\"");
+  assert_string_equal(document.last_modified.data, "");
+  assert_true(document.bytes.size == 3 && memcmp(document.bytes.data, "{\0}", 3) == 0);
+  assert_true(document.checked_at > INT64_C(1700000000000000000));
+  hdx_document_deinit(&document);
+}
+
 static void documents_come_back(void **state) {
   (void)state;
   struct hdx_document document;
@@ -275,6 +291,7 @@ static void only_its_own_files_are_removed(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(names_are_harmless, setup, teardown),
+      cmocka_unit_test(a_document_has_texts_of_its_own),
       cmocka_unit_test_setup_teardown(documents_come_back, setup, teardown),
       cmocka_unit_test_setup_teardown(torn_documents_are_not_kept, setup, teardown),
       cmocka_unit_test_setup_teardown(one_process_at_a_time_has_the_lock, setup, teardown),

@@ -360,6 +360,36 @@ static void what_hangs_waits_or_has_not_begun_can_be_aborted(void **state) {
   unserve();
 }
 
+static void after_a_cancellation_requests_are_made_again(void **state) {
+  (void)state;
+  serve(8 * PART);
+  for (int heeded = 0; heeded < 2; heeded++) {
+    struct sink *sinks[3];
+    server.script = hang_after_half;
+    for (size_t i = 0; i < 3; i++)
+      sinks[i] = request("/object", (struct hdx_fetch_request){.scattered = i == 1});
+    while (!engine->active.count)
+      uv_run(hdx_engine_loop(engine), UV_RUN_ONCE);
+    hdx_engine_cancel(engine);
+    if (heeded)
+      finish(sinks[0]);
+    hdx_engine_resume(engine);
+    for (size_t i = 0; i < 3; i++) {
+      assert_int_equal(sinks[i]->done, 1);
+      assert_int_equal(sinks[i]->status, HDX_INTERRUPTED);
+      sink_free(sinks[i]);
+    }
+    assert_int_equal(engine->active.count, 0);
+    server.script = NULL;
+    struct sink *sink = fetch((struct hdx_fetch_request){.bytes_max = UINT64_MAX});
+    assert_ok(sink);
+    sink_has(sink, content, 0, 8 * PART);
+    sink_free(sink);
+    hdx_engine_resume(engine); /* when there was no cancellation nothing ends */
+  }
+  unserve();
+}
+
 /* --------------------------------------------------------------------------------------------------- back-pressure */
 
 static struct hdx_block *kept;
@@ -425,6 +455,7 @@ int main(void) {
       cmocka_unit_test(an_aborted_request_ends_with_what_it_was_given),
       cmocka_unit_test(nothing_is_handed_out_once_a_request_is_aborted),
       cmocka_unit_test(what_hangs_waits_or_has_not_begun_can_be_aborted),
+      cmocka_unit_test(after_a_cancellation_requests_are_made_again),
       cmocka_unit_test(a_consumer_that_keeps_its_blocks_is_waited_for),
   };
   return cmocka_run_group_tests(tests, make_content, free_content);
