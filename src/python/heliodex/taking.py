@@ -73,7 +73,7 @@ class _Bytes:
             self.room = room
 
     def keep(self, rows: int, left: int) -> None:
-        ends = self.offsets[self.rows + 1 : self.rows + rows + 1]
+        ends = self.offsets[self.rows + 1:self.rows + rows + 1]
         ends += self.used
         self.used, self.rows = int(ends[-1]), self.rows + rows
         if left and self.room.size - self.used < _TEXT_BYTES // 2:  # enough for the others, if they are like these
