@@ -36,8 +36,8 @@ def consumer(tmp_path_factory):
     cache = BUILD / "CMakeCache.txt"
     sanitize = re.search(r"^HDX_SANITIZE:\w+=(.+)$", cache.read_text(), re.M) if cache.exists() else None
     flags = [f"-fsanitize={sanitize[1]}"] if sanitize else []
-    subprocess.run(["cc", "-shared", "-fPIC", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *flags, "-pthread", "-o", file,
-                    Path(__file__).with_name("arrow_consumer.c")], check=True)
+    flags += ["-shared", "-fPIC", "-pthread", "-g", "-O1", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["cc", *flags, "-o", file, Path(__file__).with_name("arrow_consumer.c")], check=True)
     return file
 
 
@@ -66,13 +66,13 @@ class Told:
     @staticmethod
     def tokens(text, at):
         found = []
-        while text[at : at + 1] != b"\n":
-            if text[at : at + 2] == b"- ":
+        while text[at:at + 1] != b"\n":
+            if text[at:at + 2] == b"- ":
                 found, at = [*found, None], at + 2
                 continue
             colon = text.index(b":", at)
             size = int(text[at:colon])
-            found, at = [*found, text[colon + 1 : colon + 1 + size]], colon + 2 + size
+            found, at = [*found, text[colon + 1:colon + 1 + size]], colon + 2 + size
         return found, at
 
 
@@ -134,7 +134,8 @@ def expected(rows, ids=None, extras=(), types={}):
 def asked(tiny):
     import heliodex
 
-    return lambda ids, *arguments, **options: heliodex.query(f"file://{tiny.folder}/{TINY}/", ids, *arguments, **options)
+    bucket = f"file://{tiny.folder}/{TINY}/"
+    return lambda ids, *arguments, **options: heliodex.query(bucket, ids, *arguments, **options)
 
 
 # ---- what is handed out
@@ -398,8 +399,8 @@ def allocated():
         return function()
 
     class Information(ctypes.Structure):
-        _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks used".split()] + [
-            ("rest", ctypes.c_size_t * 2)]
+        _fields_ = [(name, ctypes.c_size_t) for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "used", "fordblks", "keepcost")]
 
     process.mallinfo2.restype = Information
     information = process.mallinfo2()

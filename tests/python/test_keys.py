@@ -353,7 +353,8 @@ def test_extra_columns_beside_lazy_keys(tiny):
     import heliodex
 
     tiny.add("one", {2020: "#start, stop, datakey, filesize, who\n"
-                           "2020-01-01,2020-01-02,s3://tiny-bucket/a,1,north\n2020-01-02,2020-01-03,s3://tiny-bucket/b,2,\n"})
+                           "2020-01-01,2020-01-02,s3://tiny-bucket/a,1,north\n"
+                           "2020-01-02,2020-01-03,s3://tiny-bucket/b,2,\n"})
     bucket = f"file://{tiny.folder}/{TINY}/"
     df = heliodex.query(bucket, "one", keys="lazy").to_pandas()
     assert df["who"].tolist() == ["north", None] and df["datakey"].str[-1].tolist() == ["a", "b"]

@@ -1,5 +1,5 @@
-"""Rows as an Arrow stream: the Arrow PyCapsule interface over the Arrow C stream interface, which pyarrow, polars, DuckDB
-and others read. Needs none of them.
+"""Rows as an Arrow stream: the Arrow PyCapsule interface over the Arrow C stream interface, which pyarrow, polars,
+DuckDB and others read. Needs none of them.
 
 The structures and their buffers are memory of malloc, into which arrays are copied; the library's own functions let go
 of it (heliodex.h, hdx_arrow_*). So consumers may do that from any thread, in the middle of an exception, and after the
@@ -21,14 +21,14 @@ import ctypes
 import errno
 import gc
 import struct
-from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_void_p, sizeof
+from ctypes import CFUNCTYPE, Structure, c_int, c_int32, c_int64, c_size_t, c_void_p, sizeof
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from . import _abi
 from ._library import library
-from .errors import HeliodexError, IntegrityError, UsageError
+from .errors import HeliodexError, IntegrityError
 from .numbers import parse
 from .texts import Run, run_of
 
@@ -152,19 +152,17 @@ def _format_of(column: "Column", binary: bool) -> Tuple[bytes, bool]:
 
 def _name(column: "Column") -> bytes:
     data = _abi.encode(column.name)
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        raise IntegrityError(f"the name of column {column.name!r} is no UTF-8, which Arrow's are: leave it out (columns)")
-    if b"\0" in data:
-        raise IntegrityError(f"the name of column {column.name!r} has a NUL, which Arrow's cannot: leave it out (columns)")
+    if b"\0" in data or not _is_utf8(data):
+        raise IntegrityError(f"the column {column.name!r} is not named in UTF-8 without NUL, as those of Arrow are: "
+                             f"leave it out (columns)")
     return data
 
 
 def _metadata(column: "Column") -> int:
     """What is stated of the column, as the specification encodes it; 0: nothing."""
     stated = {"units": column.units, "description": column.description}
-    pairs = [(name.encode(), _abi.encode(text).decode("utf-8", "replace").encode()) for name, text in stated.items() if text]
+    pairs = [(name.encode(), _abi.encode(text).decode("utf-8", "replace").encode())
+             for name, text in stated.items() if text]
     if not pairs:
         return 0
     parts = [struct.pack("=i", len(pairs))]
@@ -190,6 +188,14 @@ def _valid(null: Any) -> Optional[Any]:
     return np.packbits(~null, bitorder="little") if null.any() else None
 
 
+def _is_utf8(data: Any) -> bool:
+    try:
+        str(memoryview(data), "utf-8")
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
 def _check_utf8(run: Run, column: "Column", row: int) -> None:
     """INTEGRITY: one of the texts is no UTF-8. That all of them are together is not enough: one may end within a
     character that the next goes on with."""
@@ -197,19 +203,19 @@ def _check_utf8(run: Run, column: "Column", row: int) -> None:
     if not len(data) or int(data.max()) < 0x80:
         return
     starts = run.offsets[:-1][np.diff(run.offsets) > 0]
-    try:
-        str(memoryview(data), "utf-8")
-        if not ((data[starts] & 0xC0) == 0x80).any():
-            return
-    except UnicodeDecodeError:
-        pass
+    if _is_utf8(data) and not ((data[starts] & 0xC0) == 0x80).any():
+        return
+    advice = "take the keys as they are (keys='bytes')" if column.name == "datakey" else "leave it out (columns)"
     for i, (a, b) in enumerate(zip(run.offsets.tolist(), run.offsets[1:].tolist())):
-        try:
-            data[a:b].tobytes().decode()
-        except UnicodeDecodeError:
-            advice = "take the keys as they are (keys='bytes')" if column.name == "datakey" else "leave it out (columns)"
+        if not _is_utf8(data[a:b]):
             raise IntegrityError(f"{column.name} of row {row + i} is no UTF-8, which texts of Arrow are: "
                                  f"{data[a:b].tobytes()[:200]!r}; {advice}")
+
+
+def _run_of(values: Any) -> Run:
+    if isinstance(values, Run):
+        return values
+    return values.as_run() if hasattr(values, "as_run") else run_of(values.tolist())
 
 
 def _buffers(values: Any, format: bytes, column: "Column", row: int) -> Tuple[int, List[Any]]:
@@ -221,7 +227,7 @@ def _buffers(values: Any, format: bytes, column: "Column", row: int) -> Tuple[in
     if column.extra < 0 and format == b"l":
         null = values < 0
         return int(null.sum()), [_valid(null), values]
-    run = values if isinstance(values, Run) else run_of(np.asarray(values, object).tolist())
+    run = _run_of(values)
     null = np.diff(run.offsets) == 0 if column.extra >= 0 else np.zeros(len(run), bool)
     head = (int(null.sum()), _valid(null))
     if format in (b"l", b"g"):
@@ -231,7 +237,8 @@ def _buffers(values: Any, format: bytes, column: "Column", row: int) -> Tuple[in
     return head[0], [head[1], run.offsets, run.data]
 
 
-def _fill_array(out: int, arrays: Dict[str, Any], rows: int, columns: "Sequence[Column]", binary: bool, row: int) -> None:
+def _fill_array(out: int, arrays: Dict[str, Any], rows: int, columns: "Sequence[Column]", binary: bool,
+                row: int) -> None:
     array = Array.from_address(out)
     array.length = rows
     array.buffers, array.n_buffers = _zeros(sizeof(c_void_p)), 1  # a record batch has no nulls of its own
@@ -254,7 +261,7 @@ def _portions(batches: "Iterator[Batch]") -> Iterator[Tuple[Dict[str, Any], int]
             yield arrays, len(batch)
             continue
         for at in range(0, len(batch), _ROWS):
-            yield {name: values[at : at + _ROWS] for name, values in arrays.items()}, min(_ROWS, len(batch) - at)
+            yield {name: values[at:at + _ROWS] for name, values in arrays.items()}, min(_ROWS, len(batch) - at)
 
 
 def _code_of(error: BaseException) -> int:
@@ -316,28 +323,31 @@ def _export_of(stream: int) -> _Export:
     return _exports[Stream.from_address(stream).private_data]
 
 
-@CFUNCTYPE(c_int, c_void_p, c_void_p)
 def _get_schema(stream: int, out: int) -> int:
     it = _export_of(stream)
     return it.attempt(Schema, _RELEASE_SCHEMA, it.schema, out)
 
 
-@CFUNCTYPE(c_int, c_void_p, c_void_p)
 def _get_next(stream: int, out: int) -> int:
     it = _export_of(stream)
     return it.attempt(Array, _RELEASE_ARRAY, it.next, out)
 
 
-@CFUNCTYPE(c_void_p, c_void_p)
 def _get_last_error(stream: int) -> Optional[int]:
     message = _export_of(stream).message
     return ctypes.addressof(message) if message else None
 
 
+_GET_SCHEMA = CFUNCTYPE(c_int, c_void_p, c_void_p)(_get_schema)
+_GET_NEXT = CFUNCTYPE(c_int, c_void_p, c_void_p)(_get_next)
+_GET_LAST_ERROR = CFUNCTYPE(c_void_p, c_void_p)(_get_last_error)
+
+
 def _sweep(_phase: str = "", _information: Any = None) -> None:
     """Forgets the streams that were released."""
     for address in list(_exports):
-        if c_int.from_address(address).value and _exports.pop(address, None):
+        export = _exports.pop(address, None) if c_int32.from_address(address).value else None
+        if export:
             _libc.free(address)
 
 
@@ -362,10 +372,10 @@ _END_CAPSULE = _address(library.hdx_arrow_end_capsule)
 def stream_of(columns: "Sequence[Column]", batches: "Iterator[Batch]", binary: bool = False) -> Any:
     """A PyCapsule of an Arrow stream of batches with these columns; `binary`: their keys are bytes."""
     _sweep()
-    memory, flag = _zeros(sizeof(Stream)), _zeros(sizeof(c_int))
+    memory, flag = _zeros(sizeof(Stream)), _zeros(sizeof(c_int32))
     stream = Stream.from_address(memory)
-    stream.get_schema, stream.get_next = _address(_get_schema), _address(_get_next)
-    stream.get_last_error = _address(_get_last_error)
+    stream.get_schema, stream.get_next = _address(_GET_SCHEMA), _address(_GET_NEXT)
+    stream.get_last_error = _address(_GET_LAST_ERROR)
     stream.release, stream.private_data = _RELEASE_STREAM, flag
     _exports[flag] = _Export(columns, batches, binary)
     return _new_capsule(memory, _CAPSULE_NAME, _END_CAPSULE)

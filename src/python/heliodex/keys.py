@@ -9,7 +9,7 @@ modified becomes one of objects for good.
 from __future__ import annotations
 
 import operator
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Type
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,11 @@ from pandas.api.extensions import take as take_of
 from pandas.api.indexers import check_array_indexer
 
 from . import _abi
-from .texts import Run, array_of, gather, objects_of
+from .texts import Run, all_objects, array_of, gather, run_of, without_ends
 
 
 @register_extension_dtype
-class KeyDtype(ExtensionDtype):
+class KeyDtype(ExtensionDtype):  # type: ignore[misc]
     """The type of columns of lazy keys: str, and nan where rows were added that have none."""
 
     name = "heliodex.key"
@@ -31,7 +31,7 @@ class KeyDtype(ExtensionDtype):
     na_value = np.nan
 
     @classmethod
-    def construct_array_type(cls) -> "type[KeyArray]":
+    def construct_array_type(cls) -> "Type[KeyArray]":
         return KeyArray
 
 
@@ -46,7 +46,7 @@ def _checked(values: Any) -> Any:
     return objects
 
 
-class KeyArray(ExtensionArray):
+class KeyArray(ExtensionArray):  # type: ignore[misc]
     """Texts; key i is data[starts[i] : ends[i] - 1], behind which there is a newline. Once it is modified `objects` are
     what counts."""
 
@@ -60,8 +60,9 @@ class KeyArray(ExtensionArray):
 
     @classmethod
     def _of_objects(cls, objects: Any) -> "KeyArray":
-        nothing = np.empty(0, np.int64)
-        return cls(np.empty(0, np.uint8), nothing, nothing, objects)
+        array: KeyArray = cls.__new__(cls)
+        array._become(objects)
+        return array
 
     def _run(self) -> Run:
         """The keys one behind the other, without what lies between those that were selected."""
@@ -73,7 +74,13 @@ class KeyArray(ExtensionArray):
 
     def _texts(self) -> Any:
         """All keys as an array of objects, not to be modified."""
-        return self._objects if self._objects is not None else array_of(objects_of(self._run(), "str"))
+        return self._objects if self._objects is not None else all_objects(self._run(), "str")
+
+    def as_run(self) -> Run:
+        """All keys as bytes and offsets; nan as an empty one."""
+        if self._objects is not None:
+            return run_of([text if isinstance(text, str) else None for text in self._objects])
+        return without_ends(self._run())
 
     def _select(self, rows: Any) -> "KeyArray":
         if self._objects is not None:
@@ -120,7 +127,7 @@ class KeyArray(ExtensionArray):
             return self._select(item)
         if self._objects is not None:
             return self._objects[item]
-        return _abi.decode(self._data[self._starts[item] : self._ends[item] - 1].tobytes())
+        return _abi.decode(self._data[self._starts[item]:self._ends[item] - 1].tobytes())
 
     def __setitem__(self, item: Any, value: Any) -> None:
         item = check_array_indexer(self, item)
@@ -130,13 +137,13 @@ class KeyArray(ExtensionArray):
             raise ValueError("setting an array element with a sequence.")  # as numpy has it
         else:
             value = _checked(value)
-        self._become_objects()
-        self._objects[item] = value
+        objects = self._texts()
+        objects[item] = value
+        self._become(objects)
 
-    def _become_objects(self) -> None:
-        if self._objects is None:
-            self._objects = self._texts()
-            self._data, self._starts, self._ends = self._data[:0], self._starts[:0], self._ends[:0]
+    def _become(self, objects: Any) -> None:
+        nothing = np.empty(0, np.int64)
+        self._data, self._starts, self._ends, self._objects = np.empty(0, np.uint8), nothing, nothing, objects
 
     def __iter__(self) -> Any:
         return iter(self._texts().tolist())
@@ -206,7 +213,7 @@ class KeyArray(ExtensionArray):
         return self._of_objects(array_of([found])) if options.get("keepdims") else found
 
     def _formatter(self, boxed: bool = False) -> Callable[[Any], Optional[str]]:
-        return str if boxed else repr
+        return (lambda text: str(text)) if boxed else repr
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_str_"):  # what the accessor .str calls: as a column of objects does it
@@ -218,7 +225,7 @@ class KeyArray(ExtensionArray):
             return {"objects": self._objects}
         run = self._run()
         first = run.offsets[0]
-        return {"data": run.data[first : run.offsets[-1]], "offsets": run.offsets - first}
+        return {"data": run.data[first:run.offsets[-1]], "offsets": run.offsets - first}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         if "objects" in state:

@@ -37,8 +37,8 @@ def _is_number(text: bytes, integer: bool) -> bool:
 
 
 def parse(run: Run, null: Any, integer: bool, name: str, row: int) -> Any:
-    """Texts as int64 or float64; those that are null (empty) as 0. `row` is the number of the first. INTEGRITY: one is no
-    such number, or too large."""
+    """Texts as int64 or float64; those that are null (empty) as 0. `row` is the number of the first. IntegrityError:
+    one is no such number, or too large."""
     kind, allowed = (np.int64, _INT) if integer else (np.float64, _DOUBLE)
     if null.all():
         return np.zeros(len(run), kind)
@@ -52,7 +52,8 @@ def parse(run: Run, null: Any, integer: bool, name: str, row: int) -> Any:
     texts = [run.data[a:b].tobytes() for a, b in zip(run.offsets.tolist(), run.offsets[1:].tolist())]
     for i, text in enumerate(texts):
         if text and not _is_number(text, integer):
-            raise IntegrityError(f"{name} of row {row + i} is {text[:200]!r}, but the archive states that the column has "
-                                 f"numbers ({'int' if integer else 'double'}): leave it out (columns), or take the rows "
-                                 f"as a DataFrame, where such a column stays texts")
+            kind_stated = "int" if integer else "double"
+            raise IntegrityError(f"{name} of row {row + i} is {text[:200]!r}, but the archive states that the column "
+                                 f"has numbers ({kind_stated}): leave it out (columns), or take a DataFrame, where such "
+                                 f"a column stays texts")
     return np.array([(int if integer else float)(text or b"0") for text in texts], kind)

@@ -20,6 +20,7 @@ Keys = Literal["str", "bytes", "lazy"]
 KEYS = ("str", "bytes", "lazy")
 _ROWS = 65536  # of texts at once: their bytes stay in the cache while they become objects
 _TEXT_BYTES = 8 << 20
+_GUESS_BYTES_MAX = 256 << 20  # of room that may stay unused; what is not used takes no memory
 
 
 class _Objects:
@@ -72,12 +73,12 @@ class _Bytes:
             self.room = room
 
     def keep(self, rows: int, left: int) -> None:
-        ends = self.offsets[self.rows + 1 : self.rows + rows + 1]
+        ends = self.offsets[self.rows + 1:self.rows + rows + 1]
         ends += self.used
         self.used, self.rows = int(ends[-1]), self.rows + rows
         if left and self.room.size - self.used < _TEXT_BYTES // 2:  # enough for the others, if they are like these
             others = int(self.used / self.rows * left * 1.05) + _TEXT_BYTES
-            self.grow(min(others, 4 * self.room.size))
+            self.grow(min(others, max(4 * self.room.size, _GUESS_BYTES_MAX)))
 
     def take(self) -> Run:
         data = self.room[: self.used]

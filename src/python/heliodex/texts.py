@@ -26,13 +26,13 @@ class Run:
 def objects_of(run: Run, kind: str) -> List[Any]:
     """The texts of lines as objects: str, or bytes (`kind`). They are decoded and split all at once."""
     rows, first = len(run), int(run.offsets[0])
-    data = run.data[first : int(run.offsets[-1])].tobytes()
+    data = run.data[first:int(run.offsets[-1])].tobytes()
     lines: List[Any] = data.split(b"\n") if kind == "bytes" else _abi.decode(data).split("\n")
     lines.pop()
     if len(lines) == rows:
         return lines
     ends = (run.offsets - first).tolist()  # a text has a newline of its own
-    several = [data[a : b - 1] for a, b in zip(ends, ends[1:])]
+    several = [data[a:b - 1] for a, b in zip(ends, ends[1:])]
     return several if kind == "bytes" else [_abi.decode(text) for text in several]
 
 
@@ -41,6 +41,21 @@ def array_of(objects: List[Any]) -> Any:
     array = np.empty(len(objects), object)
     array[:] = objects
     return array
+
+
+def all_objects(run: Run, kind: str) -> Any:
+    """The texts of lines as an array of objects, made in portions."""
+    array = np.empty(len(run), object)
+    for at in range(0, len(run), _AT_ONCE):
+        array[at:at + _AT_ONCE] = objects_of(Run(run.data, run.offsets[at:at + _AT_ONCE + 1], True), kind)
+    return array
+
+
+def without_ends(run: Run) -> Run:
+    """The texts of lines without what ends them."""
+    first, last = run.offsets[0], run.offsets[-1]
+    data = np.delete(run.data[first:last], run.offsets[1:] - 1 - first)
+    return Run(data, run.offsets - first - np.arange(len(run.offsets)), False)
 
 
 def gather(data: Any, starts: Any, ends: Any) -> Run:
