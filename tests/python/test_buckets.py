@@ -352,3 +352,23 @@ def test_threads_share_a_bucket_and_each_gets_its_own_answer(bucket, tmp_path):
     with ThreadPoolExecutor(8) as pool:
         for answers in pool.map(ask, ranges):
             assert all(wanted[one] == rows for one, rows in answers)
+
+
+def test_a_bucket_is_used_by_forked_processes(bucket, python, tmp_path):
+    """As pipelines do: made once, asked by the workers of a pool."""
+    done = python("""
+import multiprocessing, sys
+from heliodex import CloudCatalog
+
+cc = CloudCatalog("tiny-bucket", cache=True, cache_folder=sys.argv[2], endpoint_url=sys.argv[1])
+ask = lambda year: len(cc.request_cloud_catalog("one", str(year), str(year + 1)))
+assert ask(2018) == 40
+
+def work(year):
+    return ask(year)
+
+with multiprocessing.get_context("fork").Pool(3) as pool:
+    print(pool.map(work, [2018, 2019, 2020] * 3))
+print(ask(2019))
+""", bucket.origin.url, tmp_path / "c").expect(0)
+    assert done.out == f"{list(YEARS.values()) * 3}\n60\n" and done.err == ""

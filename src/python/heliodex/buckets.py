@@ -240,16 +240,22 @@ class Bucket:
             raise UsageError(f"start_date ({start}) must not be after stop_date ({stop})")
         return first, last
 
-    def _as_published(self, entry: Dict[str, Any]) -> bool:
-        """Whether the library knows the entry as it is, in what matters for its index files."""
+    def _knows(self, id: str) -> Optional[Dict[str, Any]]:
+        """The entry as the library knows it; None: it has no such dataset."""
+        if not self._published.is_open:  # of the parent process
+            self._published = self._open(self.session)
         dataset = ctypes.POINTER(_abi.Dataset)()
         try:
-            self.session.call(library.hdx_catalog_find, self._published.handle, texts([entry["id"]])[0],
-                              ctypes.byref(dataset))
+            self.session.call(library.hdx_catalog_find, self._published.handle, texts([id])[0], ctypes.byref(dataset))
         except HeliodexError:
-            return False
-        published = json.loads(dataset.contents.json.raw())
-        return all(_member(entry, names) == _member(published, names) for names in _DECISIVE)
+            return None
+        entry: Dict[str, Any] = json.loads(dataset.contents.json.raw())
+        return entry
+
+    def _as_published(self, entry: Dict[str, Any]) -> bool:
+        """Whether the library knows the entry as it is, in what matters for its index files."""
+        published = self._knows(entry["id"])
+        return published is not None and all(_member(entry, names) == _member(published, names) for names in _DECISIVE)
 
     def _session_of(self, entry: Dict[str, Any], overwrite: bool) -> Session:
         if self._as_published(entry):
@@ -299,7 +305,7 @@ class Bucket:
             self._fetch(session, id, first, last)
         self._drop_changed(session, id)
         opened = self._queries.get(id)
-        if opened and opened.session is session and not self._refreshing:
+        if opened and opened._owned.is_open and opened.session is session and not self._refreshing:
             self._queries.move_to_end(id)
             try:
                 return opened._range_ns(first, last)

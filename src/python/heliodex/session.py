@@ -128,7 +128,7 @@ class Session:
                 handle = self._open_temporary()
             self._handle = handle
             self._finalizer = weakref.finalize(
-                self, _close, handle, os.getpid(), self._lock, self._config, self._temporary)
+                self, _close, handle, os.getpid(), self.lock, self._config, self._temporary)
         return self._handle
 
     def _open_temporary(self) -> int:
@@ -269,7 +269,7 @@ class Session:
     def open(self, function: Any, close: Any, *arguments: Any, reporter: Optional[Reporter] = None) -> "Owned":
         """A call that opens something: function(session, *arguments, &handle, error)."""
         out = ctypes.c_void_p()
-        with self._lock:
+        with self.lock:
             try:
                 self.run(function, *arguments, ctypes.byref(out), reporter=reporter)
             except BaseException:
@@ -291,8 +291,13 @@ class Owned:
         self._finalizer = weakref.finalize(self, session._release, handle, self._generation)
 
     @property
+    def is_open(self) -> bool:
+        """Neither closed, nor opened before the process forked."""
+        return self._finalizer.alive and self._generation == self.session._generation
+
+    @property
     def handle(self) -> int:
-        if not self._finalizer.alive or self._generation != self.session._generation:
+        if not self.is_open:
             raise UsageError("this was closed, or opened before the process forked: open it again")
         return self._handle
 

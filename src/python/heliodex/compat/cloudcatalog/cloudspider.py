@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import ctypes
 import logging
 import os
 import re
@@ -16,13 +15,11 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 
 import numpy as np
 
-from ... import _abi
-from ..._library import library
 from ...errors import HeliodexError
 from ...jobs import index
 from ...progress import ProgressLike
 from ...rows import Batch, query
-from ...session import Session, texts
+from ...session import Session
 from ...settings import Value
 from .main import CloudCatalog, EntireCatalogSearch
 
@@ -194,16 +191,6 @@ class _Bucket:
         self.failed: Dict[str, Set[int]] = {}  # years that could not be read, by id in lower case
         self.is_lost = False  # there was no run at all
 
-    def _has(self, id: str) -> bool:
-        """Whether the library has the dataset; a run over one that it does not have would not begin."""
-        dataset = ctypes.POINTER(_abi.Dataset)()
-        try:
-            self.catalog.session.call(library.hdx_catalog_find, self.catalog._published.handle, texts([id])[0],
-                                      ctypes.byref(dataset))
-        except HeliodexError:
-            return False
-        return True
-
     def fetch(self, progress: ProgressLike) -> None:
         """Brings their index files to the store."""
         session = self.catalog.session
@@ -211,7 +198,7 @@ class _Bucket:
         years = [_years(item) for item in self.items]
         known = [year for pair in years if pair for year in pair]
         narrow = (str(min(known)), f"{max(known)}-12-31T23:59:59") if all(years) else (None, None)
-        ids = [item[0] for item in self.items if self._has(item[0])]
+        ids = [item[0] for item in self.items if self.catalog._knows(item[0])]  # a run over others would not begin
         if not ids:  # which would mean all
             return
         try:
