@@ -7,6 +7,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 import heliodex
@@ -501,6 +502,20 @@ def test_settings_that_cannot_be(name, value):
     with pytest.raises(heliodex.UsageError) as caught:
         heliodex.query(BUCKET, "one", **{name: value})
     assert len(str(caught.value)) > 10
+
+
+@pytest.mark.parametrize("name", ["limit", "min_size", "max_size"])
+@pytest.mark.parametrize("value", [-1, 2**63, 2**64 + 1, 1.5, float("nan"), float("inf"), "7"])
+def test_numbers_of_a_question_that_cannot_be(session, name, value):
+    with pytest.raises(heliodex.UsageError, match=f"{name}: expected a whole number.*found"):
+        query(session, **{name: value})
+
+
+def test_numbers_of_a_question(bucket, session):
+    sizes = sorted(row.size for row in bucket.reference().dataset("one").rows)
+    assert len(query(session, limit=np.int64(7)).to_batch()) == len(query(session, limit=7.0).to_batch()) == 7
+    assert len(query(session, max_size=float(sizes[9])).to_batch()) == len([size for size in sizes if size <= sizes[9]])
+    assert len(query(session, min_size=2**63 - 1).to_batch()) == 0
 
 
 def test_settings_with_units(bucket):
