@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import heliodex
-from conftest import TINY
+from conftest import TINY, forks
 from origin import Behaviour
 from reference import time_ns
 
@@ -60,6 +60,7 @@ def wanted_keys(bucket, identifier, start=None, stop=None):
 # ---- forks
 
 
+@forks
 def test_child_and_parent_of_a_fork_both_query(bucket, python):
     done = python(BEGIN + f"""
 assert rows("one") == 340
@@ -83,6 +84,7 @@ print("well")
     assert done.out == "well\n"
 
 
+@forks
 def test_processes_of_multiprocessing(bucket, python):
     done = python(BEGIN + """
 import multiprocessing
@@ -97,6 +99,7 @@ print("well")
     assert done.out == "well\n"
 
 
+@forks
 def test_fork_while_another_thread_is_in_the_session(bucket, python):
     """Neither the session's lock nor that of the store stays behind in the child."""
     answering = threading.Event()
