@@ -13,7 +13,11 @@ from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
-from wheel.bdist_wheel import bdist_wheel
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # before setuptools 70
+    from wheel.bdist_wheel import bdist_wheel
 
 NAME = "libheliodex.so.0"
 BUILT = Path(__file__).resolve().parents[2] / "build" / "release" / "src" / NAME
@@ -27,7 +31,7 @@ def library():
     if not named:
         return None
     if not Path(named).is_file():
-        raise SystemExit(f"HELIODEX_LIBRARY: there is no file {named}")
+        raise SystemExit(f"HELIODEX_LIBRARY: there is no file {Path(named).absolute()}")
     return Path(named)
 
 

@@ -1,5 +1,5 @@
-# A tour of an archive, cell by cell (Jupyter, VS Code and Spyder know "# %%"). It asks the bucket of the public HelioCloud
-# registry; AWS_ENDPOINT_URL_S3 and ROOT_CATALOG_REGISTRY_URL send it to another place.
+# A tour of an archive, cell by cell (Jupyter, VS Code and Spyder know "# %%"). It asks the bucket of the public
+# HelioCloud registry; AWS_ENDPOINT_URL_S3 and ROOT_CATALOG_REGISTRY_URL send it to another place.
 
 # %% Which buckets are there, and which datasets has the first of them?
 import heliodex

@@ -54,6 +54,7 @@ def run_times():
 
 
 PRELOAD = run_times()
+forks = pytest.mark.skipif("libtsan" in PRELOAD, reason="ThreadSanitizer has no threads after a fork")
 PRELOADED = os.environ.pop("LD_PRELOAD", "")  # servers and programs that tests start are not to have it
 os.environ["HELIODEX_LIBRARY"] = str(LIBRARY)
 sys.path.insert(0, str(PACKAGE))

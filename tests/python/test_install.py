@@ -181,6 +181,17 @@ def test_pip_takes_the_library_along(venv, home, tiny):
     assert venv.left() == []
 
 
+def test_pip_takes_the_release_of_the_checkout(venv, home, tiny, tmp_path):
+    source, built = tmp_path / "src" / "python", tmp_path / "build" / "release" / "src"
+    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    built.mkdir(parents=True)
+    shutil.copy(LIBRARY, built)
+    venv.install(source)
+    module, libraries, _ = ask(Python(home, venv.executable), tiny)
+    assert libraries == [os.path.join(os.path.dirname(module), "libheliodex.so.0")]
+    venv.pip("uninstall", "-y", "heliodex")
+
+
 def test_pip_without_a_library_uses_the_systems(venv, home, tiny):
     venv.install(library="")
     assert venv.wheel_tag() == "py3-none-any" and not [name for name in venv.installed() if ".so" in name]
@@ -212,8 +223,8 @@ def test_pip_names_a_library_that_is_not_there(venv, tmp_path):
 
 def test_cmake_and_pip_say_the_same(venv, prefix):
     def said(folder):
-        text = next(folder.glob("heliodex-*.dist-info/METADATA")).read_text().splitlines()
-        return sorted(line for line in text if line and line.split(":")[0] != "Metadata-Version")
+        head = next(folder.glob("heliodex-*.dist-info/METADATA")).read_text().split("\n\n")[0].splitlines()
+        return sorted(line for line in head if not re.match("Metadata-Version|Description-Content-Type", line))
 
     venv.install(library="")
     assert said(next(venv.folder.glob("lib/*/site-packages"))) == said(package_of(prefix))

@@ -7,10 +7,11 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 import heliodex
-from conftest import TINY
+from conftest import TINY, forks
 from origin import Behaviour
 from reference import time_ns
 
@@ -59,6 +60,7 @@ def wanted_keys(bucket, identifier, start=None, stop=None):
 # ---- forks
 
 
+@forks
 def test_child_and_parent_of_a_fork_both_query(bucket, python):
     done = python(BEGIN + f"""
 assert rows("one") == 340
@@ -82,6 +84,7 @@ print("well")
     assert done.out == "well\n"
 
 
+@forks
 def test_processes_of_multiprocessing(bucket, python):
     done = python(BEGIN + """
 import multiprocessing
@@ -96,6 +99,7 @@ print("well")
     assert done.out == "well\n"
 
 
+@forks
 def test_fork_while_another_thread_is_in_the_session(bucket, python):
     """Neither the session's lock nor that of the store stays behind in the child."""
     answering = threading.Event()
@@ -501,6 +505,20 @@ def test_settings_that_cannot_be(name, value):
     with pytest.raises(heliodex.UsageError) as caught:
         heliodex.query(BUCKET, "one", **{name: value})
     assert len(str(caught.value)) > 10
+
+
+@pytest.mark.parametrize("name", ["limit", "min_size", "max_size"])
+@pytest.mark.parametrize("value", [-1, 2**63, 2**64 + 1, 1.5, float("nan"), float("inf"), "7"])
+def test_numbers_of_a_question_that_cannot_be(session, name, value):
+    with pytest.raises(heliodex.UsageError, match=f"{name}: expected a whole number.*found"):
+        query(session, **{name: value})
+
+
+def test_numbers_of_a_question(bucket, session):
+    sizes = sorted(row.size for row in bucket.reference().dataset("one").rows)
+    assert len(query(session, limit=np.int64(7)).to_batch()) == len(query(session, limit=7.0).to_batch()) == 7
+    assert len(query(session, max_size=float(sizes[9])).to_batch()) == len([size for size in sizes if size <= sizes[9]])
+    assert len(query(session, min_size=2**63 - 1).to_batch()) == 0
 
 
 def test_settings_with_units(bucket):

@@ -27,7 +27,8 @@ def _work(state: _State, items: Iterator[Any], size: Callable[[Any], int]) -> No
     try:
         for item in items:
             with state.changed:
-                state.changed.wait_for(lambda: state.stop or not state.ready or state.held + size(item) <= state.bytes_max)
+                state.changed.wait_for(
+                    lambda: state.stop or not state.ready or state.held + size(item) <= state.bytes_max)
                 if state.stop:
                     return
                 state.ready.append(item)

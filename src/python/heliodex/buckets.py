@@ -108,8 +108,8 @@ class Bucket:
         progress       None: of long requests, on a terminal or in a notebook; True, False, or a function
         client_kwargs  as boto3.client has them (region_name, aws_access_key_id, endpoint_url …), and heliodex.settings
 
-        FailedCatalog (a FailedS3Get and a KeyError): the catalog cannot be had, or is none; UnavailableData: it says that
-        the archive is unavailable (1400).
+        FailedCatalog (a FailedS3Get and a KeyError): the catalog cannot be had, or is none; UnavailableData: it says
+        that the archive is unavailable (1400).
         """
         check_names(client_kwargs)
         self.bucket = bucket_name
@@ -202,7 +202,7 @@ class Bucket:
                 and isinstance(entry.get("id"), str)]
 
     def get_entry(self, entry_id: str) -> Dict[str, Any]:
-        """The entry of a dataset: the one called so, or else in any letter case. KeyError: none; ValueError: several."""
+        """The entry of a dataset: that called so, or else in any letter case. KeyError: none; ValueError: several."""
         entries = self._whole_entries()
         found = [entry for entry in entries if entry["id"] == entry_id]
         if not found and not self.strict:
@@ -312,8 +312,9 @@ class Bucket:
             except NotFoundError:
                 pass  # years that are not held
         self._forget(id)
-        opened = query(self.bucket, id, *(None if time == _abi.TIME_NONE else to_text(time, 9) for time in (first, last)),
-                       match=self._match, allow_partial=self.allow_partial, session=session, progress=self.progress)
+        span = [None if time == _abi.TIME_NONE else to_text(time, 9) for time in (first, last)]
+        opened = query(self.bucket, id, *span, match=self._match, allow_partial=self.allow_partial, session=session,
+                       progress=self.progress)
         if opened.incomplete_years:
             logger.log(logging.DEBUG if self.strict else logging.WARNING,
                        "%s: %d years are missing or older than their index files", id, opened.incomplete_years)
@@ -418,8 +419,8 @@ def _failed(error: HeliodexError) -> FailedCatalog:
 
 
 class FileRegistry(Bucket):
-    """The original tool's class: rows are those that start in the range, in the columns startdate, key and filesize, then
-    stopdate, if the index has stops, and what else it has."""
+    """The original tool's class: rows are those that start in the range, in the columns startdate, key and filesize,
+    then stopdate, if the index has stops, and what else it has."""
 
     _match = "start"
     _titles = {"start": "startdate", "datakey": "key", "filesize": "filesize", "stop": "stopdate"}

@@ -55,8 +55,8 @@ class Cache:
         return os.path.join(self.store, f"{id}.seen.json")
 
     def state(self, id: str) -> str:
-        """Whether the index files are those that the snapshot was made of: "same"; "renewed", as another process has made
-        one of those that are there now; or "changed"."""
+        """Whether the index files are those that the snapshot was made of: "same"; "renewed", as another process has
+        made one of those that are there now; or "changed"."""
         files = self._files(id)
         if files == self._seen.get(id):
             return "same"

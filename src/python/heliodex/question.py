@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import re
 from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
 
@@ -37,6 +38,17 @@ def _condition(where: Condition) -> Tuple[str, str, str]:
     return column, operator, str(value)
 
 
+def _count(value: Any, name: str, least: int) -> int:
+    """A number of the caller's that fits into 63 bits (ctypes would cut it); 1e6 is one."""
+    try:
+        number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
+    except TypeError:
+        number = -1
+    if not least <= number < 2**63:
+        raise UsageError(f"{name}: expected a whole number of {least} or more, or None, found {value!r}")
+    return number
+
+
 class Question:
     """The options of a query; owns what they point to."""
 
@@ -54,11 +66,9 @@ class Question:
         keys, excludes = listed(key), listed(exclude_key)
         options.keys, options.key_count = texts(keys), len(keys)
         options.key_excludes, options.key_exclude_count = texts(excludes), len(excludes)
-        options.min_size = -1 if min_size is None else min_size
-        options.max_size = -1 if max_size is None else max_size
-        if limit is not None and limit < 1:
-            raise UsageError(f"limit: expected 1 or more, or None for all, found {limit}")
-        options.limit = limit or 0
+        options.min_size = -1 if min_size is None else _count(min_size, "min_size", 0)
+        options.max_size = -1 if max_size is None else _count(max_size, "max_size", 0)
+        options.limit = 0 if limit is None else _count(limit, "limit", 1)
         if where is not None:
             # a condition is a text or a tuple of three; several are a list of those
             several: List[Any] = [where] if isinstance(where, (str, tuple)) else list(where)

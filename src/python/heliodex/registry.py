@@ -36,7 +36,7 @@ def _is_complete(entry: Any) -> bool:
 
 
 class CatalogRegistry:
-    """The registry of buckets. `catalog` is its document, a dict that may be replaced: all answers are given from it."""
+    """The registry of buckets. `catalog` is its document, a dict that may be replaced: all answers come from it."""
 
     def __init__(self, catalog_url: "Union[None, str, os.PathLike[str]]" = None, *, strict: bool = False,
                  **settings: Value) -> None:

@@ -299,7 +299,7 @@ def query(bucket: str, ids: Texts, start: Any = None, stop: Any = None, *, match
     owned = owner.open(library.hdx_query_open_many, library.hdx_query_close, texts([bucket])[0], texts(names),
                        len(names), ctypes.byref(question.options), reporter=reporter(progress, "index files"))
     result = Query(owner, owned, keys, columns, batch_rows)
-    result._limit = limit or 0
+    result._limit = question.options.limit
     if result.failures and not allow_partial:
         first = result.failures[0]
         result.close()

@@ -22,8 +22,8 @@ from .settings import Value
 
 class StreamedFile:
     """A data file: `uri` as the index has it, `data` (BytesIO of all its bytes), `start` and `stop` (datetime64[ns],
-    NaT where not known), `size` (bytes), `filesize` (as the index has it, -1: not stated), `id` (of its dataset, "" where
-    not known), `checks` (what it was verified by, as "size" and "md5")."""
+    NaT where not known), `size` (bytes), `filesize` (as the index has it, -1: not stated), `id` (of its dataset, ""
+    where not known), `checks` (what it was verified by, as "size" and "md5")."""
 
     __slots__ = ("uri", "data", "start", "stop", "size", "filesize", "id", "checks")
 
@@ -115,14 +115,14 @@ def stream(files: Files, process: Optional[Callable[[StreamedFile], Any]] = None
            errors: "str | List[Failure]" = "raise", bucket: Optional[str] = None, ignore_size: bool = False,
            ignore_checksums: bool = False, progress: ProgressLike = None, session: Optional[Session] = None,
            **settings: Value) -> "Iterator[StreamedFile] | List[Failure]":
-    """The files of a query, of a DataFrame (column datakey or key), or of URIs, in their order, many fetched ahead (up to
-    the session's memory_bytes). Each is held as a whole: for those of many gigabytes use mirror.
+    """The files of a query, of a DataFrame (column datakey or key), or of URIs, in their order, many fetched ahead (up
+    to the session's memory_bytes). Each is held as a whole: for those of many gigabytes use mirror.
 
     Without `process` it returns an iterator of StreamedFile. With it, each file is handed to `process`, whose failures
     count as the file's, and the list of failures is returned.
 
-    errors   "raise": the first file that cannot be had ends it (FailedS3Get); a list: failures are appended to it and the
-             others go on
+    errors   "raise": the first file that cannot be had ends it (FailedS3Get); a list: failures are appended to it and
+             the others go on
     bucket   where keys without a scheme are, and through what s3:// locations of its own are read (a copy of a bucket)
     ignore_size, ignore_checksums   the index may be wrong about them
     """
