@@ -87,6 +87,10 @@ class KeyArray(ExtensionArray):
         return scalars if isinstance(scalars, cls) else cls._of_objects(_checked(scalars))
 
     @classmethod
+    def _from_sequence_of_strings(cls, strings: Any, *, dtype: Any = None, copy: bool = False) -> "KeyArray":
+        return cls._from_sequence(strings)
+
+    @classmethod
     def _from_factorized(cls, values: Any, original: "KeyArray") -> "KeyArray":
         return cls._of_objects(_checked(values))
 
@@ -108,6 +112,10 @@ class KeyArray(ExtensionArray):
         if isinstance(item, tuple):
             item = next((part for part in item if part is not Ellipsis), slice(None))
         item = slice(None) if item is Ellipsis else check_array_indexer(self, item)
+        if isinstance(item, slice) and item == slice(None):  # a view: what is written to one is in the other
+            view = object.__new__(type(self))
+            view.__dict__ = self.__dict__
+            return view
         if not isinstance(item, (int, np.integer)):
             return self._select(item)
         if self._objects is not None:
@@ -116,8 +124,10 @@ class KeyArray(ExtensionArray):
 
     def __setitem__(self, item: Any, value: Any) -> None:
         item = check_array_indexer(self, item)
-        if isinstance(value, str) or pd.api.types.is_scalar(value):
+        if pd.api.types.is_scalar(value):
             value = _checked([value])[0]
+        elif isinstance(item, (int, np.integer)):
+            raise ValueError("setting an array element with a sequence.")  # as numpy has it
         else:
             value = _checked(value)
         self._become_objects()
@@ -130,11 +140,6 @@ class KeyArray(ExtensionArray):
 
     def __iter__(self) -> Any:
         return iter(self._texts().tolist())
-
-    def __contains__(self, item: Any) -> bool:
-        if pd.api.types.is_scalar(item) and pd.isna(item):
-            return bool(self.isna().any())
-        return bool((self._texts() == item).any())
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         texts = self._texts()
@@ -185,6 +190,10 @@ class KeyArray(ExtensionArray):
 
     def _values_for_factorize(self) -> Tuple[Any, Any]:
         return self._texts(), np.nan
+
+    def value_counts(self, dropna: bool = True) -> pd.Series:
+        """How often each key is there, the most frequent first."""
+        return pd.Series(self._texts(), dtype=object, copy=False).value_counts(dropna=dropna)
 
     def _reduce(self, name: str, *, skipna: bool = True, **options: Any) -> Any:
         if name not in ("min", "max"):
