@@ -1,12 +1,14 @@
 """heliodex in the place of the original tool's package: imports, a plug-in built on it, tree and spider."""
 
 import csv
+import json
 import re
 
 import pytest
-from conftest import TINY, rows
+from conftest import SAMPLE, TINY, rows
 from origin import Behaviour, Origin
 from published import dataset, entry, publish_catalog, publish_registry
+from reference import times_text, year_of
 
 from heliodex import CloudCatalog
 from heliodex.compat import cloudcatalog
@@ -449,6 +451,34 @@ def test_files_over_new_year_count_once(archive):
     assert spidered() == ["over, 2001: 1 entries.", "over, 2002: 4 entries."] and len(manifest()) == 5
     spider([["over", "2002-01-01", "2002-12-31"]], fr, noisy=False, create_manifest=True)
     assert spidered() == ["over, 2002: 4 entries."] and len(manifest()) == 4
+
+
+def test_a_generated_bucket(sample, reference, home, monkeypatch):
+    """Every kind of dataset, odd ones too, counted and listed by the naive reference."""
+    monkeypatch.chdir(home)
+    document = {"registry": [entry("A copy", endpoint=(sample / SAMPLE).as_uri() + "/")]}
+    (home / "registry.json").write_text(json.dumps(document))
+    items, last = tree(home / "registry.json", returnvars=True, printme=False)
+    spider(items, last, noisy=False, create_manifest=True)
+    counts, lines = [], []
+    for identifier in sorted(reference.ids):
+        known = reference.dataset(identifier)
+        if known.last == 0:
+            counts.append(f"{identifier}, static: {len(known.rows)} entries.")
+            lines += [["", "", row.key, "" if row.size is None else str(row.size)] for row in known.rows]
+            continue
+        digits = known.digits
+        by_year = {year: [] for year in range(int(known.start[:4]), int(known.stop[:4]) + 1)}
+        for row in known.rows:
+            by_year.get(year_of(row.start), []).append(row)
+        for year, rows_of_year in by_year.items():
+            counts.append(f"{identifier}, {year}: {len(rows_of_year)} entries.")
+            for row in rows_of_year:
+                start, stop = (time.replace("T", " ").rstrip("Z") for time in times_text(row, digits))
+                lines.append([start, stop, row.key, "" if row.size is None else str(row.size)])
+    assert spidered() == counts and len(counts) > 300
+    with open("manifest_spider.txt", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        assert list(csv.reader(file)) == [["start", "stop", "datakey", "filesize"], *lines]
 
 
 def test_datasets_without_years(archive):
