@@ -54,6 +54,6 @@ def parse(run: Run, null: Any, integer: bool, name: str, row: int) -> Any:
         if text and not _is_number(text, integer):
             kind_stated = "int" if integer else "double"
             raise IntegrityError(f"{name} of row {row + i} is {text[:200]!r}, but the archive states that the column "
-                                 f"has numbers ({kind_stated}): leave it out (columns), or take a DataFrame, where such "
-                                 f"a column stays texts")
+                                 f"has numbers ({kind_stated}): leave it out (columns), or take a DataFrame, where "
+                                 f"such a column stays texts")
     return np.array([(int if integer else float)(text or b"0") for text in texts], kind)
