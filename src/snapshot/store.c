@@ -225,6 +225,7 @@ enum hdx_status hdx_store_lock(const struct hdx_store *store, struct hdx_text fo
 void hdx_store_unlock(struct hdx_store_lock *lock) {
   if (lock->fd < 0)
     return;
+  flock(lock->fd, LOCK_UN); /* a process that was forked meanwhile has the file open too */
   close(lock->fd);
   lock->fd = -1;
 }

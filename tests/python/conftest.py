@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,13 @@ class Python:
         environment = {name: str(value) for name, value in {**self.environment, **env}.items() if value is not None}
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                    "cwd": self.home, **options}
-        return subprocess.Popen(  # one that ignores SIGINT from the start never hears of Ctrl-C
+        process = subprocess.Popen(  # one that ignores SIGINT from the start never hears of Ctrl-C
             [self.executable, *flags, *what, *map(str, arguments)], env=environment,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
+        killer = threading.Timer(2 * TIMEOUT, process.kill)  # so that nobody waits for ever for what it prints
+        killer.daemon = True
+        killer.start()
+        return process
 
     def __call__(self, script, *arguments, timeout=TIMEOUT, **options):
         return self.finish(self.start(script, *arguments, **options), timeout)

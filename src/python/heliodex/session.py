@@ -43,6 +43,7 @@ class _Watch:
 
     def fail(self, error: BaseException) -> None:
         self.raised = self.raised or error
+        self.session._cancelled = True
         library.hdx_session_cancel(self.session._handle)
 
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
@@ -63,7 +64,8 @@ class _Watch:
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         for number, handler in self.handlers.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == self._on_signal:  # a handler may have set another one
+                signal.signal(number, handler)
 
 
 class Session:
@@ -79,6 +81,7 @@ class Session:
         self._settings = Settings(settings)
         self._generation = 0  # of the handle: what was opened from another one is not to be used
         self._running = False
+        self._cancelled = False  # and to be resumed by the next call
         self._opened: Dict[int, Any] = {}  # handles from the session, and what closes them
         self._left: Deque[int] = deque()  # those to be closed when nobody is in the session
         self._watch: Optional[_Watch] = None
@@ -98,7 +101,7 @@ class Session:
 
         def on_progress(_user: Any, progress: Any) -> None:
             session = me()
-            if session and session._reporter and session._watch:
+            if session and session._reporter and session._watch and not session._watch.raised:
                 try:
                     session._reporter.tell(progress.contents)
                 except BaseException as error:
@@ -115,14 +118,27 @@ class Session:
 
     def _open(self) -> int:
         if self._handle is None:
-            handle = self._try_open(self._settings)
-            if self._settings.get("store") is None and not _can_write(library.hdx_session_store(handle)):
-                library.hdx_session_close(handle)
-                self._temporary = tempfile.mkdtemp(prefix="heliodex-")
-                handle = self._try_open(self._settings.replaced(store=self._temporary))
+            handle = None
+            if self._settings.get("store") is not None or _has_home():
+                handle = self._try_open(self._settings)
+                if self._settings.get("store") is None and not _can_write(library.hdx_session_store(handle)):
+                    library.hdx_session_close(handle)
+                    handle = None
+            if handle is None:
+                handle = self._open_temporary()
             self._handle = handle
-            self._finalizer = weakref.finalize(self, _close, handle, os.getpid(), self._config, self._temporary)
+            self._finalizer = weakref.finalize(
+                self, _close, handle, os.getpid(), self._lock, self._config, self._temporary)
         return self._handle
+
+    def _open_temporary(self) -> int:
+        self._temporary = tempfile.mkdtemp(prefix="heliodex-")
+        logger.warning("no home to keep index files in: they are fetched anew by each process (set HELIODEX_STORE)")
+        try:
+            return self._try_open(self._settings.replaced(store=self._temporary))
+        except BaseException:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            raise
 
     def _try_open(self, settings: Settings) -> int:
         config = settings.config()
@@ -162,7 +178,7 @@ class Session:
             self._finalizer.detach()
         self._handle, self._finalizer, self._temporary = None, None, None
         self._generation += 1
-        self._running, self._watch, self._reporter = False, None, None
+        self._running, self._cancelled, self._watch, self._reporter = False, False, None, None
         self._opened.clear()
         self._left.clear()
 
@@ -177,6 +193,9 @@ class Session:
     def _check_idle(self) -> None:
         if self._running:
             raise UsageError("a call of this session is running: its callbacks cannot call the session")
+        if self._cancelled and self._handle is not None:
+            library.hdx_session_resume(self._handle)
+        self._cancelled = False
 
     def _drain(self) -> None:
         while self._left:
@@ -225,7 +244,6 @@ class Session:
                 if reporter:
                     reporter.end()
             if watch.raised:
-                library.hdx_session_resume(handle)
                 raise watch.raised
         if settle:
             settle(status, error)
@@ -251,14 +269,15 @@ class Session:
     def open(self, function: Any, close: Any, *arguments: Any, reporter: Optional[Reporter] = None) -> "Owned":
         """A call that opens something: function(session, *arguments, &handle, error)."""
         out = ctypes.c_void_p()
-        try:
-            self.run(function, *arguments, ctypes.byref(out), reporter=reporter)
-        except BaseException:
-            if out.value:  # interrupted when it was done
-                self._opened[out.value] = close
-                self._release(out.value, self._generation)
-            raise
-        return Owned(self, close, int(out.value or 0))
+        with self._lock:
+            try:
+                self.run(function, *arguments, ctypes.byref(out), reporter=reporter)
+            except BaseException:
+                if out.value:  # interrupted when it was done
+                    self._opened[out.value] = close
+                    self._release(out.value, self._generation)
+                raise
+            return Owned(self, close, int(out.value or 0))
 
 
 class Owned:
@@ -289,10 +308,17 @@ def _can_write(store: bytes) -> bool:
     return os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)
 
 
-def _close(handle: int, process: int, _config: Any, temporary: Optional[str]) -> None:
+def _has_home() -> bool:
+    """Whether the library knows of a place for a store."""
+    return any(os.path.isabs(os.environ.get(name, "")) for name in ("XDG_CACHE_HOME", "HOME"))
+
+
+def _close(handle: int, process: int, lock: Any, _config: Any, temporary: Optional[str]) -> None:
     if process != os.getpid():
         return
-    library.hdx_session_close(handle)
+    if lock.acquire(blocking=False):  # else a thread that nobody waited for is still in it as the process ends
+        library.hdx_session_close(handle)
+        lock.release()
     if temporary:
         shutil.rmtree(temporary, ignore_errors=True)
 

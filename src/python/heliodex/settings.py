@@ -36,6 +36,8 @@ _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 def _count(value: Any) -> int:
     if isinstance(value, str) and value[-1:].upper() in _UNITS:
         return _count(value[:-1]) * _UNITS[value[-1].upper()]
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError("expected a whole number")
     number = int(value)
     if number < 0 or number >= 2**64:
         raise ValueError("expected a number of 0 or more")
@@ -154,7 +156,10 @@ class Settings:
             if value is None:
                 continue
             try:
-                setattr(config, member, read(value))
+                number = read(value)
+                setattr(config, member, number)
+                if isinstance(number, int) and getattr(config, member) != number:  # what does not fit is cut by ctypes
+                    raise ValueError("the number is too large")
             except (ValueError, TypeError) as error:
                 where = name if name in self._values else f"${variable}"
                 shown = "" if "secret" in name or "token" in name else f" {value!r}"
