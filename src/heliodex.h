@@ -169,7 +169,8 @@ struct hdx_config {
 
   /* Folder of index files, <id>/<id>_YYYY.csv, as the original tool's cache has them: a query reads those that are
    * there in place of asking for them, and keeps there what it fetches; hdx_index asks, and keeps there what comes,
-   * unless its options name another folder. NULL: none. */
+   * unless its options name another folder. What is read there counts as last confirmed when the file was written, and
+   * answers offline as well if the catalog is held. NULL, "": none. */
   const char *index_cache;
 
   bool offline; /* never ask the network: what is not held is an error */
@@ -484,7 +485,7 @@ struct hdx_index_options {
   enum hdx_discover discover; /* how index files are found */
   bool keep_vanished;         /* keep rows of index files that are gone */
   uint64_t bad_rows_max;      /* of the whole run: more end it, and fail the file that they are in (INTEGRITY) */
-  const char *keep_index;     /* directory that also gets the index files as they came; NULL: none */
+  const char *keep_index;     /* directory that also gets the index files as they came; NULL: index_cache */
   void (*item)(void *user, const struct hdx_index_item *item);    /* for each index file; NULL: none */
   void (*bad_row)(void *user, const struct hdx_bad_row *bad_row); /* for each bad row; NULL: none */
   void *user;
@@ -510,8 +511,8 @@ struct hdx_index_summary {
  * count of 0: all), and writes or refreshes their snapshots; index files that did not change are not fetched. They may
  * be packed (gzip, zip) whatever they are called; where there is no .csv, .csv.gz is looked for. Datasets of parquet
  * files fail (INTEGRITY). `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure (in the
- * order IO, DENIED, INTEGRITY, TEMPORARY, UNAVAILABLE, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that does
- * not exist. EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
+ * order IO, DENIED, INTEGRITY, TEMPORARY, UNAVAILABLE, NOT_FOUND) where none succeeded. NOT_FOUND: a literal id that
+ * does not exist. EMPTY: globs that match nothing. INTERRUPTED: cancelled; what was finished is kept, a rerun goes on.
  *
  * Once more rows are bad than options->bad_rows_max nothing further is begun, and what is under way is completed, but
  * for files with further bad rows: those are left as they were. */

@@ -89,10 +89,10 @@ def run(command, env=None):
     return used
 
 
-def timed(command):
+def timed(command, env=None):
     """Seconds, and the peak of resident memory in bytes."""
     begun = time.monotonic()
-    used = run(command)
+    used = run(command, env)
     return time.monotonic() - begun, used.ru_maxrss * 1024
 
 

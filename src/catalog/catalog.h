@@ -38,9 +38,9 @@ struct hdx_catalog_doc {
   size_t skipped;             /* malformed entries */
 };
 
-/* INTEGRITY: not JSON, no list "catalog", no "status"; UNAVAILABLE: status 1400, with its message. Entries that lack id,
- * index, title, start or stop (or a legacy name of it), or whose id or index is none, are skipped with a warning that
- * names their place. */
+/* INTEGRITY: not JSON, no list "catalog", no "status"; UNAVAILABLE: status 1400, with its message. Entries that lack
+ * id, index, title, start or stop (or a legacy name of it), or whose id or index is none, are skipped with a warning
+ * that names their place. */
 enum hdx_status hdx_catalog_doc_parse(struct hdx_text text, const char *source, const struct hdx_log *log,
                                       struct hdx_catalog_doc *doc, struct hdx_error *error);
 void hdx_catalog_doc_deinit(struct hdx_catalog_doc *doc);

@@ -93,7 +93,7 @@ void hdx_files_left(struct hdx_files *files, uint64_t after,
                     void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user) {
   void (*refused)(void *, const char *) = files->refused;
   const struct hdx_file *list;
-  size_t count;
+  size_t count = 0;
   uint64_t number = 0;
   files->refused = NULL;
   files->session->heedless = true; /* what is at hand is not worth interrupting */
@@ -111,7 +111,7 @@ enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals
   void (*refused)(void *, const char *) = files->refused;
   struct hdx_files_totals sum = {0};
   const struct hdx_file *list;
-  size_t count;
+  size_t count = 0;
   enum hdx_status status;
   files->refused = NULL; /* they are told when the list is gone through */
   hdx_files_rewind(files);

@@ -91,6 +91,7 @@ struct hdx_year_job {
   bool name_known;   /* the other name, .csv or .csv.gz, is not to be tried (any more) */
   bool name_changed; /* it is being tried, */
   bool name_denied;  /* as by the first one the answer was 403, not 404 */
+  bool cached;       /* it is kept from an earlier run, and read from there */
   char *etag, *last_modified;
   uint64_t bytes, size; /* that came; that will come, as far as is known */
   /* scanning: blocks that wait, those that the worker has, and what it is to do with them */
@@ -113,7 +114,6 @@ struct hdx_year_job {
   struct hdx_year_job *next_waiting; /* for the dataset's parameters */
   void *inspected;
   char *keep_path; /* where the file is kept as it came; NULL: nowhere */
-  bool cached;     /* it is kept there from an earlier run, and read from there */
   int64_t kept_at; /* when it was */
   struct hdx_temp keep;
   uint64_t keep_bytes;

@@ -310,7 +310,7 @@ enum hdx_status hdx_query_range(struct hdx_query *query, int64_t start, int64_t 
 
 static enum hdx_status next_of_part(void *user, struct hdx_batch *batch, struct hdx_error *error) {
   struct hdx_query_part *part = user;
-  if (atomic_load(&part->query->session->cancelled))
+  if (hdx_session_cancelled(part->query->session))
     return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
   return hdx_cursor_next(part->cursor, batch, error);
 }

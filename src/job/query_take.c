@@ -88,7 +88,7 @@ static enum hdx_status begin(struct hdx_query *query, const struct hdx_arrays *a
 static enum hdx_status next_batch(struct hdx_query *query) {
   struct hdx_error *failure = &query->take_failure;
   query->taken_rows = query->taken.count = 0;
-  if (failure->status == HDX_OK && atomic_load(&query->session->cancelled))
+  if (failure->status == HDX_OK && hdx_session_cancelled(query->session))
     failure->status = hdx_error_set(failure, HDX_INTERRUPTED, "interrupted");
   else if (failure->status == HDX_OK)
     failure->status = hdx_query_next(query, &query->taken, failure);

@@ -173,6 +173,8 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
   session->config = *config;
   if (session->config.profile && !session->config.profile[0])
     session->config.profile = NULL;
+  if (session->config.index_cache && !session->config.index_cache[0])
+    session->config.index_cache = NULL;
   session->log = (struct hdx_log){config->log_level, config->log, config->log_user};
   session->environment = hdx_environment_copy(); /* its owner may change it while the session lasts */
   enum hdx_status status =

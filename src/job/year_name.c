@@ -92,12 +92,12 @@ enum hdx_status hdx_year_change_name(struct hdx_year_job *year, struct hdx_error
 
 /* ---- in the cache ---- */
 
-/* The URL of a regular file; NULL: there is none. */
+/* The URL of a regular file; NULL: there is none, or no path. */
 static char *url_of_file(const char *path) {
   struct hdx_buffer url;
   struct stat file;
   size_t size;
-  char *whole = stat(path, &file) == 0 && S_ISREG(file.st_mode) ? realpath(path, NULL) : NULL;
+  char *whole = path && stat(path, &file) == 0 && S_ISREG(file.st_mode) ? realpath(path, NULL) : NULL;
   if (!whole)
     return NULL;
   hdx_buffer_init(&url, 3 * HDX_URL_BYTES_MAX);

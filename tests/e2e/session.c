@@ -40,6 +40,11 @@ static void note(struct hdx_text text) {
   snprintf(it.text + size, sizeof it.text - size, "%s%.*s", size ? " " : "", (int)text.size, text.data);
 }
 
+static void note_status(enum hdx_status status) {
+  const char *name = hdx_status_name(status);
+  note((struct hdx_text){name, strlen(name)});
+}
+
 static int64_t time_of(const char *text) {
   int64_t time = HDX_TIME_NONE;
   const struct hdx_text view = {text, strlen(text)};
@@ -103,10 +108,8 @@ static enum hdx_status search(char **words) {
   struct hdx_search_options options = {.words = (const char *const *)&words[1], .word_count = 1};
   struct hdx_search *search = NULL;
   enum hdx_status status = hdx_search(it.session, &options, &search, &it.error);
-  for (size_t i = 0; search && i < hdx_search_failure_count(search); i++) {
-    const char *name = hdx_status_name(hdx_search_failure(search, i)->status);
-    note((struct hdx_text){name, strlen(name)});
-  }
+  for (size_t i = 0; search && i < hdx_search_failure_count(search); i++)
+    note_status(hdx_search_failure(search, i)->status);
   it.count = search ? hdx_search_count(search) : 0;
   hdx_search_close(search);
   return status;
@@ -214,44 +217,60 @@ static enum hdx_status presign(char **words) {
 }
 
 /* What is done with the files of a query. */
-static enum hdx_status run_files(char **words, struct hdx_files *files) {
-  enum hdx_status status = HDX_OK;
-  if (strcmp(words[0], "mirror") == 0) {
-    struct hdx_mirror_options options;
-    struct hdx_mirror_summary summary;
-    hdx_mirror_options_init(&options);
-    status = hdx_mirror(it.session, files, words[3], &options, &summary, &it.error);
-    it.count = summary.fetched + summary.resumed;
-  } else if (strcmp(words[0], "each") == 0) {
-    struct hdx_each_options options;
-    struct hdx_each_summary summary;
-    hdx_each_options_init(&options);
-    options.command = words[3];
-    status = hdx_each(it.session, files, &options, &summary, &it.error);
-    it.count = summary.succeeded;
-  } else {
-    const struct hdx_chunk *chunk;
-    struct hdx_stream *stream;
-    struct hdx_stream_options options;
-    hdx_stream_options_init(&options);
-    status = hdx_stream_open(it.session, files, &options, &stream, &it.error);
-    if (status != HDX_OK)
-      return status;
-    while ((status = hdx_stream_next(stream, &chunk, &it.error)) == HDX_OK && chunk)
-      it.count += chunk->bytes;
-    if (status == HDX_INTERRUPTED) { /* nothing that was lost comes as if it were the end */
-      hdx_session_resume(it.session);
-      note((struct hdx_text){"then", 4});
-      const char *then = hdx_status_name(hdx_stream_next(stream, &chunk, &it.error));
-      note((struct hdx_text){then, strlen(then)});
-    }
-    hdx_stream_close(stream);
-  }
+typedef enum hdx_status use_files(char **words, struct hdx_files *files);
+
+static enum hdx_status mirror(char **words, struct hdx_files *files) {
+  struct hdx_mirror_options options;
+  struct hdx_mirror_summary summary;
+  hdx_mirror_options_init(&options);
+  enum hdx_status status = hdx_mirror(it.session, files, words[3], &options, &summary, &it.error);
+  it.count = summary.fetched + summary.resumed;
   return status;
 }
 
-/* mirror BUCKET ID DEST: the files that came; each BUCKET ID COMMAND: that went well; stream BUCKET ID: the bytes. */
+static enum hdx_status each(char **words, struct hdx_files *files) {
+  struct hdx_each_options options;
+  struct hdx_each_summary summary;
+  hdx_each_options_init(&options);
+  options.command = words[3];
+  enum hdx_status status = hdx_each(it.session, files, &options, &summary, &it.error);
+  it.count = summary.succeeded;
+  return status;
+}
+
+/* Another call is cancelled, and the session goes on. */
+static void cancel_another(char **words) {
+  struct hdx_probe *found;
+  hdx_session_cancel(it.session);
+  note_status(hdx_probe(it.session, words[1], words[2], &found, NULL));
+  hdx_session_resume(it.session);
+}
+
+static enum hdx_status stream(char **words, struct hdx_files *files) {
+  const struct hdx_chunk *chunk;
+  struct hdx_stream *stream;
+  struct hdx_stream_options options;
+  hdx_stream_options_init(&options);
+  enum hdx_status status = hdx_stream_open(it.session, files, &options, &stream, &it.error);
+  if (status != HDX_OK)
+    return status;
+  while ((status = hdx_stream_next(stream, &chunk, &it.error)) == HDX_OK && chunk) {
+    it.count += chunk->bytes;
+    if (words[3] && !it.text[0])
+      cancel_another(words);
+  }
+  if (status == HDX_INTERRUPTED) { /* nothing that was lost comes as if it were the end */
+    hdx_session_resume(it.session);
+    note_status(hdx_stream_next(stream, &chunk, &it.error));
+  }
+  hdx_stream_close(stream);
+  return status;
+}
+
+/* mirror BUCKET ID DEST: the files that came; each BUCKET ID COMMAND: that went well; stream BUCKET ID ["across"]: the
+ * bytes, while another call is cancelled after the first chunk. */
 static enum hdx_status files(char **words) {
+  use_files *use = words[0][0] == 'm' ? mirror : words[0][0] == 'e' ? each : stream;
   struct hdx_query *query;
   struct hdx_files *files;
   enum hdx_status status = open_query(words, &query);
@@ -259,7 +278,7 @@ static enum hdx_status files(char **words) {
     return status;
   status = hdx_files_of_query(it.session, query, &files, &it.error);
   if (status == HDX_OK) {
-    status = run_files(words, files);
+    status = use(words, files);
     hdx_files_close(files);
   }
   hdx_query_close(query);

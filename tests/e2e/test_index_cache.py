@@ -85,6 +85,13 @@ def test_a_relative_folder_and_a_folder_of_links(cache, tiny, heliodex):
     assert asked(tiny) == [] and cache.path("one", 2019).is_symlink()  # it is not written anew
 
 
+def test_no_folder(cache, tiny):
+    tiny.add("one", {2019: 3})
+    cache.folder = ""
+    with cache.session() as session:
+        assert session("query", BUCKET, "one").expect().count == 3
+
+
 def test_what_is_no_regular_file_is_not_there(cache, tiny):
     tiny.add("one", {2018: 3, 2019: 3})
     cache.path("one", 2018).mkdir(parents=True)

@@ -97,7 +97,16 @@ def test_a_mirror(session, files, tmp_path):
 def test_a_stream(session, files):
     session("index", BUCKET).expect()
     files.origin.always(FILE, NEVER)
-    assert ask(session, 3, "stream", BUCKET, "d").text == "then INTERRUPTED"
+    assert ask(session, 3, "stream", BUCKET, "d").text == "INTERRUPTED"
+    files.origin.always(FILE, Behaviour())
+    assert session("stream", BUCKET, "d").expect().count == 12 * 5000
+
+
+def test_a_stream_whose_files_another_call_has_taken_along_stays_ended(session, files):
+    session("index", BUCKET).expect()
+    files.origin.always(FILE, NEVER)
+    answer = session("stream", BUCKET, "d", "across").expect("INTERRUPTED")
+    assert answer.text == "INTERRUPTED INTERRUPTED" and answer.count < 12 * 5000
     files.origin.always(FILE, Behaviour())
     assert session("stream", BUCKET, "d").expect().count == 12 * 5000
 

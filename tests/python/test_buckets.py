@@ -2,7 +2,7 @@
 
 import copy
 import json
-import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from conftest import TINY
 from heliodex import CloudCatalog, FailedS3Get, FileRegistry, HeliodexError, UnavailableData
 from origin import Behaviour
+from reference import time_ns
 
 YEARS = {2018: 40, 2019: 60, 2020: 30}
 
@@ -165,6 +166,16 @@ def test_the_files_of_the_cache_are_the_truth(bucket, tmp_path, change):
         assert len(got) == (101 if change == "add" else 130)
     files = [path for path, _ in asked(bucket) if path != "catalog.json"]
     assert files == (["i/one_2019.csv"] if change == "delete" else []) and file.is_file()
+
+
+def test_two_processes_share_a_cache(bucket, tmp_path):
+    """What one fetches is there for the other, and nothing is read twice."""
+    first, second = (registry(bucket, cache_folder=tmp_path / "c") for _ in range(2))
+    assert len(first.request_file_registry("one", "2018", "2019")) == 40
+    asked(bucket)
+    assert len(second.request_file_registry("one")) == 130
+    assert [path for path, _ in asked(bucket)] == ["i/one_2019.csv", "i/one_2020.csv"]
+    assert len(first.request_file_registry("one")) == 130 and asked(bucket) == []
 
 
 def test_a_gap_is_not_asked_for_again(bucket, tmp_path):
@@ -328,3 +339,16 @@ def test_many_datasets_one_after_the_other_keep_few_files_open(bucket, tmp_path)
         assert all(len(cc.request_cloud_catalog(f"set_{number}")) == 2 for number in range(40))
     opened = sum("set_" in str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
     assert opened <= 16
+
+
+def test_threads_share_a_bucket_and_each_gets_its_own_answer(bucket, tmp_path):
+    cc = catalog(bucket, cache=True, cache_folder=tmp_path / "c")
+    ranges = [(f"{year}-{month:02}", f"{year}-{month + 2:02}") for year in YEARS for month in range(1, 11)]
+    wanted = {one: len(bucket.reference().dataset("one").answer(*map(time_ns, one))) for one in ranges}
+
+    def ask(one):
+        return [(one, len(cc.request_cloud_catalog("one", *one))) for _ in range(20)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for answers in pool.map(ask, ranges):
+            assert all(wanted[one] == rows for one, rows in answers)

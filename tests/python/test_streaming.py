@@ -68,6 +68,17 @@ def test_files_are_fetched_ahead(files):
     stream.close()
 
 
+def test_a_query_that_is_asked_meanwhile_ends_the_stream_of_its_files(files):
+    rows = query(files)
+    stream = heliodex.stream(rows)
+    next(stream)
+    rows.summary()
+    with pytest.raises(RuntimeError, match="asked for something else"):
+        for _ in range(60):
+            next(stream)
+    assert len(list(heliodex.stream(rows))) == 60
+
+
 def test_errors_are_raised_or_collected(files):
     files.origin.remove(f"/{TINY}/f/007.cdf")
     files.origin.always(f"/{TINY}/f/011.cdf", Behaviour(status=500))

@@ -504,6 +504,7 @@ PROTOTYPES = {
     "hdx_registry_load": (c_int, [Handle, Out, _ERROR]),
     "hdx_registry_close": (None, [Handle]),
     "hdx_registry_json": (Text, [Handle]),
+    "hdx_registry_url": (c_char_p, [Handle]),
     "hdx_catalog_load": (c_int, [Handle, c_char_p, Out, _ERROR]),
     "hdx_catalog_put": (c_int, [Handle, c_char_p, Text, _ERROR]),
     "hdx_catalog_close": (None, [Handle]),
@@ -518,8 +519,8 @@ PROTOTYPES = {
         c_int,
         [Handle, c_char_p, POINTER(c_char_p), c_size_t, POINTER(IndexOptions), POINTER(IndexSummary), _ERROR],
     ),
-    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, Out, _ERROR]),
-    "hdx_probe_free": (None, [Handle]),
+    "hdx_probe": (c_int, [Handle, c_char_p, c_char_p, POINTER(POINTER(Probe)), _ERROR]),
+    "hdx_probe_free": (None, [POINTER(Probe)]),
     "hdx_query_options_init": (None, [POINTER(QueryOptions)]),
     "hdx_query_open_many": (
         c_int,

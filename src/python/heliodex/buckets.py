@@ -33,6 +33,7 @@ from .errors import (
     UnreachableCatalog,
     UsageError,
 )
+from .frames import frame_of
 from .handing import hand_files, hand_uris
 from .jobs import index
 from .progress import ProgressLike
@@ -278,8 +279,10 @@ class Bucket:
               errors="collect" if self.allow_partial else "raise")
 
     def _drop_changed(self, session: Session, id: str) -> None:
-        if self._cache and self._cache.changed(id):
+        state = self._cache.state(id) if self._cache else "same"
+        if state != "same":
             self._forget(id)
+        if state == "changed":
             removed = ctypes.c_uint64()
             try:
                 session.run(library.hdx_store_remove, texts([self.bucket])[0], texts([id]), 1,
@@ -318,15 +321,15 @@ class Bucket:
     def _request(self, catalog_id: str, start: Any, stop: Any, overwrite: bool, columns: Optional[Sequence[str]],
                  keys: Keys) -> Any:
         first, last = self._range(start, stop)
-        opened = self._ask(catalog_id, first, last, overwrite and self._cache is not None)
-        titles = self._titles_of(opened, columns)
-        opened._select(list(titles), keys)
-        frame = opened._frame(titles)
-        if self.strict and not len(frame) and self._no_files(opened, first, last):
-            frame = []
-        if self._refreshing:
-            self._forget(opened.ids[0])
-        return frame
+        with self.session.lock:  # the queries that are open are everybody's
+            opened = self._ask(catalog_id, first, last, overwrite and self._cache is not None)
+            titles = self._titles_of(opened, columns)
+            opened._select(list(titles), keys)
+            batch = opened.to_batch()
+            none = self.strict and not len(batch) and self._no_files(opened, first, last)
+            if self._refreshing:
+                self._forget(opened.ids[0])
+        return [] if none else frame_of(batch, titles)
 
     def _titles_of(self, opened: Query, columns: Optional[Sequence[str]]) -> Dict[str, str]:
         """The columns of the frame: name in the query, title in the frame."""
@@ -347,7 +350,7 @@ class Bucket:
         """Whether not even the years of the range have rows: the original's answer is an empty list then."""
         years = [to_text(time)[:4] for time in (first, last)]
         try:
-            return opened.range(years[0], str(int(years[1]) + 1)).summary().rows == 0
+            return bool(opened.range(years[0], str(int(years[1]) + 1)).summary().rows == 0)
         except NotFoundError:
             return True
 
@@ -379,14 +382,15 @@ class Bucket:
         """The first row's key, by a small range request. KeyError: no such dataset; RuntimeError: there is no row."""
         entry = self.get_entry(id)
         session = self._session_of(entry, False)
-        out = session.open(library.hdx_probe, library.hdx_probe_free, texts([self.bucket])[0], texts([entry["id"]])[0])
+        probe = ctypes.POINTER(_abi.Probe)()
         try:
-            probe = ctypes.cast(out.handle, ctypes.POINTER(_abi.Probe)).contents
-            if not probe.has_row:
-                raise RuntimeError(f"{entry['id']}: no first row: {_abi.decode(probe.message or b'')}")
-            return str(probe.key)
+            session.run(library.hdx_probe, texts([self.bucket])[0], texts([entry["id"]])[0], ctypes.byref(probe))
+            if not probe.contents.has_row:
+                raise RuntimeError(f"{entry['id']}: no first row: {_abi.decode(probe.contents.message or b'')}")
+            return str(probe.contents.key)
         finally:
-            out.close()
+            if probe:
+                library.hdx_probe_free(probe)
 
     @_OnBoth
     def ls_wildcard(self: "Optional[Bucket]", cloud_catalog: "pandas.DataFrame", pattern: str,

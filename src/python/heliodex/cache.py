@@ -54,15 +54,19 @@ class Cache:
     def _record(self, id: str) -> str:
         return os.path.join(self.store, f"{id}.seen.json")
 
-    def changed(self, id: str) -> bool:
-        """Whether index files are other ones than the snapshot was made of."""
-        if id not in self._seen:
-            try:
-                with open(self._record(id), encoding="utf-8") as file:
-                    self._seen[id] = json.load(file)
-            except (OSError, ValueError):
-                self._seen[id] = {}
-        return self._files(id) != self._seen[id]
+    def state(self, id: str) -> str:
+        """Whether the index files are those that the snapshot was made of: "same"; "renewed", as another process has made
+        one of those that are there now; or "changed"."""
+        files = self._files(id)
+        if files == self._seen.get(id):
+            return "same"
+        try:
+            with open(self._record(id), encoding="utf-8") as file:
+                recorded = json.load(file)
+        except (OSError, ValueError):
+            recorded = {}
+        self._seen[id] = recorded
+        return "renewed" if files == recorded else "changed"
 
     def saw(self, id: str) -> None:
         """The snapshot was made of the files that are there now."""

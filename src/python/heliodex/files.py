@@ -88,7 +88,7 @@ class FileList:
             if bucket is not None:
                 raise UsageError("bucket: a query's files are in the query's bucket")
             self.kept, self.session = files, files.session
-            files._begin()
+            self._round = files._begin()
             self.owned = self.session.open(library.hdx_files_of_query, library.hdx_files_close, files._owned.handle)
         else:
             self.kept, self.session = _listed(files), session
@@ -103,6 +103,11 @@ class FileList:
     @property
     def handle(self) -> int:
         return self.owned.handle
+
+    def check(self) -> None:
+        """RuntimeError: the query whose rows these are was asked for something else meanwhile."""
+        if isinstance(self.kept, Query) and self.kept._round != self._round:
+            raise RuntimeError("the query was asked for something else while its files were read")
 
     def close(self) -> None:
         self.owned.close()

@@ -11,7 +11,7 @@ from .errors import Failure, UsageError
 from .files import KEYS, SIZES, STARTS, STOPS
 from .progress import ProgressLike
 from .session import Session
-from .streaming import Display, Opened, StreamedFile, refused
+from .streaming import Display, FileFailure, Opened, StreamedFile, refused
 
 if TYPE_CHECKING:
     import pandas

@@ -59,22 +59,22 @@ class _Display(Reporter):
 
     def __init__(self, label: str, file: TextIO) -> None:
         self.label, self.file = label, file
-        self.bar: Any = None
+        self.bar: Any = None  # never asked whether it is true: a bar without a total does not say
+        self.begun = False
         self.shown = 0
 
     def tell(self, progress: _abi.Progress) -> None:
         if progress.elapsed_ns < self.QUIET_NS:
             return
+        if not self.begun:
+            self.begun, self.bar = True, _tqdm(self.label, self.file)
         if self.bar is None:
-            self.bar = _tqdm(self.label, self.file) or False
-        bar: Any = self.bar
-        if bar is False:
             self._line(progress)
-        else:
-            bar.total = progress.files_total or None
-            bar.n = progress.files_done
-            bar.set_postfix_str(_amount(progress.bytes), refresh=False)
-            bar.refresh()
+            return
+        self.bar.total = progress.files_total or None
+        self.bar.n = progress.files_done
+        self.bar.set_postfix_str(_amount(progress.bytes), refresh=False)
+        self.bar.refresh()
 
     def _line(self, progress: _abi.Progress) -> None:
         total = f"/{progress.files_total:,}" if progress.files_total else ""
@@ -84,7 +84,7 @@ class _Display(Reporter):
         self.shown = len(line)
 
     def end(self) -> None:
-        if self.bar:
+        if self.bar is not None:
             self.bar.close()
         elif self.shown:
             self.file.write("\r" + " " * self.shown + "\r")

@@ -191,13 +191,8 @@ class Query:
         """Other columns from now on."""
         self._columns, self._keys = self._choose(names), keys
 
-    def _frame(self, titles: Dict[str, str]) -> "pandas.DataFrame":
-        from .frames import frame_of
-
-        return frame_of(self.to_batch(), titles)
-
     def _begin(self) -> int:
-        with self.session._lock:
+        with self.session.lock:
             self.session._check_idle()
             library.hdx_query_rewind(self._owned.handle)
         self._round += 1
@@ -220,13 +215,14 @@ class Query:
 
     def to_batch(self) -> Batch:
         """All rows in one batch."""
-        count = self.summary().rows
-        count = min(count, self._limit) if self._limit else count
-        taker = Taker(self.session, self._owned, self._columns, self._keys)
-        taker.prepare(count)
-        self._begin()
-        while taker.take():
-            pass
+        with self.session.lock:
+            count = self.summary().rows
+            count = min(count, self._limit) if self._limit else count
+            taker = Taker(self.session, self._owned, self._columns, self._keys)
+            taker.prepare(count)
+            self._begin()
+            while taker.take():
+                pass
         return Batch(taker.arrays(self.ids), self._columns, count, self._keys)
 
     def to_pandas(self) -> "pandas.DataFrame":
@@ -246,7 +242,7 @@ class Query:
         if kind not in _abi.LOCATION:
             raise UsageError(f"kind: expected one of {', '.join(_abi.LOCATION)}, found {kind!r}")
         data, found = _abi.encode(key), _abi.Text()
-        with self.session._lock:
+        with self.session.lock:
             self.session.run(_without_session(library.hdx_query_location), self._owned.handle, dataset,
                              _abi.text(data), _abi.LOCATION.index(kind), ctypes.byref(found))
             return str(found)

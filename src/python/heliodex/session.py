@@ -76,7 +76,7 @@ class Session:
     """
 
     def __init__(self, **settings: Value) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()  # held by who is in the session, over several calls that belong together
         self._handle: Optional[int] = None
         self._settings = Settings(settings)
         self._generation = 0  # of the handle: what was opened from another one is not to be used
@@ -153,7 +153,7 @@ class Session:
     def close(self) -> None:
         """Ends its connections and threads. Queries and streams that are open cannot be used any more; the session
         itself opens anew if it is used again."""
-        with self._lock:
+        with self.lock:
             self._check_idle()
             self._generation += 1
             self._left.extend(reversed(self._opened))  # a stream before its query
@@ -173,7 +173,7 @@ class Session:
 
     def _forget(self) -> None:
         """In a forked child: the handle, its threads and sockets are the parent's."""
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         if self._finalizer:
             self._finalizer.detach()
         self._handle, self._finalizer, self._temporary = None, None, None
@@ -185,7 +185,7 @@ class Session:
     @property
     def store(self) -> str:
         """The folder of snapshots."""
-        with self._lock:
+        with self.lock:
             return _abi.decode(library.hdx_session_store(self._open()))
 
     # ---- calling
@@ -209,17 +209,17 @@ class Session:
         if generation != self._generation:
             return
         self._left.append(handle)
-        if self._lock.acquire(blocking=False):
+        if self.lock.acquire(blocking=False):
             try:
                 if not self._running:
                     self._drain()
             finally:
-                self._lock.release()
+                self.lock.release()
 
     def call(self, function: Any, *arguments: Any) -> None:
         """A short call, which waits for nothing: function(*arguments, error)."""
         error = _abi.Error()
-        with self._lock:
+        with self.lock:
             self._check_idle()
             status = function(*arguments, ctypes.byref(error))
         if status != _abi.OK:
@@ -230,7 +230,7 @@ class Session:
         """A call that may wait: function(session, *arguments, error), with progress; signals end it. `settle` is told
         the status, and is to raise; without it every status but OK is raised."""
         error = _abi.Error()
-        with self._lock:
+        with self.lock:
             self._check_idle()
             handle = self._open()
             self._drain()
@@ -262,7 +262,7 @@ class Session:
 
     def resume(self) -> None:
         """Lets calls work again after `cancel`."""
-        with self._lock:
+        with self.lock:
             if self._handle is not None:
                 library.hdx_session_resume(self._handle)
 

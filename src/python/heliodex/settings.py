@@ -20,7 +20,8 @@ def _text(value: Any) -> bytes:
     return data
 
 
-def _flag(value: Any) -> bool:
+def flag(value: Any) -> bool:
+    """Whether it is set; ValueError: a text that does not tell."""
     if isinstance(value, str):  # from the environment
         if value.lower() in ("1", "true", "yes", "on"):
             return True
@@ -63,17 +64,17 @@ _SETTINGS: Dict[str, Tuple[str, Callable[[Any], Any], Optional[str]]] = {
     "region_name": ("region", _text, "HELIODEX_REGION"),
     "ca_file": ("ca_file", _text, "HELIODEX_CA_FILE"),
     "sign": ("sign", _one_of(_abi.SIGN), None),
-    "request_payer": ("request_payer", _flag, None),
+    "request_payer": ("request_payer", flag, None),
     "profile_name": ("profile", _text, "HELIODEX_PROFILE"),
     "aws_access_key_id": ("access_key_id", _text, None),
     "aws_secret_access_key": ("secret_access_key", _text, None),
     "aws_session_token": ("session_token", _text, None),
     "addressing_style": ("addressing", _one_of(_abi.ADDRESSING), "HELIODEX_ADDRESSING_STYLE"),
-    "dualstack": ("dualstack", _flag, "HELIODEX_DUALSTACK"),
+    "dualstack": ("dualstack", flag, "HELIODEX_DUALSTACK"),
     "presign_s": ("presign_s", _count, None),
     "index_cache": ("index_cache", _text, None),
-    "offline": ("offline", _flag, "HELIODEX_OFFLINE"),
-    "refresh": ("refresh", _flag, "HELIODEX_REFRESH"),
+    "offline": ("offline", flag, "HELIODEX_OFFLINE"),
+    "refresh": ("refresh", flag, "HELIODEX_REFRESH"),
     "jobs": ("jobs", _count, "HELIODEX_JOBS"),
     "connections_per_host": ("connections_per_host", _count, "HELIODEX_MAX_CONNECTIONS_PER_HOST"),
     "threads": ("threads", _count, "HELIODEX_THREADS"),

@@ -82,7 +82,9 @@ class Opened:
         chunk = ctypes.POINTER(_abi.Chunk)()
         data = None
         while True:
-            self._session.run(_next, self._owned.handle, ctypes.byref(chunk))
+            with self._session.lock:
+                self._files.check()
+                self._session.run(_next, self._owned.handle, ctypes.byref(chunk))
             if not chunk:
                 return None
             now = chunk.contents

@@ -1,6 +1,6 @@
 /* Rows copied to arrays of every shape, compared with the same rows as hdx_query_next hands them out. Arrays are made
  * exactly as large as they are said to be, for the address sanitizer. */
-#include "job/session.h"
+#include "base/buffer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -264,10 +264,8 @@ static void assert_rows(const struct hdx_arrays *arrays, const struct rows *rows
 
 /* Bytes of texts n of rows [first, first + count). */
 static size_t text_bytes(const struct rows *rows, bool lines, size_t n, size_t first, size_t count) {
-  size_t bytes = 0;
-  for (size_t i = first; i < first + count; i++)
-    bytes += text_at(rows, n, i).size + lines;
-  return bytes;
+  size_t from = first ? rows->end[n][first - 1] : 0, to = first + count ? rows->end[n][first + count - 1] : 0;
+  return to - from + (lines ? count : 0);
 }
 
 static bool is_wanted(const struct hdx_arrays *arrays, size_t n) {
@@ -567,7 +565,7 @@ static void cancelled(void **state) {
   assert_true(count > 0 && count < rows.count - 10);
   assert_rows(&arrays, &rows, 10, count);
   assert_int_equal(hdx_query_take(query, &arrays, &more, NULL, &error), HDX_INTERRUPTED);
-  atomic_store(&session->cancelled, false);
+  hdx_session_resume(session);
   assert_int_equal(hdx_query_take(query, &arrays, &more, NULL, &error), HDX_INTERRUPTED);
   hdx_query_rewind(query);
   assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
@@ -576,6 +574,42 @@ static void cancelled(void **state) {
   hdx_query_close(query);
   free_arrays(&arrays);
   free_rows(&rows);
+}
+
+static bool interrupted(void *user) {
+  return *(bool *)user;
+}
+
+/* A caller that is asked whether it was interrupted can end a walk. */
+static void interrupted_by_the_caller(void **state) {
+  bool wanted = false;
+  int64_t start[10];
+  const struct hdx_arrays arrays = {.capacity = COUNT(start), .start = start};
+  struct hdx_config config;
+  struct hdx_session *own, *before = session;
+  size_t count;
+  (void)state;
+  hdx_config_init(&config);
+  config.store = hdx_session_store(session);
+  config.interrupted = interrupted;
+  config.interrupted_user = &wanted;
+  assert_int_equal(hdx_session_open(&config, &own, &error), HDX_OK);
+  session = own;
+  struct hdx_query *query = open_query(one, 1, NULL);
+  session = before;
+  wanted = true;
+  enum hdx_status status;
+  while ((status = hdx_query_take(query, &arrays, &count, NULL, &error)) == HDX_OK) /* until it is asked again */
+    if (count == 0)
+      hdx_query_rewind(query);
+  assert_int_equal(status, HDX_INTERRUPTED);
+  wanted = false;
+  hdx_session_resume(own);
+  hdx_query_rewind(query);
+  assert_int_equal(hdx_query_take(query, &arrays, &count, NULL, &error), HDX_OK);
+  assert_int_equal(count, COUNT(start));
+  hdx_query_close(query);
+  hdx_session_close(own);
 }
 
 int main(void) {
@@ -589,6 +623,7 @@ int main(void) {
       cmocka_unit_test(rows_before_an_error_come_first),
       cmocka_unit_test(an_error_of_one_dataset_ends_all),
       cmocka_unit_test(cancelled),
+      cmocka_unit_test(interrupted_by_the_caller),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
