@@ -128,7 +128,7 @@ class Session:
                 handle = self._open_temporary()
             self._handle = handle
             self._finalizer = weakref.finalize(
-                self, _close, handle, os.getpid(), self._lock, self._config, self._temporary)
+                self, _close, handle, os.getpid(), self.lock, self._config, self._temporary)
         return self._handle
 
     def _open_temporary(self) -> int:
@@ -269,7 +269,7 @@ class Session:
     def open(self, function: Any, close: Any, *arguments: Any, reporter: Optional[Reporter] = None) -> "Owned":
         """A call that opens something: function(session, *arguments, &handle, error)."""
         out = ctypes.c_void_p()
-        with self._lock:
+        with self.lock:
             try:
                 self.run(function, *arguments, ctypes.byref(out), reporter=reporter)
             except BaseException:
