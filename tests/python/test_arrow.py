@@ -337,6 +337,8 @@ def test_a_failure_stays(tiny, consume, consumer, asked):
     for _ in range(3):
         out = arrow.Array(release=1)
         assert call(ctypes.addressof(stream), ctypes.addressof(out)) == errno.EINVAL and not out.release
+    call, out = type(call)(stream.get_schema), arrow.Schema(release=1)
+    assert call(ctypes.addressof(stream), ctypes.addressof(out)) == errno.EINVAL and not out.release
 
 
 # ---- lifetimes

@@ -341,6 +341,15 @@ def test_keys_of_several_datasets_and_of_batches(frames, tiny):
     assert both["datakey"].tolist() == 2 * plainly["datakey"].tolist()
 
 
+def test_more_keys_than_one_call_has_room_for(tiny):
+    import heliodex
+
+    line = "2020-01-01T00:00:{:02}Z,2020-01-01T00:00:{:02}Z,s3://tiny-bucket/{}{},1\n"
+    tiny.add("long", {2020: "".join(line.format(i, i, i, "x" * 600_000) for i in range(40))})
+    keys = heliodex.query(f"file://{tiny.folder}/{TINY}/", "long", keys="lazy").to_pandas()["datakey"]
+    assert keys.tolist() == [row.key for row in tiny.reference().dataset("long").answer()]
+
+
 def test_no_rows(frames):
     lazily, _ = frames()
     none = lazily[:0]

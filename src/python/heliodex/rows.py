@@ -104,7 +104,8 @@ def instant(nanoseconds: int) -> np.datetime64:
 
 class Query:
     """The answer to a question, whose years are at hand. Iterate over it to get the rows in batches, as often as you
-    like (one iteration at a time), or take them all with `to_pandas` or `to_batch`."""
+    like (one iteration at a time), or take them all with `to_pandas` or `to_batch`; pyarrow, polars and DuckDB take it
+    as an Arrow stream (what its columns are stands in heliodex.arrow)."""
 
     def __init__(self, session: Session, owned: Owned, keys: Keys, columns: Optional[Sequence[str]],
                  batch_rows: int) -> None:
