@@ -38,12 +38,12 @@ static uint64_t piece[PIECE_BYTES / 8], found[PIECE_BYTES / 8];
 
 _Noreturn static void fail(const char *path, const char *why) {
   fprintf(stderr, "hdx-objects: %s: %s\n", path, why);
-  exit(HDX_IO);
+  exit(hdx_status_exit_code(HDX_IO));
 }
 
 _Noreturn static void wrong(const char *path, const char *why, uint64_t at) {
   fprintf(stderr, "hdx-objects: %s: %s %" PRIu64 "\n", path, why, at);
-  exit(HDX_INTEGRITY);
+  exit(hdx_status_exit_code(HDX_INTEGRITY));
 }
 
 static void object_path(const struct tree *tree, uint32_t number, char path[static PATH_MAX]) {

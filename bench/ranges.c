@@ -43,7 +43,7 @@ static uint16_t port;
 
 _Noreturn static void fail(const char *what, const char *why) {
   fprintf(stderr, "hdx-ranges: %s: %s\n", what, why);
-  exit(HDX_IO);
+  exit(hdx_status_exit_code(HDX_IO));
 }
 
 static double clock_seconds(void) {

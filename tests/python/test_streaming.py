@@ -1,7 +1,9 @@
 """The bytes of data files: heliodex.stream, and the classes' stream and stream_uri."""
 
+import gc
 import hashlib
 import io
+import threading
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 import heliodex
 from conftest import TINY
 from heliodex import CloudCatalog, FailedS3Get, FileRegistry
+from heliodex.streaming import Opened
 from mirror import Archive, content
 from origin import Behaviour
 
@@ -77,6 +80,17 @@ def test_a_query_that_is_asked_meanwhile_ends_the_stream_of_its_files(files):
         for _ in range(60):
             next(stream)
     assert len(list(heliodex.stream(rows))) == 60
+
+
+def test_a_stream_that_is_left_lets_its_session_work_on(files):
+    rows = query(files)
+    for _ in range(3):
+        next(heliodex.stream(rows))  # collected at once
+        heliodex.stream(rows)  # never begun
+        next(iter(Opened(rows, rows.session)))
+    gc.collect()
+    assert len(list(heliodex.stream(rows))) == 60 and rows.summary().rows == 60
+    assert not [thread for thread in threading.enumerate() if thread.name == "heliodex-ahead" and thread.is_alive()]
 
 
 def test_errors_are_raised_or_collected(files):

@@ -50,7 +50,7 @@ def _end(state: _State, thread: threading.Thread, cancel: Callable[[], None], re
         state.stop = True
         running = not state.ended
         state.changed.notify_all()
-    if running:
+    if running and thread is not threading.current_thread():  # which it may be that lets go of the last reference
         cancel()
         thread.join()
         resume()
