@@ -8,10 +8,10 @@
 #include "transfer/proxy.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct hdx_socket {
@@ -20,6 +20,7 @@ struct hdx_socket {
   curl_socket_t fd;
   int wanted, armed; /* events of uv_poll_event */
   bool tells;        /* opened by our callback: will be closed by our callback */
+  ino_t inode;       /* of those: no other socket has it */
 };
 
 static void drain(struct hdx_engine *engine) {
@@ -97,13 +98,19 @@ static struct hdx_socket *watch(struct hdx_engine *engine, curl_socket_t fd) {
   return socket;
 }
 
+static ino_t inode_of(curl_socket_t fd) {
+  struct stat info;
+  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *ignored) {
   struct hdx_engine *engine = user;
   (void)easy, (void)ignored;
   if (what == CURL_POLL_REMOVE) {
     struct hdx_socket *socket = (size_t)fd < engine->socket_count ? engine->sockets[fd] : NULL;
-    /* A socket that never got connected is closed by libcurl 7.88 itself, before it lets go of it. */
-    if (socket && socket->tells && fcntl(fd, F_GETFD) != -1)
+    /* A socket that never got connected is closed by libcurl 7.88 itself, before it lets go of it. Another thread may
+     * have something else under its number by now. */
+    if (socket && socket->tells && inode_of(fd) == socket->inode)
       socket->wanted = 0;
     else
       forget(engine, fd);
@@ -175,6 +182,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     return CURL_SOCKET_BAD;
   }
   socket->tells = true;
+  socket->inode = inode_of(fd);
   engine->connections++;
   part->host->connections++;
   return fd;

@@ -39,7 +39,7 @@ PACKAGE = ROOT / "src" / "python"
 LIBRARY = BUILD / "src" / "libheliodex.so.0"
 RUN_TIMES = {"address": "libasan.so", "undefined": "libubsan.so", "thread": "libtsan.so"}
 SANITIZERS = {  # Python keeps memory until it ends; numpy asks for more than there is to see whether it may
-    "ASAN_OPTIONS": f"exitcode={SANITIZER_EXIT}:detect_leaks=0:allocator_may_return_null=1",
+    "ASAN_OPTIONS": f"exitcode={SANITIZER_EXIT}:detect_leaks=0:allocator_may_return_null=1:handle_abort=1",
     "UBSAN_OPTIONS": f"exitcode={SANITIZER_EXIT}:halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": f"exitcode={SANITIZER_EXIT}:halt_on_error=1",
 }

@@ -37,6 +37,15 @@ def uris(names=FILES):
     return [f"s3://{TINY}/{name}" for name in names]
 
 
+def settle():
+    """Waits for the threads of streams that were left: they end by themselves."""
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == "heliodex-ahead":
+            thread.join(60)
+            assert not thread.is_alive()
+
+
 @pytest.mark.parametrize("kind", ["query", "frame", "frame of keys", "texts", "generator"])
 def test_every_list_gives_its_files_in_order(files, kind):
     rows = query(files)
@@ -82,6 +91,32 @@ def test_a_query_that_is_asked_meanwhile_ends_the_stream_of_its_files(files):
     assert len(list(heliodex.stream(rows))) == 60
 
 
+@pytest.mark.parametrize("what", ["the query", "the session", "everything"])
+def test_what_a_stream_stands_on_is_closed_in_the_middle(files, what):
+    """Never below it: what stands on something is closed first, whoever closes or collects it, and when."""
+    for number in range(8):
+        rows = query(files)
+        stream = heliodex.stream(rows)
+        for _ in range(number):
+            next(stream)
+        if what == "the query":
+            rows.close()
+        elif what == "the session":
+            rows.session.close()
+        else:
+            opened = Opened(rows.to_pandas() if number % 2 else rows, rows.session)
+            first = next(iter(opened))
+            del rows, stream, opened
+            gc.collect()
+            assert first.uri == uris()[0]
+            continue
+        try:  # all may have been fetched already
+            assert [file.uri for file in stream] == uris()[number:]
+        except ValueError as error:
+            assert "closed" in str(error)
+    settle()
+
+
 def test_a_stream_that_is_left_lets_its_session_work_on(files):
     rows = query(files)
     for _ in range(3):
@@ -90,7 +125,7 @@ def test_a_stream_that_is_left_lets_its_session_work_on(files):
         next(iter(Opened(rows, rows.session)))
     gc.collect()
     assert len(list(heliodex.stream(rows))) == 60 and rows.summary().rows == 60
-    assert not [thread for thread in threading.enumerate() if thread.name == "heliodex-ahead" and thread.is_alive()]
+    settle()
 
 
 def test_errors_are_raised_or_collected(files):

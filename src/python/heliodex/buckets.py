@@ -246,7 +246,7 @@ class Bucket:
             self._published = self._open(self.session)
         dataset = ctypes.POINTER(_abi.Dataset)()
         try:
-            self.session.call(library.hdx_catalog_find, self._published.handle, texts([id])[0], ctypes.byref(dataset))
+            self.session.call(library.hdx_catalog_find, self._published, texts([id])[0], ctypes.byref(dataset))
         except HeliodexError:
             return None
         entry: Dict[str, Any] = json.loads(dataset.contents.json.raw())

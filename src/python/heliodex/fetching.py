@@ -115,12 +115,12 @@ def _read(uri: str, lines: Optional[int], settings: Dict[str, Value]) -> BytesIO
     if lines is not None:
         options.hold_bytes = 0
         settings = {**_BEGINNING, **settings}
-    with Session(**settings) as session:
+    with Session(**settings) as session, session.lock:  # what a chunk points to lives no longer
         files = FileList([uri], session)
-        opened = session.open(library.hdx_stream_open, library.hdx_stream_close, files.handle, ctypes.byref(options))
+        opened = session.open(library.hdx_stream_open, library.hdx_stream_close, files.owned, ctypes.byref(options))
         pointer = ctypes.POINTER(_abi.Chunk)()
         while not last and (lines is None or found < lines):
-            session.run(_next_chunk, opened.handle, ctypes.byref(pointer))
+            session.run(_next_chunk, opened, ctypes.byref(pointer))
             if not pointer:
                 raise FailedS3Get("; ".join(files.refused) or f"{uri}: names no file")
             chunk = pointer.contents

@@ -83,26 +83,24 @@ class FileList:
     """A list that is open in a session; what it stands on lives as long. `count` is not known of a query."""
 
     def __init__(self, files: Files, session: Session, bucket: Optional[str] = None) -> None:
+        self.refused: List[str] = []
+        refused = self.refused  # not the list itself: the callback lives as long as what it is told by
+        on_refused = _abi.RefusedFunction(lambda _, message: refused.append(_abi.decode(message)))
         self.kept: Any
         if isinstance(files, Query):
             if bucket is not None:
                 raise UsageError("bucket: a query's files are in the query's bucket")
             self.kept, self.session = files, files.session
             self._round = files._begin()
-            self.owned = self.session.open(library.hdx_files_of_query, library.hdx_files_close, files._owned.handle)
+            self.owned = self.session.open(library.hdx_files_of_query, library.hdx_files_close, files._owned,
+                                           stands_on=on_refused)
         else:
             self.kept, self.session = _listed(files), session
             array = self.kept.array
             where = texts([bucket])[0] if bucket is not None else None
             self.owned = session.open(library.hdx_files_of_array, library.hdx_files_close, array.ctypes.data,
-                                      len(array), where)
-        self.refused: List[str] = []
-        self._on_refused = _abi.RefusedFunction(lambda _, message: self.refused.append(_abi.decode(message)))
-        library.hdx_files_on_refused(self.owned.handle, self._on_refused, None)
-
-    @property
-    def handle(self) -> int:
-        return self.owned.handle
+                                      len(array), where, stands_on=(self.kept, on_refused))
+        library.hdx_files_on_refused(self.owned.handle, on_refused, None)
 
     def check(self) -> None:
         """RuntimeError: the query whose rows these are was asked for something else meanwhile."""

@@ -190,7 +190,7 @@ def mirror(files: Files, dest: "str | os.PathLike[str]", *, layout: Optional[str
         _settle(status, error, summary, errors, _ITEMS)
 
     try:
-        owner.run(library.hdx_mirror, list_.handle, os.fsencode(dest), ctypes.byref(options), ctypes.byref(raw),
+        owner.run(library.hdx_mirror, list_.owned, os.fsencode(dest), ctypes.byref(options), ctypes.byref(raw),
                   reporter=reporter(progress, "mirror"), settle=settle)
     finally:
         list_.close()

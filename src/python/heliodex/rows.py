@@ -115,6 +115,11 @@ class Query:
         self._batch_rows = batch_rows
         self._round = 0  # of iterations: a new one ends those before
         self._limit = 0
+        with session.lock:
+            self._learn()
+        self._columns = self._choose(columns)
+
+    def _learn(self) -> None:
         info = self._info()
         self.time_digits: int = info.time_digits
         self.stop_made_up: bool = info.stop_made_up
@@ -122,11 +127,11 @@ class Query:
             Column(_free_name(str(info.extra_names[i])), _abi.PARAMETER[info.extras[i].type], str(info.extras[i].units),
                    str(info.extras[i].description), i) for i in range(info.extra_count)
         ]
-        self.ids = [str(library.hdx_query_dataset(owned.handle, i).contents.id) for i in range(info.dataset_count)]
+        self.ids = [str(library.hdx_query_dataset(self._owned.handle, i).contents.id) for i in range(info.dataset_count)]
         self.failures = [self._failure(i) for i in range(info.failure_count)]
-        self._columns = self._choose(columns)
 
     def _info(self) -> Any:
+        """To be read while the session's lock is held."""
         return library.hdx_query_info(self._owned.handle).contents
 
     def _failure(self, i: int) -> Failure:
@@ -151,18 +156,20 @@ class Query:
     @property
     def checked_at(self) -> np.datetime64:
         """When the oldest of the years asked for was last confirmed by its server."""
-        return instant(self._info().checked_at)
+        with self.session.lock:
+            return instant(self._info().checked_at)
 
     @property
     def incomplete_years(self) -> int:
         """Wanted years that are stale or, with allow_partial, could not be read."""
-        return int(self._info().incomplete_years)
+        with self.session.lock:
+            return int(self._info().incomplete_years)
 
     def summary(self) -> Summary:
         """The sum of all rows, mostly from zone maps in microseconds; regards no `limit`. Ends iterations."""
         summary = _abi.Summary()
         self._round += 1
-        self.session.call(library.hdx_query_summary, self._owned.handle, _abi.QUERY_ALL, ctypes.byref(summary))
+        self.session.call(library.hdx_query_summary, self._owned, _abi.QUERY_ALL, ctypes.byref(summary))
         return Summary(summary)
 
     def counts(self, unit: str = "year") -> "List[Tuple[np.datetime64, Summary]]":
@@ -173,7 +180,7 @@ class Query:
         found: List[Tuple[np.datetime64, Summary]] = []
         visit = _abi.CountsFunction(lambda _, start, sum: found.append((instant(start), Summary(sum.contents))))
         self._round += 1
-        self.session.call(library.hdx_query_counts, self._owned.handle, _abi.QUERY_ALL, _abi.UNIT.index(unit), visit,
+        self.session.call(library.hdx_query_counts, self._owned, _abi.QUERY_ALL, _abi.UNIT.index(unit), visit,
                           None)
         return found
 
@@ -185,7 +192,7 @@ class Query:
 
     def _range_ns(self, start: int, stop: int) -> "Query":
         self._round += 1
-        self.session.call(library.hdx_query_range, self._owned.handle, start, stop)
+        self.session.call(library.hdx_query_range, self._owned, start, stop)
         return self
 
     def _select(self, names: Sequence[str], keys: Keys) -> None:
@@ -244,7 +251,7 @@ class Query:
             raise UsageError(f"kind: expected one of {', '.join(_abi.LOCATION)}, found {kind!r}")
         data, found = _abi.encode(key), _abi.Text()
         with self.session.lock:
-            self.session.run(_without_session(library.hdx_query_location), self._owned.handle, dataset,
+            self.session.run(_without_session(library.hdx_query_location), self._owned, dataset,
                              _abi.text(data), _abi.LOCATION.index(kind), ctypes.byref(found))
             return str(found)
 

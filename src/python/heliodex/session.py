@@ -68,6 +68,42 @@ class _Watch:
                 signal.signal(number, handler)
 
 
+class _Lock:
+    """Held by the thread that is in a session, which may enter it again; `left` is called when it is left for good."""
+
+    def __init__(self, left: Callable[[], None]) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._left = weakref.WeakMethod(left)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._depth += 1
+
+    def __exit__(self, *_: Any) -> None:
+        self._depth -= 1
+        for_good = self._depth == 0
+        self._lock.release()
+        left = self._left() if for_good else None
+        if left:
+            left()
+
+    def enter_alone(self) -> bool:
+        """Enters unless somebody is in, be it this thread itself (whose collector runs at any time); to be followed by
+        `leave`."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        if self._depth:
+            self._lock.release()
+            return False
+        self._depth = 1
+        return True
+
+    def leave(self) -> None:
+        self._depth = 0
+        self._lock.release()
+
+
 class Session:
     """Settings, store and network. `Session(**settings)`, or any function's `**settings`: see heliodex.settings.
 
@@ -76,14 +112,14 @@ class Session:
     """
 
     def __init__(self, **settings: Value) -> None:
-        self.lock = threading.RLock()  # held by who is in the session, over several calls that belong together
+        self.lock = _Lock(self._sweep)  # held by who is in the session, over several calls that belong together
         self._handle: Optional[int] = None
         self._settings = Settings(settings)
         self._generation = 0  # of the handle: what was opened from another one is not to be used
         self._running = False
         self._cancelled = False  # and to be resumed by the next call
         self._opened: Dict[int, Any] = {}  # handles from the session, and what closes them
-        self._left: Deque[int] = deque()  # those to be closed when nobody is in the session
+        self._left: "Deque[tuple[int, Any]]" = deque()  # those to be closed when nobody is in the session
         self._watch: Optional[_Watch] = None
         self._reporter: Optional[Reporter] = None
         self._temporary: Optional[str] = None
@@ -127,8 +163,8 @@ class Session:
             if handle is None:
                 handle = self._open_temporary()
             self._handle = handle
-            self._finalizer = weakref.finalize(
-                self, _close, handle, os.getpid(), self.lock, self._config, self._temporary)
+            self._finalizer = weakref.finalize(self, _close_at_last, os.getpid(), self.lock, self._config, handle,
+                                               self._opened, self._temporary)
         return self._handle
 
     def _open_temporary(self) -> int:
@@ -156,11 +192,11 @@ class Session:
         with self.lock:
             self._check_idle()
             self._generation += 1
-            self._left.extend(reversed(self._opened))  # a stream before its query
-            self._drain()
             if self._finalizer:
-                self._finalizer()
-            self._handle = self._temporary = None
+                self._finalizer.detach()
+                _close(self._handle, self._opened, self._temporary)
+            self._left.clear()
+            self._handle = self._finalizer = self._temporary = None
 
     def __enter__(self) -> "Session":
         return self
@@ -173,7 +209,7 @@ class Session:
 
     def _forget(self) -> None:
         """In a forked child: the handle, its threads and sockets are the parent's."""
-        self.lock = threading.RLock()
+        self.lock = _Lock(self._sweep)
         if self._finalizer:
             self._finalizer.detach()
         self._handle, self._finalizer, self._temporary = None, None, None
@@ -199,29 +235,31 @@ class Session:
 
     def _drain(self) -> None:
         while self._left:
-            handle = self._left.popleft()
+            handle, _ = self._left.popleft()
             close = self._opened.pop(handle, None)
             if close:
                 close(handle)
 
-    def _release(self, handle: int, generation: int) -> None:
-        """Closes what was opened from the session; later, if somebody is in it."""
-        if generation != self._generation:
-            return
-        self._left.append(handle)
-        if self.lock.acquire(blocking=False):
+    def _sweep(self) -> None:
+        """Closes what is left, unless somebody is in the session: who leaves it sweeps."""
+        while self._left and self.lock.enter_alone():
             try:
-                if not self._running:
-                    self._drain()
+                self._drain()
             finally:
-                self.lock.release()
+                self.lock.leave()
+
+    def _release(self, handle: int, generation: int, stands_on: "tuple[Any, ...]") -> None:
+        """Closes what was opened from the session, and lets go of what it stands on; later, if somebody is in it."""
+        if generation == self._generation:
+            self._left.append((handle, stands_on))
+            self._sweep()
 
     def call(self, function: Any, *arguments: Any) -> None:
         """A short call, which waits for nothing: function(*arguments, error)."""
         error = _abi.Error()
         with self.lock:
             self._check_idle()
-            status = function(*arguments, ctypes.byref(error))
+            status = function(*_handles(arguments), ctypes.byref(error))
         if status != _abi.OK:
             raise of_call(status, error)
 
@@ -232,19 +270,19 @@ class Session:
         error = _abi.Error()
         with self.lock:
             self._check_idle()
+            given = _handles(arguments)  # before it opens anew, if it was closed
             handle = self._open()
-            self._drain()
             self._reporter, self._running = reporter, True
             try:
                 with _Watch(self) as watch:
                     self._watch = watch
-                    status = function(handle, *arguments, ctypes.byref(error))
+                    status = function(handle, *given, ctypes.byref(error))
             finally:
                 self._reporter, self._watch, self._running = None, None, False
                 if reporter:
                     reporter.end()
-            if watch.raised:
-                raise watch.raised
+        if watch.raised:
+            raise watch.raised
         if settle:
             settle(status, error)
         elif status != _abi.OK:
@@ -266,29 +304,35 @@ class Session:
             if self._handle is not None:
                 library.hdx_session_resume(self._handle)
 
-    def open(self, function: Any, close: Any, *arguments: Any, reporter: Optional[Reporter] = None) -> "Owned":
-        """A call that opens something: function(session, *arguments, &handle, error)."""
+    def open(self, function: Any, close: Any, *arguments: Any, reporter: Optional[Reporter] = None,
+             stands_on: Any = None) -> "Owned":
+        """A call that opens something: function(session, *arguments, &handle, error). What is opened stands on those of
+        the arguments that were opened, and on the memory `stands_on`: it is closed before them."""
         out = ctypes.c_void_p()
         with self.lock:
             try:
                 self.run(function, *arguments, ctypes.byref(out), reporter=reporter)
             except BaseException:
                 if out.value:  # interrupted when it was done
-                    self._opened[out.value] = close
-                    self._release(out.value, self._generation)
+                    Owned(self, close, out.value, ()).close()
                 raise
-            return Owned(self, close, int(out.value or 0))
+            return Owned(self, close, int(out.value or 0), (stands_on, *arguments))
 
 
 class Owned:
-    """Something that was opened from a session, and is closed with it, by `close`, or when it is collected."""
+    """Something that was opened from a session, and is closed with it, by `close`, or when it is collected. Calls
+    of the session take it as it is."""
 
-    def __init__(self, session: Session, close: Any, handle: int) -> None:
+    def __init__(self, session: Session, close: Any, handle: int, stands_on: "tuple[Any, ...]") -> None:
         self.session = session
         self._handle = handle
         self._generation = session._generation
+        self._above: "weakref.WeakSet[Owned]" = weakref.WeakSet()  # what stands on it
         session._opened[handle] = close
-        self._finalizer = weakref.finalize(self, session._release, handle, self._generation)
+        for below in stands_on:
+            if isinstance(below, Owned):
+                below._above.add(self)
+        self._finalizer = weakref.finalize(self, session._release, handle, self._generation, stands_on)
 
     @property
     def is_open(self) -> bool:
@@ -302,7 +346,14 @@ class Owned:
         return self._handle
 
     def close(self) -> None:
+        for above in list(self._above):
+            above.close()
         self._finalizer()
+
+
+def _handles(arguments: "tuple[Any, ...]") -> List[Any]:
+    """Arguments as the library takes them. Looked at by who is in the session: nobody closes them meanwhile."""
+    return [argument.handle if isinstance(argument, Owned) else argument for argument in arguments]
 
 
 def _can_write(store: bytes) -> bool:
@@ -318,14 +369,23 @@ def _has_home() -> bool:
     return any(os.path.isabs(os.environ.get(name, "")) for name in ("XDG_CACHE_HOME", "HOME"))
 
 
-def _close(handle: int, process: int, lock: Any, _config: Any, temporary: Optional[str]) -> None:
-    if process != os.getpid():
-        return
-    if lock.acquire(blocking=False):  # else a thread that nobody waited for is still in it as the process ends
-        library.hdx_session_close(handle)
-        lock.release()
+def _close(handle: Optional[int], opened: Dict[int, Any], temporary: Optional[str]) -> None:
+    """Closes a session, and before it what was opened from it."""
+    while opened:
+        one, close = opened.popitem()  # the last one first
+        close(one)
+    library.hdx_session_close(handle)
     if temporary:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _close_at_last(process: int, lock: _Lock, _config: Any, handle: int, opened: Dict[int, Any],
+                   temporary: Optional[str]) -> None:
+    """The same for a session that nobody holds any more, or as the process ends: then a thread that nobody waited for
+    may still be in it."""
+    if process == os.getpid() and lock.enter_alone():
+        _close(handle, opened, temporary)
+        lock.leave()
 
 
 def _after_fork() -> None:

@@ -67,7 +67,7 @@ class Opened:
         options = _abi.StreamOptions()
         library.hdx_stream_options_init(ctypes.byref(options))
         options.ignore_size, options.ignore_checksums = ignore_size, ignore_checksums
-        self._owned: Owned = self._session.open(library.hdx_stream_open, library.hdx_stream_close, self._files.handle,
+        self._owned: Owned = self._session.open(library.hdx_stream_open, library.hdx_stream_close, self._files.owned,
                                                 ctypes.byref(options))
         self.refused = self._files.refused
         self._ahead: "Optional[Ahead[StreamedFile | FileFailure]]" = None
@@ -79,26 +79,29 @@ class Opened:
         return self._ahead
 
     def _next(self) -> "StreamedFile | FileFailure | None":
-        chunk = ctypes.POINTER(_abi.Chunk)()
-        data = None
+        data = io.BytesIO()
         while True:
-            with self._session.lock:
-                self._files.check()
-                self._session.run(_next, self._owned.handle, ctypes.byref(chunk))
-            if not chunk:
-                return None
-            now = chunk.contents
-            if now.status != _abi.OK:
-                return _failure(str(now.file.contents.location), now.status, now.message or b"")
-            if now.first and now.last:  # handed over whole: one copy
-                data = io.BytesIO(ctypes.string_at(now.data, now.bytes) if now.bytes else b"")
-            else:
-                data = data or io.BytesIO()
-                if now.bytes:
-                    data.write((ctypes.c_char * now.bytes).from_address(now.data))
-            if now.last:
-                data.seek(0)
-                return StreamedFile(now.file.contents, data, now.checks)
+            with self._session.lock:  # what a chunk points to lives no longer
+                found, more = self._take(data)
+            if not more:
+                return found
+
+    def _take(self, data: io.BytesIO) -> "tuple[StreamedFile | FileFailure | None, bool]":
+        """Writes the next chunk to `data`: (what has come to its end, whether there is more of it)."""
+        chunk = ctypes.POINTER(_abi.Chunk)()
+        self._files.check()
+        self._session.run(_next, self._owned, ctypes.byref(chunk))
+        if not chunk:
+            return None, False
+        now = chunk.contents
+        if now.status != _abi.OK:
+            return _failure(str(now.file.contents.location), now.status, now.message or b""), False
+        if now.bytes:
+            data.write((ctypes.c_char * now.bytes).from_address(now.data))
+        if not now.last:
+            return None, True
+        data.seek(0)
+        return StreamedFile(now.file.contents, data, now.checks), False
 
     def close(self) -> None:
         if self._ahead:

@@ -141,7 +141,7 @@ class Taker:
         while True:
             into = self._into()
             try:
-                self.session.call(library.hdx_query_take, self.owned.handle, ctypes.byref(into), ctypes.byref(rows),
+                self.session.call(library.hdx_query_take, self.owned, ctypes.byref(into), ctypes.byref(rows),
                                   ctypes.byref(needed))
                 break
             except LimitError:
