@@ -15,6 +15,7 @@ import signal
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections import deque
 from types import FrameType, TracebackType
@@ -104,6 +105,32 @@ class _Lock:
         self._lock.release()
 
 
+class _Use:
+    """Whether a call runs that may call back. As the process ends there is no Python to call any more, so that what a
+    daemon thread is still in is ended before."""
+
+    END_SECONDS_MAX = 10
+
+    def __init__(self) -> None:
+        self.running = self.ending = False
+        self._left = threading.Event()
+
+    def enter(self) -> None:
+        self._left.clear()
+        self.running = True
+
+    def leave(self) -> None:
+        self.running = False
+        self._left.set()
+        while self.ending:  # nobody is there to be told of the interruption
+            time.sleep(_Use.END_SECONDS_MAX)
+
+    def end(self, handle: int) -> None:
+        self.ending = True
+        library.hdx_session_cancel(handle)
+        self._left.wait(_Use.END_SECONDS_MAX)
+
+
 class Session:
     """Settings, store and network. `Session(**settings)`, or any function's `**settings`: see heliodex.settings.
 
@@ -116,7 +143,7 @@ class Session:
         self._handle: Optional[int] = None
         self._settings = Settings(settings)
         self._generation = 0  # of the handle: what was opened from another one is not to be used
-        self._running = False
+        self._use = _Use()
         self._cancelled = False  # and to be resumed by the next call
         self._opened: Dict[int, Any] = {}  # handles from the session, and what closes them
         self._left: "Deque[tuple[int, Any]]" = deque()  # those to be closed when nobody is in the session
@@ -163,8 +190,8 @@ class Session:
             if handle is None:
                 handle = self._open_temporary()
             self._handle = handle
-            self._finalizer = weakref.finalize(self, _close_at_last, os.getpid(), self.lock, self._config, handle,
-                                               self._opened, self._temporary)
+            self._finalizer = weakref.finalize(self, _close_at_last, os.getpid(), self.lock, self._use, self._config,
+                                               handle, self._opened, self._temporary)
         return self._handle
 
     def _open_temporary(self) -> int:
@@ -214,7 +241,8 @@ class Session:
             self._finalizer.detach()
         self._handle, self._finalizer, self._temporary = None, None, None
         self._generation += 1
-        self._running, self._cancelled, self._watch, self._reporter = False, False, None, None
+        self._use = _Use()
+        self._cancelled, self._watch, self._reporter = False, None, None
         self._opened.clear()
         self._left.clear()
 
@@ -227,7 +255,7 @@ class Session:
     # ---- calling
 
     def _check_idle(self) -> None:
-        if self._running:
+        if self._use.running:
             raise UsageError("a call of this session is running: its callbacks cannot call the session")
         if self._cancelled and self._handle is not None:
             library.hdx_session_resume(self._handle)
@@ -272,13 +300,15 @@ class Session:
             self._check_idle()
             given = _handles(arguments)  # before it opens anew, if it was closed
             handle = self._open()
-            self._reporter, self._running = reporter, True
+            self._reporter = reporter
+            self._use.enter()
             try:
                 with _Watch(self) as watch:
                     self._watch = watch
                     status = function(handle, *given, ctypes.byref(error))
             finally:
-                self._reporter, self._watch, self._running = None, None, False
+                self._use.leave()
+                self._reporter, self._watch = None, None
                 if reporter:
                     reporter.end()
         if watch.raised:
@@ -379,13 +409,17 @@ def _close(handle: Optional[int], opened: Dict[int, Any], temporary: Optional[st
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _close_at_last(process: int, lock: _Lock, _config: Any, handle: int, opened: Dict[int, Any],
+def _close_at_last(process: int, lock: _Lock, use: _Use, _config: Any, handle: int, opened: Dict[int, Any],
                    temporary: Optional[str]) -> None:
     """The same for a session that nobody holds any more, or as the process ends: then a thread that nobody waited for
     may still be in it."""
-    if process == os.getpid() and lock.enter_alone():
+    if process != os.getpid():
+        return
+    if lock.enter_alone():
         _close(handle, opened, temporary)
         lock.leave()
+    elif use.running:
+        use.end(handle)
 
 
 def _after_fork() -> None:
