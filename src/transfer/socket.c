@@ -100,7 +100,7 @@ static struct hdx_socket *watch(struct hdx_engine *engine, curl_socket_t fd) {
 
 static ino_t inode_of(curl_socket_t fd) {
   struct stat info;
-  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+  return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) ? info.st_ino : 0;
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *ignored) {
