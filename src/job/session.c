@@ -234,6 +234,7 @@ enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error 
       .stall_ms_max = config->stall_ms_max,
       .connect_ms_max = config->connect_ms_max,
       .ca_file = config->ca_file,
+      .environment = session->environment,
       .sign = config->sign,
       .request_payer = config->request_payer,
       .credentials = hdx_session_credentials(session),

@@ -148,7 +148,7 @@ static void spread(const struct hdx_part *part, struct sockaddr *address) {
   struct hdx_url url;
   struct in_addr number;
   if (hdx_url_parse(hdx_text_of(host->name), &url, NULL) != HDX_OK || url.host.size >= sizeof name ||
-      hdx_proxy_note(part->fetch->url, note, sizeof note)[0])
+      hdx_proxy_note(part->fetch->engine->options.environment, part->fetch->url, note, sizeof note)[0])
     return;
   snprintf(name, sizeof name, "%.*s", HDX_TEXT_ARG(url.host));
   if (name[0] == '[' || inet_pton(AF_INET, name, &number) == 1)
