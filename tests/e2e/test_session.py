@@ -333,3 +333,13 @@ def test_a_proxy_that_is_down_is_named_as_it_was(heliodex, tiny):
     with Session(heliodex, "http://data.example.invalid", env={"http_proxy": "http://127.0.0.1:1"}) as session:
         session("setenv", "http_proxy", tiny.origin.url).expect()
         session("catalog", BUCKET).expect("TEMPORARY", "(through the proxy http://127.0.0.1:1, by http_proxy)")
+
+
+def test_credentials_and_profiles_that_are_set_later(heliodex, files, tmp_path):
+    environment = {"AWS_ACCESS_KEY_ID": "AKIDFIRST", "AWS_SECRET_ACCESS_KEY": "s"}
+    with Session(heliodex, files.origin.url, env=environment) as session:
+        session("index", BUCKET).expect()
+        session("setenv", "AWS_ACCESS_KEY_ID", "AKIDSECOND").expect()
+        session("setenv", "AWS_CONFIG_FILE", tmp_path).expect()  # a folder: it would be an error
+        session("setenv", "AWS_PROFILE", "missing").expect()
+        assert "X-Amz-Credential=AKIDFIRST%2F" in session("presign", BUCKET, "d").expect().text
