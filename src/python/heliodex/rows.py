@@ -127,7 +127,9 @@ class Query:
             Column(_free_name(str(info.extra_names[i])), _abi.PARAMETER[info.extras[i].type], str(info.extras[i].units),
                    str(info.extras[i].description), i) for i in range(info.extra_count)
         ]
-        self.ids = [str(library.hdx_query_dataset(self._owned.handle, i).contents.id) for i in range(info.dataset_count)]
+        self.ids = [
+            str(library.hdx_query_dataset(self._owned.handle, i).contents.id) for i in range(info.dataset_count)
+        ]
         self.failures = [self._failure(i) for i in range(info.failure_count)]
 
     def _info(self) -> Any:
