@@ -103,6 +103,7 @@ int main(int argc, char **argv) {
                                        .retry_ms_max = 60000,
                                        .stall_ms_max = 30000,
                                        .connect_ms_max = 15000,
+                                       .environment = environ,
                                        .sign = HDX_SIGN_NEVER};
   struct hdx_s3_place place = {.bucket = {"", 0}, .region = {"", 0}, .endpoint = {"", 0}, .trust = HDX_S3_TRUST_FULL};
   struct hdx_bucket *bucket = NULL;

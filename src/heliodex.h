@@ -194,10 +194,9 @@ struct hdx_config {
   void (*progress)(void *user, const struct hdx_progress *progress); /* NULL: none */
   void *progress_user;
   uint32_t progress_ms; /* how often it is called; 100 */
-  /* Called every 100 ms or more often while a call waits, for the network or for another process; true is as
-   * hdx_session_cancel. For callers whose signals are noticed only when they are asked, as an interpreter's. NULL:
-   * none.
-   */
+  /* Called every 100 ms or more often while a call waits, for the network or for another process, on the thread of that
+   * call; true is as hdx_session_cancel. It must not use the session. For callers whose signals are noticed only when
+   * they are asked, as an interpreter's. NULL: none. */
   bool (*interrupted)(void *user);
   void *interrupted_user;
 };
@@ -207,8 +206,9 @@ void hdx_config_init(struct hdx_config *config);
 
 struct hdx_session;
 
-/* Opens a session; the store's directory is made when first written to. USAGE: a setting out of its range, a URL or map
- * that is none, no directory for the store (neither given nor $HOME set). */
+/* Opens a session; the store's directory is made when first written to. Variables of the environment (credentials,
+ * proxies and all others) count as they are now. USAGE: a setting out of its range, a URL or map that is none, no
+ * directory for the store (neither given nor $HOME set). */
 HDX_API
 enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_session **session,
                                  struct hdx_error *error);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 void hdx_arrow_release_schema(struct ArrowSchema *schema) {
-  for (int64_t i = 0; i < schema->n_children; i++) {
+  for (int64_t i = 0; schema->children && i < schema->n_children; i++) {
     struct ArrowSchema *child = schema->children[i];
     if (child && child->release)
       child->release(child);
@@ -20,14 +20,14 @@ void hdx_arrow_release_schema(struct ArrowSchema *schema) {
 }
 
 void hdx_arrow_release_array(struct ArrowArray *array) {
-  for (int64_t i = 0; i < array->n_children; i++) {
+  for (int64_t i = 0; array->children && i < array->n_children; i++) {
     struct ArrowArray *child = array->children[i];
     if (child && child->release)
       child->release(child);
     free(child);
   }
   free(array->children);
-  for (int64_t i = 0; i < array->n_buffers; i++)
+  for (int64_t i = 0; array->buffers && i < array->n_buffers; i++)
     free((void *)array->buffers[i]);
   free(array->buffers);
   array->release = NULL;

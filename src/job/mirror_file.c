@@ -461,7 +461,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
 void hdx_mirror_file_deinit(struct hdx_mirror_file *file) {
   clear_queue(file);
   if (file->fd >= 0)
-    close(file->fd);
+    hdx_partial_close(file->fd);
   file->fd = -1;
   hdx_extents_deinit(&file->extents);
   if (file->verifying)

@@ -202,7 +202,7 @@ void hdx_mirror_write(struct hdx_work *work) {
     status = write_block(file, block, error);
   if (status == HDX_OK && file->last && file->status == HDX_OK)
     status = finish(file, error);
-  if (file->last && file->fd >= 0 && close(file->fd) != 0 && status == HDX_OK)
+  if (file->last && file->fd >= 0 && hdx_partial_close(file->fd) != 0 && status == HDX_OK)
     status = io(file, "closing", error);
   if (file->last)
     file->fd = -1;

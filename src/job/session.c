@@ -1,5 +1,7 @@
 #include "job/session.h"
 
+#include "base/cpu.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -81,7 +83,7 @@ static enum hdx_status read_profile(struct hdx_session *session, struct hdx_erro
   struct hdx_profile *profile = &session->profile;
   const char *name = session->config.profile;
   struct hdx_error why;
-  enum hdx_status status = hdx_profile_read(name, profile, &why);
+  enum hdx_status status = hdx_profile_read(session->environment, name, profile, &why);
   if (status == HDX_OK && name && !profile->found) {
     status = hdx_error_set(&why, HDX_USAGE, "no profile is called %s in the shared configuration files", name);
     hdx_profile_free(profile);
@@ -176,7 +178,9 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
   if (session->config.index_cache && !session->config.index_cache[0])
     session->config.index_cache = NULL;
   session->log = (struct hdx_log){config->log_level, config->log, config->log_user};
-  session->environment = hdx_environment_copy(); /* its owner may change it while the session lasts */
+  /* What variables say is read now: their owner may change them while the session lasts. */
+  hdx_cpu_level();
+  session->environment = hdx_environment_copy(environ);
   enum hdx_status status =
       session->environment ? read_profile(session, error) : hdx_error_memory(error, sizeof *session->environment);
   if (status == HDX_OK) {
@@ -210,6 +214,7 @@ struct hdx_credentials_options hdx_session_credentials(const struct hdx_session 
                                           .secret = config->secret_access_key,
                                           .token = config->session_token,
                                           .profile = config->profile,
+                                          .environment = session->environment,
                                           .offline = config->offline};
 }
 
@@ -234,6 +239,7 @@ enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error 
       .stall_ms_max = config->stall_ms_max,
       .connect_ms_max = config->connect_ms_max,
       .ca_file = config->ca_file,
+      .environment = session->environment,
       .sign = config->sign,
       .request_payer = config->request_payer,
       .credentials = hdx_session_credentials(session),

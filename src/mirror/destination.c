@@ -208,6 +208,10 @@ enum hdx_status hdx_destination_open(const char *path, const char *shard, bool m
 }
 
 void hdx_destination_close(struct hdx_destination *destination) {
+  const int locks[] = {destination->shard_lock, destination->lock};
+  for (size_t i = 0; i < 2; i++)
+    if (locks[i] >= 0)
+      flock(locks[i], LOCK_UN); /* a process that was forked meanwhile has the file open too */
   int *const fds[] = {&destination->partial, &destination->shard_lock, &destination->lock, &destination->state,
                       &destination->folder};
   for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {

@@ -74,6 +74,8 @@ bool hdx_destination_broken(int code);
  * is new and empty), and locks it. TEMPORARY: another process writes it; IO. */
 enum hdx_status hdx_partial_open(const struct hdx_destination *destination, const char *name, int *fd, bool *made,
                                  struct hdx_error *error);
+/* Lets go of its lock, also where a process that was forked meanwhile has it open too, and closes it, as close does. */
+int hdx_partial_close(int fd);
 /* Gives it its place, whatever was there, making folders. IO: the message names the path (another file system, a folder
  * is there, no right to). */
 enum hdx_status hdx_partial_place(struct hdx_folders *folders, const char *name, const char *path,

@@ -118,6 +118,11 @@ enum hdx_status hdx_partial_open(const struct hdx_destination *destination, cons
   }
 }
 
+int hdx_partial_close(int fd) {
+  flock(fd, LOCK_UN);
+  return close(fd);
+}
+
 /* ---- placing ---- */
 
 static enum hdx_status refuse_place(const struct hdx_folders *folders, const char *name, const char *path, int code,

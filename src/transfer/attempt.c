@@ -1,5 +1,6 @@
 /* One HTTP request: its options, its callbacks, its end. What follows from it is decided in fetch.c. */
 #include "transfer/engine.h"
+#include "transfer/proxy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -155,6 +156,15 @@ static long receive_bytes(const struct hdx_host *host) {
   return host->mean_bytes < RECEIVE_BYTES_LARGE ? RECEIVE_BYTES_SMALL : RECEIVE_BYTES_LARGE;
 }
 
+/* With nothing left open, libcurl has no need of the environment. */
+static void set_proxy(struct hdx_part *part, bool tls) {
+  const struct hdx_engine *engine = part->fetch->engine;
+  char *const *environment = engine->options.environment;
+  const char *variable;
+  engine->curl->easy_setopt(part->easy, CURLOPT_PROXY, hdx_proxy_find(environment, tls, &variable));
+  engine->curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment));
+}
+
 static void set_options(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
   const struct hdx_engine_options *options = &engine->options;
@@ -185,6 +195,7 @@ static void set_options(struct hdx_part *part) {
   } else {
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   }
+  set_proxy(part, tls);
   char range[HDX_RANGE_TEXT_MAX];
   if (hdx_attempt_range(part, range))
     curl->easy_setopt(easy, CURLOPT_RANGE, range + strlen("bytes="));

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct hdx_credentials_request {
   struct hdx_credentials given; /* key_id is NULL if there are none */
@@ -51,7 +52,7 @@ enum hdx_status hdx_credentials_request_new(const struct hdx_credentials_options
   bool profile = options->profile && options->profile[0];
   if (profile)
     made->profile = hdx_text_dup(hdx_text_of(options->profile));
-  made->environment = hdx_environment_copy();
+  made->environment = hdx_environment_copy(options->environment ? options->environment : environ);
   if (status == HDX_OK && (!made->environment || (profile && !made->profile)))
     status = hdx_error_memory(error, sizeof *made);
   if (status == HDX_OK)
@@ -174,7 +175,7 @@ static enum hdx_status find_any(const struct hdx_credentials_request *request,
     status = find_in_environment(request->environment, credentials, error);
   if (status != HDX_NOT_FOUND)
     return status;
-  status = hdx_profile_read_by(request->environment, request->profile, &profile, error);
+  status = hdx_profile_read(request->environment, request->profile, &profile, error);
   if (status != HDX_OK)
     return status;
   status = find_in_profile(context, &profile, credentials, error);

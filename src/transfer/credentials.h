@@ -32,14 +32,15 @@ void hdx_credentials_deinit(struct hdx_credentials *credentials);
 
 struct hdx_credentials_options {
   const char *key_id, *secret, *token; /* given by the caller, or NULL; token may be NULL */
-  const char *profile; /* given by the caller; NULL or "": AWS_PROFILE, AWS_DEFAULT_PROFILE, then "default" */
-  bool offline;        /* no service is asked: neither a container's nor the instance's */
+  const char *profile;      /* given by the caller; NULL or "": AWS_PROFILE, AWS_DEFAULT_PROFILE, then "default" */
+  char *const *environment; /* NULL: the process's own, as it is now */
+  bool offline;             /* no service is asked: neither a container's nor the instance's */
 };
 
 struct hdx_credentials_request;
 
-/* Copies the options and what the environment says now (so that the thread does not read an environment that its owner
- * changes; a credential_process gets the copy). USAGE: the key id given without a secret or the other way round; a
+/* Copies the options and the environment (so that the thread does not read one that its owner changes; a
+ * credential_process gets the copy). USAGE: the key id given without a secret or the other way round; a
  * value with a control byte, a byte beyond ASCII, or too long; MEMORY. */
 enum hdx_status hdx_credentials_request_new(const struct hdx_credentials_options *options,
                                             struct hdx_credentials_request **request, struct hdx_error *error);

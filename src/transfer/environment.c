@@ -2,19 +2,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-char **hdx_environment_copy(void) {
+char **hdx_environment_copy(char *const *environment) {
   size_t count = 0, bytes = 0;
-  for (; environ && environ[count]; count++)
-    bytes += strlen(environ[count]) + 1;
+  for (; environment && environment[count]; count++)
+    bytes += strlen(environment[count]) + 1;
   char **copy = malloc((count + 1) * sizeof *copy + bytes);
   if (!copy)
     return NULL;
   char *to = (char *)(copy + count + 1);
   for (size_t i = 0; i < count; i++) {
-    size_t size = strlen(environ[i]) + 1;
-    copy[i] = memcpy(to, environ[i], size);
+    size_t size = strlen(environment[i]) + 1;
+    copy[i] = memcpy(to, environment[i], size);
     to += size;
   }
   copy[count] = NULL;

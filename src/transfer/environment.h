@@ -3,8 +3,8 @@
 #ifndef HDX_TRANSFER_ENVIRONMENT_H
 #define HDX_TRANSFER_ENVIRONMENT_H
 
-/* What `environ` says now, laid out as it is; NULL if out of memory. */
-char **hdx_environment_copy(void);
+/* Copies an environment, laid out as `environ` is; NULL if out of memory. */
+char **hdx_environment_copy(char *const *environment);
 /* Wipes (there may be secrets in it) and frees; NULL is allowed. */
 void hdx_environment_free(char **environment);
 

@@ -211,7 +211,8 @@ static void answered(struct hdx_part *part, const char *location) {
   } else {
     if (status == 407) {
       size_t size = strlen(text);
-      snprintf(text + size, sizeof text - size, "%s", hdx_proxy_note(fetch->url, proxy, sizeof proxy));
+      snprintf(text + size, sizeof text - size, "%s",
+               hdx_proxy_note(engine->options.environment, fetch->url, proxy, sizeof proxy));
     }
     fail(fetch, hdx_answer_status(status), status, text);
   }
@@ -238,7 +239,7 @@ static void broken(struct hdx_part *part, CURLcode code) {
   unsigned retries = engine->options.retries;
   bool unreachable = false;
   snprintf(text, sizeof text, "%s: %s%s", part->fetch->name, why,
-           hdx_proxy_note(part->fetch->url, proxy, sizeof proxy));
+           hdx_proxy_note(engine->options.environment, part->fetch->url, proxy, sizeof proxy));
   switch (code) {
   case CURLE_COULDNT_RESOLVE_HOST:
   case CURLE_COULDNT_RESOLVE_PROXY:

@@ -36,7 +36,8 @@ struct hdx_engine_options {
   uint32_t jobs, connections_per_host, retries;
   uint64_t part_bytes, memory_bytes, rate_bytes;
   uint64_t retry_ms_max, stall_ms_max, connect_ms_max;
-  const char *ca_file; /* or NULL */
+  const char *ca_file;      /* or NULL */
+  char *const *environment; /* names proxies; a copy, which outlives the engine; NULL: empty */
   enum hdx_sign sign;
   bool request_payer;
   struct hdx_credentials_options credentials;

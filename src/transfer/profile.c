@@ -220,8 +220,8 @@ static void name_profile(struct hdx_profile *profile, char *const *environment, 
   profile->name = keep(profile, hdx_text_of(name[0] ? name : "default"), ok);
 }
 
-enum hdx_status hdx_profile_read_by(char *const *environment, const char *name, struct hdx_profile *profile,
-                                    struct hdx_error *error) {
+enum hdx_status hdx_profile_read(char *const *environment, const char *name, struct hdx_profile *profile,
+                                 struct hdx_error *error) {
   const struct hdx_text none = {"", 0};
   struct hdx_profile read = {.region = none,
                              .endpoint_url = none,
@@ -262,10 +262,6 @@ enum hdx_status hdx_profile_read_by(char *const *environment, const char *name, 
   else
     hdx_profile_free(&read);
   return status;
-}
-
-enum hdx_status hdx_profile_read(const char *name, struct hdx_profile *profile, struct hdx_error *error) {
-  return hdx_profile_read_by(environ, name, profile, error);
 }
 
 void hdx_profile_free(struct hdx_profile *profile) {

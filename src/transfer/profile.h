@@ -33,10 +33,8 @@ struct hdx_profile {
  * AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials) and AWS_CONFIG_FILE (~/.aws/config). Files that are not there are
  * empty, and so are devices (/dev/null). INTEGRITY: a file is malformed; IO: it cannot be read; LIMIT: above a
  * megabyte; MEMORY. `profile` is to be freed only on success. */
-enum hdx_status hdx_profile_read(const char *name, struct hdx_profile *profile, struct hdx_error *error);
-/* The same by a copy of the environment (transfer/environment.h), for a thread that may not read the process's own. */
-enum hdx_status hdx_profile_read_by(char *const *environment, const char *name, struct hdx_profile *profile,
-                                    struct hdx_error *error);
+enum hdx_status hdx_profile_read(char *const *environment, const char *name, struct hdx_profile *profile,
+                                 struct hdx_error *error);
 /* Wipes the profile's keys and leaves it without, for those who want its settings alone. */
 void hdx_profile_forget_keys(struct hdx_profile *profile);
 void hdx_profile_free(struct hdx_profile *profile);

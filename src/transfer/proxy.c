@@ -1,9 +1,9 @@
 #include "transfer/proxy.h"
 
 #include "base/url.h"
+#include "transfer/environment.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Whether `list` (hosts and domains between commas, or *) names the host. */
 static bool excluded(const char *list, struct hdx_text host) {
@@ -26,26 +26,33 @@ static bool excluded(const char *list, struct hdx_text host) {
   return false;
 }
 
-const char *hdx_proxy_note(const char *url, char *out, size_t size) {
-  static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
-  static const char *const tls[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-  struct hdx_url parsed;
-  char proxy[256];
-  out[0] = 0;
-  if (hdx_url_parse(hdx_text_of(url), &parsed, NULL) != HDX_OK)
-    return out;
-  bool secure = parsed.scheme == HDX_SCHEME_HTTPS;
-  const char *const *variables = secure ? tls : plain;
-  const char *none = getenv("no_proxy") ? getenv("no_proxy") : getenv("NO_PROXY");
-  if (none && excluded(none, parsed.host))
-    return out;
-  for (size_t i = 0; i < (secure ? 4 : 3); i++) {
-    const char *value = getenv(variables[i]);
-    if (!value || !value[0])
-      continue;
-    snprintf(out, size, " (through the proxy %s, by %s)", hdx_url_quote(hdx_text_of(value), proxy, sizeof proxy),
-             variables[i]);
-    break;
+const char *hdx_proxy_exclusions(char *const *environment) {
+  const char *list = hdx_environment_get(environment, "no_proxy");
+  return list[0] ? list : hdx_environment_get(environment, "NO_PROXY");
+}
+
+const char *hdx_proxy_find(char *const *environment, bool tls, const char **variable) {
+  static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
+  static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+  const char *value = "";
+  for (const char *const *next = tls ? secure : plain; !value[0] && *next; next++) {
+    *variable = *next;
+    value = hdx_environment_get(environment, *next);
   }
+  return value;
+}
+
+const char *hdx_proxy_note(char *const *environment, const char *url, char *out, size_t size) {
+  struct hdx_url parsed;
+  const char *variable;
+  char quoted[256];
+  out[0] = 0;
+  if (hdx_url_parse(hdx_text_of(url), &parsed, NULL) != HDX_OK ||
+      excluded(hdx_proxy_exclusions(environment), parsed.host))
+    return out;
+  const char *proxy = hdx_proxy_find(environment, parsed.scheme == HDX_SCHEME_HTTPS, &variable);
+  if (proxy[0])
+    snprintf(out, size, " (through the proxy %s, by %s)", hdx_url_quote(hdx_text_of(proxy), quoted, sizeof quoted),
+             variable);
   return out;
 }

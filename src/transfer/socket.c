@@ -100,7 +100,7 @@ static struct hdx_socket *watch(struct hdx_engine *engine, curl_socket_t fd) {
 
 static ino_t inode_of(curl_socket_t fd) {
   struct stat info;
-  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+  return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) ? info.st_ino : 0;
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *ignored) {
@@ -148,7 +148,7 @@ static void spread(const struct hdx_part *part, struct sockaddr *address) {
   struct hdx_url url;
   struct in_addr number;
   if (hdx_url_parse(hdx_text_of(host->name), &url, NULL) != HDX_OK || url.host.size >= sizeof name ||
-      hdx_proxy_note(part->fetch->url, note, sizeof note)[0])
+      hdx_proxy_note(part->fetch->engine->options.environment, part->fetch->url, note, sizeof note)[0])
     return;
   snprintf(name, sizeof name, "%.*s", HDX_TEXT_ARG(url.host));
   if (name[0] == '[' || inet_pton(AF_INET, name, &number) == 1)

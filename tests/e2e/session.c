@@ -82,6 +82,11 @@ static enum hdx_status resume(char **words) {
   return HDX_OK;
 }
 
+/* setenv NAME VALUE: in this process, whose session is open. */
+static enum hdx_status set_variable(char **words) {
+  return setenv(words[1], words[2], 1) == 0 ? HDX_OK : HDX_INTERNAL;
+}
+
 static enum hdx_status catalog(char **words) {
   struct hdx_catalog *catalog;
   enum hdx_status status = hdx_catalog_load(it.session, words[1], &catalog, &it.error);
@@ -306,11 +311,12 @@ static enum hdx_status read_list(char **words) {
 static const struct {
   const char *name;
   enum hdx_status (*run)(char **words);
-} commands[] = {{"answer", answer},   {"cancel", cancel}, {"stop", stop},         {"resume", resume},
-                {"catalog", catalog}, {"put", put},       {"search", search},     {"list", list},
-                {"index", index_all}, {"probe", probe},   {"validate", validate}, {"compare", compare},
-                {"query", query},     {"reverse", query}, {"presign", presign},   {"mirror", files},
-                {"each", files},      {"stream", files},  {"verify", verify},     {"read", read_list}};
+} commands[] = {{"answer", answer},      {"cancel", cancel}, {"stop", stop},         {"resume", resume},
+                {"catalog", catalog},    {"put", put},       {"search", search},     {"list", list},
+                {"index", index_all},    {"probe", probe},   {"validate", validate}, {"compare", compare},
+                {"query", query},        {"reverse", query}, {"presign", presign},   {"mirror", files},
+                {"each", files},         {"stream", files},  {"verify", verify},     {"read", read_list},
+                {"setenv", set_variable}};
 
 static void run(char *line) {
   char *words[WORDS_MAX + 1] = {NULL}, *rest = line;

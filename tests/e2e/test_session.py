@@ -304,3 +304,42 @@ def test_a_catalog_that_is_unavailable(session, tiny):
     for command in ("catalog", "index", "query", "probe"):
         session(command, BUCKET, "one").expect("UNAVAILABLE", "back at noon")
     assert session("search", "one").expect("UNAVAILABLE").words == ["UNAVAILABLE"]
+
+
+# ---- the environment is that of the session's opening: another thread may be changing the process's own
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
+def test_a_proxy_that_is_set_later(session, tiny, variable):
+    tiny.add("one", {2019: 1})
+    session("setenv", variable, "http://127.0.0.1:1").expect()
+    session("setenv", "no_proxy", "elsewhere.example").expect()
+    session("catalog", BUCKET).expect()
+
+
+def test_a_proxy_that_is_forgotten_later(heliodex, tiny):
+    remote = "http://data.example.invalid"
+    tiny.add("one", {2019: 1})
+    tiny.origin.put(remote + tiny.catalog_path, tiny.read(tiny.catalog_path))
+    environment = {"http_proxy": tiny.origin.url, "no_proxy": "elsewhere.example"}
+    with Session(heliodex, remote, env=environment) as session:
+        session("setenv", "http_proxy", "http://127.0.0.1:1").expect()
+        session("setenv", "no_proxy", "*").expect()
+        session("catalog", BUCKET).expect()
+    assert [request.target for request in tiny.origin.requests()] == [remote + tiny.catalog_path]
+
+
+def test_a_proxy_that_is_down_is_named_as_it_was(heliodex, tiny):
+    with Session(heliodex, "http://data.example.invalid", env={"http_proxy": "http://127.0.0.1:1"}) as session:
+        session("setenv", "http_proxy", tiny.origin.url).expect()
+        session("catalog", BUCKET).expect("TEMPORARY", "(through the proxy http://127.0.0.1:1, by http_proxy)")
+
+
+def test_credentials_and_profiles_that_are_set_later(heliodex, files, tmp_path):
+    environment = {"AWS_ACCESS_KEY_ID": "AKIDFIRST", "AWS_SECRET_ACCESS_KEY": "s"}
+    with Session(heliodex, files.origin.url, env=environment) as session:
+        session("index", BUCKET).expect()
+        session("setenv", "AWS_ACCESS_KEY_ID", "AKIDSECOND").expect()
+        session("setenv", "AWS_CONFIG_FILE", tmp_path).expect()  # a folder: it would be an error
+        session("setenv", "AWS_PROFILE", "missing").expect()
+        assert "X-Amz-Credential=AKIDFIRST%2F" in session("presign", BUCKET, "d").expect().text

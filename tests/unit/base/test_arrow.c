@@ -65,6 +65,9 @@ static void test_an_array_of_which_not_all_was_made(void **state) {
   free(child);
   some.children[1] = NULL;
   some.release(&some);
+  struct ArrowArray counted = {.n_buffers = 2, .n_children = 2, .release = hdx_arrow_release_array};
+  counted.release(&counted);
+  assert_true(counted.release == NULL);
 }
 
 static void test_a_schema(void **state) {
@@ -76,6 +79,9 @@ static void test_a_schema(void **state) {
   *schema.children[0] = (struct ArrowSchema){
       .format = strdup("l"), .name = strdup("filesize"), .metadata = made(4), .release = hdx_arrow_release_schema};
   schema.release(&schema); /* the other child was not made */
+  assert_true(schema.release == NULL);
+  schema = (struct ArrowSchema){.n_children = 2, .release = hdx_arrow_release_schema};
+  schema.release(&schema);
   assert_true(schema.release == NULL);
 }
 

@@ -159,6 +159,48 @@ static void one_process_at_a_time(void **state) {
   assert_int_equal(status_elsewhere(NULL, error.message), HDX_OK);
 }
 
+/* A process that has all descriptors of this one open until it is let go. */
+static pid_t fork_waiting(int *hold) {
+  int pipes[2];
+  char byte;
+  assert_int_equal(pipe(pipes), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    close(pipes[1]);
+    _exit(read(pipes[0], &byte, 1) != 0);
+  }
+  assert_true(child > 0);
+  close(pipes[0]);
+  *hold = pipes[1];
+  return child;
+}
+
+static void let_go(pid_t child, int hold) {
+  int code;
+  close(hold);
+  assert_int_equal(waitpid(child, &code, 0), child);
+  assert_int_equal(code, 0);
+}
+
+static void what_was_forked_meanwhile_keeps_no_lock(void **state) {
+  (void)state;
+  int fd, hold;
+  snprintf(dest, sizeof dest, "%s/dest", root);
+  for (int sharded = 0; sharded < 2; sharded++) {
+    const char *shard = sharded ? "s1" : NULL;
+    assert_int_equal(hdx_destination_open(dest, shard, true, &destination, &error), HDX_OK);
+    assert_int_equal(hdx_partial_open(&destination, "p1", &fd, NULL, &error), HDX_OK);
+    pid_t child = fork_waiting(&hold);
+    assert_int_equal(hdx_partial_close(fd), 0);
+    assert_int_equal(hdx_partial_open(&destination, "p1", &fd, NULL, &error), HDX_OK);
+    assert_int_equal(hdx_partial_close(fd), 0);
+    hdx_destination_close(&destination);
+    assert_int_equal(status_elsewhere(shard, error.message), HDX_OK);
+    assert_int_equal(status_elsewhere(NULL, error.message), HDX_OK);
+    let_go(child, hold);
+  }
+}
+
 static void shards_beside_one_another(void **state) {
   (void)state;
   struct hdx_destination second;
@@ -579,6 +621,7 @@ int main(void) {
       TEST(a_lock_that_is_a_link_is_not_followed),
       TEST(names_of_shards),
       TEST(one_process_at_a_time),
+      TEST(what_was_forked_meanwhile_keeps_no_lock),
       TEST(shards_beside_one_another),
       TEST(what_a_lock_says_is_shown_harmlessly),
       TEST(files_get_their_places),

@@ -30,13 +30,13 @@ static void open_engine(const struct hdx_engine_options *options) {
 }
 
 /* Serves `size` bytes to a new engine. */
-static void serve(size_t size) {
+static inline void serve(size_t size) {
   struct hdx_engine_options options = engine_options();
   assert_true(server_start(content, size));
   open_engine(&options);
 }
 
-static void unserve(void) {
+static inline void unserve(void) {
   assert_int_equal(engine->pool.used, 0);
   assert_int_equal(engine->pool.reserved, 0);
   assert_int_equal(engine->lent, 0);
@@ -45,7 +45,7 @@ static void unserve(void) {
 }
 
 /* Requests `path` of the server; what `wanted` has besides is kept. */
-static struct sink *request(const char *path, struct hdx_fetch_request wanted) {
+static inline struct sink *request(const char *path, struct hdx_fetch_request wanted) {
   char url[300];
   struct hdx_error error;
   struct sink *sink = sink_new(engine, server.object.size + PART);
@@ -62,20 +62,20 @@ static struct sink *request(const char *path, struct hdx_fetch_request wanted) {
   return sink;
 }
 
-static void finish(const struct sink *sink) {
+static inline void finish(const struct sink *sink) {
   while (!sink->done)
     uv_run(hdx_engine_loop(engine), UV_RUN_ONCE);
   assert_int_equal(sink->done, 1);
   assert_false(sink->begun_late);
 }
 
-static struct sink *fetch(struct hdx_fetch_request wanted) {
+static inline struct sink *fetch(struct hdx_fetch_request wanted) {
   struct sink *sink = request("/object", wanted);
   finish(sink);
   return sink;
 }
 
-static void assert_ok(const struct sink *sink) {
+static inline void assert_ok(const struct sink *sink) {
   if (sink->status != HDX_OK)
     fail_msg("%s", sink->message);
 }

@@ -22,7 +22,7 @@ static void set_environment(const char *key_id, const char *secret, const char *
 static void what_is_given_goes_first(void **state) {
   (void)state;
   set_environment("ENV", "hush-e", "hush-t");
-  struct hdx_credentials_options options = {"GIVEN", "hush-g", NULL, "no such profile", false};
+  struct hdx_credentials_options options = {.key_id = "GIVEN", .secret = "hush-g", .profile = "no such profile"};
   assert_int_equal(find_with(options), HDX_OK);
   assert_found("GIVEN", "hush-g", "");
   assert_false(found.renewable);

@@ -6,7 +6,7 @@
 static struct hdx_profile profile;
 
 static void read_profile(const char *name) {
-  if (hdx_profile_read(name, &profile, &error) != HDX_OK)
+  if (hdx_profile_read(environ, name, &profile, &error) != HDX_OK)
     fail_msg("%s", error.message);
 }
 
@@ -147,16 +147,16 @@ static void what_is_not_supported_is_told(void **state) {
 static void broken_files_are_refused(void **state) {
   (void)state;
   write_file(".aws/credentials", "[default]\naws_access_key_id = K\nhush\n");
-  assert_int_equal(hdx_profile_read(NULL, &profile, &error), HDX_INTEGRITY);
+  assert_int_equal(hdx_profile_read(environ, NULL, &profile, &error), HDX_INTEGRITY);
   assert_quiet();
   assert_said(path_of(".aws/credentials"));
   assert_said("line 3");
   setenv("AWS_SHARED_CREDENTIALS_FILE", home, 1);
-  assert_int_equal(hdx_profile_read(NULL, &profile, &error), HDX_IO);
+  assert_int_equal(hdx_profile_read(environ, NULL, &profile, &error), HDX_IO);
   setenv("AWS_SHARED_CREDENTIALS_FILE", path_of("other"), 1);
   write_file("other", "");
   assert_int_equal(truncate(path_of("other"), (1 << 20) + 1), 0);
-  assert_int_equal(hdx_profile_read(NULL, &profile, &error), HDX_LIMIT);
+  assert_int_equal(hdx_profile_read(environ, NULL, &profile, &error), HDX_LIMIT);
 }
 
 int main(void) {

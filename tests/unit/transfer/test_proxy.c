@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,7 +20,7 @@ static int forget_all(void **state) {
 
 static const char *note(const char *url) {
   static char out[HDX_PROXY_NOTE_MAX];
-  return hdx_proxy_note(url, out, sizeof out);
+  return hdx_proxy_note(environ, url, out, sizeof out);
 }
 
 static void the_scheme_chooses_the_variable(void **state) {
@@ -54,10 +55,22 @@ static void passwords_are_not_shown(void **state) {
   assert_non_null(strstr(note("http://a.org/"), "plain:2"));
 }
 
+/* As libcurl has it. */
+static void an_empty_variable_is_none(void **state) {
+  (void)state;
+  setenv("https_proxy", "", 1);
+  setenv("ALL_PROXY", "http://all:1", 1);
+  setenv("no_proxy", "", 1);
+  setenv("NO_PROXY", "a.org", 1);
+  assert_string_equal(note("https://b.org/"), " (through the proxy http://all:1, by ALL_PROXY)");
+  assert_string_equal(note("https://a.org/"), "");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(the_scheme_chooses_the_variable, forget_all),
       cmocka_unit_test_setup(hosts_are_excluded_by_name_and_domain, forget_all),
+      cmocka_unit_test_setup(an_empty_variable_is_none, forget_all),
       cmocka_unit_test_setup(passwords_are_not_shown, forget_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
