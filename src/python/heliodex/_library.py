@@ -62,6 +62,10 @@ def _load() -> ctypes.CDLL:
 
 
 library = _load()
+# Those of its functions that read the environment are called with the GIL, so that nobody sets a variable meanwhile.
+with_gil = ctypes.PyDLL(library._name, handle=library._handle)
+with_gil.hdx_session_open.restype = library.hdx_session_open.restype
+with_gil.hdx_session_open.argtypes = library.hdx_session_open.argtypes
 
 
 def version() -> str:

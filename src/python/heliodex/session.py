@@ -22,7 +22,7 @@ from types import FrameType, TracebackType
 from typing import Any, Callable, Deque, Dict, List, Optional, Type
 
 from . import _abi
-from ._library import library
+from ._library import library, with_gil
 from .errors import UsageError, of_call
 from .progress import Reporter
 from .settings import Settings, Value
@@ -207,7 +207,7 @@ class Session:
         config = settings.config()
         self._callbacks(config)
         handle, error = ctypes.c_void_p(), _abi.Error()
-        status = library.hdx_session_open(ctypes.byref(config), ctypes.byref(handle), ctypes.byref(error))
+        status = with_gil.hdx_session_open(ctypes.byref(config), ctypes.byref(handle), ctypes.byref(error))
         if status != _abi.OK:
             raise of_call(status, error)
         self._config = config  # its callbacks and texts live as long as the session
