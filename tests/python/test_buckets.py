@@ -2,6 +2,7 @@
 
 import copy
 import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -372,3 +373,42 @@ with multiprocessing.get_context("fork").Pool(3) as pool:
 print(ask(2019))
 """, bucket.origin.url, tmp_path / "c").expect(0)
     assert done.out == f"{list(YEARS.values()) * 3}\n60\n" and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_bucket_goes_to_other_processes_and_is_copied(bucket, tmp_path, cache):
+    cc = catalog(bucket, cache=cache, cache_folder=tmp_path / "c")
+    wanted = cc.request_cloud_catalog("one")
+    for other in (pickle.loads(pickle.dumps(cc)), copy.copy(cc), copy.deepcopy(cc)):
+        assert other.catalog == cc.catalog and other.session is not cc.session
+        pd.testing.assert_frame_equal(other.request_cloud_catalog("one"), wanted)
+
+
+def test_a_method_is_called_by_spawned_processes(bucket, python, tmp_path, home):
+    script = home / "script.py"
+    script.write_text("""
+import multiprocessing, sys
+from heliodex import CloudCatalog
+
+if __name__ == "__main__":
+    cc = CloudCatalog("tiny-bucket", cache=True, cache_folder=sys.argv[2], endpoint_url=sys.argv[1])
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        found = pool.starmap(cc.request_cloud_catalog, [("one", "2018", "2019"), ("one", "2019", "2020"), ("one", "2020")])
+    print([len(frame) for frame in found])
+""")
+    assert python(script, bucket.origin.url, tmp_path / "c").expect(0).out == f"{list(YEARS.values())}\n"
+
+
+def test_numbers_that_would_lose_digits_stay_texts(bucket):
+    bucket.add("big", {2018: "# start, stop, datakey, filesize, serial, count\n2018-01-01Z,2018-01-02Z,s3://x/a,5,"
+                             "99999999999999999999,7\n"})
+    got = catalog(bucket).request_cloud_catalog("big")
+    assert list(got["serial"]) == ["99999999999999999999"] and list(got["count"]) == [7]
+
+
+def test_a_catalog_that_python_cannot_hold(bucket):
+    bucket.extra = {"number": 0}
+    bucket.publish()
+    bucket.write(bucket.catalog_path, bucket.read(bucket.catalog_path).replace(b'"number": 0', b'"number": ' + b"9" * 5000))
+    with pytest.raises(FailedS3Get, match="Python can hold"):
+        catalog(bucket)

@@ -163,4 +163,6 @@ def test_rows_without_time_have_none(tmp_path):
         (tmp_path / "models" / "i").mkdir()
         (tmp_path / "models" / "i" / "model_static.csv").write_text("static,static,s3://models/a.nc,5\nstatic,static,s3://models/b.nc,6\n")
         got = CloudCatalog("models", endpoint_url=origin.url).request_cloud_catalog("model")
+        alone = CloudCatalog("models", endpoint_url=origin.url).request_cloud_catalog("model", columns=["stop"])
+        assert list(alone.columns) == ["stop"] and alone["stop"].isna().all()
     assert got["start"].isna().all() and got["stop"].isna().all() and list(got["filesize"]) == [5, 6]

@@ -80,7 +80,8 @@ def test_mirror_tells_what_failed(files, tmp_path):
     summary = heliodex.mirror(rows, tmp_path / "dest", errors="collect")
     assert [(failure.what, failure.status) for failure in summary.failures] == [(f"s3://{TINY}/2020/003.cdf", "NOT_FOUND")]
     (tmp_path / "file").write_text("")
-    for wrong in (dict(dest=tmp_path / "file"), dict(layout="{colour}"), dict(fsync="always")):
+    for wrong in (dict(dest=tmp_path / "file"), dict(layout="{colour}"), dict(fsync="always"), dict(max_bytes=-1),
+                  dict(dest="a\0b"), dict(dest=""), dict(delete_max=2**64), dict(keep_free=-5), dict(max_seconds=-1)):
         with pytest.raises((ValueError, OSError)):
             heliodex.mirror(**{"files": rows, "dest": tmp_path / "x", **wrong})
 

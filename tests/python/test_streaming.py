@@ -117,6 +117,33 @@ def test_what_a_stream_stands_on_is_closed_in_the_middle(files, what):
     settle()
 
 
+def test_two_streams_in_one_session(files):
+    session = heliodex.Session(**settings(files))
+    first, second = (heliodex.stream(heliodex.query(TINY, "d", session=session)) for _ in range(2))
+    assert next(first).uri == next(second).uri == uris()[0]
+    first.close()
+    assert [file.uri for file in second] == uris()[1:]
+
+
+def test_a_stream_of_the_parent_is_told_in_a_forked_process(files, python):
+    done = python("""
+import os, sys
+import heliodex
+
+stream = heliodex.stream(heliodex.query("tiny-bucket", "d", endpoint_url=sys.argv[1]))
+next(stream)
+pid = os.fork()
+if pid == 0:
+    try:
+        next(stream)
+    except heliodex.UsageError as error:
+        os._exit(7 if "forked" in str(error) else 1)
+    os._exit(2)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), len(list(stream)))
+""", files.origin.url).expect(0)
+    assert done.out == "7 59\n"
+
+
 def test_a_stream_that_is_left_lets_its_session_work_on(files):
     rows = query(files)
     for _ in range(3):
@@ -209,6 +236,19 @@ def test_stream_uri_as_scripts_call_it(files):
     assert called[5][1:] == (str(frame["start"][5]), str(frame["stop"][5]), frame["filesize"][5])
     CloudCatalog.stream_uri(frame.rename(columns={"datakey": "key"})[:1], lambda uri, start, size: called.append(size))
     assert called[-1] == 500
+
+
+@pytest.mark.parametrize("keys", ["str", "bytes", "lazy"])
+def test_frames_with_keys_of_every_kind_and_without(files, keys):
+    cc = CloudCatalog(TINY, **settings(files))
+    frame = cc.request_cloud_catalog("d", keys=keys)[:4]
+    if keys == "str":
+        frame["datakey"] = [None, float("nan"), pd.NA, frame["datakey"][3]]
+        frame["filesize"] = frame["filesize"].astype("Int64").where(frame.index != 1)
+    called, failures = [], []
+    cc.stream(frame, lambda file, start, stop, size: called.append(file.read()), errors=failures)
+    assert called == list(FILES.values())[3 if keys == "str" else 0 : 4]
+    assert [failure.status for failure in failures] == ["USAGE"] * (3 if keys == "str" else 0)
 
 
 def test_a_wrong_size_in_the_index_does_not_stop_a_script(tiny):

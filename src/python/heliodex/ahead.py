@@ -8,7 +8,11 @@ import weakref
 from collections import deque
 from typing import Any, Callable, Deque, Generic, Iterator, Optional, TypeVar
 
+from .errors import UsageError
+
 T = TypeVar("T")
+
+GRACE_SECONDS = 0.3  # for what the thread waits for to come, before it is cancelled with all that its session has under way
 
 
 class _State:
@@ -50,7 +54,10 @@ def _end(state: _State, thread: threading.Thread, cancel: Callable[[], None], re
         state.stop = True
         running = not state.ended
         state.changed.notify_all()
-    if running and thread is not threading.current_thread():  # which it may be that lets go of the last reference
+    if not running or thread is threading.current_thread():  # which it may be that lets go of the last reference
+        return
+    thread.join(GRACE_SECONDS)
+    if thread.is_alive():
         cancel()
         thread.join()
         resume()
@@ -67,6 +74,7 @@ class Ahead(Generic[T]):
                  resume: Callable[[], None]) -> None:
         self._state = _State(bytes_max)
         self._size = size
+        self._process = os.getpid()
         thread = threading.Thread(target=_work, args=(self._state, items, size), name="heliodex-ahead", daemon=True)
         # Also before the interpreter ends: what the thread is in must not be closed below it.
         self._finalizer = weakref.finalize(self, _end, self._state, thread, cancel, resume, os.getpid())
@@ -77,6 +85,8 @@ class Ahead(Generic[T]):
 
     def __next__(self) -> T:
         state = self._state
+        if self._process != os.getpid():
+            raise UsageError("this was begun before the process forked: begin it again")
         with state.changed:
             state.changed.wait_for(lambda: state.ready or state.ended)
             if state.ready:

@@ -15,18 +15,22 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import _abi
 from ._library import library
 from .cache import Cache
+from .documents import parse
 from .errors import (
     DeniedCatalog,
     FailedCatalog,
     Failure,
     HeliodexError,
+    IntegrityError,
     NotFoundError,
     TemporaryError,
     UnavailableData,
@@ -76,15 +80,21 @@ class _Overlay:
 
     def __init__(self, bucket: str, settings: Dict[str, Value], catalog: Dict[str, Any], entry: Dict[str, Any]) -> None:
         self.entry = copy.deepcopy(entry)
-        self.folder = tempfile.TemporaryDirectory(prefix="heliodex-")
-        self.session = Session(**{**settings, "store": self.folder.name, "refresh": False})
+        folder = tempfile.mkdtemp(prefix="heliodex-")
+        self.session = Session(**{**settings, "store": folder, "refresh": False})
+        self._finalizer = weakref.finalize(self, _end_overlay, self.session, folder, os.getpid())
         document = {**{name: value for name, value in catalog.items() if name != "catalog"}, "catalog": [self.entry]}
         data = json.dumps(document).encode()
         self.session.run(library.hdx_catalog_put, texts([bucket])[0], _abi.text(data))
 
     def close(self) -> None:
-        self.session.close()
-        self.folder.cleanup()
+        self._finalizer()
+
+
+def _end_overlay(session: Session, folder: str, process: int) -> None:
+    session.close()
+    if process == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Bucket:
@@ -129,13 +139,28 @@ class Bucket:
         if cache:
             self._begin_cache(cache_folder)
         else:
-            self.session = Session(**self._settings)
+            self.session = self._new_session()
+        self._published: Optional[Owned]
         self._published, data = self._load()
-        self.catalog: Dict[str, Any] = json.loads(data)
+        try:
+            self.catalog: Dict[str, Any] = parse(data, f"{bucket_name}: the catalog")
+        except IntegrityError as error:
+            raise _failed(error) from error
         if self._cache:
             self._cache.write(altcatalog or "catalog.json", data)
         if strict:
             self._check_entries()
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """For other processes (pickle) and copies: settings and catalog; what is open stays here."""
+        return {**self.__dict__, "session": None, "_published": None, "_queries": OrderedDict(), "_overlays": {}}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.session = self._new_session()
+
+    def _new_session(self) -> Session:
+        return Session(**({**self._settings, "refresh": False} if self._cache else self._settings))
 
     # ---- the catalog
 
@@ -144,7 +169,7 @@ class Bucket:
         self.cache_folder = os.fspath(folder) if folder is not None else plain + "_cache"
         self._cache = Cache(self.cache_folder)
         self._settings.update(store=self._cache.store, index_cache=self.cache_folder)
-        self.session = Session(**{**self._settings, "refresh": False})
+        self.session = self._new_session()
 
     def _load(self) -> Tuple[Owned, bytes]:
         """The catalog, asked for anew; where that fails for now, the cache's."""
@@ -242,7 +267,7 @@ class Bucket:
 
     def _knows(self, id: str) -> Optional[Dict[str, Any]]:
         """The entry as the library knows it; None: it has no such dataset."""
-        if not self._published.is_open:  # of the parent process
+        if self._published is None or not self._published.is_open:  # of the parent process, or another one
             self._published = self._open(self.session)
         dataset = ctypes.POINTER(_abi.Dataset)()
         try:
@@ -372,11 +397,13 @@ class Bucket:
 
         A file that cannot be had raises FailedS3Get; with ignore_faileds3get it is left out (logged); with `errors`, a
         list, it and what process_func raises are appended to that as Failure, and the others go on."""
-        session = self.session if self else Session(**client_kwargs)
         if self and client_kwargs:
             raise TypeError("the bucket has its own settings")
-        hand_files(cloud_catalog, process_func, session=session, ignore=ignore_faileds3get, errors=errors,
-                   none_if_failed=bool(self and self.strict), bucket=self.bucket if self else None, progress=progress)
+        # One of its own: what is left of a stream that ends early is cancelled, with all that its session does.
+        with Session(**{**self._settings, "refresh": False} if self else client_kwargs) as session:
+            hand_files(cloud_catalog, process_func, session=session, ignore=ignore_faileds3get, errors=errors,
+                       none_if_failed=bool(self and self.strict), bucket=self.bucket if self else None,
+                       progress=progress)
 
     @_OnBoth
     def stream_uri(self: "Optional[Bucket]", cloud_catalog: "pandas.DataFrame",

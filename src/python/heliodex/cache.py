@@ -41,6 +41,8 @@ class Cache:
     def _files(self, id: str) -> Seen:
         """What shows a change in the index files of a dataset: their inode, size and time."""
         found: Seen = {}
+        if os.sep in id or id in ("", os.curdir, os.pardir):  # no dataset is called so
+            return found
         try:
             with os.scandir(os.path.join(self.folder, id)) as entries:
                 for entry in entries:

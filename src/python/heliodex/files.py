@@ -23,12 +23,21 @@ _FILE = np.dtype([(name, np.int64) for name in (
 assert _FILE.itemsize == ctypes.sizeof(_abi.File)
 
 
+def text_of(value: Any) -> str:
+    """A value of a frame's column of texts; "" for what is missing (None, nan, NA)."""
+    if isinstance(value, bytes):
+        return _abi.decode(value)
+    try:
+        return str(value) if value is not None and bool(value == value) else ""
+    except TypeError:  # NA of pandas does not say
+        return ""
+
+
 class _Column:
     """Texts behind one another, which struct hdx_file points to."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        encoded = [b"" if value is None or value != value
-                   else value if isinstance(value, bytes) else _abi.encode(str(value)) for value in values]
+        encoded = [value if isinstance(value, bytes) else _abi.encode(text_of(value)) for value in values]
         self.data = np.frombuffer(b"".join(encoded) or b"\0", np.uint8)
         self.sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
         self.places = self.data.ctypes.data + np.cumsum(self.sizes) - self.sizes
@@ -48,7 +57,7 @@ def _times(values: Any) -> Any:
 def _sizes(values: Any) -> Any:
     if values is None or getattr(values.dtype, "kind", "") not in "iu":
         return -1
-    return values.to_numpy().astype(np.int64)
+    return values.fillna(-1).to_numpy().astype(np.int64)
 
 
 class Listed:

@@ -26,7 +26,9 @@ def _numbers(values: Any, kind: str) -> Any:
         if len(stated) == len(values) and kind != "double":
             try:
                 return np.array(stated, np.dtype("U")).astype(np.int64)
-            except (ValueError, OverflowError):
+            except OverflowError:  # as numbers they would lose digits
+                return values
+            except ValueError:
                 pass
         return np.array([value if value is not None else "nan" for value in values], np.dtype("U")).astype(np.float64)
     except ValueError:

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Tuple
 
 from .errors import Failure, UsageError
-from .files import KEYS, SIZES, STARTS, STOPS
+from .files import KEYS, SIZES, STARTS, STOPS, text_of
 from .progress import ProgressLike
 from .session import Session
 from .streaming import Display, FileFailure, Opened, StreamedFile, refused
@@ -31,7 +31,7 @@ def rows_of(frame: "pandas.DataFrame") -> Iterator[Row]:
     if keys is None:
         raise UsageError(f"expected a column {' or '.join(KEYS)}, found {', '.join(map(str, frame.columns))}")
     starts, stops, sizes = column(STARTS), column(STOPS), column(SIZES)
-    for i, key in enumerate(keys):
+    for i, key in enumerate(map(text_of, keys)):
         yield (key, "" if starts is None else str(starts.iat[i]), "" if stops is None else str(stops.iat[i]),
                -1 if sizes is None else sizes.iat[i])
 
@@ -98,7 +98,7 @@ def hand_files(frame: "pandas.DataFrame", function: Callable[..., Any], *, sessi
 
 
 def _is_of(result: "StreamedFile | FileFailure", row: Row) -> bool:
-    return result.uri == row[0] or result.uri.endswith("/" + row[0].lstrip("/"))
+    return bool(row[0]) and (result.uri == row[0] or result.uri.endswith("/" + row[0].lstrip("/")))
 
 
 def _call_one(call: Callable[[Any, Row], Any], data: BytesIO, row: Row, errors: Optional[List[Failure]]) -> None:

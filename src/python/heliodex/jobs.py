@@ -11,7 +11,7 @@ from ._library import library
 from .errors import Failure, UsageError, of_call
 from .files import Files, FileList, session_for
 from .progress import ProgressLike, reporter
-from .question import Texts, listed
+from .question import Texts, count_of, listed
 from .session import Session, session_of, texts
 from .settings import Value
 from .times import to_ns
@@ -87,9 +87,9 @@ def index(bucket: str, ids: Texts = None, start: Any = None, stop: Any = None, *
     options.strict, options.keep_vanished, options.dry_run = strict, keep_vanished, dry_run
     options.discover = _abi.DISCOVER.index(discover)
     if max_bad_rows is not None:
-        options.bad_rows_max = max_bad_rows
+        options.bad_rows_max = count_of(max_bad_rows, "max_bad_rows")
     if keep_index is not None:
-        options.keep_index = os.fsencode(keep_index)
+        options.keep_index = _path(keep_index, "keep_index")
     failures: List[Failure] = []
 
     def failed(item: _abi.IndexItem) -> None:
@@ -166,10 +166,11 @@ def mirror(files: Files, dest: "str | os.PathLike[str]", *, layout: Optional[str
     options.fsync = _abi.FSYNC.index(fsync)
     options.ignore_size, options.ignore_checksums = ignore_size, ignore_checksums
     options.adopt, options.recheck, options.delete_extra, options.dry_run = adopt, recheck, delete_extra, dry_run
-    options.bytes_max, options.duration_ms_max = max_bytes, round(max_seconds * 1000)
-    options.delete_max = delete_max
+    options.bytes_max = count_of(max_bytes, "max_bytes")
+    options.duration_ms_max = count_of(round(max_seconds * 1000), "max_seconds")
+    options.delete_max = count_of(delete_max, "delete_max")
     if keep_free is not None:
-        options.keep_free_bytes = keep_free
+        options.keep_free_bytes = count_of(keep_free, "keep_free")
     failures: List[Failure] = []
 
     def settled(raw_item: _abi.MirrorItem) -> None:
@@ -190,7 +191,7 @@ def mirror(files: Files, dest: "str | os.PathLike[str]", *, layout: Optional[str
         _settle(status, error, summary, errors, _ITEMS)
 
     try:
-        owner.run(library.hdx_mirror, list_.owned, os.fsencode(dest), ctypes.byref(options), ctypes.byref(raw),
+        owner.run(library.hdx_mirror, list_.owned, _path(dest, "dest"), ctypes.byref(options), ctypes.byref(raw),
                   reporter=reporter(progress, "mirror"), settle=settle)
     finally:
         list_.close()
@@ -199,6 +200,13 @@ def mirror(files: Files, dest: "str | os.PathLike[str]", *, layout: Optional[str
 
 
 _FAILED = _abi.OUTCOME.index("failed")
+
+
+def _path(value: "str | os.PathLike[str]", name: str) -> bytes:
+    path = os.fsencode(value)
+    if not path or b"\0" in path:
+        raise UsageError(f"{name}: expected a path, found {value!r}")
+    return path
 
 
 def _text(value: Optional[str]) -> Optional[bytes]:

@@ -38,7 +38,7 @@ def _condition(where: Condition) -> Tuple[str, str, str]:
     return column, operator, str(value)
 
 
-def _count(value: Any, name: str, least: int) -> int:
+def count_of(value: Any, name: str, least: int = 0) -> int:
     """A number of the caller's that fits into 63 bits (ctypes would cut it); 1e6 is one."""
     try:
         number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
@@ -66,9 +66,9 @@ class Question:
         keys, excludes = listed(key), listed(exclude_key)
         options.keys, options.key_count = texts(keys), len(keys)
         options.key_excludes, options.key_exclude_count = texts(excludes), len(excludes)
-        options.min_size = -1 if min_size is None else _count(min_size, "min_size", 0)
-        options.max_size = -1 if max_size is None else _count(max_size, "max_size", 0)
-        options.limit = 0 if limit is None else _count(limit, "limit", 1)
+        options.min_size = -1 if min_size is None else count_of(min_size, "min_size", 0)
+        options.max_size = -1 if max_size is None else count_of(max_size, "max_size", 0)
+        options.limit = 0 if limit is None else count_of(limit, "limit", 1)
         if where is not None:
             # a condition is a text or a tuple of three; several are a list of those
             several: List[Any] = [where] if isinstance(where, (str, tuple)) else list(where)

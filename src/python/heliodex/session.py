@@ -219,11 +219,12 @@ class Session:
         with self.lock:
             self._check_idle()
             self._generation += 1
+            handle, self._handle = self._handle, None  # at first: others may cancel it at any time
             if self._finalizer:
                 self._finalizer.detach()
-                _close(self._handle, self._opened, self._temporary)
+                _close(handle, self._opened, self._temporary)
             self._left.clear()
-            self._handle = self._finalizer = self._temporary = None
+            self._finalizer = self._temporary = None
 
     def __enter__(self) -> "Session":
         return self
@@ -325,8 +326,9 @@ class Session:
 
     def cancel(self) -> None:
         """Makes the call that runs, and those that come, end soon. From any thread."""
-        if self._handle is not None:
-            library.hdx_session_cancel(self._handle)
+        handle = self._handle
+        if handle is not None:
+            library.hdx_session_cancel(handle)
 
     def resume(self) -> None:
         """Lets calls work again after `cancel`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import io
 import time
@@ -138,14 +139,14 @@ def stream(files: Files, process: Optional[Callable[[StreamedFile], Any]] = None
     if process is None:
         return found
     failures = errors if isinstance(errors, list) else []
-    for file in found:
-        try:
-            process(file)
-        except Exception as error:
-            if errors == "raise":
-                found.close()
-                raise
-            failures.append(Failure(file.uri, type(error).__name__, str(error)))
+    with contextlib.closing(found):
+        for file in found:
+            try:
+                process(file)
+            except Exception as error:
+                if errors == "raise":
+                    raise
+                failures.append(Failure(file.uri, type(error).__name__, str(error)))
     return failures
 
 
@@ -177,7 +178,7 @@ class Display:
 
 def refused(opened: Opened) -> FileFailure:
     """The next of the rows that name no file."""
-    error = FileFailure(opened.refused.pop(0))
+    error = FileFailure(opened.refused.pop(0) if opened.refused else "it names no file")
     error.status = "USAGE"
     return error
 

@@ -96,6 +96,8 @@ class Taker:
         self.session, self.owned, self.columns = session, owned, columns
         names = {column.name for column in columns if column.extra < 0}
         self.numbers: Dict[str, Any] = {}
+        if "stop" in names:
+            names.add("start")  # which tells the rows without time
         self.wanted = [name for name in ("start", "stop", "filesize") if name in names]
         if "id" in names:
             self.wanted.append("id")
@@ -177,22 +179,19 @@ class Taker:
                 out[column.name] = array_of(list(ids))[self.numbers["id"]]
             else:
                 out[column.name] = self.numbers[column.name]
+        _mark_static(self.numbers)
         for name in ("start", "stop"):
             if name in out:
                 out[name] = out[name].view("datetime64[ns]")
-        _mark_static(out)
         return out
 
 
-def _mark_static(columns: Dict[str, Any]) -> None:
+def _mark_static(numbers: Dict[str, Any]) -> None:
     """Rows without time, which stand at one end of the rows, get NaT."""
-    start = columns.get("start")
-    if start is None or not len(start):
+    start = numbers.get("start")
+    if start is None or not len(start) or _abi.TIME_STATIC not in (start[0], start[-1]):
         return
-    numbers = start.view(np.int64)
-    if _abi.TIME_STATIC not in (numbers[0], numbers[-1]):
-        return
-    static = numbers == _abi.TIME_STATIC
-    start[static] = np.datetime64("NaT")
-    if "stop" in columns:
-        columns["stop"][static] = np.datetime64("NaT")
+    static = start == _abi.TIME_STATIC
+    for name in ("start", "stop"):
+        if name in numbers:
+            numbers[name][static] = _abi.TIME_NONE  # numpy's NaT
