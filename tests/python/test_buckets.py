@@ -169,6 +169,28 @@ def test_the_files_of_the_cache_are_the_truth(bucket, tmp_path, change):
     assert files == (["i/one_2019.csv"] if change == "delete" else []) and file.is_file()
 
 
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("damage", ["empty", "other", "cut", "flipped"])
+def test_a_damaged_snapshot_is_made_anew(bucket, tmp_path, cache, damage, caplog):
+    """Index files are the truth: of a cache without a request for them."""
+    options = {"cache_folder": tmp_path / "c"} if cache else {"store": tmp_path / "s"}
+    before = registry(bucket, cache=cache, **options).request_file_registry("one")
+    snapshot, = tmp_path.rglob("one.hdx")
+    whole = snapshot.read_bytes()
+    middle = len(whole) // 3
+    flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1:]
+    snapshot.write_bytes({"empty": b"", "other": b"x" * 500, "cut": whole[:-50], "flipped": flipped}[damage])
+    asked(bucket)
+    fr = registry(bucket, cache=cache, **options)
+    pd.testing.assert_frame_equal(fr.request_file_registry("one"), before)
+    assert "one.hdx" in caplog.text and "anew" in caplog.text
+    if cache:
+        assert [path for path, _ in asked(bucket)] == ["catalog.json"]
+    caplog.clear()
+    pd.testing.assert_frame_equal(registry(bucket, cache=cache, **options).request_file_registry("one"), before)
+    assert "anew" not in caplog.text
+
+
 def test_two_processes_share_a_cache(bucket, tmp_path):
     """What one fetches is there for the other, and nothing is read twice."""
     first, second = (registry(bucket, cache_folder=tmp_path / "c") for _ in range(2))

@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 
+import heliodex
 import pytest
 from origin import Behaviour, Origin
 from published import asked, entry, publish, publish_registry
@@ -250,3 +251,10 @@ def test_incomplete_entries_are_an_error_to_strict_scripts(origin, wrong, lacks)
 def test_an_unknown_setting(url):
     with pytest.raises(TypeError, match="regoin_name"):
         CatalogRegistry(url, regoin_name="us-east-1")
+
+
+def test_scripts_can_name_its_errors(origin):
+    with pytest.raises(heliodex.UnavailableRegistry, match="404"):
+        CatalogRegistry(f"{origin.url}/none.json")
+    with pytest.raises(heliodex.InvalidRegistry, match="registry"):
+        CatalogRegistry(publish_registry(origin, "no list"))

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     )
     from .fetching import fetch_S3orURL, s3url_to_bucketkey, s3url_to_https
     from .jobs import index, mirror
-    from .registry import CatalogRegistry
+    from .registry import CatalogRegistry, InvalidRegistry, UnavailableRegistry
     from .rows import Batch, Query, query
     from .search import EntireCatalogSearch
     from .session import Session
@@ -80,7 +80,7 @@ _PLACES = {
     ),
     "fetching": ("fetch_S3orURL", "s3url_to_bucketkey", "s3url_to_https"),
     "jobs": ("index", "mirror"),
-    "registry": ("CatalogRegistry",),
+    "registry": ("CatalogRegistry", "InvalidRegistry", "UnavailableRegistry"),
     "rows": ("Batch", "Query", "query"),
     "search": ("EntireCatalogSearch",),
     "session": ("Session",),

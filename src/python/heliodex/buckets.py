@@ -41,7 +41,7 @@ from .frames import frame_of
 from .handing import hand_files, hand_uris
 from .jobs import index
 from .progress import ProgressLike
-from .rows import Query, query
+from .rows import Batch, Query, query
 from .session import Owned, Session, texts
 from .settings import Value, check_names
 from .taking import Keys
@@ -54,6 +54,7 @@ logger = logging.getLogger("heliodex")
 
 QUERIES_OPEN = 16  # whose snapshots are kept open for the next question
 _STRICT_DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?Z")
+_OF_SNAPSHOT = re.compile(r"/.*\.hdx: ")  # how messages about one begin: with its path; index files have URLs
 # Members of an entry that decide which index files there are, today's spelling and the earlier one.
 _DECISIVE = (("id",), ("index", "loc"), ("start", "startdate"), ("stop", "enddate"), ("indextype", "ndxformat"),
              ("multiyear",))
@@ -314,12 +315,25 @@ class Bucket:
         if state != "same":
             self._forget(id)
         if state == "changed":
-            removed = ctypes.c_uint64()
-            try:
-                session.run(library.hdx_store_remove, texts([self.bucket])[0], texts([id]), 1,
-                            ctypes.byref(removed))
-            except NotFoundError:
-                pass
+            self._remove_snapshot(session, id)
+
+    def _remove_snapshot(self, session: Session, id: str) -> bool:
+        """Whether there was one."""
+        removed = ctypes.c_uint64()
+        try:
+            session.run(library.hdx_store_remove, texts([self.bucket])[0], texts([id]), 1, ctypes.byref(removed))
+        except NotFoundError:
+            pass
+        return removed.value > 0
+
+    def _drop_damaged(self, catalog_id: str, error: IntegrityError) -> bool:
+        """Removes the snapshot of a dataset if it is what is damaged: a script that knows index files alone is not to
+        end by it. False: it is not, or there is nothing to make it of."""
+        if not _OF_SNAPSHOT.match(str(error)) or self._settings.get("offline") and self._cache is None:
+            return False
+        entry = self.get_entry(catalog_id)
+        self._forget(entry["id"])
+        return self._remove_snapshot(self._session_of(entry, False), entry["id"])
 
     def _ask(self, id: str, first: int, last: int, overwrite: bool) -> Query:
         """The answer to a range, perhaps of a query that was open already."""
@@ -354,14 +368,26 @@ class Bucket:
                  keys: Keys) -> Any:
         first, last = self._range(start, stop)
         with self.session.lock:  # the queries that are open are everybody's
-            opened = self._ask(catalog_id, first, last, overwrite and self._cache is not None)
-            titles = self._titles_of(opened, columns)
-            opened._select(list(titles), keys)
-            batch = opened.to_batch()
-            none = self.strict and not len(batch) and self._no_files(opened, first, last)
-            if self._refreshing:
-                self._forget(opened.ids[0])
+            try:
+                batch, titles, none = self._take(catalog_id, first, last, overwrite, columns, keys)
+            except IntegrityError as error:
+                if not self._drop_damaged(catalog_id, error):
+                    raise
+                logger.warning("%s: made anew", error)
+                batch, titles, none = self._take(catalog_id, first, last, overwrite, columns, keys)
         return [] if none else frame_of(batch, titles)
+
+    def _take(self, catalog_id: str, first: int, last: int, overwrite: bool, columns: Optional[Sequence[str]],
+              keys: Keys) -> Tuple[Batch, Dict[str, str], bool]:
+        """The rows of a range, the titles of their columns, and whether the original would have no index file."""
+        opened = self._ask(catalog_id, first, last, overwrite and self._cache is not None)
+        titles = self._titles_of(opened, columns)
+        opened._select(list(titles), keys)
+        batch = opened.to_batch()
+        none = self.strict and not len(batch) and self._no_files(opened, first, last)
+        if self._refreshing:
+            self._forget(opened.ids[0])
+        return batch, titles, none
 
     def _titles_of(self, opened: Query, columns: Optional[Sequence[str]]) -> Dict[str, str]:
         """The columns of the frame: name in the query, title in the frame."""
