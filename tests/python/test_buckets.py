@@ -349,6 +349,18 @@ def test_a_sample_and_wildcards(bucket):
     assert cc.ls_wildcard(frame.rename(columns={"datakey": "key"}), "*/2020/000029.CDF") == []
 
 
+@pytest.mark.parametrize("wrong", [None, 5, "", ["one"]])
+def test_what_is_no_bucket_or_id_is_refused(bucket, wrong):
+    with pytest.raises(ValueError, match="bucket_name"):
+        CloudCatalog(wrong)
+    if wrong != "":
+        with pytest.raises(ValueError, match="expected the id"):
+            catalog(bucket).request_cloud_catalog(wrong)
+    else:
+        with pytest.raises(KeyError, match="is called ''"):
+            catalog(bucket).get_entry(wrong)
+
+
 def test_what_is_no_setting_is_refused(bucket):
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'.*endpoint_url"):
         catalog(bucket, colour="red")

@@ -122,6 +122,9 @@ def test_the_rows_of_a_query_in_batches(files):
     with pytest.raises(ValueError, match="no extra column"):
         heliodex.query(TINY, "one", where="wave >= 94", **settings(files))
     assert rows.location(frame["datakey"][0], "fetched").startswith(files.origin.url)
+    for wrong in (dict(keys="lasy"), dict(ids=5), dict(session=5)):
+        with pytest.raises(ValueError, match="expected"):
+            heliodex.query(**{"bucket": TINY, "ids": "one", **wrong})
     rows.close()
     with pytest.raises(ValueError, match="closed"):
         rows.to_pandas()

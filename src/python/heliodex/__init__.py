@@ -46,12 +46,13 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .fetching import fetch_S3orURL, s3url_to_bucketkey, s3url_to_https
-    from .jobs import index, mirror
+    from .jobs import IndexSummary, MirrorItem, MirrorSummary, index, mirror
+    from .progress import Progress
     from .registry import CatalogRegistry, InvalidRegistry, UnavailableRegistry
     from .rows import Batch, Query, query
     from .search import EntireCatalogSearch
     from .session import Session
-    from .streaming import StreamedFile, stream
+    from .streaming import FileFailure, StreamedFile, stream
 
 __version__ = _version()
 
@@ -79,12 +80,13 @@ _PLACES = {
         "UsageError",
     ),
     "fetching": ("fetch_S3orURL", "s3url_to_bucketkey", "s3url_to_https"),
-    "jobs": ("index", "mirror"),
+    "jobs": ("IndexSummary", "MirrorItem", "MirrorSummary", "index", "mirror"),
+    "progress": ("Progress",),
     "registry": ("CatalogRegistry", "InvalidRegistry", "UnavailableRegistry"),
     "rows": ("Batch", "Query", "query"),
     "search": ("EntireCatalogSearch",),
     "session": ("Session",),
-    "streaming": ("StreamedFile", "stream"),
+    "streaming": ("FileFailure", "StreamedFile", "stream"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 

@@ -12,7 +12,7 @@ from .errors import UsageError
 
 T = TypeVar("T")
 
-GRACE_SECONDS = 0.3  # for what the thread waits for to come, before it is cancelled with all that its session has under way
+GRACE_SECONDS = 0.3  # for what the thread waits for to come, before all that its session does is cancelled
 
 
 class _State:

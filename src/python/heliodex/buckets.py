@@ -41,9 +41,10 @@ from .frames import frame_of
 from .handing import hand_files, hand_uris
 from .jobs import index
 from .progress import ProgressLike
+from .registry import RETRIES
 from .rows import Batch, Query, query
 from .session import Owned, Session, texts
-from .settings import Value, check_names
+from .settings import Settings, Value, check_names
 from .taking import Keys
 from .times import to_ns, to_text
 
@@ -123,6 +124,8 @@ class Bucket:
         that the archive is unavailable (1400).
         """
         check_names(client_kwargs)
+        if not isinstance(bucket_name, str) or not bucket_name:
+            raise UsageError(f"bucket_name: expected s3://BUCKET/ or the name of a bucket, found {bucket_name!r}")
         self.bucket = bucket_name
         self.bucket_name = (bucket_name[5:] if bucket_name.startswith("s3://") else bucket_name).rstrip("/")
         self.cache, self.altcatalog, self.strict = cache, altcatalog, strict
@@ -176,8 +179,7 @@ class Bucket:
         """The catalog, asked for anew; where that fails for now, the cache's."""
         try:
             if self._cache and not self._settings.get("offline"):
-                with Session(**{**self._settings, "refresh": True}) as asking:
-                    self._open(asking).close()
+                self._ask_anew(self._cache.read(self.altcatalog or "catalog.json") is not None)
             published = self._open(self.session)
         except TemporaryError as error:
             kept = self._cache.read(self.altcatalog or "catalog.json") if self._cache else None
@@ -191,6 +193,14 @@ class Bucket:
         except HeliodexError as error:
             raise _failed(error) from error
         return published, library.hdx_catalog_json(published.handle).raw()
+
+    def _ask_anew(self, is_kept: bool) -> None:
+        """Has the store hold the newest catalog. A server that is silent does not keep for long what is at hand."""
+        settings: Dict[str, Value] = {**self._settings, "refresh": True}
+        if is_kept and Settings(settings).get("retries") is None:
+            settings["retries"] = RETRIES
+        with Session(**settings) as asking:
+            self._open(asking).close()
 
     def _open(self, session: Session) -> Owned:
         return session.open(library.hdx_catalog_load, library.hdx_catalog_close, texts([self.bucket])[0])
@@ -229,12 +239,14 @@ class Bucket:
 
     def get_entry(self, entry_id: str) -> Dict[str, Any]:
         """The entry of a dataset: that called so, or else in any letter case. KeyError: none; ValueError: several."""
+        if not isinstance(entry_id, str):
+            raise UsageError(f"expected the id of a dataset, found {entry_id!r}")
         entries = self._whole_entries()
         found = [entry for entry in entries if entry["id"] == entry_id]
         if not found and not self.strict:
             found = [entry for entry in entries if entry["id"].lower() == entry_id.lower()]
         if not found:
-            raise NotFoundError(f"no dataset of {self.bucket_name} is called {entry_id}")
+            raise NotFoundError(f"no dataset of {self.bucket_name} is called {entry_id!r}")
         if len(found) > 1:
             raise UsageError(f"{len(found)} datasets of {self.bucket_name} are called {entry_id}")
         return found[0]

@@ -125,7 +125,10 @@ def _listed(files: Any) -> Listed:
         return Listed([files])
     if hasattr(files, "columns") and hasattr(files, "__getitem__"):
         return Listed.of_frame(files)
-    keys = list(files)
+    try:
+        keys = list(files)
+    except TypeError:
+        keys = [files]
     wrong = next((key for key in keys if not isinstance(key, (str, bytes))), None)
     if wrong is not None:
         raise UsageError(f"files: expected a query, a DataFrame, or URIs, found {wrong!r}")

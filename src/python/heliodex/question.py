@@ -21,7 +21,12 @@ _CONDITION = re.compile(r"\s*(.*?)\s*(==|!=|<=|>=|=|<|>)\s*(.*?)\s*", re.S)
 
 def listed(values: Texts) -> List[str]:
     """One text or several, as a list."""
-    return [] if values is None else [values] if isinstance(values, str) else list(values)
+    if values is None or isinstance(values, str):
+        return [] if values is None else [values]
+    try:
+        return list(values)
+    except TypeError:
+        raise UsageError(f"expected a text, or several, found {values!r}") from None
 
 
 def _condition(where: Condition) -> Tuple[str, str, str]:

@@ -17,7 +17,7 @@ from .progress import ProgressLike, reporter
 from .question import Question, Texts, listed
 from .session import Owned, Session, session_of, texts
 from .settings import Value
-from .taking import Keys, Taker
+from .taking import KEYS, Keys, Taker
 from .times import to_ns
 
 if TYPE_CHECKING:
@@ -301,6 +301,8 @@ def query(bucket: str, ids: Texts, start: Any = None, stop: Any = None, *, match
 
     Errors: NotFoundError, EmptyError (no id matches), and what failed for a wanted year that cannot be read.
     """
+    if keys not in KEYS:
+        raise UsageError(f"keys: expected one of {', '.join(KEYS)}, found {keys!r}")
     owner = session_of(session, settings)
     question = Question(start, stop, match, allow_partial, key, exclude_key, min_size, max_size, where,
                         latest_version, reverse, limit)

@@ -30,6 +30,7 @@ from .settings import Settings, Value
 logger = logging.getLogger("heliodex")
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_homeless = False  # which was told
 _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
 
@@ -196,7 +197,10 @@ class Session:
 
     def _open_temporary(self) -> int:
         self._temporary = tempfile.mkdtemp(prefix="heliodex-")
-        logger.warning("no home to keep index files in: they are fetched anew by each process (set HELIODEX_STORE)")
+        global _homeless
+        if not _homeless:
+            _homeless = True
+            logger.warning("no home to keep index files in: they are fetched anew by each process (set HELIODEX_STORE)")
         try:
             return self._try_open(self._settings.replaced(store=self._temporary))
         except BaseException:
@@ -434,6 +438,8 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def session_of(session: Optional[Session], settings: Dict[str, Value]) -> Session:
     """The session that was given, or a new one with the settings."""
+    if session is not None and not isinstance(session, Session):
+        raise UsageError(f"session: expected a heliodex.Session, found {session!r}")
     if session is None:
         return Session(**settings)
     if settings:
