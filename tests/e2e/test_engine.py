@@ -57,7 +57,8 @@ def test_head_tells_what_a_real_server_knows(fetch, gateway, how):
     for row, key in zip(rows, AWKWARD_KEYS):
         known = client.head_object(Bucket=name, Key=key)
         assert (row["size"], f'"{row["etag"]}"') == (known["ContentLength"], known["ETag"])
-    asked = [each for each in gateway.requests() if each.user == "first"][:len(AWKWARD_KEYS) + 1]
+    # What was put before may be logged late.
+    asked = [each for each in gateway.requests() if each.user == "first" and each.method != "PUT"][:len(AWKWARD_KEYS) + 1]
     assert {each.method for each in asked} == {"HEAD"}
     assert sorted(each.status for each in asked) == [200] * len(AWKWARD_KEYS) + [404]
     refused = [each for each in gateway.requests() if each.user == NOBODY]
