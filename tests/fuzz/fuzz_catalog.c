@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   enum hdx_status status =
       hdx_catalog_doc_parse((struct hdx_text){(const char *)data, size}, "fuzz", &warnings, &doc, &error);
   if (status != HDX_OK) {
-    CHECK(error.status == status && (status == HDX_INTEGRITY || status == HDX_TEMPORARY));
+    CHECK(error.status == status && (status == HDX_INTEGRITY || status == HDX_UNAVAILABLE));
     return 0;
   }
   const struct hdx_dataset *none;
