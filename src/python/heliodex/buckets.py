@@ -7,6 +7,7 @@ could rely on it.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ctypes
 import fnmatch
@@ -352,16 +353,30 @@ class Bucket:
         entry = self.get_entry(id)
         id = entry["id"]
         session = self._session_of(entry, overwrite)
+        opened = None if overwrite else self._opened(session, id, first, last)
+        if opened:
+            return opened
+        # Of processes that share a cache one at a time makes of its files what is to be asked.
+        with self._cache.locked() if self._cache else contextlib.nullcontext():
+            return self._open_query(session, id, first, last, overwrite)
+
+    def _opened(self, session: Session, id: str, first: int, last: int) -> Optional[Query]:
+        """The query that is open, if it can answer for the range."""
+        opened = self._queries.get(id)
+        if not opened or not opened._owned.is_open or opened.session is not session or self._refreshing:
+            return None
+        if self._cache and self._cache.state(id) != "same":
+            return None
+        self._queries.move_to_end(id)
+        try:
+            return opened._range_ns(first, last)
+        except NotFoundError:
+            return None  # years that are not held
+
+    def _open_query(self, session: Session, id: str, first: int, last: int, overwrite: bool) -> Query:
         if overwrite and session is self.session:
             self._fetch(session, id, first, last)
         self._drop_changed(session, id)
-        opened = self._queries.get(id)
-        if opened and opened._owned.is_open and opened.session is session and not self._refreshing:
-            self._queries.move_to_end(id)
-            try:
-                return opened._range_ns(first, last)
-            except NotFoundError:
-                pass  # years that are not held
         self._forget(id)
         span = [None if time == _abi.TIME_NONE else to_text(time, 9) for time in (first, last)]
         opened = query(self.bucket, id, *span, match=self._match, allow_partial=self.allow_partial, session=session,

@@ -7,10 +7,12 @@ or put there by somebody else since is made anew.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import tempfile
-from typing import Dict, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 Seen = Dict[str, List[int]]
 
@@ -35,6 +37,16 @@ class Cache:
     def write(self, name: str, data: bytes) -> None:
         """Writes a document, at once or not at all."""
         _replace(os.path.join(self.folder, name), data)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes, and other objects of this one, from changing it."""
+        with open(os.path.join(self.store, "lock"), "w", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)  # at once, also if a process was forked meanwhile
 
     # ---- index files
 
