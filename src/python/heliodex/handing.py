@@ -60,10 +60,6 @@ def hand_uris(frame: "pandas.DataFrame", function: Callable[..., Any]) -> None:
         call(row[0], row)
 
 
-def _is_row(row: Row, uri: str) -> bool:
-    return row[0] == uri or uri.endswith("/" + row[0].lstrip("/"))
-
-
 def hand_files(frame: "pandas.DataFrame", function: Callable[..., Any], *, session: Session, ignore: bool = False,
                errors: Optional[List[Failure]] = None, none_if_failed: bool = False, bucket: Optional[str] = None,
                progress: ProgressLike = None) -> None:
