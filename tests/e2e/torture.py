@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from conftest import BUILD, SANITIZER_EXIT, Done, Program
+from snapshot_codec import Damaged
 from snapshot_reader import Snapshot
 
 FAULTS = BUILD / "tests" / "e2e" / "hdx-faults.so"
@@ -230,8 +231,11 @@ def state(home):
 
 def rows_by_year(path):
     found = {}
-    for row in Snapshot(path).rows():
-        found.setdefault(row.year, []).append((row.start, row.stop, row.key, row.size, row.extras))
+    try:
+        for row in Snapshot(path).rows():
+            found.setdefault(row.year, []).append((row.start, row.stop, row.key, row.size, row.extras))
+    except Damaged as damage:
+        return f"damaged: {damage}"
     return found
 
 
