@@ -426,7 +426,7 @@ static enum hdx_status fetched(struct hdx_query *query, struct hdx_text base, st
   else if (status == HDX_OK && presigned)
     status = hdx_session_presign(query->session, &address, out, error);
   else if (status == HDX_OK)
-    hdx_buffer_append_text(out, hdx_buffer_text(&address.url));
+    hdx_buffer_append_buffer(out, &address.url);
   hdx_address_deinit(&address);
   return status;
 }
