@@ -7,8 +7,8 @@
 
 What is asked of a run is that
   - it ends: no hang, no signal, no report of a sanitizer, no leak
-  - it either does all that the undisturbed run does, with the same output, and exit status 0, or has another one and says
-    on standard error what has failed
+  - it either does all that the undisturbed run does, with the same output, and exit status 0, or has another one and
+    says on standard error what has failed
   - a file has what it had before, or what it has after an undisturbed run; other names are temporary ones
   - the same command then does all of it, whatever the failed run has left, and leaves nothing else.
 """
