@@ -227,7 +227,7 @@ def test_p4_large_catalogs_take_bounded_memory(sky):
     assert sum(r.status == 206 and r.headers["range"].startswith("bytes=0-") for r in sky.origin.requests()) > 1 + len(BUCKETS)
 
 
-def test_p4_catalogs_that_find_no_room_take_none(heliodex, sky):
+def test_33_p4_catalogs_that_find_no_room_take_none(heliodex, sky):
     """Few of a hundred catalogs fill the memory; what had come of each other one is given back."""
     plain = plain_build()
     if not plain:

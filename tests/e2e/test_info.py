@@ -157,7 +157,7 @@ def test_a_failure_is_no_gap(client):
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_403_is_a_gap_where_another_file_can_be_read(client, readable):
+def test_12_403_is_a_gap_where_another_file_can_be_read(client, readable):
     client.tiny.add("set", {year: 1 for year in range(2018, 2021)})
     for year in (2018, 2019, 2020)[readable:]:
         client.tiny.origin.always(client.tiny.path("set", year), Behaviour(status=403))

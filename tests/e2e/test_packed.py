@@ -404,7 +404,7 @@ def test_strict(mixed):
     mixed.index("--strict").expect(1, "m_2017.csv: a gap")
 
 
-def test_403_by_both_names_among_readable_neighbours_is_a_gap(mixed):
+def test_12_403_by_both_names_among_readable_neighbours_is_a_gap(mixed):
     """As from a bucket that does not let lists be made: what is missing answers 403."""
     for year in (2016, 2017, 2018, 2019):
         for name in (mixed.plain, mixed.gzipped):
@@ -414,7 +414,7 @@ def test_403_by_both_names_among_readable_neighbours_is_a_gap(mixed):
     mixed.check()
 
 
-def test_403_for_all_but_the_gzipped(tiny, client):
+def test_12_403_for_all_but_the_gzipped(tiny, client):
     """Nothing else tells that the bucket can be read."""
     add(tiny, "g", {2018: gz("g", 2018), 2019: gz("g", 2019)}, ".csv.gz")
     for year in (2018, 2019):
@@ -424,7 +424,7 @@ def test_403_for_all_but_the_gzipped(tiny, client):
 
 
 @pytest.mark.parametrize("first,second", [(403, 404), (404, 403), (403, 403)])
-def test_403_by_either_name_of_all_years_is_a_failure(tiny, client, first, second):
+def test_12_403_by_either_name_of_all_years_is_a_failure(tiny, client, first, second):
     tiny.add("g", {2018: None, 2019: None})
     for year in (2018, 2019):
         tiny.origin.always(tiny.path("g", year), Behaviour(status=first))
