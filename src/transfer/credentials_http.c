@@ -88,11 +88,11 @@ enum hdx_status hdx_credentials_http(const struct hdx_credentials_context *conte
   enum hdx_status status = read_number(context, "AWS_METADATA_SERVICE_TIMEOUT", SECONDS_MAX, &seconds, error);
   if (status == HDX_OK)
     status = read_number(context, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", ATTEMPTS_MAX, &attempts, error);
+  const struct hdx_curl_api *curl;
+  if (status == HDX_OK)
+    status = hdx_curl_api(&curl, error);
   if (status != HDX_OK)
     return status;
-  const struct hdx_curl_api *curl = hdx_curl_api(error);
-  if (!curl)
-    return HDX_INTERNAL;
   CURL *easy = curl->easy_init();
   struct curl_slist *headers = curl->slist_append(NULL, get->header ? get->header : "Accept: application/json");
   hdx_buffer_clear(body);

@@ -40,7 +40,8 @@ struct hdx_curl_api {
 #undef X
 };
 
-/* The functions, or NULL with INTERNAL: libcurl cannot be loaded. Thread-safe; loaded once, never unloaded. */
-const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error);
+/* The functions. IO: libcurl cannot be loaded; MEMORY: it cannot start. Neither is for good. Thread-safe; never
+ * unloaded. */
+enum hdx_status hdx_curl_api(const struct hdx_curl_api **api, struct hdx_error *error);
 
 #endif

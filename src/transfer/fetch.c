@@ -316,6 +316,8 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
+  else if (location && !copy)
+    fail(fetch, HDX_MEMORY, 0, "out of memory");
   else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)))
     answered(part, copy);
   else
