@@ -27,9 +27,9 @@ static const char *path_of(const char *name, char *path) {
 
 void hdx_journal_lines_deinit(struct hdx_journal_lines *lines) {
   if (lines->mapped)
-    munmap((void *)(uintptr_t)lines->data, lines->size);
+    munmap((void *)lines->data, lines->size);
   else
-    free((void *)(uintptr_t)lines->data);
+    free((void *)lines->data);
   free(lines->name);
   *lines = (struct hdx_journal_lines){0};
 }
@@ -51,9 +51,9 @@ enum hdx_status hdx_journal_lines_map(struct hdx_journal_lines *lines, int fd, u
     }
   }
   if (lines->mapped)
-    munmap((void *)(uintptr_t)lines->data, lines->size);
+    munmap((void *)lines->data, lines->size);
   else
-    free((void *)(uintptr_t)lines->data);
+    free((void *)lines->data);
   lines->data = data;
   lines->size = size;
   lines->mapped = mapped;
@@ -287,6 +287,6 @@ enum hdx_status hdx_journal_read(struct hdx_journal *journal, struct hdx_error *
   /* Pages that were read once need not stay in memory: few lines are asked for at a time. */
   for (size_t i = 0; i < journal->file_count; i++)
     if (journal->files[i].mapped)
-      (void)madvise((void *)(uintptr_t)journal->files[i].data, journal->files[i].size, MADV_DONTNEED);
+      (void)madvise((void *)journal->files[i].data, journal->files[i].size, MADV_DONTNEED);
   return status;
 }

@@ -9,14 +9,24 @@ enum {
   RECEIVE_BYTES_SMALL = 32 << 10,  /* libcurl's buffer, which it gets anew for each transfer */
   RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
   ERROR_BODY_BYTES_MAX = 1 << 20,  /* of an answer that is not wanted, before the connection is given up */
-  ANSWER_BYTES_MAX = 16 << 10      /* of it that are kept: S3's error documents have far less */
+  ANSWER_BYTES_MAX = 16 << 10,     /* of it that are kept: S3's error documents have far less */
+  DRIP_BYTES_MAX = 511             /* within the stall time this is as good as nothing: a packet has more */
 };
+
+static void note_progress(struct hdx_part *part, size_t size) {
+  part->drip_bytes += (uint32_t)size;
+  if (part->heard && part->drip_bytes <= DRIP_BYTES_MAX)
+    return;
+  part->heard = true;
+  part->drip_bytes = 0;
+  part->progress_ns = hdx_engine_now();
+}
 
 static size_t on_header(char *data, size_t one, size_t size, void *user) {
   struct hdx_part *part = user;
   (void)one;
   hdx_head_line(&part->head, (struct hdx_text){data, size});
-  part->progress_ns = hdx_engine_now();
+  note_progress(part, size);
   return size;
 }
 
@@ -120,7 +130,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     take(part, data + first, size - first);
   }
   part->attempt_bytes += size;
-  part->progress_ns = hdx_engine_now();
+  note_progress(part, size);
   engine->bytes += size;
   part->host->bytes += size;
   part->enough = hdx_fetch_enough(part);
@@ -235,8 +245,8 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
     return hdx_error_context(error, status, "%s", part->fetch->name);
   hdx_head_init(&part->head);
   hdx_buffer_clear(&part->answer);
-  part->accepted = part->paused = part->enough = false;
-  part->attempt_bytes = 0;
+  part->accepted = part->paused = part->enough = part->heard = false;
+  part->attempt_bytes = part->drip_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
   part->progress_ns = hdx_engine_now();
