@@ -21,8 +21,9 @@ enum hdx_status hdx_file_write_at(int fd, const char *path, const void *data, si
 enum hdx_status hdx_file_read_at(int fd, const char *path, void *data, size_t size, uint64_t offset,
                                  struct hdx_error *error);
 
-/* Makes a folder and all above it (mode 0755 less the umask); nothing happens if it is there. IO. */
-enum hdx_status hdx_file_make_folders(const char *path, struct hdx_error *error);
+/* Makes a folder (mode 0755, or 0700 if `is_private`, less the umask) and all above it (0755); nothing happens
+ * if it is there. IO. */
+enum hdx_status hdx_file_make_folders(const char *path, bool is_private, struct hdx_error *error);
 
 /* A file that is to replace `target`. */
 struct hdx_temp {

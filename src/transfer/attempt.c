@@ -163,6 +163,8 @@ static void set_proxy(struct hdx_part *part, bool tls) {
   const char *variable;
   engine->curl->easy_setopt(part->easy, CURLOPT_PROXY, hdx_proxy_find(environment, tls, &variable));
   engine->curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment));
+  if (engine->options.ca_file)
+    engine->curl->easy_setopt(part->easy, CURLOPT_PROXY_CAINFO, engine->options.ca_file);
 }
 
 static void set_options(struct hdx_part *part) {
@@ -172,13 +174,8 @@ static void set_options(struct hdx_part *part) {
   CURL *easy = part->easy;
   bool tls = hdx_text_starts_with(hdx_text_of(part->host->name), HDX_TEXT("https:"));
   curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
-  curl->easy_setopt(easy, CURLOPT_URL, part->fetch->url);
-  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  hdx_curl_begin(curl, easy, part->fetch->url, "http,https");
   curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->host));
-  curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
   curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

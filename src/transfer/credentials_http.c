@@ -37,13 +37,8 @@ static enum hdx_status read_number(const struct hdx_credentials_context *context
 
 static void set_options(const struct hdx_curl_api *curl, CURL *easy, const struct hdx_credentials_context *context,
                         const struct hdx_credentials_get *get, uint64_t seconds) {
-  curl->easy_setopt(easy, CURLOPT_URL, get->url);
-  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, get->protocols);
-  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  hdx_curl_begin(curl, easy, get->url, get->protocols);
   curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
-  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)seconds * 1000);
   curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)seconds * 2000);

@@ -32,3 +32,18 @@ const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error) {
     *error = curl.error;
   return NULL;
 }
+
+void hdx_curl_begin(const struct hdx_curl_api *api, CURL *easy, const char *url, const char *protocols) {
+  api->easy_setopt(easy, CURLOPT_URL, url);
+  api->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  api->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
+  api->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  api->easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  api->easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  api->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  api->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  api->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  api->easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  api->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  api->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
+}

@@ -43,4 +43,8 @@ struct hdx_curl_api {
 /* The functions, or NULL with INTERNAL: libcurl cannot be loaded. Thread-safe; loaded once, never unloaded. */
 const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error);
 
+/* Sets what all requests have in common: the protocols that are allowed, verified TLS of version 1.2 or later (to
+ * https proxies, too), no redirects, no user or password but ours (of no URL and no ~/.netrc), no signals. */
+void hdx_curl_begin(const struct hdx_curl_api *api, CURL *easy, const char *url, const char *protocols);
+
 #endif
