@@ -171,9 +171,11 @@ static bool set_proxy(const struct hdx_part *part, bool tls) {
   const struct hdx_engine *engine = part->fetch->engine;
   char *const *environment = engine->options.environment;
   const char *variable;
-  return engine->curl->easy_setopt(part->easy, CURLOPT_PROXY, hdx_proxy_find(environment, tls, &variable)) ==
-             CURLE_OK &&
-         engine->curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment)) == CURLE_OK;
+  const struct hdx_curl_api *curl = engine->curl;
+  const char *proxy = hdx_proxy_find(environment, tls, &variable), *authorities = engine->options.ca_file;
+  return curl->easy_setopt(part->easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+         curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment)) == CURLE_OK &&
+         (!authorities || curl->easy_setopt(part->easy, CURLOPT_PROXY_CAINFO, authorities) == CURLE_OK);
 }
 
 /* False: out of memory, of which libcurl takes some to copy texts. */
@@ -185,13 +187,8 @@ static bool set_options(struct hdx_part *part) {
   bool tls = hdx_text_starts_with(hdx_text_of(part->host->name), HDX_TEXT("https:"));
   bool well = true;
   curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
-  well &= curl->easy_setopt(easy, CURLOPT_URL, part->fetch->url) == CURLE_OK;
-  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  well &= curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  well &= hdx_curl_begin(curl, easy, part->fetch->url, "http,https");
   curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->host));
-  well &= curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex") == CURLE_OK;
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
   curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
