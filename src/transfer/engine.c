@@ -157,7 +157,7 @@ static void replace_multi(struct hdx_engine *engine) {
 
 static void pump(struct hdx_engine *engine) {
   uint64_t now = hdx_engine_now();
-  if (engine->multi_code != CURLM_OK || !engine->multi)
+  if (engine->multi_code != CURLM_OK)
     replace_multi(engine);
   if (engine->cancelled)
     cancel_all(engine);

@@ -128,7 +128,7 @@ struct hdx_engine {
   uv_idle_t turn;              /* runs the pump on the loop's next turn: something may begin */
   uint64_t swept_ns;           /* when the loop last came by there */
   uv_timer_t sweep_timer;      /* stalls, waits that are over, the rate limit; runs while anything is under way */
-  CURLM *multi;                /* NULL: there was no memory for a new one */
+  CURLM *multi;                /* NULL: there was no memory for a new one, or the engine is being closed */
   CURLMcode multi_code;        /* what it failed with: it is to be replaced */
   struct hdx_socket **sockets; /* by file descriptor */
   size_t socket_count;
