@@ -21,6 +21,7 @@ struct cli_writer {
   enum cli_writer_state state;
   int code; /* errno of FAILED */
   bool terminal;
+  bool guarded; /* what is written is made visible (cli_visible), but for newlines and tabs: a terminal reads it */
   char *data;
   size_t size, capacity;
   uint64_t written;
@@ -77,15 +78,20 @@ static inline void cli_writer_string(struct cli_writer *writer, const char *stri
   cli_writer_put(writer, cli_text(string));
 }
 
+/* A sequence of our own that steers the terminal. */
+void cli_writer_steer(struct cli_writer *writer, const char *sequence);
+
 /* Many bytes, written as they lie: behind what is buffered, and without a copy. */
 void cli_writer_through(struct cli_writer *writer, struct hdx_text bytes);
 
 __attribute__((format(printf, 2, 3))) void cli_writer_format(struct cli_writer *writer, const char *format, ...);
 
-/* The text as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
+/* The text as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD, and what would steer a terminal is
+ * escaped. */
 void cli_writer_json(struct cli_writer *writer, struct hdx_text text);
 
-/* JSON as it was published, on one line: blanks outside of strings are left out, bytes that are no UTF-8 replaced. */
+/* JSON as it was published, on one line: blanks outside of strings are left out, bytes that are no UTF-8 replaced, and
+ * what would steer a terminal is escaped. */
 void cli_writer_json_raw(struct cli_writer *writer, struct hdx_text json);
 
 #endif

@@ -382,10 +382,17 @@ def on_terminal(cat, *arguments):
 def test_a_terminal_gets_text_alone(archive, cat):
     archive.dataset("text", {"a.txt": b"12 apples\n"})
     archive.dataset("binary", {"a.cdf": b"\xcd\xf3\x00\x01"})
+    archive.dataset("letters", {"l.txt": "déjà vu, €".encode()})
+    steering = (b"\x1b]0;owned\x07", b"\xc2\x9b31m", b"a\x7fb", b"a\x08b")
+    for i, text in enumerate(steering):
+        archive.dataset(f"steering{i}", {f"{i}.txt": b"plain, " + text})
     assert on_terminal(cat, "text")[:2] == (0, b"12 apples\r\n")
     code, got, told = on_terminal(cat, "binary")
     assert (code, got) == (2, b"") and "-o -" in told
     assert on_terminal(cat, "binary", "-o", "-")[:2] == (0, b"\xcd\xf3\x00\x01")
+    assert on_terminal(cat, "letters")[:2] == (0, "déjà vu, €".encode())
+    for i, _ in enumerate(steering):
+        assert on_terminal(cat, f"steering{i}")[:2] == (2, b""), steering[i]
     code, got, told = on_terminal(cat, "text", "--tar")
     assert (code, got) == (2, b"") and "-o -" in told
 
