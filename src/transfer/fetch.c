@@ -234,7 +234,8 @@ static void refused(struct hdx_part *part) {
 /* libcurl could not finish the request; `tunnel`: what a proxy answered that was asked for one, or 0. */
 static void broken(struct hdx_part *part, CURLcode code, long tunnel) {
   struct hdx_engine *engine = part->fetch->engine;
-  const char *why = part->curl_error[0] ? part->curl_error : engine->curl->easy_strerror(code);
+  bool shown = part->curl_error[0] && !hdx_proxy_quoted(engine->options.environment, part->curl_error);
+  const char *why = shown ? part->curl_error : engine->curl->easy_strerror(code);
   char text[HDX_ERROR_TEXT_MAX], proxy[HDX_PROXY_NOTE_MAX];
   unsigned retries = engine->options.retries;
   bool unreachable = false;
