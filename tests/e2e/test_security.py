@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from conftest import ROOT, TINY
+import cloud
+from conftest import TINY
 from origin import Behaviour, Origin
 from servers import make_authority
 
@@ -125,3 +126,59 @@ def allow_cores():
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+# ---- addresses that a catalog may not name
+
+FORBIDDEN = [
+    "http://169.254.169.254/x/", "http://169.254.170.2/x/", "http://2852039166/x/", "http://0xA9FEA9FE/x/",
+    "http://0251.0376.0251.0376/x/", "http://169.254.43518/x/", "http://169.254.169.254./x/", "HTTP://169.254.169.254:80/x/",
+    "http://[::ffff:169.254.169.254]/x/", "http://[::ffff:a9fe:a9fe]/x/", "http://[fd00:ec2::254]/x/",
+    "http://[fd00:0ec2:0:0::254]/x/", "http://[fe80::1%25lo]/x/", "http://[fe80::1%lo]/x/", "http://[64:ff9b::a9fe:a9fe]/x/",
+    "http://metadata.evil/x/", "http://METADATA.evil./x/", "http://six.evil/x/", "http://both.evil/x/",
+    "http://near.evil@169.254.169.254/x/", "http://169.254.169.254#@near.evil/x/", "http://near.evil:80@169.254.169.254/x/",
+    "http://169.254.169.254\\@near.evil:8080/x/", "http://near.evil:8080\\@169.254.169.254/x/",
+    "http://%31%36%39.254.169.254/x/", "http://169.254.169.254%2f@near.evil/x/", "http://169。254。169。254/x/",
+    "http://\u2460\u2465\u2468.254.169.254/x/", "http:\\\\169.254.169.254\\x\\", "http:/169.254.169.254/x/",
+    "http:///169.254.169.254/x/", " http://169.254.169.254/x/", "//169.254.169.254/x/", "ftp://169.254.169.254/x/",
+    "gopher://169.254.169.254:80/x/", "file:///etc/", "file://localhost/etc/", "FILE:///etc/", "s3://169.254.169.254/x/",
+]
+
+
+@pytest.mark.skipif(cloud.missing() is not None, reason=str(cloud.missing()))
+def test_41_no_catalog_reaches_the_metadata_service(heliodex, tiny, tmp_path):
+    """Neither by a location, nor by a redirect, nor by a data key: whatever the name, the address counts that would be
+    connected to. (That there is somebody to be reached, a request of curl's shows.)"""
+    redirects = {}
+    for i, place in enumerate(FORBIDDEN):
+        tiny.add(f"named{i}", {2019: None}, index=place)
+        tiny.add(f"sent{i}", {2019: None})
+        redirects[tiny.path(f"sent{i}", 2019)] = f"{place}sent_2019.csv".replace("\u2460", "1").encode("ascii", "ignore").decode()
+    keys = "".join(f"2019-01-01Z,2019-01-02Z,{place.strip()}key{i},1\n" for i, place in enumerate(FORBIDDEN))
+    tiny.add("keys", {2019: keys})
+    machine = cloud.Cloud(tiny.folder, tmp_path, redirects)
+    options = ["--endpoint-url", cloud.ORIGIN, "--retries", "0", "--connect-timeout", "2s"]
+    bucket, dest = f"s3://{TINY}/", tmp_path / "dest"
+    run, mirror, web, direct, *reached = machine.run(
+        [heliodex.path, "index", bucket, *options],
+        [heliodex.path, "mirror", bucket, "keys", "--dest", dest, *options],
+        [heliodex.path, "index", f"{cloud.ORIGIN}/{TINY}/", "named*", *options[2:]],
+        [heliodex.path, "index", bucket, "--endpoint-url", "http://169.254.169.254", *options[2:]],
+        ["/usr/bin/curl", "--silent", "http://metadata.evil/curl"], ["/usr/bin/curl", "--silent", "http://six.evil/curl"],
+        env=heliodex.environment)
+    assert run[0] == 1 and mirror[0] in (1, 4) and web[0] in (1, 4) and direct[0] == 4, (run, mirror, web, direct)
+    assert [asked for asked in machine.asked if "curl" not in asked[1]] == []
+    assert {address for address, _ in machine.asked} == {"169.254.169.254", "fd00:ec2::254"}, reached
+    assert "stolen" not in "".join(path.read_text(errors="replace") for path in heliodex.store.rglob("*") if path.is_file())
+    assert not dest.exists() or {path.name for path in dest.iterdir()} <= {".heliodex"}
+
+
+def test_41_other_buckets_of_a_catalog_get_no_credentials_beside_the_endpoint(one):
+    """A catalog at the user's own endpoint sends the program to another server: nothing of the user's goes there."""
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "very-secret"}
+    with Origin() as other:
+        other.missing = 403
+        one.tiny.add("two", {2019: None}, index=f"{other.url}/b/")
+        one.index("--sign", "-vv", env=keys)
+        assert other.of("/b/two_2019.csv") and "authorization" not in other.of("/b/two_2019.csv")[0].headers
+    assert all("authorization" in request.headers for request in one.tiny.origin.of(ONE))
