@@ -182,3 +182,84 @@ def test_41_other_buckets_of_a_catalog_get_no_credentials_beside_the_endpoint(on
         one.index("--sign", "-vv", env=keys)
         assert other.of("/b/two_2019.csv") and "authorization" not in other.of("/b/two_2019.csv")[0].headers
     assert all("authorization" in request.headers for request in one.tiny.origin.of(ONE))
+
+
+# ---- the store and other files
+
+
+def test_the_store_is_made_for_its_user_alone(one):
+    one.index(umask=0).expect(0)
+    store = one.program.store
+    assert stat.S_IMODE(store.stat().st_mode) == 0o700
+    (store.parent / "shared").mkdir(mode=0o755)
+    (store.parent / "shared").chmod(0o2775)  # who wants to share makes it, and sets the umask
+    one.index("--store", store.parent / "shared", umask=0o002).expect(0)
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o777 for path in (store.parent / "shared").rglob("*.hdx")} == {0o664}
+
+
+def test_a_store_of_others_is_told(one):
+    store = one.program.store
+    assert "store" not in one.index().expect(0).err
+    store.chmod(0o775)
+    assert "store" not in one.query("one", "--offline").expect(0).err
+    store.chmod(0o1777)
+    one.query("one", "--offline").expect(0, "warning", str(store), "by anybody")
+    store.chmod(0o700)
+    if os.geteuid() == 0:
+        os.chown(store, 65534, 65534)
+        one.query("one", "--offline").expect(0, "warning", str(store), "another user")
+
+
+def test_locks_overwrite_no_file_of_another_name(one, tmp_path):
+    """Whoever can write to a shared store or destination could put a link to a file of its user there."""
+    one.index().expect(0)
+    victim = tmp_path / "victim"
+    victim.write_text("mine, and longer than what a lock says of its process")
+    lock = next(one.program.store.rglob(".lock"))
+    lock.unlink()
+    os.link(victim, lock)
+    one.index().expect(0)
+    state = tmp_path / "dest" / ".heliodex"
+    state.mkdir(parents=True)
+    os.link(victim, state / "lock")
+    one.program("mirror", one.bucket, "one", *one.access, "--dest", tmp_path / "dest")
+    assert victim.read_text().startswith("mine, and longer")
+
+
+def test_37_a_snapshot_that_is_cut_while_it_is_read(tiny, client):
+    """What a mapped file lacks ends the program with a word, not with a signal."""
+    tiny.add("many", {2019: 100000})
+    client.index().expect(0)
+    snapshot = next(client.program.store.rglob("many.hdx"))
+    process = client.program.start("query", client.bucket, "many", *client.access, "--offline", "--format", "csv")
+    assert process.stdout.read(1000)  # the pipe is full long before the end
+    os.truncate(snapshot, 0)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 6 and b"cannot be read any more" in err, (process.returncode, err)
+
+
+# ---- commands
+
+
+def test_keys_are_no_commands(archive, client, tmp_path):
+    keys = ["$(touch owned)", "`touch owned`", "a; touch owned", "'; touch owned; '", "-rf", "..", "a/..", "x\ttouch owned",
+            "new\nline", "* ?", "\\x", "%s%n"]
+    for key in keys:
+        archive.tiny.origin.put(f"/{TINY}/{key}", b"x")
+    listed = tmp_path / "list"
+    listed.write_bytes(b"".join(f"s3://{TINY}/{key}".encode() + b"\0" for key in keys))
+    show = 'printf "%s\\0" "$HELIODEX_FILE_KEY|${HELIODEX_FILE_KEY##*/}|$HELIODEX_FILE_NAME"'
+    done = client.program("cat", *client.access, "--keys-from", listed, "--null", "--exec", show).expect(0)
+    assert sorted(done.out.split("\0")[:-1]) == sorted(f"{key}|{key.split('/')[-1]}|{key.split('/')[-1]}" for key in keys)
+    assert not list(tmp_path.rglob("owned")) and not list(client.program.home.rglob("owned"))
+
+
+def test_10_commands_are_not_told_credentials(archive, client):
+    """Those that were found in files are in no environment and no argument of theirs."""
+    (client.program.home / ".aws").mkdir()
+    (client.program.home / ".aws" / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = very-secret\naws_session_token = token-secret\n")
+    archive.dataset("d", {"a": b"x"})
+    done = client.program("cat", client.bucket, "d", *client.access, "--sign", "--exec", "env; tr '\\0' '\\n' < /proc/self/cmdline; tr '\\0' '\\n' < /proc/$PPID/cmdline").expect(0)
+    assert "HELIODEX_FILE_KEY=a" in done.lines and "secret" not in done.out
+    assert all("authorization" in request.headers for request in archive.tiny.origin.requests())
