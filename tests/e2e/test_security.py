@@ -1,16 +1,12 @@
 """What SECURITY.md promises, tried by those who would break it."""
 
-import http.server
-import json
 import os
-import shutil
+import re
 import signal
 import socket
 import ssl
 import stat
 import subprocess
-import threading
-import time
 
 import pytest
 
@@ -263,3 +259,23 @@ def test_10_commands_are_not_told_credentials(archive, client):
     done = client.program("cat", client.bucket, "d", *client.access, "--sign", "--exec", "env; tr '\\0' '\\n' < /proc/self/cmdline; tr '\\0' '\\n' < /proc/$PPID/cmdline").expect(0)
     assert "HELIODEX_FILE_KEY=a" in done.lines and "secret" not in done.out
     assert all("authorization" in request.headers for request in archive.tiny.origin.requests())
+
+
+# ---- how it is built
+
+
+def elf(path, *options):
+    return subprocess.run(["readelf", "--wide", *options, path], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("name", ["heliodex", "src/libheliodex.so.0"])
+def test_the_build_is_hardened(build, name):
+    path = build / name
+    headers, dynamic, symbols = elf(path, "--program-headers"), elf(path, "--dynamic"), elf(path, "--symbols")
+    assert "Elf file type is DYN" in headers and "GNU_RELRO" in headers
+    assert re.search(r"GNU_STACK\s+(\S+\s+){5}RW ", headers)  # no code on the stack
+    assert "BIND_NOW" in dynamic and "TEXTREL" not in dynamic and "RPATH" not in dynamic
+    if name == "heliodex":
+        assert re.search(r"Flags: .*PIE", dynamic) and "RUNPATH" not in dynamic
+    if "__asan" not in symbols and "__tsan" not in symbols:  # sanitizers have checks of their own
+        assert "__stack_chk_fail" in symbols and "_chk@" in symbols
