@@ -242,7 +242,7 @@ static void deinit(struct cli *cli) {
   cli_signals_session(NULL);
   hdx_session_close(cli->session);
   for (size_t i = 0; cli->maps && i < cli_settings(cli)->maps.count; i++)
-    free((char *)(uintptr_t)cli->maps[i].from);
+    free((char *)cli->maps[i].from);
   free(cli->maps);
   cli_args_deinit(&cli->args);
   cli_messages_deinit(&cli->messages);

@@ -107,7 +107,7 @@ def test_csv_is_what_the_reference_writes(one):
     one.tiny.origin.clear()
 
 
-def test_formats_agree(one):
+def test_p9_formats_agree(one):
     def query(*arguments):
         return one.query("awkward", "--offline", *arguments).expect(0)
 
@@ -140,7 +140,7 @@ def test_default_format_is_csv_in_a_pipe(one):
     assert one.program("query", one.bucket, "plain", *one.access, "--offline").out == one.query("plain", "--offline").out
 
 
-def test_output_file_is_atomic(one, tmp_path):
+def test_p1_output_file_is_atomic(one, tmp_path):
     target = tmp_path / "rows.csv"
     target.write_text("old")
     one.query("plain", "-o", target, "--start", "2300").expect(2)
@@ -168,7 +168,7 @@ def test_limit(one):
 # ---- pipes
 
 
-def test_closed_pipe_is_quiet(one):
+def test_35_closed_pipe_is_quiet(one):
     one.tiny.add("much", {2019: 60000})
     one.index("much").expect(0)
     process = one.program.start("query", one.bucket, "much", *one.access, "--offline")
@@ -181,13 +181,13 @@ def test_closed_pipe_is_quiet(one):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_full_standard_output(one):
+def test_28_full_standard_output(one):
     with open("/dev/full", "wb") as full:
         one.query("plain", "--offline", stdout=full).expect(6, "space")
         one.program("version", stdout=full).expect(6)
 
 
-def test_closed_standard_output(one):
+def test_28_closed_standard_output(one):
     done = one.query("plain", "--offline", stdout=None, preexec_fn=lambda: os.close(1))
     assert done.code in (0, 6)
     assert os.path.isdir(one.program.store)
@@ -239,12 +239,12 @@ def test_bucket_by_registry_name(registry):
 @pytest.mark.parametrize("text, told", [
     ("", []), ("{", ["line 1"]), ('{"registry": [\n {"name": "a"\n "region": "b"}]}', ["line 3"]), ("[]", []),
     ('{"registry": 5}', ["registry"]), ("<html>", []), ('{"registry": [' + "[" * 5000, [])])
-def test_malformed_registry(one, text, told):
+def test_23_malformed_registry(one, text, told):
     one.tiny.origin.put("/registry.json", text.encode())
     one.program("registry", "--registry", f"{one.tiny.origin.url}/registry.json").expect(7, "registry.json", *told)
 
 
-def test_registry_entries_that_are_none(registry):
+def test_23_registry_entries_that_are_none(registry):
     odd = {"registry": [{"name": "x"}, 7, *REGISTRY["registry"], REGISTRY["registry"][0]]}
     registry.tiny.origin.put("/registry.json", json.dumps(odd).encode())
     done = registry.program("registry", *registry.registry, "--format", "csv").expect(0, "warning")
@@ -254,20 +254,20 @@ def test_registry_entries_that_are_none(registry):
 @pytest.mark.parametrize("text, told", [
     ("", []), ('{\n"catalog": [\n{"id": "a" "index": "b"}]}', ["line 3"]), ("{}", []), ('{"catalog": 1, "status": "1200/OK"}', []),
     ('{"catalog": []}', ["status"]), ("<!DOCTYPE html><p>", [])])
-def test_malformed_catalog(one, text, told):
+def test_24_malformed_catalog(one, text, told):
     one.tiny.write(one.tiny.catalog_path, text)
     one.program("index", one.bucket, *one.access, "--store", one.program.home / "fresh").expect(7, "catalog.json", *told)
 
 
 @pytest.mark.parametrize("status", [{"code": 1400, "message": "back on Monday"}, "1400/back on Monday"])
-def test_catalog_that_is_unavailable(tiny, client, status):
+def test_24_catalog_that_is_unavailable(tiny, client, status):
     tiny.extra["status"] = status
     tiny.add("a", {2019: 3})
     client.index().expect(5, "back on Monday")
 
 
 @pytest.mark.parametrize("status", ["1200/OK", {"code": "1200", "message": "OK"}])
-def test_legacy_catalog(tiny, client, status):
+def test_24_legacy_catalog(tiny, client, status):
     tiny.extra["status"] = status
     tiny.add("old", {2018: 3, 2019: 3}, index=None, start=None, stop=None, loc=f"s3://{TINY}/i/", startdate="2018-01-01T00:00:00Z",
              enddate="2019-12-31T00:00:00Z", ndxformat="CSV")
@@ -275,7 +275,7 @@ def test_legacy_catalog(tiny, client, status):
     assert len(client.query("old", "--offline").expect(0).lines) == 7
 
 
-def test_catalog_entries_that_are_none(tiny, client):
+def test_24_catalog_entries_that_are_none(tiny, client):
     tiny.entries = [{"id": "lacks"}, 5, {"id": "../evil", "index": "s3://b/", "title": "t", "start": "2019", "stop": "2019"}]
     tiny.add("good", {2019: 3})
     client.index().expect(0, "lacks", "evil")
@@ -289,7 +289,7 @@ def test_catalog_with_a_byte_order_mark(tiny, client):
     client.index().expect(0)
 
 
-def test_catalog_that_is_too_large(tiny, client):
+def test_24_catalog_that_is_too_large(tiny, client):
     tiny.add("a", {2019: 3}, description="x" * 20000)
     client.index("--max-catalog", "10K").expect(8, "catalog.json", "limit")
     client.index("--max-catalog", "100K").expect(0)
@@ -319,7 +319,7 @@ def test_info(one):
 # ---- bad rows
 
 
-def test_bad_rows_are_told_and_others_kept(tiny, client):
+def test_25_bad_rows_are_told_and_others_kept(tiny, client):
     tiny.add("bad", {2019: "# start, stop, datakey, filesize\n2019-01-01Z,2019-01-02Z,good,1\nwhat,is,this,4\n"
                            "2019-01-03Z,2019-01-04Z,,5\n2019-01-05Z,2019-01-06Z,also good,6\n"})
     client.index().expect(0, "bad_2019.csv:3:1: ", "bad_2019.csv:4:25: ")
@@ -338,7 +338,7 @@ def test_quiet_and_verbose(one):
     assert one.query("plain", "--offline").err == ""
 
 
-def test_control_characters_do_not_reach_the_terminal(tiny, client):
+def test_38_control_characters_do_not_reach_the_terminal(tiny, client):
     tiny.add("x", {2019: "2019-01-01Z,2019-01-02Z,k,1\n\x1b[31mred\x07\n"}, title="\x1b]0;owned\x07 title")
     done = client.index("-v")
     shown = client.program("datasets", client.bucket, *client.access, "--format", "table")

@@ -200,7 +200,7 @@ def test_lines_that_name_no_file_are_told_and_left_out(heliodex, tmp_path):
     assert (tmp_path / "plan").read_bytes() == b""
 
 
-def test_a_remote_bucket_names_no_files_of_this_machine(client, tiny, tmp_path):
+def test_41_a_remote_bucket_names_no_files_of_this_machine(client, tiny, tmp_path):
     tiny.add("ONE", {2020: "2020-01-01T00:00:00Z,2020-01-01T00:00:00Z,file:///etc/passwd,1\n"
                            "2020-01-02T00:00:00Z,2020-01-02T00:00:00Z,http://169.254.169.254/x,1\n"
                            f"2020-01-03T00:00:00Z,2020-01-03T00:00:00Z,s3://{TINY}/a,1\n"})

@@ -18,7 +18,7 @@ static enum hdx_status parse(const char *line) {
   error = (struct hdx_error){0};
   snprintf(copy, sizeof copy, "%s", line);
   char *rest = NULL;
-  words[count++] = (char *)(uintptr_t) "heliodex";
+  words[count++] = (char *)"heliodex";
   for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
     words[count++] = strcmp(word, "''") == 0 ? word + 2 : word;
   words[count] = NULL;
