@@ -231,10 +231,8 @@ static enum hdx_status execute(struct run *run, struct hdx_error *error) {
 
 /* ---- the summary ---- */
 
-static void tell_summary_json(const struct run *run) {
+static void tell_summary_json(const struct run *run, const struct hdx_stats *stats) {
   struct cli_writer *err = cli_messages_raw(&run->cli->messages);
-  struct hdx_stats stats = {0};
-  hdx_session_stats(run->cli->session, &stats);
   cli_writer_format(err,
                     "{\"event\":\"summary\",\"elapsed_s\":%.3f,\"files\":%" PRIu64 ",\"fetched\":%" PRIu64
                     ",\"failed\":%" PRIu64 ",\"left\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"checked\":{",
@@ -242,19 +240,22 @@ static void tell_summary_json(const struct run *run) {
                     run->left, run->bytes);
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_writer_format(err, "%s\"%s\":%" PRIu64, i ? "," : "", hdx_check_name((enum hdx_check)i), run->checked[i]);
-  cli_writer_format(err, "},\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n", stats.requests, stats.retries);
+  cli_writer_format(err, "},\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n", stats->requests, stats->retries);
   cli_writer_flush(err);
 }
 
 static void tell_summary(const struct run *run) {
   char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX], d[CLI_HUMAN_MAX], rest[128] = "", checks[320] = "";
   double seconds = run->elapsed_ns > 0 ? (double)run->elapsed_ns / 1e9 : 1e-9;
+  struct hdx_stats stats = {0};
+  hdx_session_stats(run->cli->session, &stats);
   if (run->cli->messages.json) {
-    tell_summary_json(run);
+    tell_summary_json(run, &stats);
     return;
   }
   cli_add_count(rest, sizeof rest, run->failed, "failed");
   cli_add_count(rest, sizeof rest, run->left, "left");
+  cli_add_count(rest, sizeof rest, stats.retries, "retried");
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_add_count(checks, sizeof checks, run->checked[i], hdx_check_name((enum hdx_check)i));
   cli_message(&run->cli->messages, CLI_NOTE, "files     %s, %s in %s (%s/s)%s%s%s%s", cli_human_count(run->done, a),

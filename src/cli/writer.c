@@ -22,7 +22,8 @@ static enum hdx_status open_failed(struct cli_writer *writer, const char *name, 
   int code = errno;
   writer->state = CLI_WRITER_FAILED;
   writer->code = code;
-  return cli_fail(error, code == EISDIR ? HDX_USAGE : HDX_IO, "%s: cannot be written: %s", name, strerror(code));
+  enum hdx_status status = code == EISDIR ? HDX_USAGE : code == ENOMEM ? HDX_MEMORY : HDX_IO;
+  return cli_fail(error, status, "%s: cannot be written: %s", name, strerror(code));
 }
 
 /* The mode a file made by open(2) would have, or the one of the file that is replaced. */
@@ -204,7 +205,8 @@ enum hdx_status cli_writer_status(const struct cli_writer *writer, struct hdx_er
   case CLI_WRITER_FAILED:
     break;
   }
-  return cli_fail(error, HDX_IO, "%s: not written: %s", writer->name, strerror(writer->code));
+  return cli_fail(error, writer->code == ENOMEM ? HDX_MEMORY : HDX_IO, "%s: not written: %s", writer->name,
+                  strerror(writer->code));
 }
 
 static void note_failure(struct cli_writer *writer) {

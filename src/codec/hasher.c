@@ -4,7 +4,6 @@
 #include "codec/crc.h"
 
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 /* What is used of libcrypto, which is loaded when it is first needed. */
@@ -17,22 +16,15 @@ static struct {
 #define X(name) __typeof__(&name) name; /* NOLINT(bugprone-macro-parentheses) */
   CRYPTO_MAP(X)
 #undef X
-  enum hdx_status status;
-  struct hdx_error error;
 } crypto;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void load(void) {
 #define X(name) #name,
-  static const char *const symbols[] = {CRYPTO_MAP(X)};
+static const char *const symbols[] = {CRYPTO_MAP(X)};
 #undef X
 #define X(name) &crypto.name,
-  void *const functions[] = {CRYPTO_MAP(X)};
+static void *const functions[] = {CRYPTO_MAP(X)};
 #undef X
-  crypto.status =
-      hdx_library_load("libcrypto.so.3", symbols, functions, sizeof symbols / sizeof *symbols, &crypto.error);
-}
+static struct hdx_library library = HDX_LIBRARY("libcrypto.so.3", symbols, functions);
 
 struct hdx_hasher {
   enum hdx_check check;
@@ -42,9 +34,9 @@ struct hdx_hasher {
 };
 
 static enum hdx_status open_context(struct hdx_hasher *hasher, struct hdx_error *error) {
-  pthread_once(&once, load);
-  if (crypto.status != HDX_OK)
-    return hdx_error_set(error, crypto.status, "%s", crypto.error.message);
+  enum hdx_status status = hdx_library_need(&library, error);
+  if (status != HDX_OK)
+    return status;
   hasher->context = crypto.EVP_MD_CTX_new();
   if (!hasher->context)
     return hdx_error_set(error, HDX_MEMORY, "out of memory: no room for a hasher");

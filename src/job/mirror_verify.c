@@ -1,5 +1,6 @@
 /* Checks what was mirrored against the journal, on workers, without a network. */
 #include "job/mirror.h"
+#include "transfer/loop.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -232,11 +233,11 @@ enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
                                 .user = user,
                                 .started_ns = uv_hrtime(),
                                 .error = error ? error : &ignored};
-  int code = uv_loop_init(&verifying.loop);
-  if (code != 0)
-    return hdx_error_set(error, HDX_INTERNAL, "the event loop does not start: %s", uv_strerror(code));
+  enum hdx_status status = hdx_loop_open(&verifying.loop, error);
+  if (status != HDX_OK)
+    return status;
   hdx_session_watch(session, &verifying.loop, &verifying.watch);
-  enum hdx_status status = hdx_destination_open(dest, NULL, false, &verifying.destination, error);
+  status = hdx_destination_open(dest, NULL, false, &verifying.destination, error);
   if (status == HDX_OK)
     status = hdx_journal_open(verifying.destination.state, NULL, session->config.memory_bytes, &session->log, &journal,
                               error);

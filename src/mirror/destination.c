@@ -41,7 +41,7 @@ static enum hdx_status open_root(struct hdx_destination *destination, bool make,
   const char *path = destination->path;
   destination->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (destination->folder < 0 && errno == ENOENT && make) {
-    enum hdx_status status = hdx_file_make_folders(path, error);
+    enum hdx_status status = hdx_file_make_folders(path, false, error);
     if (status != HDX_OK)
       return status;
     destination->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -90,11 +90,11 @@ def test_02_reset_for_ever_is_told_with_a_count(one):
 def test_02_refused(heliodex):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    heliodex("index", f"http://127.0.0.1:{port}/b/", "--retries", "1").expect(5, f"127.0.0.1:{port}")
+    heliodex("index", f"http://127.0.0.1:{port}/b/", "--retries", "1").expect(5, f"127.0.0.1:{port}", "(2 attempts)")
 
 
 def test_01_name_that_does_not_resolve(heliodex):
-    heliodex("index", "http://nowhere.invalid/b/", "--retries", "0").expect(5, "nowhere.invalid")
+    heliodex("index", "http://nowhere.invalid/b/", "--retries", "0").expect(5, "nowhere.invalid", "is the name right, and is there a network?")
 
 
 # ---- bodies that are cut, stall or drip
@@ -132,8 +132,10 @@ def test_03_cut_again_and_again(large):
 @pytest.mark.parametrize("k", [-1, 0, 100])
 def test_04_stall_ends_the_attempt(one, k):
     one.tiny.origin.script(ONE, Behaviour(stall=k))
-    one.index("--stall-time", "300ms").expect(0)
+    one.index("--stall-time", "300ms").expect(0, "warning", "one_2019.csv: ",
+                                               "came for 0.3 s: asking again on another connection")
     first, second = one.tiny.origin.of(ONE)
+    assert first.connection != second.connection
     if k > 0:
         assert second.headers["range"].startswith(f"bytes={k}-")
     one.check()
@@ -203,11 +205,22 @@ def test_13_object_shrinks_between_parts(large):
     large.check()
 
 
+def test_13_object_that_goes_on_shrinking(large):
+    """It is long at the beginning of an attempt, and short afterwards."""
+    long = large.tiny.read(ONE)
+    short = b"".join(long.splitlines(keepends=True)[:100])
+    turns = [Behaviour(replace=content, ignore_conditions=True) for content in (long, short)]
+    large.tiny.origin.script(ONE, *turns * 10)
+    large.index(*FAST, "--jobs", "1").expect(7, "one_2019.csv", "changed while it was fetched (status 416)")
+    assert statuses(large) == [206, 416] * 2  # anew once
+
+
 def test_14_object_that_never_holds_still(large):
     contents = [changed(large.tiny) + b"2019-12-31T12:00:00Z,2019-12-31T12:00:01Z,end,%d\n" % i for i in range(200)]
     large.tiny.origin.script(ONE, *[Behaviour(replace=content) for content in contents])
     large.index(*FAST).expect(7, "one_2019.csv", "changed")
     assert len(statuses(large)) < 60
+    assert sum(r.headers["range"].startswith("bytes=0-") for r in large.tiny.origin.of(ONE)) == 2  # anew once
 
 
 def test_14_object_that_changes_while_cut(one):
