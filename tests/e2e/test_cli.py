@@ -363,12 +363,13 @@ def summary(done):
 def test_summaries_for_machines(one):
     machine = ["--progress", "json"]
     told = summary(one.index(*machine, "--dry-run").expect(0))
-    assert (told["datasets"], told["files"], told["rows"]) == (3, 4, 67)
-    assert one.tiny.asked() == []
+    assert (told["datasets"], told["files"]) == (3, 4) and one.tiny.asked() == []
     told = summary(one.index(*machine).expect(0))
-    assert (told["unchanged"], told["rows"], told["failed"]) == (4, 67, 0)
-    told = summary(one.program("validate", one.bucket, "--deep", *machine, *one.access).expect(0))
-    assert (told["datasets"], told["files"], told["rows"], told["errors"]) == (3, 4, 67, 0)
+    assert (told["files_unchanged"], told["rows"], told["files_failed"]) == (4, 67, 0)
+    done = one.program("validate", one.bucket, "--deep", *machine, *one.access, "--format", "ndjson").expect(1)
+    told, found = summary(done), [json.loads(line)["severity"] for line in done.lines]
+    assert (told["datasets"], told["files"], told["rows"]) == (3, 4, 67)
+    assert (told["errors"], told["warnings"]) == (found.count("error"), found.count("warning")) and told["errors"] > 0
 
 
 def test_the_header_of_a_table_is_bold_where_colors_are_asked_for(one):
