@@ -239,7 +239,7 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   part->attempt_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
-  part->progress_ns = hdx_engine_now();
+  part->sent_ns = part->progress_ns = hdx_engine_now();
   if (!part->first_attempt_ns)
     part->first_attempt_ns = part->progress_ns;
   set_options(part);

@@ -80,6 +80,7 @@ struct hdx_part {
   bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
   bool resuming;        /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
+  uint64_t sent_ns;     /* when it began */
   uint64_t progress_ns; /* when bytes last came */
   uint64_t attempt_bytes;
   uint64_t wait_us; /* from the request's end to the answer's first byte */
