@@ -81,6 +81,7 @@ struct hdx_part {
   bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
   bool resuming;        /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
+  uint64_t sent_ns;     /* when it began */
   bool heard;           /* its answer has begun */
   uint64_t progress_ns; /* when the answer began, or more than a drip of it had come */
   uint32_t drip_bytes;  /* what came since then */

@@ -205,8 +205,8 @@ static void answered(struct hdx_part *part, const char *location) {
       fail(fetch, HDX_INTEGRITY, status, text);
   } else if (hdx_retry_status(status)) {
     uint64_t after_ms = hdx_answer_retry_ms(part);
-    if (status == 429 || status == 503)
-      hdx_host_throttled(part->host, hdx_engine_now(),
+    if (hdx_retry_throttled(status))
+      hdx_host_throttled(part->host, part->sent_ns, hdx_engine_now(),
                          after_ms > HDX_RETRY_AFTER_MS_MAX ? HDX_RETRY_AFTER_MS_MAX : after_ms);
     retry(part, HDX_TEMPORARY, engine->options.retries, false, after_ms, text);
   } else {
@@ -325,7 +325,10 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   copy = location ? strdup(location) : NULL;
   hdx_attempt_end(part);
   hdx_part_spare(part);
-  hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
+  uint64_t now = hdx_engine_now();
+  hdx_host_finished(host, now, part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
+  if (part->head.status && !hdx_retry_throttled(part->head.status))
+    hdx_host_served(host, now);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
   else if (location && !copy)
