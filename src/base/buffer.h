@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 
+#include <assert.h>
+
 struct hdx_buffer {
   char *data; /* not terminated but by hdx_buffer_string */
   size_t size, capacity, max;
@@ -37,6 +39,7 @@ static inline void hdx_buffer_append(struct hdx_buffer *buffer, const void *data
   /* Room beyond the maximum is none; after an error nothing fits. */
   if (size && size <= buffer->capacity - buffer->size && size <= buffer->max - buffer->size &&
       buffer->status == HDX_OK) {
+    assert(buffer->data);
     memcpy(buffer->data + buffer->size, data, size);
     buffer->size += size;
   } else {

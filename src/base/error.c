@@ -1,3 +1,4 @@
+#undef HDX_ANALYZE /* the functions themselves, not what stands for them in an analysis */
 #include "base/error.h"
 
 #include <errno.h>

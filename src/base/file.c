@@ -96,7 +96,7 @@ enum hdx_status hdx_file_read_at(int fd, const char *path, void *data, size_t si
   return HDX_OK;
 }
 
-enum hdx_status hdx_file_make_folders(const char *path, struct hdx_error *error) {
+enum hdx_status hdx_file_make_folders(const char *path, bool is_private, struct hdx_error *error) {
   char *copy = hdx_text_dup(hdx_text_of(path));
   if (!copy)
     return hdx_error_memory(error, strlen(path) + 1);
@@ -105,9 +105,10 @@ enum hdx_status hdx_file_make_folders(const char *path, struct hdx_error *error)
     at += strspn(at, "/");
     at += strcspn(at, "/");
     char cut = *at;
+    bool last = !cut || !at[strspn(at, "/")];
     *at = 0;
     struct stat stat_;
-    if (*copy && mkdir(copy, 0755) != 0) {
+    if (*copy && mkdir(copy, is_private && last ? 0700 : 0755) != 0) {
       int code = errno;
       /* A read-only or forbidden parent is no fault as long as the folder is there. */
       if (stat(copy, &stat_) != 0)

@@ -3,7 +3,6 @@
 #include "base/error.h"
 
 #include <dlfcn.h>
-#include <string.h>
 
 enum hdx_status hdx_library_load(const char *file, const char *const *symbols, void *const *functions, size_t count,
                                  struct hdx_error *error) {
@@ -14,8 +13,7 @@ enum hdx_status hdx_library_load(const char *file, const char *const *symbols, v
     void *address = dlsym(library, symbols[i]);
     if (!address)
       return hdx_error_set(error, HDX_INTERNAL, "%s has no %s: a newer one is needed", file, symbols[i]);
-    /* POSIX lets dlsym's result be stored as a function pointer; C wants it done through memory. */
-    memcpy(functions[i], &address, sizeof address);
+    *(void **)functions[i] = address; /* as POSIX has functions taken from dlsym */
   }
   return HDX_OK;
 }

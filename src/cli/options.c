@@ -312,7 +312,9 @@ static const struct cli_option options[] = {
     {"retry-max-time", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(retry_ms_max), .max = DAY_MS, .fallback = "5m",
      .verbs = CLI_VERBS_ALL, .help = "No further attempt begins later than this after the first."},
     {"stall-time", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(stall_ms_max), .min = 1, .max = DAY_MS,
-     .fallback = "30s", .verbs = CLI_VERBS_ALL, .help = "An attempt without a byte for so long is given up."},
+     .fallback = "30s", .verbs = CLI_VERBS_ALL,
+     .help = "An attempt of which less than 512 bytes come in so long is given up, and gone on with on another "
+             "connection."},
     {"connect-timeout", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(connect_ms_max), .min = 1, .max = DAY_MS,
      .fallback = "15s", .verbs = CLI_VERBS_ALL, .help = "A connection that takes longer is given up."},
 

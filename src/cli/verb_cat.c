@@ -15,10 +15,11 @@ struct run {
   struct cli_report report;
   struct cli_wanted wanted;
   bool tar;
-  uint64_t member_bytes; /* tar: of the present file, as its head says */
-  bool skipped;          /* tar: the present file cannot be a member */
-  uint64_t archive;      /* tar: bytes of the archive so far */
-  uint64_t shown;        /* bytes of the present file that were written */
+  uint64_t member_bytes;   /* tar: of the present file, as its head says */
+  bool skipped;            /* tar: the present file cannot be a member */
+  uint64_t archive;        /* tar: bytes of the archive so far */
+  uint64_t shown;          /* bytes of the present file that were written */
+  unsigned char last_byte; /* that was looked at for a terminal */
   uint64_t done, failed, left, bytes;
   uint64_t checked[HDX_CHECK_COUNT];
   uint64_t elapsed_ns;
@@ -70,12 +71,30 @@ static void settle_left(void *user, const struct hdx_file *file, uint64_t number
 
 /* ---- bytes to the output ---- */
 
+/* Whether a byte steers terminals rather than being shown; `before` is the one in front of it. Bytes from 0x80 to 0x9f
+ * are ends of letters in UTF-8, but behind 0xc2, where they are control characters. */
+static bool steers(unsigned char byte, unsigned char before) {
+  if (byte < 0x20)
+    return byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f';
+  return byte == 0x7f || (byte >= 0x80 && byte < 0xa0 && before == 0xc2);
+}
+
+static bool is_text(struct run *run, const struct hdx_chunk *chunk) {
+  const unsigned char *data = (const unsigned char *)chunk->data;
+  for (size_t i = 0; i < chunk->bytes; i++) {
+    if (steers(data[i], run->last_byte))
+      return false;
+    run->last_byte = data[i];
+  }
+  return true;
+}
+
 /* As curl does: what is no text would only upset a terminal. */
-static enum hdx_status check_terminal(const struct run *run, const struct hdx_chunk *chunk, struct hdx_error *error) {
+static enum hdx_status check_terminal(struct run *run, const struct hdx_chunk *chunk, struct hdx_error *error) {
   const struct cli *cli = run->cli;
   if (!cli->out.terminal || cli_settings(cli)->output)
     return HDX_OK;
-  if (!run->tar && (!chunk->bytes || !memchr(chunk->data, 0, chunk->bytes)))
+  if (!run->tar && is_text(run, chunk))
     return HDX_OK;
   return cli_fail(error, HDX_USAGE,
                   "%.*s is no text, and standard output is a terminal: name a file with -o, or force it with -o -",
@@ -212,10 +231,8 @@ static enum hdx_status execute(struct run *run, struct hdx_error *error) {
 
 /* ---- the summary ---- */
 
-static void tell_summary_json(const struct run *run) {
+static void tell_summary_json(const struct run *run, const struct hdx_stats *stats) {
   struct cli_writer *err = cli_messages_raw(&run->cli->messages);
-  struct hdx_stats stats = {0};
-  hdx_session_stats(run->cli->session, &stats);
   cli_writer_format(err,
                     "{\"event\":\"summary\",\"elapsed_s\":%.3f,\"files\":%" PRIu64 ",\"fetched\":%" PRIu64
                     ",\"failed\":%" PRIu64 ",\"left\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"checked\":{",
@@ -223,19 +240,22 @@ static void tell_summary_json(const struct run *run) {
                     run->left, run->bytes);
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_writer_format(err, "%s\"%s\":%" PRIu64, i ? "," : "", hdx_check_name((enum hdx_check)i), run->checked[i]);
-  cli_writer_format(err, "},\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n", stats.requests, stats.retries);
+  cli_writer_format(err, "},\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n", stats->requests, stats->retries);
   cli_writer_flush(err);
 }
 
 static void tell_summary(const struct run *run) {
   char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX], d[CLI_HUMAN_MAX], rest[128] = "", checks[320] = "";
   double seconds = run->elapsed_ns > 0 ? (double)run->elapsed_ns / 1e9 : 1e-9;
+  struct hdx_stats stats = {0};
+  hdx_session_stats(run->cli->session, &stats);
   if (run->cli->messages.json) {
-    tell_summary_json(run);
+    tell_summary_json(run, &stats);
     return;
   }
   cli_add_count(rest, sizeof rest, run->failed, "failed");
   cli_add_count(rest, sizeof rest, run->left, "left");
+  cli_add_count(rest, sizeof rest, stats.retries, "retried");
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_add_count(checks, sizeof checks, run->checked[i], hdx_check_name((enum hdx_check)i));
   cli_message(&run->cli->messages, CLI_NOTE, "files     %s, %s in %s (%s/s)%s%s%s%s", cli_human_count(run->done, a),
@@ -296,6 +316,7 @@ static enum hdx_status work(void *user, struct hdx_error *error) {
 static enum hdx_status run_cat(struct cli *cli, struct hdx_error *error) {
   struct run run = {.cli = cli};
   enum hdx_status status = check(cli, error);
+  cli->out.guarded = false; /* bytes of text go out as they are */
   return status == HDX_OK ? cli_wanted_run(cli, &run.wanted, &run.report, work, &run, error) : status;
 }
 

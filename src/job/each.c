@@ -153,6 +153,8 @@ static int spawn(struct command *command, char **environment) {
   int code = posix_spawn_file_actions_init(&actions);
   if (code == 0) {
     code = posix_spawn_file_actions_adddup2(&actions, command->input, STDIN_FILENO);
+    if (code == 0) /* libcurl leaves some open */
+      code = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     if (code == 0)
       code = posix_spawn(&command->pid, "/bin/sh", &actions, &attributes, arguments, environment);
     posix_spawn_file_actions_destroy(&actions);

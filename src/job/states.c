@@ -3,6 +3,7 @@
 #include "job/form.h"
 #include "job/index.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,6 +42,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
   *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
   switch (year->outcome) {
   case HDX_OUTCOME_NEW:
+    assert(result);
     state->state = HDX_YEAR_PRESENT;
     state->etag = year->etag;
     state->last_modified = year->last_modified;

@@ -26,9 +26,9 @@ static const char *path_of(const char *name, char *path) {
 
 void hdx_journal_lines_deinit(struct hdx_journal_lines *lines) {
   if (lines->mapped)
-    munmap((void *)(uintptr_t)lines->data, lines->size);
+    munmap((void *)lines->data, lines->size);
   else
-    free((void *)(uintptr_t)lines->data);
+    free((void *)lines->data);
   free(lines->name);
   *lines = (struct hdx_journal_lines){0};
 }
@@ -50,9 +50,9 @@ enum hdx_status hdx_journal_lines_map(struct hdx_journal_lines *lines, int fd, u
     }
   }
   if (lines->mapped)
-    munmap((void *)(uintptr_t)lines->data, lines->size);
+    munmap((void *)lines->data, lines->size);
   else
-    free((void *)(uintptr_t)lines->data);
+    free((void *)lines->data);
   lines->data = data;
   lines->size = size;
   lines->mapped = mapped;
@@ -223,6 +223,8 @@ static void advance(struct hdx_journal *journal, struct hdx_journal_lines *file,
   while (reading->next < file->size) {
     const char *begin = file->data + reading->next;
     const char *end = memchr(begin, '\n', file->size - reading->next);
+    if (!end) /* somebody changes the file at this moment, without a lock */
+      break;
     size_t size = (size_t)(end - begin);
     reading->at = reading->next;
     reading->next += size + 1;
@@ -281,6 +283,6 @@ enum hdx_status hdx_journal_read(struct hdx_journal *journal, struct hdx_error *
   /* Pages that were read once need not stay in memory: few lines are asked for at a time. */
   for (size_t i = 0; i < journal->file_count; i++)
     if (journal->files[i].mapped)
-      (void)madvise((void *)(uintptr_t)journal->files[i].data, journal->files[i].size, MADV_DONTNEED);
+      (void)madvise((void *)journal->files[i].data, journal->files[i].size, MADV_DONTNEED);
   return status;
 }

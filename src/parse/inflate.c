@@ -126,7 +126,7 @@ enum hdx_status hdx_inflate_feed(struct hdx_inflate *inflate, const char *data, 
   *used = 0;
   while (status == HDX_OK && !progress->ended && *used < size) {
     size_t given = size - *used < IN_BYTES_MAX ? size - *used : IN_BYTES_MAX;
-    state->next_in = (uint8_t *)(uintptr_t)(data + *used); /* it is only read */
+    state->next_in = (uint8_t *)(data + *used); /* it is only read */
     state->avail_in = (uint32_t)given;
     state->next_out = inflate->out;
     state->avail_out = OUT_BYTES;

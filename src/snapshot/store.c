@@ -64,6 +64,15 @@ void hdx_store_deinit(struct hdx_store *store) {
   store->root = NULL;
 }
 
+const char *hdx_store_exposure(const struct hdx_store *store) {
+  struct stat info;
+  if (stat(store->root, &info) != 0)
+    return NULL;
+  if (info.st_uid != geteuid() && info.st_uid != 0)
+    return "belongs to another user";
+  return info.st_mode & S_IWOTH ? "may be written to by anybody" : NULL;
+}
+
 /* ---- names ---- */
 
 void hdx_folder_name(struct hdx_buffer *out, struct hdx_text name, bool encode, struct hdx_text ending) {
@@ -123,7 +132,7 @@ static enum hdx_status folder_error(const struct hdx_store *store, struct hdx_te
 enum hdx_status hdx_folder_open(const struct hdx_store *store, struct hdx_text folder, bool make, int *fd,
                                 struct hdx_error *error) {
   if (make) {
-    enum hdx_status status = hdx_file_make_folders(store->root, error);
+    enum hdx_status status = hdx_file_make_folders(store->root, true, error);
     if (status != HDX_OK)
       return status;
   }
@@ -197,8 +206,9 @@ static enum hdx_status lock_folder(int folder, const char *what, struct hdx_stor
       char host[256] = "", text[LOCK_TEXT_MAX];
       gethostname(host, sizeof host - 1);
       int size = snprintf(text, sizeof text, "pid %ld on %s\n", (long)getpid(), host);
-      /* The text only serves messages: a full disk is no reason to fail here. */
-      if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) < 0)
+      /* The text only serves messages: a full disk is no reason to fail here. A file with another name may be
+       * somebody's, put here to be overwritten. */
+      if (S_ISREG(mine.st_mode) && mine.st_nlink == 1 && ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) < 0)
         errno = 0;
       lock->fd = fd;
       return HDX_OK;

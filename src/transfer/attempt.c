@@ -9,14 +9,24 @@ enum {
   RECEIVE_BYTES_SMALL = 32 << 10,  /* libcurl's buffer, which it gets anew for each transfer */
   RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
   ERROR_BODY_BYTES_MAX = 1 << 20,  /* of an answer that is not wanted, before the connection is given up */
-  ANSWER_BYTES_MAX = 16 << 10      /* of it that are kept: S3's error documents have far less */
+  ANSWER_BYTES_MAX = 16 << 10,     /* of it that are kept: S3's error documents have far less */
+  DRIP_BYTES_MAX = 511             /* within the stall time this is as good as nothing: a packet has more */
 };
+
+static void note_progress(struct hdx_part *part, size_t size) {
+  part->drip_bytes += (uint32_t)size;
+  if (part->heard && part->drip_bytes <= DRIP_BYTES_MAX)
+    return;
+  part->heard = true;
+  part->drip_bytes = 0;
+  part->progress_ns = hdx_engine_now();
+}
 
 static size_t on_header(char *data, size_t one, size_t size, void *user) {
   struct hdx_part *part = user;
   (void)one;
   hdx_head_line(&part->head, (struct hdx_text){data, size});
-  part->progress_ns = hdx_engine_now();
+  note_progress(part, size);
   return size;
 }
 
@@ -120,7 +130,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     take(part, data + first, size - first);
   }
   part->attempt_bytes += size;
-  part->progress_ns = hdx_engine_now();
+  note_progress(part, size);
   engine->bytes += size;
   part->host->bytes += size;
   part->enough = hdx_fetch_enough(part);
@@ -161,9 +171,11 @@ static bool set_proxy(const struct hdx_part *part, bool tls) {
   const struct hdx_engine *engine = part->fetch->engine;
   char *const *environment = engine->options.environment;
   const char *variable;
-  return engine->curl->easy_setopt(part->easy, CURLOPT_PROXY, hdx_proxy_find(environment, tls, &variable)) ==
-             CURLE_OK &&
-         engine->curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment)) == CURLE_OK;
+  const struct hdx_curl_api *curl = engine->curl;
+  const char *proxy = hdx_proxy_find(environment, tls, &variable), *authorities = engine->options.ca_file;
+  return curl->easy_setopt(part->easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+         curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment)) == CURLE_OK &&
+         (!authorities || curl->easy_setopt(part->easy, CURLOPT_PROXY_CAINFO, authorities) == CURLE_OK);
 }
 
 /* False: out of memory, of which libcurl takes some to copy texts. */
@@ -175,13 +187,8 @@ static bool set_options(struct hdx_part *part) {
   bool tls = hdx_text_starts_with(hdx_text_of(part->host->name), HDX_TEXT("https:"));
   bool well = true;
   curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
-  well &= curl->easy_setopt(easy, CURLOPT_URL, part->fetch->url) == CURLE_OK;
-  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  well &= curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  well &= hdx_curl_begin(curl, easy, part->fetch->url, "http,https");
   curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->host));
-  well &= curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex") == CURLE_OK;
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
   curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -239,11 +246,11 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
     return hdx_error_context(error, status, "%s", part->fetch->name);
   hdx_head_init(&part->head);
   hdx_buffer_clear(&part->answer);
-  part->accepted = part->paused = part->enough = false;
-  part->attempt_bytes = 0;
+  part->accepted = part->paused = part->enough = part->heard = false;
+  part->attempt_bytes = part->drip_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
-  part->progress_ns = hdx_engine_now();
+  part->sent_ns = part->progress_ns = hdx_engine_now();
   if (!part->first_attempt_ns)
     part->first_attempt_ns = part->progress_ns;
   if (!set_options(part) || !engine->multi)

@@ -81,7 +81,10 @@ struct hdx_part {
   bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
   bool resuming;        /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
-  uint64_t progress_ns; /* when bytes last came */
+  uint64_t sent_ns;     /* when it began */
+  bool heard;           /* its answer has begun */
+  uint64_t progress_ns; /* when the answer began, or more than a drip of it had come */
+  uint32_t drip_bytes;  /* what came since then */
   uint64_t attempt_bytes;
   uint64_t wait_us; /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
@@ -112,6 +115,7 @@ struct hdx_fetch {
   bool aborted;      /* ends on the loop's next turn, as the next two say */
   enum hdx_status abort_status;
   char *abort_message;
+  bool ending; /* what it has is being handed out: there is nothing left to abort */
   bool not_of_object;
   char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
   struct hdx_local *file; /* of a file:// object */
