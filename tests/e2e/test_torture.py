@@ -1,4 +1,4 @@
-"""Each scenario with some of its allocations and system calls failing, one a run (torture.py says what is asked of them).
+"""Each scenario with some of its allocations and system calls failing, one a run (torture.py says what is asked of it).
 
 HELIODEX_TEST_SEED says which, HELIODEX_TEST_TORTURE how many of each scenario and kind; scripts/torture tries all.
 """
