@@ -36,6 +36,10 @@ def test_33_an_allocation_fails(trials):
     some_calls_fail(trials, "alloc")
 
 
+def test_33_memory_has_run_out(trials):
+    some_calls_fail(trials, "all-alloc")
+
+
 def test_28_30_32_a_system_call_fails(trials):
     some_calls_fail(trials, "system")
 
@@ -49,7 +53,8 @@ def failing(heliodex):
     told = heliodex.home / "told"
 
     def run(fault, *arguments, env={}):
-        done = heliodex(*arguments, env={**env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
+        done = heliodex(*arguments, env={
+                        **env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
                         "ASAN_OPTIONS": heliodex.environment["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
         assert told.exists(), f"no call failed: {done}"
         return done
