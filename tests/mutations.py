@@ -125,7 +125,7 @@ def prepare():
         if source.is_file() and not (target.exists() and target.read_bytes() == source.read_bytes()):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    done = run("cmake", "--preset", "release", cwd=WORK / "tree")
+    done = run("cmake", "--preset", "release", "-DHDX_WERROR=OFF", cwd=WORK / "tree")
     if done.returncode or build():
         sys.exit("the unchanged sources are not built: " + done.stderr)
 
