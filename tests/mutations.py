@@ -114,7 +114,8 @@ MUTATIONS = [
 
 
 def run(*command, **options):
-    return subprocess.run([str(each) for each in command], stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
+    return subprocess.run([str(each) for each in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          errors="replace", **options)
 
 
 def prepare():

@@ -5,6 +5,7 @@ to, or read by nobody. (Destinations of mirrors: test_mirror_disk.py, test_mirro
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import threading
@@ -138,6 +139,29 @@ def test_31_an_output_that_cannot_be_written_to_is_said_first(tiny, client, arch
     for each in done:
         each.expect(6, str(nowhere))
     assert archive.data_requests() == 0
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
+def test_31_places_without_permission(archive, mirror, client, tmp_path):
+    """As anybody would meet them: root without its privilege to write everywhere."""
+    archive.dataset("d", {"data/a.cdf": content(10, 1)})
+    client.index().expect(0)
+    if os.geteuid() == 0:
+        wrapper = tmp_path / "wrapper"
+        wrapper.write_text(f"#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search '{client.program.path}' "
+                           '"$@"\n')
+        wrapper.chmod(0o755)
+        client.program.path = wrapper
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    client.tiny.origin.clear()
+    mirror("d", dest=closed / "dest").expect(6, str(closed), "permission denied")
+    mirror("d", dest=closed).expect(6, str(closed), "permission denied")
+    client.index("--store", closed / "store").expect(6, str(closed), "permission denied")
+    client.query("d", "-o", closed / "rows").expect(6, str(closed), "permission denied")
+    mirror("d", "--report", closed / "report").expect(6, str(closed), "permission denied")
+    assert archive.data_requests() == 0 and client.tiny.asked() == [] and list(closed.iterdir()) == []
+    mirror("d").expect(0)
 
 
 # ---- reports and outputs

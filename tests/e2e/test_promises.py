@@ -4,7 +4,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -96,6 +98,29 @@ def test_p2_quiet_runs_tell_their_errors_too(tiny, client):
     tiny.add("a", {2019: 3})
     tiny.origin.always(tiny.path("a", 2019), Behaviour(status=400))
     client.index("-q").expect(7, "a_2019.csv", "400")
+
+
+def test_p2_p3_what_an_interruption_leaves_has_lines(archive, mirror, tmp_path):
+    """Every file of a mirror that was interrupted is there, or is told to be left; the lines are a list that can be had."""
+    files = {f"data/{i:02}.cdf": content(1000, i) for i in range(40)}
+    archive.dataset("d", files)
+    mirror.client.index().expect(0)
+    gate = threading.Event()
+    for i in range(20, 40):
+        archive.tiny.origin.always(f"/{TINY}/data/{i:02}.cdf", Behaviour(until=gate))
+    client = mirror.client
+    process = client.program.start("mirror", client.bucket, "d", *client.access, "--dest", mirror.dest, "--report",
+                                   tmp_path / "r", "--failed-out", tmp_path / "failed")
+    assert archive.tiny.origin.wait_for(lambda: len(tree(mirror.dest)) >= 10 and archive.tiny.origin.requests_now >= 8)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    gate.set()
+    lines, found = report(tmp_path / "r"), tree(mirror.dest)
+    assert len(lines) == 40 and {line["state"] for line in lines.values()} == {"fetched", "left"}
+    assert {key for key in files if lines[f"s3://{TINY}/{key}"]["state"] == "fetched"} == set(found)
+    mirror("--from-failed", tmp_path / "failed").expect(0, f"{40 - len(found)} fetched")
+    assert tree(mirror.dest) == files
 
 
 # ---- P3, P1: a rerun after anything
