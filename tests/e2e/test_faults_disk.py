@@ -1,5 +1,5 @@
-"""Disks, outputs and limits of this machine: stores, reports and standard output that are full, broken, not to be written
-to, or read by nobody. (Destinations of mirrors: test_mirror_disk.py, test_mirror_faults.py.)
+"""Disks, outputs and limits of this machine: stores, reports and standard output that are full, broken, not to be
+written to, or read by nobody. (Destinations of mirrors: test_mirror_disk.py, test_mirror_faults.py.)
 """
 
 import hashlib
@@ -65,8 +65,8 @@ needs_shim = pytest.mark.skipif(not FAULTS.exists(), reason=f"{FAULTS} was not b
 
 
 @needs_shim
-@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("pwrite", "EIO"), ("fsync", "EIO"), ("rename", "ENOSPC"),
-                                         ("close", "EIO")])
+@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("pwrite", "EIO"), ("fsync", "EIO"),
+                                         ("rename", "ENOSPC"), ("close", "EIO")])
 def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
     """Each dataset answers as before or as the archive is now; a run that could not write says so and ends with 6."""
     shim = Shim(held.program, held.program.store, tmp_path / "count")
@@ -148,8 +148,8 @@ def test_31_places_without_permission(archive, mirror, client, tmp_path):
     client.index().expect(0)
     if os.geteuid() == 0:
         wrapper = tmp_path / "wrapper"
-        wrapper.write_text(f"#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search '{client.program.path}' "
-                           '"$@"\n')
+        wrapper.write_text("#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search "
+                           f"'{client.program.path}' \"$@\"\n")
         wrapper.chmod(0o755)
         client.program.path = wrapper
     closed = tmp_path / "closed"
@@ -191,8 +191,8 @@ def test_28_standard_output_that_is_full(archive, cat, client):  # noqa: F811
         for verb in ("datasets", "validate"):
             client.program(verb, client.bucket, *client.access, stdout=full).expect(6, "standard output", "space")
         client.program("info", client.bucket, "d", *client.access, stdout=full).expect(6, "standard output", "space")
-        for arguments in (["version"], ["help"], ["help", "cat"], ["completion", "bash"], ["store", "list"], ["verify"]):
-            client.program(*arguments, stdout=full).expect(6, "standard output", "space")
+        for verb in ("version", "help", "help cat", "completion bash", "store list", "verify"):
+            client.program(*verb.split(), stdout=full).expect(6, "standard output", "space")
         archive.tiny.origin.clear()
         for i in range(200):
             archive.tiny.origin.always(f"/{TINY}/data/{i:03}.cdf", Behaviour(delay=0.05))

@@ -98,8 +98,8 @@ def test_03_cat_goes_on_from_every_byte(archive, cat, how):  # noqa: F811
 
 def test_03_catalogs_go_on_from_every_byte(heliodex):
     """As many buckets as a catalog has bytes, each cut at another one, and the registry at half its length."""
-    catalog = json.dumps({"status": 1200, "catalog": [{"id": "set", "index": "s3://b/i/", "title": "The sun", "start": "2019",
-                                                       "stop": "2020"}]}).encode()
+    entry = {"id": "set", "index": "s3://b/i/", "title": "The sun", "start": "2019", "stop": "2020"}
+    catalog = json.dumps({"status": 1200, "catalog": [entry]}).encode()
     with Origin() as origin:
         names = [f"bucket-{k:03}" for k in range(len(catalog))]
         for k, name in enumerate(names):
