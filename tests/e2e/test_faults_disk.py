@@ -82,7 +82,9 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
         done = held.index("--report", tmp_path / "report", env=shim.environment(f"{call}:{n}:{error}{on}"))
         now = answers(held)
         assert all(now[name] in (old[name], new[name]) for name in now), f"{call} {n} of {count}: {done}"
-        assert (done.code == 0 and now == new) or done.code in (1, 6), f"{call} {n} of {count}: {done}"
+        # What a lock says may be lost, and so may the close of what was only read.
+        harmless = call in ("pwrite", "close") and not on
+        assert done.code in (1, 6) or (harmless and done.code == 0 and now == new), f"{call} {n} of {count}: {done}"
         if done.code == 1:
             assert '"exit":6' in (tmp_path / "report").read_text(), done
         if done.code == 6:
