@@ -262,24 +262,21 @@ def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, clie
 # ---- others
 
 
-def test_36_who_has_the_store_is_told(tiny, client):
+def test_36_who_has_the_store_is_told(tiny, client, tmp_path):
     """With process and machine; the second one waits, and then finds everything as it is."""
     tiny.add("a", {year: 3 for year in YEARS})
     gate = threading.Event()
     tiny.origin.always(tiny.path("a", 2015), Behaviour(until=gate))
     first = client.program.start("index", client.bucket, *client.access)
     assert tiny.origin.wait_for(lambda: tiny.origin.requests_now >= 1)
-    second = client.program.start("index", client.bucket, *client.access)
-    told = b""
-    while b"pid" not in told and (byte := second.stderr.read(1)):
-        told += byte
-    told += second.stderr.readline() if second.poll() is None else b""
-    assert f"pid {first.pid} on {os.uname().nodename}".encode() in told, told
+    with open(tmp_path / "told", "wb") as err:
+        second = client.program.start("index", client.bucket, *client.access, stderr=err)
+    holder = f"pid {first.pid} on {os.uname().nodename}"
+    waits = tiny.origin.wait_for(lambda: holder in (tmp_path / "told").read_text(), seconds=20)
     gate.set()
-    assert first.wait(30) == 0
-    first.communicate()
-    out, err = second.communicate(timeout=30)
-    assert second.returncode == 0, told + err
+    for process in (first, second):
+        process.communicate(timeout=30)
+    assert waits and (first.returncode, second.returncode) == (0, 0), (tmp_path / "told").read_text()
     client.check()
 
 
