@@ -114,8 +114,8 @@ MUTATIONS = [
      "test_38"),
     ("39", "the server's date", "transfer/identity.c", "  identity->skew_ns = off;", "", "test_faults_access",
      "test_39"),
-    ("40", "blocks that are lent", "transfer/attempt.c", "engine->lent > HDX_LENT_BYTES_MAX || ", "", "test_cat",
-     "test_40"),
+    ("40", "the bound of blocks", "transfer/block.c", "else if (pool->used + pool->reserved >= pool->max)",
+     "else if (false)", "test_faults_disk", "test_40_who"),
     ("41", "link-local addresses", "transfer/redirect.c", "!hdx_url_link_local(to_url.host) &&", "",
      "test_s3_amazon", "test_41_unsigned_redirect_to"),
     ("41", "signed requests that stay", "transfer/redirect.c", "if (part->generation) {", "if (false) {",
@@ -123,8 +123,7 @@ MUTATIONS = [
     ("p6", "the bound of connections", "transfer/host.c", "host->limit_max = limit_max;",
      "host->limit_max = 4 * limit_max;", "test_faults_network", "test_p6"),
     ("p10", "secrets that a server sends back", "transfer/answer.c",
-     "!hdx_identity_betrayed(identity, answer->message, sizeof answer->message)", "true", "test_s3_renewal",
-     "test_p10"),
+     "!hdx_identity_betrayed(identity, answer->message, sizeof answer->message)", "true", "test_s3_signing", "test_p10"),
 ]
 
 
