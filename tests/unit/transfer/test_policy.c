@@ -83,16 +83,19 @@ static void test_15_p6_a_throttling_host_is_halved_once_a_burst_and_creeps_up(vo
   struct hdx_host *host = hdx_host_new(HDX_TEXT("http://tired"), 256);
   uint64_t now = second;
   host->limit = 200;
+  uint64_t sent = now;
   for (int i = 0; i < 50; i++)
-    hdx_host_throttled(host, now += 1000000, 0); /* 50 answers within 50 ms */
+    hdx_host_throttled(host, sent, now += 1000000, 0); /* 50 answers to what was sent before */
   assert_int_equal(host->limit, 100);
-  hdx_host_throttled(host, now += second, 2000);
+  hdx_host_throttled(host, now, now + second, 2000);
+  now += second;
   assert_int_equal(host->limit, 50);
   assert_true(host->wait_until_ns == now + 2 * second);
   rounds(host, &now, 4, 10);
   assert_in_range(host->limit, 52, 55);
-  for (int i = 0; i < 20; i++)
-    hdx_host_throttled(host, now += second, 0);
+  host->active = 256; /* so that it is the number that is too large */
+  for (int i = 0; i < 20; i++, now += second)
+    hdx_host_throttled(host, now + 3 * second, now + 4 * second, 0);
   assert_int_equal(host->limit, 1); /* never none */
   hdx_host_free(host);
 }
