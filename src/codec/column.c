@@ -254,7 +254,7 @@ static enum hdx_status find_new(struct making *making, struct hdx_book *book, st
 
 /* Forgets templates without rows. */
 static void drop_unused(struct making *making) {
-  uint8_t renamed[256], *kinds = making->encoder->kinds;
+  uint8_t renamed[256] = {0}, *kinds = making->encoder->kinds;
   size_t kept = 0;
   for (size_t t = 0; t < making->template_count; t++) {
     if (!making->rows_of[t])

@@ -387,6 +387,13 @@ def test_reports_that_cover_the_plan(mission):
     assert mission.merge(0, whole)[0] == []
 
 
+def test_the_summary_of_a_merge_for_machines(mission):
+    done = mission.program("merge", mission.folder / "mission.plan", mission.whole(1), mission.whole(2), "--progress", "json")
+    told, = (event for event in map(json.loads, done.expect(1).err.splitlines()) if event["event"] == "summary")
+    assert (told["shards"], told["shards_complete"]) == (4, 2)
+    assert told["complete"] + told["missing"] == told["files"] and told["failed"] == told["foreign"] == 0
+
+
 def test_what_no_report_has_is_missing(mission):
     first = mission.line(mission.plan.of_shard(3)[0], 3)
     rows, done = mission.merge(1, mission.whole(4), mission.whole(1), mission.report("3", [first]))
