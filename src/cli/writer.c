@@ -49,6 +49,7 @@ static bool open_temp(struct cli_writer *writer, const char *path) {
   }
   if (exists && access(path, W_OK) != 0)
     return false;
+  writer->is_new = !exists;
   writer->path = exists ? realpath(path, NULL) : strdup(path);
   if (!writer->path)
     return false;
@@ -106,6 +107,13 @@ enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, str
     return open_failed(writer, path, error);
   writer->terminal = isatty(writer->fd);
   return HDX_OK;
+}
+
+void cli_writer_keep_private(struct cli_writer *writer) {
+  if (writer->is_new && fchmod(writer->fd, 0600) != 0 && writer->state == CLI_WRITER_GOOD) {
+    writer->state = CLI_WRITER_FAILED;
+    writer->code = errno;
+  }
 }
 
 /* Waits until a descriptor that somebody set to non-blocking takes bytes again. */

@@ -223,6 +223,8 @@ static void advance(struct hdx_journal *journal, struct hdx_journal_lines *file,
   while (reading->next < file->size) {
     const char *begin = file->data + reading->next;
     const char *end = memchr(begin, '\n', file->size - reading->next);
+    if (!end) /* somebody changes the file at this moment, without a lock */
+      break;
     size_t size = (size_t)(end - begin);
     reading->at = reading->next;
     reading->next += size + 1;

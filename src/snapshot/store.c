@@ -206,8 +206,9 @@ static enum hdx_status lock_folder(int folder, const char *what, struct hdx_stor
       char host[256] = "", text[LOCK_TEXT_MAX];
       gethostname(host, sizeof host - 1);
       int size = snprintf(text, sizeof text, "pid %ld on %s\n", (long)getpid(), host);
-      /* The text only serves messages: a full disk is no reason to fail here. */
-      if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) < 0)
+      /* The text only serves messages: a full disk is no reason to fail here. A file with another name may be
+       * somebody's, put here to be overwritten. */
+      if (S_ISREG(mine.st_mode) && mine.st_nlink == 1 && ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) < 0)
         errno = 0;
       lock->fd = fd;
       return HDX_OK;

@@ -250,7 +250,7 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   part->attempt_bytes = part->drip_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
-  part->progress_ns = hdx_engine_now();
+  part->sent_ns = part->progress_ns = hdx_engine_now();
   if (!part->first_attempt_ns)
     part->first_attempt_ns = part->progress_ns;
   if (!set_options(part) || !engine->multi)

@@ -94,10 +94,10 @@ static void pump_host(struct hdx_engine *engine, struct hdx_host *host, uint64_t
     return;
   }
   while (engine->lent <= HDX_LENT_BYTES_MAX / 2 && host->active < host->limit &&
-         engine->active.count < engine->options.jobs && now >= host->wait_until_ns) {
+         engine->active.count < engine->options.jobs) {
     struct hdx_part *part = next_part(engine, host);
     struct hdx_error error;
-    if (!part)
+    if (!part || !hdx_host_take(host, now))
       return;
     hdx_part_list_remove(part);
     if (!hdx_bucket_ready(part))
@@ -157,7 +157,7 @@ static void replace_multi(struct hdx_engine *engine) {
 
 static void pump(struct hdx_engine *engine) {
   uint64_t now = hdx_engine_now();
-  if (engine->multi_code != CURLM_OK || !engine->multi)
+  if (engine->multi_code != CURLM_OK)
     replace_multi(engine);
   if (engine->cancelled)
     cancel_all(engine);

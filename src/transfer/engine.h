@@ -81,6 +81,7 @@ struct hdx_part {
   bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
   bool resuming;        /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
+  uint64_t sent_ns;     /* when it began */
   bool heard;           /* its answer has begun */
   uint64_t progress_ns; /* when the answer began, or more than a drip of it had come */
   uint32_t drip_bytes;  /* what came since then */
@@ -114,6 +115,7 @@ struct hdx_fetch {
   bool aborted;      /* ends on the loop's next turn, as the next two say */
   enum hdx_status abort_status;
   char *abort_message;
+  bool ending; /* what it has is being handed out: there is nothing left to abort */
   bool not_of_object;
   char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
   struct hdx_local *file; /* of a file:// object */
@@ -128,7 +130,7 @@ struct hdx_engine {
   uv_idle_t turn;              /* runs the pump on the loop's next turn: something may begin */
   uint64_t swept_ns;           /* when the loop last came by there */
   uv_timer_t sweep_timer;      /* stalls, waits that are over, the rate limit; runs while anything is under way */
-  CURLM *multi;                /* NULL: there was no memory for a new one */
+  CURLM *multi;                /* NULL: there was no memory for a new one, or the engine is being closed */
   CURLMcode multi_code;        /* what it failed with: it is to be replaced */
   struct hdx_socket **sockets; /* by file descriptor */
   size_t socket_count;

@@ -39,6 +39,7 @@ static void hand_out_rest(struct hdx_fetch *fetch, enum hdx_status status) {
 void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
                         const char *message) {
   struct hdx_engine *engine = fetch->engine;
+  fetch->ending = true;
   if (fetch->aborted) {
     status = fetch->abort_status;
     message = fetch->abort_message ? fetch->abort_message : "";
@@ -204,8 +205,8 @@ static void answered(struct hdx_part *part, const char *location) {
       fail(fetch, HDX_INTEGRITY, status, text);
   } else if (hdx_retry_status(status)) {
     uint64_t after_ms = hdx_answer_retry_ms(part);
-    if (status == 429 || status == 503)
-      hdx_host_throttled(part->host, hdx_engine_now(),
+    if (hdx_retry_throttled(status))
+      hdx_host_throttled(part->host, part->sent_ns, hdx_engine_now(),
                          after_ms > HDX_RETRY_AFTER_MS_MAX ? HDX_RETRY_AFTER_MS_MAX : after_ms);
     retry(part, HDX_TEMPORARY, engine->options.retries, false, after_ms, text);
   } else {
@@ -234,7 +235,8 @@ static void refused(struct hdx_part *part) {
 /* libcurl could not finish the request; `tunnel`: what a proxy answered that was asked for one, or 0. */
 static void broken(struct hdx_part *part, CURLcode code, long tunnel) {
   struct hdx_engine *engine = part->fetch->engine;
-  const char *why = part->curl_error[0] ? part->curl_error : engine->curl->easy_strerror(code);
+  bool shown = part->curl_error[0] && !hdx_proxy_quoted(engine->options.environment, part->curl_error);
+  const char *why = shown ? part->curl_error : engine->curl->easy_strerror(code);
   char text[HDX_ERROR_TEXT_MAX], proxy[HDX_PROXY_NOTE_MAX];
   unsigned retries = engine->options.retries;
   bool unreachable = false;
@@ -281,8 +283,18 @@ static void broken(struct hdx_part *part, CURLcode code, long tunnel) {
   retry(part, HDX_TEMPORARY, retries, unreachable, 0, text);
 }
 
+/* Whether all bytes that the answer promised have come: how it ends is then no matter. */
+static bool is_whole(const struct hdx_part *part) {
+  return part->accepted && part->attempt_bytes && part->refusal == HDX_REFUSAL_NONE && part->to != UINT64_MAX &&
+         part->from + part->received == part->to && (part->head.status == 200 || part->head.status == 206);
+}
+
 void hdx_fetch_stalled(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
+  if (is_whole(part)) {
+    hdx_fetch_outcome(part, CURLE_OK);
+    return;
+  }
   char text[HDX_ERROR_TEXT_MAX], came[32] = "no byte";
   if (part->drip_bytes)
     snprintf(came, sizeof came, "only %u bytes", (unsigned)part->drip_bytes);
@@ -313,12 +325,16 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   copy = location ? strdup(location) : NULL;
   hdx_attempt_end(part);
   hdx_part_spare(part);
-  hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
+  uint64_t now = hdx_engine_now();
+  hdx_host_finished(host, now, part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
+  if (part->head.status && !hdx_retry_throttled(part->head.status))
+    hdx_host_served(host, now);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
   else if (location && !copy)
     fail(fetch, HDX_MEMORY, 0, "out of memory");
-  else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)))
+  else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)) ||
+           is_whole(part))
     answered(part, copy);
   else
     broken(part, code, tunnel);
@@ -429,7 +445,7 @@ enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_requ
 
 void hdx_fetch_abort(struct hdx_engine *engine, const void *user, enum hdx_status status, const char *message) {
   for (struct hdx_fetch *fetch = engine->fetches; fetch; fetch = fetch->next)
-    if (fetch->request.user == user && !fetch->aborted) {
+    if (fetch->request.user == user && !fetch->aborted && !fetch->ending) {
       fetch->aborted = engine->aborted = true;
       fetch->abort_status = status;
       fetch->abort_message = strdup(message);

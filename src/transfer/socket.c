@@ -261,7 +261,8 @@ static void close_multi(struct hdx_engine *engine) {
 
 void hdx_sockets_renew(struct hdx_engine *engine) {
   close_multi(engine);
-  hdx_sockets_open(engine, NULL);
+  if (hdx_sockets_open(engine, NULL) != HDX_OK)
+    engine->multi_code = CURLM_OUT_OF_MEMORY; /* to be tried again */
 }
 
 void hdx_sockets_close(struct hdx_engine *engine) {

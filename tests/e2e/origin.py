@@ -114,10 +114,11 @@ class Gone(Exception):
 
 
 class Origin:
-    def __init__(self, folder=None, tls=None):
-        """`tls`: an ssl.SSLContext for https."""
+    def __init__(self, folder=None, tls=None, port=0):
+        """`tls`: an ssl.SSLContext for https; `port` 0: a free one."""
         self.folder = Path(folder).resolve() if folder else None
         self.tls = tls
+        self.port = port
         self.lock = threading.Lock()
         self.objects = {}  # path: (content, time of the last change) or None where removed
         self.scripts = {}  # path: list of behaviours still to come
@@ -136,7 +137,7 @@ class Origin:
     # ---- life
 
     def start(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=2048)
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         self.acceptor = threading.Thread(target=self._accept, daemon=True)

@@ -375,6 +375,19 @@ def test_07_proxy_that_is_down(heliodex):
     heliodex("index", "http://data.example.invalid/b/", "--retries", "0", env=env).expect(5, "127.0.0.1", "proxy")
 
 
+@pytest.mark.parametrize("proxy", [
+    "http://me:secret@127.0.0.1:1",
+    "me:secret@127.0.0.1:1",  # libcurl takes one without a scheme
+    "htt://me:secret@127.0.0.1:1",  # these it cannot make out, and quotes
+    "http://me:secret@127.0.0.1:99999",
+    "http://me:sec/secret@127.0.0.1:1",
+])
+def test_p10_07_what_a_proxy_wants_is_not_shown(heliodex, proxy):
+    done = heliodex("index", "http://data.example.invalid/b/", "--retries", "1", "-vv", env={"http_proxy": proxy})
+    done.expect(5, "127.0.0.1", "proxy")
+    assert "secret" not in done.out + done.err and "me:" not in done.err
+
+
 def test_07_proxy_that_wants_a_password(tiny, heliodex):
     tiny.origin.always("http://data.example.invalid/b/catalog.json", Behaviour(status=407))
     heliodex("index", "http://data.example.invalid/b/", env={"http_proxy": tiny.origin.url}).expect(4, "proxy")

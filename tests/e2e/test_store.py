@@ -124,7 +124,7 @@ def test_34_p3_killed_first_run_converges(filled):
 # ---- interrupted
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_35_interrupted_run_ends_and_resumes(filled, number, code):
     gate = threading.Event()
     origin = filled.tiny.origin

@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from conftest import BUILD, SANITIZER_EXIT, Done, Program
+from snapshot_codec import Damaged
 from snapshot_reader import Snapshot
 
 FAULTS = BUILD / "tests" / "e2e" / "hdx-faults.so"
@@ -36,7 +37,13 @@ KINDS = {"alloc": 8, "system": None}  # what fails, and the exit status that is 
 LOADED, START_UP = "libcurl.so.4", "curl_global_init"
 
 # What libraries do not survive: a function in the stack of the call that fails, and why nothing can be done about it.
-EXCEPTIONS = {}
+EXCEPTIONS = {
+    "uv_once": "libuv aborts if its one pipe for signals cannot be had; loop.c asks for descriptors beforehand",
+    "uv_loop_init": "libuv aborts if its table of descriptors cannot grow; loop.c asks for the memory beforehand",
+    "uv_poll_start": "the same",
+    "detect_best_supported": "simdjson makes names of processors as it starts, in a function that may not throw",
+    "get_active_implementation": "the same",
+}
 
 
 class Trial:
@@ -51,8 +58,23 @@ class Trial:
         """Whether a call has failed: there may be fewer of them than in the run that was counted."""
         return bool(self.told)
 
+    @property
+    def crashed(self):
+        return self.done.code is not None and self.done.code < 0
+
+    @property
     def excepted(self):
-        return next((name for name in EXCEPTIONS if re.search(rf"\b{name}\b", self.told)), None)
+        """Whether what has happened is an exception."""
+        return any(name in self.told for name in EXCEPTIONS) if self.crashed else self.leaked_by_openssl
+
+    @property
+    def leaked_by_openssl(self):
+        """OpenSSL leaks what is half made (its own start, names of digests) when an allocation of its own fails."""
+        if self.done.code != SANITIZER_EXIT or "LeakSanitizer: detected" not in self.done.err:
+            return False
+        caller = next((frame for frame in self.told.splitlines()[1:] if not re.search(r"libasan|hdx-faults", frame)), "")
+        leaked_in = re.findall(r"^ +#1 .*", self.done.err, re.MULTILINE)
+        return all(re.search(r"/lib(crypto|ssl)\.so", frame) for frame in [caller, *leaked_in])
 
 
 class Trials:
@@ -121,10 +143,14 @@ class Trials:
 
     def check(self, trial, home):
         done = trial.done
+        if trial.excepted:
+            return
         if done.code is None:
             yield f"it hangs: more than {SECONDS_MAX} s"
-        elif done.code < 0 or done.code == SANITIZER_EXIT or "Sanitizer:" in done.err:
-            yield f"it ends by signal {-done.code}" if done.code < 0 else "a sanitizer complains"
+        elif trial.crashed:
+            yield f"it ends by signal {-done.code}"
+        elif done.code == SANITIZER_EXIT or "Sanitizer:" in done.err:
+            yield "a sanitizer complains"
         found = state(home)
         yield from self.check_files(found)
         if done.code == 0:
@@ -133,10 +159,12 @@ class Trials:
             if self.scenario.wanted(found) != self.scenario.wanted(self.after):
                 yield f"exit status 0 with other files: {differences(found, self.after)}"
             return
+        if trial.crashed or done.code in (None, SANITIZER_EXIT):
+            return
         if not re.search(r"^heliodex: \S", done.err, re.MULTILINE):
             yield f"exit status {done.code} without a message"
         expected = KINDS[trial.kind]
-        if expected and done.code not in (expected, 1, None):
+        if expected and done.code not in (expected, 1):
             yield f"exit status {done.code}, expected {expected}"
         yield from self.check_again(home)
 
@@ -203,8 +231,11 @@ def state(home):
 
 def rows_by_year(path):
     found = {}
-    for row in Snapshot(path).rows():
-        found.setdefault(row.year, []).append((row.start, row.stop, row.key, row.size, row.extras))
+    try:
+        for row in Snapshot(path).rows():
+            found.setdefault(row.year, []).append((row.start, row.stop, row.key, row.size, row.extras))
+    except Damaged as damage:
+        return f"damaged: {damage}"
     return found
 
 
@@ -213,7 +244,7 @@ def content(path):
         return rows_by_year(path)
     if is_temporary(path.name) or ".heliodex" in path.parts or path.suffix == ".meta":
         return None
-    return re.sub(rb'"created":"[^"]*"', b"", path.read_bytes())  # of a plan
+    return re.sub(rb'"digest":"[^"]*","created":"[^"]*",', b"", path.read_bytes())  # of a plan
 
 
 def differences(found, expected):

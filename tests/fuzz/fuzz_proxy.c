@@ -50,12 +50,7 @@ static void check_note(char *const *environment, const char *host, const char *l
     return;
   }
   CHECK((note[0] != 0) == (proxy[0] && !excluded(list, parsed.host)));
-  const char *end = strstr(proxy, "://"), *at = end ? strchr(end + 3, '@') : NULL;
-  if (at && strcspn(end + 3, "/?#") > (size_t)(at - end - 3) && at - end - 3 > 12) {
-    char user[INPUT_BYTES_MAX + 1];
-    snprintf(user, sizeof user, "%.*s", (int)(at - end - 2), end + 3);
-    CHECK(!strstr(note, user)); /* with its @, which the message has not */
-  }
+  CHECK(!memchr(note, '@', strlen(note))); /* behind which alone a user and a password are not */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -161,7 +161,8 @@ static void tell_object(struct easy *easy, bool named) {
     CHECK(from < to);
     if (from >= net.object_size) {
       tell(easy, "HTTP/1.1 416 Range\r\n");
-      tell(easy, "Content-Range: bytes */%zu\r\n\r\n", net.object_size);
+      tell(easy, "Content-Range: bytes */%zu\r\n", net.object_size);
+      tell(easy, "\r\n");
       return;
     }
     to = to < net.object_size ? to : net.object_size;
@@ -172,7 +173,8 @@ static void tell_object(struct easy *easy, bool named) {
   tell(easy, "Last-Modified: Thu, 01 Jan 2026 00:00:%02u GMT\r\n", net.version % 60);
   if (easy->range)
     tell(easy, "Content-Range: bytes %zu-%zu/%zu\r\n", from, to - 1, net.object_size);
-  tell(easy, "Content-Length: %zu\r\n\r\n", to - from);
+  tell(easy, "Content-Length: %zu\r\n", to - from);
+  tell(easy, "\r\n");
   for (size_t i = from; i < to; i++)
     data[i - from] = object_byte(net.version, i);
   add_body(easy, data, to - from);
@@ -200,7 +202,8 @@ static void tell_status(struct easy *easy) {
   size_t i = script_byte() % (sizeof answers / sizeof *answers);
   char body[256];
   tell(easy, "HTTP/1.1 %d Why\r\n", answers[i].status);
-  tell(easy, "%s\r\n\r\n", answers[i].head);
+  tell(easy, "%s\r\n", answers[i].head);
+  tell(easy, "\r\n");
   int size = snprintf(body, sizeof body, "<Error><Code>%s</Code><Message>m</Message></Error>", answers[i].code);
   if (answers[i].code[0])
     add_body(easy, body, (size_t)size);
@@ -221,6 +224,7 @@ static void tell_raw(struct easy *easy) {
       easy->head((char *)(uintptr_t)head.data, 1, size, easy->head_user);
     head = hdx_text_sub(head, size + (end != NULL), head.size);
   }
+  tell(easy, "\r\n");
   struct hdx_text body = script_until("\xff", 1);
   add_body(easy, body.data, body.size);
 }
@@ -239,7 +243,7 @@ static void begin_answer(struct easy *easy) {
     tell_object(easy, (kind & 7) != 3);
   if ((kind & 7) == 1) {
     size_t left = (size_t)script_byte() * 16;
-    easy->code = left < easy->size ? CURLE_PARTIAL_FILE : CURLE_OK;
+    easy->code = CURLE_PARTIAL_FILE;
     easy->size = left < easy->size ? left : easy->size;
   } else if ((kind & 7) == 4) {
     easy->silent = true;
@@ -333,6 +337,8 @@ static CURLcode easy_getinfo(CURL *handle, CURLINFO info, ...) {
     *va_arg(values, void **) = easy->private;
   else if (info == CURLINFO_REDIRECT_URL)
     *va_arg(values, const char **) = easy->location[0] ? easy->location : NULL;
+  else if (info == CURLINFO_HTTP_CONNECTCODE)
+    *va_arg(values, long *) = 0;
   else
     *va_arg(values, curl_off_t *) = 1000;
   va_end(values);
