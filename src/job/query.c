@@ -4,6 +4,7 @@
 #include "job/presign.h"
 #include "snapshot/counts.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -144,6 +145,7 @@ static enum hdx_status unite_extras(struct hdx_query *query, struct hdx_error *e
 
 /* The info of all datasets together, as far as the years that are wanted have to do with it. */
 static void unite_years(struct hdx_query *query) {
+  assert(query->parts && query->part_count);
   query->info.checked_at = query->parts[0].info.checked_at;
   query->info.incomplete_years = 0;
   for (size_t i = 0; i < query->part_count; i++) {
