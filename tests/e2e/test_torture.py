@@ -12,7 +12,7 @@ from torture import FAULTS, Trials
 from torture_scenarios import SCENARIOS
 
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
-SOME = int(os.environ.get("HELIODEX_TEST_TORTURE", "5"))
+SOME = int(os.environ.get("HELIODEX_TEST_TORTURE", "3"))
 
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=lambda scenario: scenario.name)
