@@ -56,7 +56,6 @@ static struct library {
 } libraries[LIBRARIES_MAX];
 static atomic_uint library_count;
 static atomic_bool counting;
-static atomic_flag failed = ATOMIC_FLAG_INIT; /* of several failures the first is told */
 static __thread int paused;
 
 /* What HDX_FAULTS says. */
@@ -125,7 +124,7 @@ int fault(enum call call) {
   int kept = errno;
   faults_pause();
   tell_call(list_path, O_APPEND, call, of_group);
-  if (fails && !atomic_flag_test_and_set(&failed))
+  if (fails)
     tell_call(told_path, O_TRUNC, call, count);
   faults_resume();
   errno = kept;
