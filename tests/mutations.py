@@ -62,7 +62,7 @@ MUTATIONS = [
      "!part->ranged || !head->has_range || head->range_first != part->from + part->received ||\n      head->range_last >= part->to",
      "false", "test_faults_documents", "test_18"),
     ("19", "the end that was promised", "transfer/attempt.c", "if (size > end - part->from - part->received) {",
-     "if (false) {", "test_mirror_care", "test_19"),
+     "if (false) {", "test_faults_documents", "test_19_more"),
     ("18", "the rest of a range", "transfer/fetch.c",
      "part->to == UINT64_MAX || part->from + part->received == part->to", "true", "test_faults_documents",
      "test_18_ranges_that_are_shorter"),

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import TINY
 from mirror import content, partial, report, tree
-from origin import Behaviour
+from origin import Behaviour, etag_of
 from reference import read_index
 from test_cat import cat  # noqa: F401
 
@@ -108,6 +108,21 @@ def test_19_bodies_of_another_length_where_the_index_has_no_sizes(archive, fetch
     archive.tiny.origin.always(PATH, Behaviour(length=1000 + difference, ignore_range=True, ignore_conditions=True))
     line = fetch(files, "--retries", "2", "--stall-time", "300ms")
     assert line["state"] == "failed" and line["exit"] in (5, 7), line
+
+
+def test_19_more_bytes_than_the_range_that_they_are_said_to_be(tiny, client):
+    """Its head is right, and the body goes on: what is too much is another range's."""
+    tiny.add("one", {2019: 4200})
+    path = tiny.path("one", 2019)
+    data = tiny.read(path)
+    more = Behaviour(status=206, body=data[:70_000], chunked=True, headers={
+        "Content-Range": f"bytes 0-65535/{len(data)}", "ETag": etag_of(data)})
+    tiny.origin.script(path, more)
+    client.index("--part-size", "64K").expect(0, "1 retried")
+    client.check()
+    tiny.origin.script(path, more)
+    client.index("--part-size", "64K", "--retries", "0", "--store", client.program.home / "other").expect(
+        7, "one_2019.csv", "longer than promised")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "x-unheard-of"])
