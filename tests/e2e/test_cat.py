@@ -7,7 +7,6 @@ import os
 import pty
 import random
 import re
-import subprocess
 import threading
 
 import pytest
@@ -18,24 +17,6 @@ from origin import Behaviour
 from servers import Nginx
 
 MB = 1 << 20
-
-
-class Cat:
-    """The verb, pointed at a tiny bucket."""
-
-    def __init__(self, client):
-        self.client = client
-
-    def __call__(self, *arguments, **options):
-        return self.client.program("cat", self.client.bucket, *arguments, *self.client.access, **options)
-
-    def start(self, *arguments, **options):
-        return self.client.program.start("cat", self.client.bucket, *arguments, *self.client.access, **options)
-
-
-@pytest.fixture
-def cat(client):
-    return Cat(client)
 
 
 def small(count, prefix="data/2020"):

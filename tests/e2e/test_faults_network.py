@@ -15,7 +15,6 @@ from conftest import TINY
 from mirror import content, partial, report, tree
 from origin import Behaviour, Origin
 from servers import make_authority
-from test_cat import cat  # noqa: F401
 
 KEY = "data/a.cdf"
 PATH = f"/{TINY}/{KEY}"
@@ -83,7 +82,7 @@ def test_02_what_is_no_http_is_no_answer(one, raw):
 
 
 @pytest.mark.parametrize("how", ["rst", "fin"])
-def test_03_cat_goes_on_from_every_byte(archive, cat, how):  # noqa: F811
+def test_03_cat_goes_on_from_every_byte(archive, cat, how):
     size = 64
     files = {f"data/{k:02}": content(size, k) for k in range(size)}
     archive.dataset("d", files)
@@ -119,7 +118,7 @@ def test_03_catalogs_go_on_from_every_byte(heliodex):
 # ---- silence and drips
 
 
-def test_04_cat_asks_again_on_another_connection(archive, cat):  # noqa: F811
+def test_04_cat_asks_again_on_another_connection(archive, cat):
     files = {KEY: content(100_000, 1)}
     archive.dataset("d", files)
     archive.tiny.origin.script(PATH, Behaviour(stall=5000))
@@ -330,7 +329,7 @@ def test_15_mirror_waits_as_long_as_it_is_asked_to(archive, mirror):
 
 
 @pytest.mark.parametrize("verb", ["index", "mirror", "cat"])
-def test_16_the_summary_says_how_often_was_retried(archive, mirror, cat, verb):  # noqa: F811
+def test_16_the_summary_says_how_often_was_retried(archive, mirror, cat, verb):
     archive.dataset("d", {KEY: content(1000, 1)})
     burst = [Behaviour(status=status) for status in (500, 502, 504, 503)]
     archive.tiny.origin.script(archive.tiny.path("d", 2020) if verb == "index" else PATH, *burst)

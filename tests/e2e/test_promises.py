@@ -11,9 +11,8 @@ import threading
 import pytest
 
 from conftest import TINY
-from mirror import STATE, Mirror, content, partial, report, tree
+from mirror import STATE, Cat, Mirror, content, partial, report, tree
 from origin import Behaviour, redirect
-from test_cat import Cat
 
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
 FAST = ["--retries", "1", "--stall-time", "300ms"]
