@@ -122,7 +122,7 @@ def test_04_cat_asks_again_on_another_connection(archive, cat):
     files = {KEY: content(100_000, 1)}
     archive.dataset("d", files)
     archive.tiny.origin.script(PATH, Behaviour(stall=5000))
-    done = cat("d", "--stall-time", "300ms").expect(0, "warning", "asking again on another connection")
+    done = cat("d", "--stall-time", "1s").expect(0, "warning", "asking again on another connection")
     assert done.raw == files[KEY]
     first, second = archive.asked(KEY)
     assert first.connection != second.connection and second.headers["range"].startswith("bytes=5000-")
@@ -132,8 +132,8 @@ def test_05_a_drip_is_ended_and_what_came_is_kept(one):
     """Some bytes again and again, but fewer than any packet has: each attempt goes on where the one before ended."""
     path = one.tiny.path("one", 2019)
     size = len(one.tiny.read(path))
-    one.tiny.origin.script(path, *[Behaviour(drip=(25, 0.05))] * 3)
-    done = one.index("--stall-time", "400ms").expect(0, "warning", "only ", "asking again on another connection",
+    one.tiny.origin.script(path, *[Behaviour(drip=(20, 0.05))] * 3)
+    done = one.index("--stall-time", "900ms").expect(0, "warning", "only ", "asking again on another connection",
                                                      "3 retried")
     assert "no byte" not in done.err
     asked = one.tiny.origin.of(path)
