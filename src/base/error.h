@@ -18,7 +18,7 @@ __attribute__((format(printf, 3, 4))) enum hdx_status hdx_error_context(struct h
 /* MEMORY, with how much could not be had. */
 enum hdx_status hdx_error_memory(struct hdx_error *error, size_t bytes);
 
-/* IO (or what errno stands for), "PATH: VERB: strerror". */
+/* IO, or MEMORY if that is what errno says, "PATH: VERB: strerror". */
 enum hdx_status hdx_error_errno(struct hdx_error *error, const char *path, const char *verb, int code);
 
 #ifdef HDX_ANALYZE

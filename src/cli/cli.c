@@ -254,6 +254,8 @@ static enum hdx_status run_verb(struct cli *cli, struct hdx_error *error) {
   if (status == HDX_OK && (verb->needs & CLI_NEED_OUTPUT))
     status = cli_writer_open(&cli->out, cli_settings(cli)->output, error);
   cli->out.guarded = cli->out.terminal && !cli_settings(cli)->output;
+  if (cli_settings(cli)->url_style == CLI_URL_PRESIGNED) /* whoever can read its URLs can read the files */
+    cli_writer_keep_private(&cli->out);
   if (status == HDX_OK && cli_settings(cli)->stats && (verb->needs & CLI_NEED_SESSION))
     status = cli_writer_open(&cli->stats, cli_settings(cli)->stats, error);
   if (status == HDX_OK && (verb->needs & CLI_NEED_SESSION)) {

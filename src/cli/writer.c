@@ -22,7 +22,8 @@ static enum hdx_status open_failed(struct cli_writer *writer, const char *name, 
   int code = errno;
   writer->state = CLI_WRITER_FAILED;
   writer->code = code;
-  return cli_fail(error, code == EISDIR ? HDX_USAGE : HDX_IO, "%s: cannot be written: %s", name, strerror(code));
+  enum hdx_status status = code == EISDIR ? HDX_USAGE : code == ENOMEM ? HDX_MEMORY : HDX_IO;
+  return cli_fail(error, status, "%s: cannot be written: %s", name, strerror(code));
 }
 
 /* The mode a file made by open(2) would have, or the one of the file that is replaced. */
@@ -48,6 +49,7 @@ static bool open_temp(struct cli_writer *writer, const char *path) {
   }
   if (exists && access(path, W_OK) != 0)
     return false;
+  writer->is_new = !exists;
   writer->path = exists ? realpath(path, NULL) : strdup(path);
   if (!writer->path)
     return false;
@@ -105,6 +107,13 @@ enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, str
     return open_failed(writer, path, error);
   writer->terminal = isatty(writer->fd);
   return HDX_OK;
+}
+
+void cli_writer_keep_private(struct cli_writer *writer) {
+  if (writer->is_new && fchmod(writer->fd, 0600) != 0 && writer->state == CLI_WRITER_GOOD) {
+    writer->state = CLI_WRITER_FAILED;
+    writer->code = errno;
+  }
 }
 
 /* Waits until a descriptor that somebody set to non-blocking takes bytes again. */
@@ -204,7 +213,8 @@ enum hdx_status cli_writer_status(const struct cli_writer *writer, struct hdx_er
   case CLI_WRITER_FAILED:
     break;
   }
-  return cli_fail(error, HDX_IO, "%s: not written: %s", writer->name, strerror(writer->code));
+  return cli_fail(error, writer->code == ENOMEM ? HDX_MEMORY : HDX_IO, "%s: not written: %s", writer->name,
+                  strerror(writer->code));
 }
 
 static void note_failure(struct cli_writer *writer) {

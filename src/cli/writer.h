@@ -26,12 +26,16 @@ struct cli_writer {
   size_t size, capacity;
   uint64_t written;
   char *path, *temp; /* the final name and the one until then; NULL: written in place */
+  bool is_new;       /* nothing had the final name */
   const char *name;  /* for messages */
 };
 
 /* Opens `path` (NULL or "-": standard output). USAGE: no file can be there (a directory); IO: it cannot be made. The
  * writer is closed in any case, by cli_writer_close. */
 enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, struct hdx_error *error);
+
+/* Has a new file be readable by its user alone; the mode of one that is replaced stays. */
+void cli_writer_keep_private(struct cli_writer *writer);
 
 /* Writes what is buffered; with `keep`, syncs and renames a file to its final name, else removes it. Frees everything.
  * IO: not written; the final name is untouched then. */

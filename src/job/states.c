@@ -3,6 +3,7 @@
 #include "job/form.h"
 #include "job/index.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,6 +42,7 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
   *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
   switch (year->outcome) {
   case HDX_OUTCOME_NEW:
+    assert(result);
     state->state = HDX_YEAR_PRESENT;
     state->etag = year->etag;
     state->last_modified = year->last_modified;
@@ -194,7 +196,7 @@ enum hdx_status hdx_dataset_collect(struct hdx_dataset_job *job) {
     }
   for (size_t i = 0; i < job->state_count; i++)
     job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE;
-  if (job->kept_count && info->time_digits > job->digits)
+  if (info && job->kept_count && info->time_digits > job->digits)
     job->digits = info->time_digits;
   return HDX_OK;
 }

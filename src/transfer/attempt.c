@@ -167,28 +167,28 @@ static long receive_bytes(const struct hdx_host *host) {
 }
 
 /* With nothing left open, libcurl has no need of the environment. */
-static void set_proxy(struct hdx_part *part, bool tls) {
+static bool set_proxy(const struct hdx_part *part, bool tls) {
   const struct hdx_engine *engine = part->fetch->engine;
   char *const *environment = engine->options.environment;
   const char *variable;
-  engine->curl->easy_setopt(part->easy, CURLOPT_PROXY, hdx_proxy_find(environment, tls, &variable));
-  engine->curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment));
+  const struct hdx_curl_api *curl = engine->curl;
+  const char *proxy = hdx_proxy_find(environment, tls, &variable), *authorities = engine->options.ca_file;
+  return curl->easy_setopt(part->easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+         curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment)) == CURLE_OK &&
+         (!authorities || curl->easy_setopt(part->easy, CURLOPT_PROXY_CAINFO, authorities) == CURLE_OK);
 }
 
-static void set_options(struct hdx_part *part) {
+/* False: out of memory, of which libcurl takes some to copy texts. */
+static bool set_options(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
   const struct hdx_engine_options *options = &engine->options;
   const struct hdx_curl_api *curl = engine->curl;
   CURL *easy = part->easy;
   bool tls = hdx_text_starts_with(hdx_text_of(part->host->name), HDX_TEXT("https:"));
+  bool well = true;
   curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
-  curl->easy_setopt(easy, CURLOPT_URL, part->fetch->url);
-  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  well &= hdx_curl_begin(curl, easy, part->fetch->url, "http,https");
   curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->host));
-  curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
   curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -201,17 +201,18 @@ static void set_options(struct hdx_part *part) {
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     if (options->ca_file)
-      curl->easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+      well &= curl->easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) == CURLE_OK;
   } else {
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   }
-  set_proxy(part, tls);
+  well &= set_proxy(part, tls);
   char range[HDX_RANGE_TEXT_MAX];
   if (hdx_attempt_range(part, range))
-    curl->easy_setopt(easy, CURLOPT_RANGE, range + strlen("bytes="));
+    well &= curl->easy_setopt(easy, CURLOPT_RANGE, range + strlen("bytes=")) == CURLE_OK;
   if (hdx_attempt_is_head(part))
     curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
   hdx_sockets_adopt(part);
+  return well;
 }
 
 bool hdx_attempt_is_head(const struct hdx_part *part) {
@@ -249,13 +250,15 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   part->attempt_bytes = part->drip_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
-  part->progress_ns = hdx_engine_now();
+  part->sent_ns = part->progress_ns = hdx_engine_now();
   if (!part->first_attempt_ns)
     part->first_attempt_ns = part->progress_ns;
-  set_options(part);
+  if (!set_options(part) || !engine->multi)
+    return hdx_error_set(error, HDX_MEMORY, "%s: out of memory", part->fetch->name);
   CURLMcode code = engine->curl->multi_add_handle(engine->multi, part->easy);
   if (code != CURLM_OK)
-    return hdx_error_set(error, HDX_INTERNAL, "%s: libcurl: %s", part->fetch->name, engine->curl->multi_strerror(code));
+    return hdx_error_set(error, code == CURLM_OUT_OF_MEMORY ? HDX_MEMORY : HDX_INTERNAL, "%s: libcurl: %s",
+                         part->fetch->name, engine->curl->multi_strerror(code));
   part->state = HDX_PART_ACTIVE;
   part->host->active++;
   hdx_part_list_push(&engine->active, part);
@@ -316,8 +319,8 @@ void hdx_attempt_resume(struct hdx_part *part) {
   CURLcode code = part->fetch->engine->curl->easy_pause(part->easy, CURLPAUSE_CONT);
   part->resuming = false;
   if (code != CURLE_OK && part->refusal == HDX_REFUSAL_NONE) {
-    part->refusal = HDX_REFUSAL_RETRY;
-    hdx_error_set(&part->refused, HDX_TEMPORARY, "%s: %s", part->fetch->name,
+    part->refusal = code == CURLE_OUT_OF_MEMORY ? HDX_REFUSAL_FINAL : HDX_REFUSAL_RETRY;
+    hdx_error_set(&part->refused, code == CURLE_OUT_OF_MEMORY ? HDX_MEMORY : HDX_TEMPORARY, "%s: %s", part->fetch->name,
                   part->fetch->engine->curl->easy_strerror(code));
   }
 }

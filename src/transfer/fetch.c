@@ -205,8 +205,8 @@ static void answered(struct hdx_part *part, const char *location) {
       fail(fetch, HDX_INTEGRITY, status, text);
   } else if (hdx_retry_status(status)) {
     uint64_t after_ms = hdx_answer_retry_ms(part);
-    if (status == 429 || status == 503)
-      hdx_host_throttled(part->host, hdx_engine_now(),
+    if (hdx_retry_throttled(status))
+      hdx_host_throttled(part->host, part->sent_ns, hdx_engine_now(),
                          after_ms > HDX_RETRY_AFTER_MS_MAX ? HDX_RETRY_AFTER_MS_MAX : after_ms);
     retry(part, HDX_TEMPORARY, engine->options.retries, false, after_ms, text);
   } else {
@@ -325,9 +325,14 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   copy = location ? strdup(location) : NULL;
   hdx_attempt_end(part);
   hdx_part_spare(part);
-  hdx_host_finished(host, hdx_engine_now(), part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
+  uint64_t now = hdx_engine_now();
+  hdx_host_finished(host, now, part->attempt_bytes, part->wait_us, host->begun.first || host->fresh.first);
+  if (part->head.status && !hdx_retry_throttled(part->head.status))
+    hdx_host_served(host, now);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
+  else if (location && !copy)
+    fail(fetch, HDX_MEMORY, 0, "out of memory");
   else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)) ||
            is_whole(part))
     answered(part, copy);
@@ -374,16 +379,25 @@ static bool copy(const char *from, const char **to) {
   return *to || !from || !from[0];
 }
 
+/* A version as it may stand in a header: one with control bytes names none. Versions come from snapshots and journals,
+ * too, which anybody may have written. */
+static const char *plain_version(const char *version) {
+  for (const char *at = version; at && *at; at++)
+    if ((unsigned char)*at < 0x20 || *at == 0x7f)
+      return "";
+  return version;
+}
+
 static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *request) {
   struct hdx_fetch_request *own = &fetch->request;
   own->url = strdup(request->url);
   own->key.data = request->key.size ? hdx_text_dup(request->key) : NULL;
   fetch->url = strdup(request->url);
   fetch->name = own->url;
-  bool copied = copy(request->etag, &own->etag);
-  copied &= copy(request->last_modified, &own->last_modified);
+  bool copied = copy(plain_version(request->etag), &own->etag);
+  copied &= copy(plain_version(request->last_modified), &own->last_modified);
   copied &= copy(request->query, &own->query);
-  own->if_match = request->if_match ? strdup(request->if_match) : NULL;
+  own->if_match = request->if_match ? strdup(plain_version(request->if_match)) : NULL;
   copied &= own->if_match || !request->if_match;
   own->ranges = NULL;
   if (request->range_count) {

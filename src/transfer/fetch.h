@@ -11,7 +11,7 @@
  *   2. The bytes of all blocks since the last `begin` are the object, or the ranges of it that were asked for:
  *      each byte once, of one version. Blocks come in order and without gaps, but for those of a scattered object.
  *   3. Never more than the stated requests in flight, over all and for one host; a host that answers 429 or 503 gets
- *      half as many, and none before its Retry-After.
+ *      half as many, spaced out if that is not enough, and none before its Retry-After.
  *   4. No redirect to a file, to a link-local address, or from https to http; at most five. A signed request follows
  *      none, but to the region that a bucket is in.
  *   5. A bucket of S3 is asked anonymously, and signed once that is refused while nothing of it could be read; what was

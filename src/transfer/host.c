@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 enum {
-  HALVE_PAUSE_MS = 250,     /* answers to requests sent before a halving do not halve again */
   REQUEST_BYTES = 32 << 10, /* what a request costs a server besides its bytes, counted as bytes */
   PROBE_ROUNDS = 32,        /* after so many rounds, growing is tried again: the network may have changed */
   WAIT_US_MIN = 200         /* waits below are as good as none */
@@ -87,15 +86,23 @@ void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, u
   next_round(host, now_ns);
 }
 
-void hdx_host_throttled(struct hdx_host *host, uint64_t now_ns, uint64_t wait_ms) {
+void hdx_host_throttled(struct hdx_host *host, uint64_t sent_ns, uint64_t now_ns, uint64_t wait_ms) {
   uint64_t until = now_ns + wait_ms * 1000000;
+  bool bound = !host->pace.paced || host->active >= host->limit / 2; /* by the number, rather than by the rate */
   host->throttles++;
   host->throttled_once = true;
   if (until > host->wait_until_ns)
     host->wait_until_ns = until;
-  if (!host->halved_ns || now_ns - host->halved_ns > HALVE_PAUSE_MS * UINT64_C(1000000)) {
-    host->limit = host->limit > 1 ? host->limit / 2 : 1;
-    host->halved_ns = now_ns;
-    next_round(host, now_ns);
-  }
+  if (!hdx_pace_refused(&host->pace, sent_ns, now_ns, host->wait_until_ns) || !bound)
+    return;
+  host->limit = host->limit > 1 ? host->limit / 2 : 1;
+  next_round(host, now_ns);
+}
+
+void hdx_host_served(struct hdx_host *host, uint64_t now_ns) {
+  hdx_pace_served(&host->pace, now_ns);
+}
+
+bool hdx_host_take(struct hdx_host *host, uint64_t now_ns) {
+  return now_ns >= host->wait_until_ns && hdx_pace_take(&host->pace, now_ns);
 }

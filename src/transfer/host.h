@@ -6,13 +6,15 @@
  * many while answers take a while and come about as fast as the fastest did (nothing queues: Brakmo and Peterson's TCP
  * Vegas); otherwise twice as many, as long as that raises the throughput by an eighth. A step that does not pay is
  * taken back, and tried again much later; the round in which the number changes is not measured. A 429 or 503 halves
- * the number; each later round without one adds one (Chiu and Jain's additive increase, multiplicative decrease). */
+ * the number; each later round without one adds one (Chiu and Jain's additive increase, multiplicative decrease). Where
+ * that is not enough, requests are spaced out, too (pace.h). */
 #ifndef HDX_TRANSFER_HOST_H
 #define HDX_TRANSFER_HOST_H
 
 #include "base/text.h"
 #include "transfer/addresses.h"
 #include "transfer/histogram.h"
+#include "transfer/pace.h"
 #include "transfer/part_list.h"
 
 enum { HDX_HOST_START = 8 };
@@ -35,10 +37,10 @@ struct hdx_host {
   bool trying;                         /* the last step has still to pay */
   double mean_bytes;                   /* of a request lately */
   uint64_t wait_until_ns;              /* no request before */
-  uint64_t halved_ns;                  /* when the limit was last halved */
-  bool answered;                       /* it has sent a response at least once */
-  bool dead;                           /* not reachable: its requests fail at once, until it is forgiven */
-  uint64_t dead_ns;                    /* since when */
+  struct hdx_pace pace;
+  bool answered;    /* it has sent a response at least once */
+  bool dead;        /* not reachable: its requests fail at once, until it is forgiven */
+  uint64_t dead_ns; /* since when */
   enum hdx_status dead_status;
   char dead_reason[256];
   uint64_t requests, connections, bytes, retries, throttles;
@@ -53,7 +55,11 @@ void hdx_host_free(struct hdx_host *host);
  * were waiting for their turn. */
 void hdx_host_finished(struct hdx_host *host, uint64_t now_ns, uint64_t bytes, uint64_t wait_us, bool hungry);
 
-/* The host answered 429 or 503 and asks for a pause of `wait_ms`. */
-void hdx_host_throttled(struct hdx_host *host, uint64_t now_ns, uint64_t wait_ms);
+/* The host answered 429 or 503 to a request that was sent at `sent_ns`, and asks for a pause of `wait_ms`. */
+void hdx_host_throttled(struct hdx_host *host, uint64_t sent_ns, uint64_t now_ns, uint64_t wait_ms);
+/* It answered something else. */
+void hdx_host_served(struct hdx_host *host, uint64_t now_ns);
+/* Whether it may be sent a request now; counts it if so. */
+bool hdx_host_take(struct hdx_host *host, uint64_t now_ns);
 
 #endif

@@ -23,3 +23,7 @@ bool hdx_retry_status(long http_status) {
       return true;
   return false;
 }
+
+bool hdx_retry_throttled(long http_status) {
+  return http_status == 429 || http_status == 503;
+}

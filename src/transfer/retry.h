@@ -20,5 +20,7 @@ uint64_t hdx_retry_wait_ms(unsigned attempt, uint64_t after_ms, uint64_t *random
 
 /* Whether an HTTP status is worth another attempt: 408, 425, 429, 500, 502, 503, 504, 509. */
 bool hdx_retry_status(long http_status);
+/* Whether it asks for fewer requests: 429, 503. */
+bool hdx_retry_throttled(long http_status);
 
 #endif

@@ -56,6 +56,7 @@ class Behaviour:
     stall: int | None = None  # sends so many bytes of the body, then nothing more; -1: not even headers
     drip: tuple | None = None  # (bytes, seconds): so many bytes, then a pause, and so on
     ignore_range: bool = False  # 200 with the whole object
+    range_max: int | None = None  # 206 with at most so many bytes of the range that was asked for
     other_range: tuple | None = None  # (begin, end): 206 with these bytes, and their Content-Range, whatever was asked
     ignore_conditions: bool = False  # as if no If-... header were there
     length: int | None = None  # the Content-Length that is claimed; what is sent stays
@@ -114,10 +115,11 @@ class Gone(Exception):
 
 
 class Origin:
-    def __init__(self, folder=None, tls=None):
-        """`tls`: an ssl.SSLContext for https."""
+    def __init__(self, folder=None, tls=None, port=0):
+        """`tls`: an ssl.SSLContext for https; `port` 0: a free one."""
         self.folder = Path(folder).resolve() if folder else None
         self.tls = tls
+        self.port = port
         self.lock = threading.Lock()
         self.objects = {}  # path: (content, time of the last change) or None where removed
         self.scripts = {}  # path: list of behaviours still to come
@@ -136,7 +138,7 @@ class Origin:
     # ---- life
 
     def start(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=2048)
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         self.acceptor = threading.Thread(target=self._accept, daemon=True)
@@ -446,6 +448,7 @@ class Origin:
         if begin >= len(content) or end <= begin:
             headers["Content-Range"] = f"bytes */{len(content)}"
             return 416, headers, error_body(416)
+        end = min(end, begin + (behaviour.range_max or len(content)))
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
         return 206, headers, content[begin:end]
 

@@ -38,7 +38,10 @@ def one(tiny, client):
     ["index", "s3://b/", "--memory", "1"], ["query", "s3://b/", "x", "--match", "touch"],
     ["query", "s3://b/", "x", "--format", "xml"], ["index", "ftp://b/x/"], ["index", "s3://"],
     ["index", "s3://b/", "--endpoint-url", "nonsense"], ["index", "s3://b/", "--map", "x"],
-    ["info", "s3://b/", "x", "y"], ["completion", "tcsh"], ["store", "frob"],
+    ["info", "s3://b/", "x", "y"], ["completion", "tcsh"], ["store", "frob"], ["help", "query", "now"],
+    ["ls", "s3://b/", "--start-after", "s3://b/x"], ["validate", "--rules", "s3://b/"], ["validate", "--deep"],
+    ["mirror", "--keys-from", "list", "--plan", "plan", "--dest", "d"], ["verify", "s3://b/", "--mirror", "d"],
+    ["query", "s3://b/", "x", "--where", "filesize"], ["mirror", "--keys-from", "list", "--dest", "d", "--shard", "9/4"],
 ])
 def test_usage_errors(heliodex, arguments):
     done = heliodex(*arguments)
@@ -349,6 +352,83 @@ def test_38_control_characters_do_not_reach_the_terminal(tiny, client):
 def test_progress_as_json(one):
     done = one.index("--progress", "json").expect(0)
     assert done.err and all(isinstance(json.loads(line), dict) for line in done.err.splitlines())
+
+
+def summary(done):
+    """The event that ends a run with --progress json."""
+    event, = (event for event in map(json.loads, done.err.splitlines()) if event["event"] == "summary")
+    return event
+
+
+def test_summaries_for_machines(one):
+    machine = ["--progress", "json"]
+    told = summary(one.index(*machine, "--dry-run").expect(0))
+    assert (told["datasets"], told["files"]) == (3, 4) and one.tiny.asked() == []
+    told = summary(one.index(*machine).expect(0))
+    assert (told["files_unchanged"], told["rows"], told["files_failed"]) == (4, 67, 0)
+    done = one.program("validate", one.bucket, "--deep", *machine, *one.access, "--format", "ndjson").expect(1)
+    told, found = summary(done), [json.loads(line)["severity"] for line in done.lines]
+    assert (told["datasets"], told["files"], told["rows"]) == (3, 4, 67)
+    assert (told["errors"], told["warnings"]) == (found.count("error"), found.count("warning")) and told["errors"] > 0
+
+
+def test_the_header_of_a_table_is_bold_where_colors_are_asked_for(one):
+    table = ["datasets", one.bucket, *one.access, "--format", "table"]
+    plain = one.program(*table).expect(0).lines
+    bold = one.program(*table, "--color", "always").expect(0).lines
+    assert "\x1b" not in "".join(plain) and bold[1:] == plain[1:]
+    assert bold[0].replace("\x1b[1m", "").replace("\x1b[0m", "") == plain[0] and bold[0].startswith("\x1b[1mid")
+    assert one.program(*table, "--color", "always", env={"NO_COLOR": "1"}).lines == bold
+
+
+def test_rows_may_go_to_standard_error(one):
+    done = one.query("ac_h2_cris", "-o", "/dev/stderr").expect(0)
+    assert done.out == "" and done.err == one.query("ac_h2_cris").expect(0).out
+
+
+def test_an_archive_that_lists_nothing(tiny, client, tmp_path):
+    tiny.publish()
+    client.program("datasets", client.bucket, *client.access).expect(0, "lists no dataset")
+    client.program("datasets", client.bucket, *client.access, "--error-on-empty").expect(9, "lists no dataset")
+    (tmp_path / "registry.json").write_text('{"registry": []}')
+    url = (tmp_path / "registry.json").as_uri()
+    client.program("registry", "--registry", url, "--error-on-empty").expect(9, "names no bucket")
+
+
+def test_a_range_without_a_year_is_warned_of(one):
+    one.index("--start", "2019", "--stop", "2019").expect(0, "the same instant")
+    assert one.tiny.asked() == []
+
+
+@pytest.mark.parametrize("verb", [["mirror", "d", "--dest", "dest"], ["cat", "d"]], ids=lambda verb: verb[0])
+def test_28_a_report_that_is_not_written_is_told(archive, client, verb):
+    archive.dataset("d", {"a": b"1", "b": b"22"})
+    client.index().expect(0)
+    done = client.program(verb[0], client.bucket, *verb[1:], *client.access, "--report", "/dev/full")
+    done.expect(6, "/dev/full: not written: No space left on device")
+
+
+def test_40_a_reader_of_findings_that_goes_ends_the_run(tiny, client):
+    for i in range(300):
+        tiny.add(f"set_{i}", {2019: 1})
+    process = client.program.start("validate", client.bucket, "--severity", "note", *client.access, "--format", "csv")
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    assert process.wait(60) == 141 and "heliodex:" not in err
+
+
+def test_40_standard_output_that_does_not_block(one):
+    """As a caller may have set it that waits for several programs at once: bytes are waited with, none is lost."""
+    one.tiny.add("long", {year: 4000 for year in range(2000, 2010)})
+    one.index().expect(0)
+    expected = one.query("long").expect(0).raw
+    end, begin = os.pipe()
+    os.set_blocking(begin, False)
+    process = one.program.start("query", one.bucket, "long", *one.access, "--format", "csv", stdout=begin)
+    os.close(begin)
+    with open(end, "rb") as out:
+        assert out.read() == expected and len(expected) > 2_000_000
+    assert process.wait(60) == 0, process.stderr.read()
 
 
 def test_stats(one, tmp_path):

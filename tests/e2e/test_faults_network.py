@@ -1,6 +1,7 @@
 """Names, connections, proxies and throttles: what index runs, mirrors and cat make of a bad way to a good server."""
 
 import collections
+import json
 import re
 import shutil
 import socket
@@ -70,7 +71,8 @@ def test_02_connections_that_are_reset_before_tls(heliodex, one, tmp_path):
         heliodex(*access, "--retries", "2", "--store", tmp_path / "other").expect(5, "(3 attempts)")
 
 
-@pytest.mark.parametrize("raw", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\0" * 5000, b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])
+@pytest.mark.parametrize("raw", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\0" * 5000, b"HTTP/1.1 abc\r\n\r\n",
+                                 b"HTTP/1.1 200 OK\r\n"])
 def test_02_what_is_no_http_is_no_answer(one, raw):
     path = one.tiny.path("one", 2019)
     one.tiny.origin.script(path, Behaviour(raw=raw))
@@ -94,6 +96,26 @@ def test_03_cat_goes_on_from_every_byte(archive, cat, how):  # noqa: F811
         assert first.sent + second.sent == size
 
 
+def test_03_catalogs_go_on_from_every_byte(heliodex):
+    """As many buckets as a catalog has bytes, each cut at another one, and the registry at half its length."""
+    entry = {"id": "set", "index": "s3://b/i/", "title": "The sun", "start": "2019", "stop": "2020"}
+    catalog = json.dumps({"status": 1200, "catalog": [entry]}).encode()
+    with Origin() as origin:
+        names = [f"bucket-{k:03}" for k in range(len(catalog))]
+        for k, name in enumerate(names):
+            origin.put(f"/{name}/catalog.json", catalog)
+            origin.script(f"/{name}/catalog.json", Behaviour(cut=k, cut_by="fin"))
+        entries = [{"name": name, "endpoint": f"s3://{name}/", "region": "us-east-1"} for name in names]
+        origin.put("/registry.json", json.dumps({"registry": entries}).encode())
+        origin.script("/registry.json", Behaviour(cut=5000, cut_by="fin"))
+        done = heliodex("search", "sun", "--registry", f"{origin.url}/registry.json", "--endpoint-url", origin.url,
+                        "--format", "csv").expect(0)
+        assert len(done.lines) == 1 + len(names)
+        for k, name in list(enumerate(names))[1:]:
+            first, second = origin.of(f"/{name}/catalog.json")
+            assert first.sent == k and second.sent == len(catalog) - k and second.headers["if-match"]
+
+
 # ---- silence and drips
 
 
@@ -108,11 +130,12 @@ def test_04_cat_asks_again_on_another_connection(archive, cat):  # noqa: F811
 
 
 def test_05_a_drip_is_ended_and_what_came_is_kept(one):
-    """Some bytes again and again, but fewer than any packet has: each attempt goes on where the one before was given up."""
+    """Some bytes again and again, but fewer than any packet has: each attempt goes on where the one before ended."""
     path = one.tiny.path("one", 2019)
     size = len(one.tiny.read(path))
     one.tiny.origin.script(path, *[Behaviour(drip=(25, 0.05))] * 3)
-    done = one.index("--stall-time", "400ms").expect(0, "warning", "only ", "asking again on another connection", "3 retried")
+    done = one.index("--stall-time", "400ms").expect(0, "warning", "only ", "asking again on another connection",
+                                                     "3 retried")
     assert "no byte" not in done.err
     asked = one.tiny.origin.of(path)
     assert len({request.connection for request in asked}) == 4
@@ -127,7 +150,8 @@ def test_05_a_drip_without_end_ends_a_mirror_that_can_be_gone_on_with(archive, m
     archive.dataset("d", files)
     archive.tiny.origin.script(PATH, None, None, None)  # HEAD and two parts
     archive.tiny.origin.always(PATH, Behaviour(drip=(20, 0.05)))
-    mirror("d", "--part-size", "1M", "--jobs", "1", "--stall-time", "300ms", "--retries", "3").expect(5, KEY, "(4 attempts)")
+    impatient = ["--part-size", "1M", "--jobs", "1", "--stall-time", "300ms", "--retries", "3"]
+    mirror("d", *impatient).expect(5, KEY, "(4 attempts)")
     assert tree(mirror.dest) == {} and len(partial(mirror.dest)) == 1
     came = sum(request.sent for request in archive.asked(KEY))
     archive.tiny.origin.clear()

@@ -281,7 +281,7 @@ def test_32_few_file_descriptors(archive, mirror):
     assert tree(mirror.dest) == files
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_35_a_signal_leaves_what_a_rerun_goes_on_with(archive, mirror, number, code):
     files = one(archive, 8 * MB)
     archive.tiny.origin.script(PATH, None, None, *[Behaviour(drip=(64 << 10, 0.02)) for _ in range(10)])

@@ -1,5 +1,6 @@
 """Snapshots through bad times: killed and interrupted runs, several at once, full disks, corrupt and foreign files."""
 
+import json
 import os
 import random
 import resource
@@ -41,6 +42,42 @@ def leftovers(client):
     """Files of the store that are neither snapshots nor documents nor locks."""
     return [path for path in client.program.store.rglob("*")
             if path.is_file() and path.suffix not in (".hdx", ".json", ".meta") and path.name != ".lock"]
+
+
+# ---- what is named
+
+
+def test_what_is_named_must_be_held(filled):
+    bucket = filled.bucket
+    filled.index().expect(0)
+
+    def program(*arguments):
+        return filled.program(*arguments, *filled.access)
+
+    def listed(*ids):
+        return [json.loads(line)["id"] for line in program("store", "list", bucket, *ids, "--json").expect(0).lines]
+
+    assert listed("b") == ["b"] and listed("c", "a") == ["c", "a"] and listed() == list(DATASETS)
+    program("verify", bucket, "b", "a").expect(0)
+    program("verify", bucket, "b", "--json").expect(0)
+    for verb in ("store", "list"), ("verify",):
+        program(*verb, bucket, "nowhere").expect(3, f"{bucket}nowhere: nothing is held of it")
+    for verb in ("store", "list"), ("store", "remove"), ("verify",):
+        program(*verb, bucket, "../a").expect(3, "../a: not the id of a dataset")
+    program("store", "remove", bucket, "b").expect(0)
+    assert listed() == ["a", "c"]
+    program("store", "remove", bucket).expect(0)
+    program("verify", bucket).expect(3, "nothing of it is held")
+    program("verify").expect(0, "no snapshot is held")
+
+
+def test_37_a_list_of_the_store_names_what_cannot_be_read(filled):
+    filled.index().expect(0)
+    one, *_ = filled.program.store.rglob("b.hdx")
+    one.write_bytes(b"not a snapshot" * 100)
+    done = filled.program("store", "list", "--json").expect(7, str(one), "1 snapshots cannot be read")
+    rows = {row["path"]: row["id"] for row in map(json.loads, done.lines)}
+    assert len(rows) == 3 and rows[str(one)] is None
 
 
 # ---- killed
@@ -87,7 +124,7 @@ def test_34_p3_killed_first_run_converges(filled):
 # ---- interrupted
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_35_interrupted_run_ends_and_resumes(filled, number, code):
     gate = threading.Event()
     origin = filled.tiny.origin

@@ -483,6 +483,31 @@ static void after_a_cancellation_requests_are_made_again(void **state) {
   unserve();
 }
 
+/* ------------------------------------------------------------------------------------------------ hostile versions */
+
+/* Versions come from journals and snapshots, which others may have written. */
+static void a_version_adds_no_field_to_a_request(void **state) {
+  static const char evil[] = "\"first\"\r\nX-Evil: 1", evil_date[] = "Mon\r\nX-Evil: 1\r\n\r\nGET /other HTTP/1.1";
+  const struct hdx_byte_range range = {10, 20};
+  const struct hdx_fetch_request wanted[] = {
+      {.etag = evil},
+      {.last_modified = evil_date},
+      {.scattered = true, .ranges = &range, .range_count = 1, .if_match = evil},
+      {.scattered = true, .ranges = &range, .range_count = 1, .if_match = evil_date},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    serve(SMALL);
+    struct sink *sink = fetch(wanted[i]);
+    assert_ok(sink);
+    assert_int_equal(atomic_load(&server.asked_count), 1);
+    assert_null(strcasestr(server.asked[0].head, "evil"));
+    sink_has(sink, content, 0, SMALL); /* all of it, as no version is named */
+    sink_free(sink);
+    unserve();
+  }
+}
+
 /* --------------------------------------------------------------------------------------------------- back-pressure */
 
 static struct hdx_block *kept;
@@ -552,6 +577,7 @@ int main(void) {
       cmocka_unit_test(nothing_is_handed_out_once_a_request_is_aborted),
       cmocka_unit_test(what_hangs_waits_or_has_not_begun_can_be_aborted),
       cmocka_unit_test(after_a_cancellation_requests_are_made_again),
+      cmocka_unit_test(a_version_adds_no_field_to_a_request),
       cmocka_unit_test(a_consumer_that_keeps_its_blocks_is_waited_for),
   };
   return cmocka_run_group_tests(tests, make_content, free_content);
