@@ -149,7 +149,9 @@ enum hdx_sign {
 /* Settings of a session; hdx_config_init fills in the defaults. Strings and callbacks must live as long as the
  * session. Callbacks run on the thread that called into the session. */
 struct hdx_config {
-  const char *store;        /* directory of snapshots; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex */
+  /* Directory of snapshots, made with mode 0700; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex. Files in it
+   * are mapped: cutting one while it is in use is a SIGBUS. */
+  const char *store;
   const char *registry_url; /* or a path; NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
   const char *catalog_name; /* NULL: "catalog.json" */
   const char *endpoint_url; /* S3 server; NULL: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS */

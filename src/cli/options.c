@@ -70,7 +70,7 @@ static const struct cli_option options[] = {
      .help = "What --format urls (and aria2: https or presigned) writes: https: the URL that a file is fetched from, "
              "percent-encoded, at AWS or below "
              "--endpoint-url; s3: s3://bucket/key as published; presigned: the https URL with a signature of yours in "
-             "it, so that whoever has it may fetch a private file until it expires."},
+             "it, so that whoever has it may fetch a private file until it expires (a new file of -o is yours alone)."},
     {"expires", 0, "DURATION", CLI_DURATION, CLI_GROUP_OUTPUT, AT(expires_ms), .min = 1000, .max = 7 * DAY_MS,
      .fallback = "1h", .verbs = CLI_VERB_QUERY,
      .help = "How long presigned URLs hold: at most 7 days, and no longer than the credentials that sign them."},
@@ -250,7 +250,8 @@ static const struct cli_option options[] = {
 
     {"store", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_ACCESS, AT(store),
      .fallback_text = "$XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex", .verbs = CLI_VERBS_ALL,
-     .help = "Where snapshots, registries and catalogs are kept."},
+     .help = "Where snapshots, registries and catalogs are kept. It is made for you alone; one that is there keeps its "
+             "mode, so that it can be shared."},
     {"offline", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(offline), .verbs = CLI_VERBS_ALL, .opposites = {"refresh"},
      .help = "Never ask the network; what is not held is an error."},
     {"refresh", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(refresh), .verbs = CLI_VERBS_ALL, .opposites = {"offline"},

@@ -1,10 +1,11 @@
-"""Disks, outputs and limits of this machine: stores, reports and standard output that are full, broken, not to be written
-to, or read by nobody. (Destinations of mirrors: test_mirror_disk.py, test_mirror_faults.py.)
+"""Disks, outputs and limits of this machine: stores, reports and standard output that are full, broken, not to be
+written to, or read by nobody. (Destinations of mirrors: test_mirror_disk.py, test_mirror_faults.py.)
 """
 
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import threading
@@ -64,8 +65,8 @@ needs_shim = pytest.mark.skipif(not FAULTS.exists(), reason=f"{FAULTS} was not b
 
 
 @needs_shim
-@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("pwrite", "EIO"), ("fsync", "EIO"), ("rename", "ENOSPC"),
-                                         ("close", "EIO")])
+@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("pwrite", "EIO"), ("fsync", "EIO"),
+                                         ("rename", "ENOSPC"), ("close", "EIO")])
 def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
     """Each dataset answers as before or as the archive is now; a run that could not write says so and ends with 6."""
     shim = Shim(held.program, held.program.store, tmp_path / "count")
@@ -81,7 +82,9 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
         done = held.index("--report", tmp_path / "report", env=shim.environment(f"{call}:{n}:{error}{on}"))
         now = answers(held)
         assert all(now[name] in (old[name], new[name]) for name in now), f"{call} {n} of {count}: {done}"
-        assert (done.code == 0 and now == new) or done.code in (1, 6), f"{call} {n} of {count}: {done}"
+        # What a lock says may be lost, and so may the close of what was only read.
+        harmless = call in ("pwrite", "close") and not on
+        assert done.code in (1, 6) or (harmless and done.code == 0 and now == new), f"{call} {n} of {count}: {done}"
         if done.code == 1:
             assert '"exit":6' in (tmp_path / "report").read_text(), done
         if done.code == 6:
@@ -140,6 +143,29 @@ def test_31_an_output_that_cannot_be_written_to_is_said_first(tiny, client, arch
     assert archive.data_requests() == 0
 
 
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
+def test_31_places_without_permission(archive, mirror, client, tmp_path):
+    """As anybody would meet them: root without its privilege to write everywhere."""
+    archive.dataset("d", {"data/a.cdf": content(10, 1)})
+    client.index().expect(0)
+    if os.geteuid() == 0:
+        wrapper = tmp_path / "wrapper"
+        wrapper.write_text("#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search "
+                           f"'{client.program.path}' \"$@\"\n")
+        wrapper.chmod(0o755)
+        client.program.path = wrapper
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    client.tiny.origin.clear()
+    mirror("d", dest=closed / "dest").expect(6, str(closed), "permission denied")
+    mirror("d", dest=closed).expect(6, str(closed), "permission denied")
+    client.index("--store", closed / "store").expect(6, str(closed), "permission denied")
+    client.query("d", "-o", closed / "rows").expect(6, str(closed), "permission denied")
+    mirror("d", "--report", closed / "report").expect(6, str(closed), "permission denied")
+    assert archive.data_requests() == 0 and client.tiny.asked() == [] and list(closed.iterdir()) == []
+    mirror("d").expect(0)
+
+
 # ---- reports and outputs
 
 
@@ -167,8 +193,8 @@ def test_28_standard_output_that_is_full(archive, cat, client):  # noqa: F811
         for verb in ("datasets", "validate"):
             client.program(verb, client.bucket, *client.access, stdout=full).expect(6, "standard output", "space")
         client.program("info", client.bucket, "d", *client.access, stdout=full).expect(6, "standard output", "space")
-        for arguments in (["version"], ["help"], ["help", "cat"], ["completion", "bash"], ["store", "list"], ["verify"]):
-            client.program(*arguments, stdout=full).expect(6, "standard output", "space")
+        for verb in ("version", "help", "help cat", "completion bash", "store list", "verify"):
+            client.program(*verb.split(), stdout=full).expect(6, "standard output", "space")
         archive.tiny.origin.clear()
         for i in range(200):
             archive.tiny.origin.always(f"/{TINY}/data/{i:03}.cdf", Behaviour(delay=0.05))
@@ -236,24 +262,21 @@ def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, clie
 # ---- others
 
 
-def test_36_who_has_the_store_is_told(tiny, client):
+def test_36_who_has_the_store_is_told(tiny, client, tmp_path):
     """With process and machine; the second one waits, and then finds everything as it is."""
     tiny.add("a", {year: 3 for year in YEARS})
     gate = threading.Event()
     tiny.origin.always(tiny.path("a", 2015), Behaviour(until=gate))
     first = client.program.start("index", client.bucket, *client.access)
     assert tiny.origin.wait_for(lambda: tiny.origin.requests_now >= 1)
-    second = client.program.start("index", client.bucket, *client.access)
-    told = b""
-    while b"pid" not in told and (byte := second.stderr.read(1)):
-        told += byte
-    told += second.stderr.readline() if second.poll() is None else b""
-    assert f"pid {first.pid} on {os.uname().nodename}".encode() in told, told
+    with open(tmp_path / "told", "wb") as err:
+        second = client.program.start("index", client.bucket, *client.access, stderr=err)
+    holder = f"pid {first.pid} on {os.uname().nodename}"
+    waits = tiny.origin.wait_for(lambda: holder in (tmp_path / "told").read_text(), seconds=20)
     gate.set()
-    assert first.wait(30) == 0
-    first.communicate()
-    out, err = second.communicate(timeout=30)
-    assert second.returncode == 0, told + err
+    for process in (first, second):
+        process.communicate(timeout=30)
+    assert waits and (first.returncode, second.returncode) == (0, 0), (tmp_path / "told").read_text()
     client.check()
 
 

@@ -1,6 +1,7 @@
 """Names, connections, proxies and throttles: what index runs, mirrors and cat make of a bad way to a good server."""
 
 import collections
+import json
 import re
 import shutil
 import socket
@@ -93,6 +94,26 @@ def test_03_cat_goes_on_from_every_byte(archive, cat, how):  # noqa: F811
         first, second = archive.asked(f"data/{k:02}")
         assert second.headers["range"] == f"bytes={k}-{size - 1}" and second.headers["if-match"]
         assert first.sent + second.sent == size
+
+
+def test_03_catalogs_go_on_from_every_byte(heliodex):
+    """As many buckets as a catalog has bytes, each cut at another one, and the registry at half its length."""
+    entry = {"id": "set", "index": "s3://b/i/", "title": "The sun", "start": "2019", "stop": "2020"}
+    catalog = json.dumps({"status": 1200, "catalog": [entry]}).encode()
+    with Origin() as origin:
+        names = [f"bucket-{k:03}" for k in range(len(catalog))]
+        for k, name in enumerate(names):
+            origin.put(f"/{name}/catalog.json", catalog)
+            origin.script(f"/{name}/catalog.json", Behaviour(cut=k, cut_by="fin"))
+        entries = [{"name": name, "endpoint": f"s3://{name}/", "region": "us-east-1"} for name in names]
+        origin.put("/registry.json", json.dumps({"registry": entries}).encode())
+        origin.script("/registry.json", Behaviour(cut=5000, cut_by="fin"))
+        done = heliodex("search", "sun", "--registry", f"{origin.url}/registry.json", "--endpoint-url", origin.url,
+                        "--format", "csv").expect(0)
+        assert len(done.lines) == 1 + len(names)
+        for k, name in list(enumerate(names))[1:]:
+            first, second = origin.of(f"/{name}/catalog.json")
+            assert first.sent == k and second.sent == len(catalog) - k and second.headers["if-match"]
 
 
 # ---- silence and drips

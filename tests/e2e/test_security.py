@@ -47,7 +47,7 @@ def old_context(authority, version):
     return context
 
 
-def test_tls_of_old_versions_is_refused_even_where_the_system_allows_it(heliodex, tmp_path, one):
+def test_06_tls_of_old_versions_is_refused_even_where_the_system_allows_it(heliodex, tmp_path, one):
     authority = make_authority(tmp_path)
     (tmp_path / "openssl.cnf").write_text(OLD_TLS)
     relaxed = {"OPENSSL_CONF": str(tmp_path / "openssl.cnf")}
@@ -65,7 +65,7 @@ def test_tls_of_old_versions_is_refused_even_where_the_system_allows_it(heliodex
             assert bool(old.requests()) == taken
 
 
-def test_a_certificate_of_another_name_is_refused(heliodex, tmp_path, one):
+def test_06_a_certificate_of_another_name_is_refused(heliodex, tmp_path, one):
     authority = make_authority(tmp_path, names=("other.example",))
     with Origin(one.tiny.folder, tls=authority.context()) as safe:
         heliodex("index", one.bucket, "--endpoint-url", safe.url, "--ca-file", authority.ca).expect(4, "--ca-file")
@@ -74,7 +74,7 @@ def test_a_certificate_of_another_name_is_refused(heliodex, tmp_path, one):
 
 @pytest.mark.parametrize("variable", ["GIT_SSL_NO_VERIFY", "PYTHONHTTPSVERIFY", "NODE_TLS_REJECT_UNAUTHORIZED",
                                       "CURL_INSECURE", "AWS_NO_VERIFY_SSL"])
-def test_nothing_turns_verification_off(heliodex, tmp_path, one, variable):
+def test_06_nothing_turns_verification_off(heliodex, tmp_path, one, variable):
     (heliodex.home / ".curlrc").write_text("insecure\n")
     (heliodex.home / ".aws").mkdir()
     (heliodex.home / ".aws" / "config").write_text("[default]\nverify_ssl = false\nregion = us-east-1\n")
@@ -87,7 +87,7 @@ def test_nothing_turns_verification_off(heliodex, tmp_path, one, variable):
 # ---- credentials
 
 
-def test_10_netrc_and_cookies_are_left_alone(one):
+def test_p10_netrc_and_cookies_are_left_alone(one):
     home = one.program.home
     (home / ".netrc").write_text("machine 127.0.0.1 login somebody password hunter2\n")
     (home / ".netrc").chmod(0o600)
@@ -97,7 +97,7 @@ def test_10_netrc_and_cookies_are_left_alone(one):
         assert not {"authorization", "cookie", "proxy-authorization", "referer"} & set(request.headers)
 
 
-def test_10_secrets_are_in_no_argument_and_memory_is_not_for_others(one, tmp_path):
+def test_p10_secrets_are_in_no_argument_and_memory_is_not_for_others(one, tmp_path):
     """While a signed request is under way: what ps shows, and whether the process leaves a core."""
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_SESSION_TOKEN": "token-secret",
             "ASAN_OPTIONS": "disable_coredump=0:detect_leaks=0"}
@@ -255,7 +255,7 @@ def test_answers_without_end_are_given_up(one):
 # ---- the store and other files
 
 
-def test_lists_of_presigned_urls_are_for_their_user_alone(one):
+def test_p10_lists_of_presigned_urls_are_for_their_user_alone(one):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "very-secret"}
     one.index().expect(0)
     for style, mode in (("https", 0o644), ("presigned", 0o600)):
@@ -292,7 +292,7 @@ def test_a_store_of_others_is_told(one):
         one.query("one", "--offline").expect(0, "warning", str(store), "another user")
 
 
-def test_locks_overwrite_no_file_of_another_name(one, tmp_path):
+def test_36_p8_locks_overwrite_no_file_of_another_name(one, tmp_path):
     """Whoever can write to a shared store or destination could put a link to a file of its user there."""
     one.index().expect(0)
     victim = tmp_path / "victim"
@@ -323,7 +323,7 @@ def test_37_a_snapshot_that_is_cut_while_it_is_read(tiny, client):
 # ---- commands
 
 
-def test_keys_are_no_commands(archive, client, tmp_path):
+def test_38_keys_are_no_commands(archive, client, tmp_path):
     keys = ["$(touch owned)", "`touch owned`", "a; touch owned", "'; touch owned; '", "-rf", "..", "a/..", "x\ttouch owned",
             "new\nline", "* ?", "\\x", "%s%n"]
     for key in keys:
@@ -336,7 +336,7 @@ def test_keys_are_no_commands(archive, client, tmp_path):
     assert not list(tmp_path.rglob("owned")) and not list(client.program.home.rglob("owned"))
 
 
-def test_10_commands_are_not_told_credentials(archive, client):
+def test_p10_commands_are_not_told_credentials(archive, client):
     """Those that were found in files are in no environment and no argument of theirs."""
     (client.program.home / ".aws").mkdir()
     (client.program.home / ".aws" / "credentials").write_text(

@@ -53,7 +53,7 @@ def hostile(tiny, client):
 
 
 @pytest.mark.parametrize("style", ["table", "csv", "tsv", "ndjson", "json", "keys"])
-def test_rows_and_lists_of_any_format(hostile, style):
+def test_38_rows_and_lists_of_any_format(hostile, style):
     form = ["--format", style, *hostile.access]
     for verb in (["datasets", hostile.bucket], ["query", hostile.bucket, "x"], ["info", hostile.bucket, "x"],
                  ["search", "title", "--registry", registry(hostile)], ["registry", "--registry", registry(hostile)],
@@ -71,7 +71,7 @@ def registry(client):
 
 
 @pytest.mark.parametrize("style", ["urls", "s5cmd", "aria2", "rclone"])
-def test_lists_for_other_tools(hostile, style):
+def test_38_lists_for_other_tools(hostile, style):
     assert_harmless(on_terminal(hostile, "query", hostile.bucket, "x", *hostile.access, "--format", style))
     got = on_terminal(hostile, "query", hostile.bucket, "x", *hostile.access, "--format", style, "--url-style", "s3")
     assert_harmless(got)

@@ -7,8 +7,8 @@
 
 What is asked of a run is that
   - it ends: no hang, no signal, no report of a sanitizer, no leak
-  - it either does all that the undisturbed run does, with the same output, and exit status 0, or has another one and says
-    on standard error what has failed
+  - it either does all that the undisturbed run does, with the same output, and exit status 0, or has another one and
+    says on standard error what has failed
   - a file has what it had before, or what it has after an undisturbed run; other names are temporary ones
   - the same command then does all of it, whatever the failed run has left, and leaves nothing else.
 """
@@ -72,7 +72,8 @@ class Trial:
         """OpenSSL leaks what is half made (its own start, names of digests) when an allocation of its own fails."""
         if self.done.code != SANITIZER_EXIT or "LeakSanitizer: detected" not in self.done.err:
             return False
-        caller = next((frame for frame in self.told.splitlines()[1:] if not re.search(r"libasan|hdx-faults", frame)), "")
+        frames = self.told.splitlines()[1:]
+        caller = next((frame for frame in frames if not re.search(r"libasan|hdx-faults", frame)), "")
         leaked_in = re.findall(r"^ +#1 .*", self.done.err, re.MULTILINE)
         return all(re.search(r"/lib(crypto|ssl)\.so", frame) for frame in [caller, *leaked_in])
 
@@ -117,14 +118,15 @@ class Trials:
             process.kill()
             out, err = process.communicate()
             code = None
-        return Done(["heliodex", *arguments], code, out.replace(os.fsencode(home), b"HOME"), err.decode("utf-8", "replace"))
+        out = out.replace(os.fsencode(home), b"HOME")
+        return Done(["heliodex", *arguments], code, out, err.decode("utf-8", "replace"))
 
     def command(self, kind, number):
         return f"scripts/torture {self.scenario.name} {kind}:{number}"
 
     def calls(self, kind):
-        """Of a kind the numbers of the calls that are worth a try. What libcurl does as it starts, thousands of allocations by
-        OpenSSL, is the same in all scenarios: one has it fail."""
+        """Of a kind the numbers of the calls that are worth a try. What libcurl does as it starts, thousands of
+        allocations by OpenSSL, is the same in all scenarios: one has it fail."""
         numbers = range(1, self.counts[kind] + 1)
         if kind == "alloc" and not self.scenario.start_up and LOADED in self.counts:
             first = self.counts[LOADED] + 1
@@ -211,7 +213,7 @@ def is_temporary(path):
 
 
 def is_one_of(found, before, after):
-    """Whether a file is what it was or what it is to be. Of a snapshot each year is, as one that failed keeps its rows."""
+    """Whether a file is what it was or is to be. Of a snapshot each year is so, as one that failed keeps its rows."""
     if not isinstance(found, dict):
         return found in (before, after)
     before, after = before or {}, after or {}
@@ -258,7 +260,7 @@ def main(arguments):
     from torture_scenarios import SCENARIOS
 
     names = {scenario.name: scenario for scenario in SCENARIOS}
-    parser = argparse.ArgumentParser(prog="torture", description="Runs scenarios with each of their calls failing, one a run.")
+    parser = argparse.ArgumentParser(prog="torture", description="Runs scenarios with each of their calls failing.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time (the cores)")
     parser.add_argument("--step", type=int, default=1, help="only each so manieth call")
     parser.add_argument("what", nargs="*", metavar="SCENARIO|KIND|KIND:N",

@@ -1,4 +1,5 @@
-"""What is tortured: each scenario is a command, and what lies in its home beforehand. Small, as each runs thousands of times.
+"""What is tortured: each scenario is a command, and what lies in its home beforehand. They are small, as each runs
+thousands of times.
 
 The home is the working directory, so that a command names files relative to it. A scenario has a server of its own.
 """
@@ -114,7 +115,7 @@ class Query(Held):
     name = "query"
 
     def command(self):
-        return ["query", self.bucket, "d", "--start", "2019-02", "--format", "csv", "--where", "checksum!=x", "-o", "rows"]
+        return ["query", self.bucket, "d", "--start", "2019-02", "--where", "checksum!=x", "--format", "csv", "-o", "rows"]
 
 
 class QueryMany(Held):
