@@ -79,7 +79,7 @@ def test_a_proxy_that_asks_for_a_password_is_told(one):
 
 def test_18_ranges_shorter_than_asked_for_are_added_up(large):
     large.tiny.origin.always(ONE, Behaviour(range_max=10_000))
-    large.index("-j", "1").expect(0)
+    large.index("-j", "1", "--retries", "0").expect(0)
     assert len(statuses(large)) > 30 and set(statuses(large)) == {206}
     large.check()
 
