@@ -72,14 +72,13 @@ struct hdx_prefix *hdx_index_prefix(const struct hdx_index_run *run, struct hdx_
 /* Whether another dataset may begin: enough requests to keep the engine busy, and memory for the rows that small
  * datasets hold back until they are complete. Parked ones do not count: they wait for those that are still to begin. */
 static bool room(const struct hdx_index_run *run) {
-  const struct hdx_config *config = &run->session->config;
   size_t pending = run->years_pending + (run->datasets_opening + 1) * OPENING_YEARS;
   size_t open = run->datasets_open - run->datasets_parked;
   struct hdx_engine_totals totals;
   if (!open)
     return true;
   hdx_engine_totals(run->session->engine, &totals);
-  return pending < 2 * totals.wanted + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4 &&
+  return pending < 2 * totals.wanted + SPARE_REQUESTS && run->held_bytes < hdx_session_memory(run->session) / 4 &&
          open < run->datasets_max;
 }
 

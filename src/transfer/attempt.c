@@ -8,6 +8,7 @@
 enum {
   RECEIVE_BYTES_SMALL = 32 << 10,  /* libcurl's buffer, which it gets anew for each transfer */
   RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
+  RECEIVE_SHARE = 8,               /* of the memory, for these buffers */
   ERROR_BODY_BYTES_MAX = 1 << 20,  /* of an answer that is not wanted, before the connection is given up */
   ANSWER_BYTES_MAX = 16 << 10      /* of it that are kept: S3's error documents have far less */
 };
@@ -15,8 +16,10 @@ enum {
 static size_t on_header(char *data, size_t one, size_t size, void *user) {
   struct hdx_part *part = user;
   (void)one;
+  bool first = !part->head.status;
   hdx_head_line(&part->head, (struct hdx_text){data, size});
-  part->progress_ns = hdx_engine_now();
+  if (first) /* the others come with it: a head without end is no progress */
+    part->progress_ns = hdx_engine_now();
   return size;
 }
 
@@ -120,7 +123,10 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     take(part, data + first, size - first);
   }
   part->attempt_bytes += size;
-  part->progress_ns = hdx_engine_now();
+  if (part->attempt_bytes >= part->progress_bytes) {
+    part->progress_ns = hdx_engine_now();
+    part->progress_bytes = part->attempt_bytes + HDX_PROGRESS_BYTES;
+  }
   engine->bytes += size;
   part->host->bytes += size;
   part->enough = hdx_fetch_enough(part);
@@ -152,8 +158,11 @@ static void add_conditions(struct hdx_part *part) {
     hdx_headers_add(headers, HDX_CHECKSUM_MODE, HDX_TEXT("ENABLED"));
 }
 
-static long receive_bytes(const struct hdx_host *host) {
-  return host->mean_bytes < RECEIVE_BYTES_LARGE ? RECEIVE_BYTES_SMALL : RECEIVE_BYTES_LARGE;
+static long receive_bytes(const struct hdx_engine *engine, const struct hdx_host *host) {
+  uint64_t share = engine->options.memory_bytes / RECEIVE_SHARE / host->limit;
+  if (host->mean_bytes < RECEIVE_BYTES_LARGE || share < RECEIVE_BYTES_SMALL)
+    return RECEIVE_BYTES_SMALL;
+  return share < RECEIVE_BYTES_LARGE ? (long)share : RECEIVE_BYTES_LARGE;
 }
 
 /* With nothing left open, libcurl has no need of the environment. */
@@ -177,7 +186,7 @@ static void set_options(struct hdx_part *part) {
   curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->host));
+  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(engine, part->host));
   curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
@@ -236,7 +245,7 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   hdx_head_init(&part->head);
   hdx_buffer_clear(&part->answer);
   part->accepted = part->paused = part->enough = false;
-  part->attempt_bytes = 0;
+  part->attempt_bytes = part->progress_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
   part->sent_ns = part->progress_ns = hdx_engine_now();

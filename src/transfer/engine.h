@@ -79,9 +79,10 @@ struct hdx_part {
   bool accepted;            /* the head was looked at */
   bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
-  bool resuming;        /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
-  uint64_t sent_ns;     /* when it began */
-  uint64_t progress_ns; /* when bytes last came */
+  bool resuming;           /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
+  uint64_t sent_ns;        /* when it began */
+  uint64_t progress_ns;    /* when bytes last came, */
+  uint64_t progress_bytes; /* and how many have to have come for the next time */
   uint64_t attempt_bytes;
   uint64_t wait_us; /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
@@ -149,6 +150,9 @@ struct hdx_engine {
   bool cancelled;
   bool aborted; /* some fetches were */
 };
+
+/* Fewer bytes within the stall time are as good as none: else a server that drips would never be left. */
+#define HDX_PROGRESS_BYTES 1024
 
 /* When its consumer has so much to do, the engine waits for it rather than fill more memory: what is in the processor's
  * cache is scanned at twice the speed. */

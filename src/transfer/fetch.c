@@ -281,7 +281,8 @@ static void broken(struct hdx_part *part, CURLcode code) {
 void hdx_fetch_stalled(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
   char text[HDX_ERROR_TEXT_MAX];
-  snprintf(text, sizeof text, "%s: no byte came for %.1f s", part->fetch->name,
+  bool some = part->attempt_bytes && part->attempt_bytes + HDX_PROGRESS_BYTES != part->progress_bytes;
+  snprintf(text, sizeof text, "%s: %s came for %.1f s", part->fetch->name, some ? "hardly a byte" : "no byte",
            (double)engine->options.stall_ms_max / 1000);
   hdx_log_write(engine->options.log, HDX_LOG_WARNING, "%s: asking again on another connection", text);
   hdx_attempt_end(part);
