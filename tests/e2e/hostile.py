@@ -15,18 +15,18 @@ BAD = (
 )
 
 
-def rows(identifier, year, count, every=20):
-    """(text, good rows, bad rows): `count` rows a minute apart, after each `every` of them a bad one; now and then a
-    good row has a key of 20,000 bytes."""
-    lines, bad, long = [], 0, 0
+def rows(identifier, year, count, every=20, long=0):
+    """(text, good rows, bad rows): `count` rows a minute apart, whose keys have `long` bytes more than usual, after each
+    `every` of them a bad one; now and then a good row has a key of 20,000 bytes."""
+    lines, bad, more, filler = [], 0, 0, "k" * long
     for i in range(count):
         day, minute = divmod(i, 1440)
         time = f"{year}-{1 + day // 28 % 12:02}-{1 + day % 28:02}T{minute // 60:02}:{minute % 60:02}:00Z"
-        lines.append(f"{time},{time},s3://tiny-bucket/data/{identifier}/{year}/{i:07}.cdf,{1000 + i % 7919}".encode())
+        lines.append(f"{time},{time},s3://tiny-bucket/data/{identifier}/{year}/{filler}{i:07}.cdf,{1000 + i % 7919}".encode())
         if i % every == every - 1:
             lines.append(BAD[i // every % len(BAD)])
             bad += 1
         if i % (50 * every) == 0:
             lines.append(f"{time},{time},s3://tiny-bucket/{LONG_KEY},1".encode())
-            long += 1
-    return b"\n".join(lines) + b"\n", count + long, bad
+            more += 1
+    return b"\n".join(lines) + b"\n", count + more, bad
