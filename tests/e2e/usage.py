@@ -65,6 +65,10 @@ class Watch:
                 return
 
     def __enter__(self):
+        try:
+            look(self.process.pid, self.usage)  # one that is soon over is seen all the same
+        except OSError:
+            pass
         self.thread.start()
         return self.usage
 
