@@ -82,11 +82,13 @@ static bool room(const struct hdx_index_run *run) {
          open < run->datasets_max;
 }
 
-/* Each dataset under way may have its snapshot open, old and new. */
-static size_t datasets_max(void) {
+/* Each dataset under way may have its snapshot open, old and new: no more of them than may be asked for at once, be it
+ * that they wait for the disk. */
+static size_t datasets_max(const struct hdx_config *config) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return SIZE_MAX;
+  size_t most = 2 * (size_t)config->jobs + SPARE_REQUESTS;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur / 8 >= most)
+    return most;
   return limit.rlim_cur / 8 > 1 ? (size_t)(limit.rlim_cur / 8) : 1;
 }
 
@@ -235,7 +237,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   run->keep_folder = run->options->keep_index;
   if (!run->keep_folder && !run->inspector && !scratch)
     run->keep_folder = run->session->config.index_cache;
-  run->datasets_max = datasets_max();
+  run->datasets_max = datasets_max(&run->session->config);
   run->spool.file.fd = -1;
   count_files(run);
   if (run->options->dry_run) {

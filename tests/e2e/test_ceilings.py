@@ -163,6 +163,19 @@ def test_32_file_descriptors_are_bounded(many_files, client):
     assert used.files <= 16 + 2 * len("abcd") + 32, used
 
 
+def test_32_file_descriptors_of_many_datasets(heliodex, tiny, site):
+    """Snapshots that are complete wait for the disk with a descriptor each: there are not more and more of them."""
+    jobs = 4
+    tiny.add("d0000", {2020: 3})
+    for i in range(1, 1000):
+        tiny.entries.append({**tiny.entries[0], "id": f"d{i:04}"})
+        tiny.write(tiny.path(f"d{i:04}", 2020), tiny.read(tiny.path("d0000", 2020)))
+    tiny.publish()
+    done, used = run(heliodex, "index", BUCKET, "--endpoint-url", site.url, "--jobs", jobs)
+    done.expect(0, "1,000 fetched")
+    assert used.files <= jobs + 2 * (2 * jobs + 64) + 32, used
+
+
 def test_32_mirror_and_cat_with_few_file_descriptors(archive, mirror, heliodex):
     files = {f"data/{i:03}.cdf": b"%d" % i * 400 for i in range(200)}
     archive.dataset("d", files)
