@@ -103,6 +103,8 @@ MUTATIONS = [
      "test_mirror_faults", "test_31"),
     ("32", "fewer connections", "transfer/engine.c", "  options->jobs = (uint32_t)most;", "", "test_faults_disk",
      "test_32"),
+    ("33", "the look at what was allocated", "base/buffer.c", "    if (!data) {", "    if (false) {", "test_torture",
+     "test_33_memory"),
     ("34", "files of the dead", "base/file.c", "flock(fd, LOCK_EX | LOCK_NB) == 0 && unlinkat", "false && unlinkat",
      "test_index_kill", "test_34"),
     ("35", "handlers", "cli/signals.c", "{SIGINT, SIGTERM, SIGHUP}", "{SIGUSR1, SIGUSR1, SIGUSR1}",
