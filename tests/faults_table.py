@@ -4,7 +4,7 @@
     tests/faults_table.py            writes tests/FAULTS.md
     tests/faults_table.py --check    says what is wrong with the tests' names or the table, and fails if anything is
 
-A test says by its name which rows it shows: test_28_30_… is of the rows 28 and 30, test_p5_37_… of promise 5 and row 37.
+A test says by its name which rows it shows: test_28_30_… is of rows 28 and 30, test_p5_37_… of promise 5 and row 37.
 Tests are found by reading the sources: the functions test_… of tests/e2e and tests/python, and of tests/unit in C.
 """
 
@@ -41,7 +41,7 @@ FAULTS = {  # number: what happens, what the user sees
     7: ("the proxy is down, or wants a password", "which proxy, by which variable; exit 5 or 4"),
     8: ("a bucket is in another region (301, 307, 400)", "nothing: it is followed once and remembered; `-v` tells it"),
     9: ("an anonymous request is refused (403)",
-        "nothing where there are credentials, which sign the next; else exit 4, with what `--sign` or `--request-payer` do"),
+        "nothing where there are credentials, which sign the next; else exit 4, and what `--sign`, `--request-payer` do"),
     10: ("credentials expire in mid-run", "nothing if there are new ones; else the run stops, to be resumed; exit 4"),
     11: ("a data file that the index lists is missing (404)", "that file failed, all others are there; exit 1"),
     12: ("a year has no index file (404, or 403 among files that can be read)",
@@ -49,10 +49,12 @@ FAULTS = {  # number: what happens, what the user sees
     13: ("an object shrinks while it is read in ranges (416)", "it is fetched anew once; then exit 7, as changed"),
     14: ("an object changes between two ranges (412, another entity tag)",
          "it is fetched anew once; then exit 7, as changed"),
-    15: ("a server throttles (429, 503, Retry-After)", "half as many requests at once, no faster than it bears; nothing is lost"),
+    15: ("a server throttles (429, 503, Retry-After)",
+         "nothing: half as many requests at once, after the wait that it asks for; nothing is lost"),
     16: ("bursts of 500, 502, 504", "the summary says how often was retried"),
     17: ("the whole object comes in place of a range (200)", "it is taken if it is whole and begins at 0"),
-    18: ("Content-Range or Content-Length is wrong or missing", "the answer is refused and asked for again; then exit 7"),
+    18: ("Content-Range or Content-Length is wrong or missing",
+         "the answer is refused and asked for again; then exit 7"),
     19: ("a body is longer or shorter than promised", "the file never gets its name; exit 7"),
     20: ("a page of HTML comes with status 200", "it is found by size, checksum or shape; exit 7"),
     21: ("a bit is flipped on the way", "where a checksum is known: fetched anew once; then exit 7"),
@@ -60,7 +62,7 @@ FAULTS = {  # number: what happens, what the user sees
     23: ("a registry that is malformed, empty, huge, or names an endpoint twice",
          "the place of the fault; exit 7 or 8; other buckets go on"),
     24: ("a catalog that does not parse, lacks members, is unavailable (1400) or is too large",
-         "line and column and exit 7; entries that are none are skipped with a warning; unavailable is exit 5, too large 8"),
+         "line and column, exit 7; entries that are none are skipped with a warning; unavailable is exit 5, too large 8"),
     25: ("odd index files: quotes, line ends, marks, NUL, short and long rows, no order, copies",
          "bad rows by file, line and column, up to `--max-bad-rows`; all others are kept"),
     26: ("odd times: dots for colons, leap seconds, hour 24, year 9999, days of the year",
@@ -70,7 +72,8 @@ FAULTS = {  # number: what happens, what the user sees
     28: ("the disk is full", "the run ends early, exit 6; a rerun goes on"),
     29: ("a limit of file sizes or a quota", "exit 6; what was there stays"),
     30: ("write, fsync or close fail", "the file does not get its name; exit 6"),
-    31: ("the destination or the store cannot be written to, or is a file", "which one, before anything is fetched; exit 6 or 2"),
+    31: ("the destination or the store cannot be written to, or is a file",
+         "which one, before anything is fetched; exit 6 or 2"),
     32: ("few files may be open", "fewer connections and a warning"),
     33: ("memory is not to be had", "a clean failure; the destination is as it was"),
     34: ("kill -9 at any moment", "a rerun ends as an undisturbed run does; snapshots stay sound"),
@@ -78,7 +81,8 @@ FAULTS = {  # number: what happens, what the user sees
     36: ("several processes on one store or destination", "they wait for each other, and say for whom"),
     37: ("a snapshot is cut off, flipped, of another version or something else",
          "which block of which file; exit 7, and never a wrong row"),
-    38: ("hostile keys, links in the destination, escape sequences", "they are escaped or refused; nothing is written outside"),
+    38: ("hostile keys, links in the destination, escape sequences",
+         "they are escaped or refused; nothing is written outside"),
     39: ("the clock is wrong while requests are signed", "a warning: it is corrected once, by the server's Date"),
     40: ("whoever reads standard output is slow, or goes", "it waits, in bounded memory; it ends quietly"),
     41: ("redirects, local places in a remote catalog, passwords in a URL",
@@ -111,7 +115,8 @@ def unsolved(function):
     """Why a test is expected to fail; empty: it is not."""
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("xfail"):
-            return next((ast.literal_eval(word.value) for word in decorator.keywords if word.arg == "reason"), "no reason")
+            reasons = [ast.literal_eval(word.value) for word in decorator.keywords if word.arg == "reason"]
+            return reasons[0] if reasons else "no reason"
     return ""
 
 
@@ -127,8 +132,8 @@ def names_in(file):
 def collect(folder=TESTS):
     """All tests whose names begin with a number or look as if they did, by file and name."""
     files = sorted([*folder.glob("e2e/test_*.py"), *folder.glob("python/test_*.py"), *folder.glob("unit/*/test_*.c")])
-    return [Test(file.relative_to(folder), name, numbers_of(name), why) for file in files for name, why in names_in(file)
-            if re.match(r"test_p?\d", name)]
+    return [Test(file.relative_to(folder), name, numbers_of(name), why)
+            for file in files for name, why in names_in(file) if re.match(r"test_p?\d", name)]
 
 
 def faults_of(tests):
@@ -156,11 +161,11 @@ def table(tests):
     """The text of FAULTS.md."""
     def line(number, *cells):
         own = [test for test in tests if number in test.numbers]
-        return f"| {number.lstrip('0')} | {' | '.join(cells)} | {cell_of_tests(own)} | {state(own)} |"
+        return f"| {number.lstrip('0').upper()} | {' | '.join(cells)} | {cell_of_tests(own)} | {state(own)} |"
 
     lines = ["# Promises and faults, and the tests that show them", "",
-             "Made by `tests/faults_table.py` from the names of the tests; do not edit it. *Kept*: there are tests, and none of",
-             "them is expected to fail (whether all pass is what `scripts/test` says).", "",
+             "Made by `tests/faults_table.py` from the names of the tests; do not edit it. *Kept*: there are tests, and none",
+             "of them is expected to fail (whether all pass is what `scripts/test` says).", "",
              "| | promise | tests | state |", "| --- | --- | --- | --- |"]
     lines += [line(number, text.replace("|", "\\|")) for number, (text, seen) in ROWS.items() if not seen]
     lines += ["", "| | fault | what the user sees | tests | state |", "| --- | --- | --- | --- | --- |"]

@@ -51,6 +51,13 @@ static inline void hdx_buffer_append_text(struct hdx_buffer *buffer, struct hdx_
   hdx_buffer_append(buffer, text.data, text.size);
 }
 
+/* What another buffer holds, with its error: what is made of parts is not whole if a part is not. */
+static inline void hdx_buffer_append_buffer(struct hdx_buffer *buffer, const struct hdx_buffer *other) {
+  if (buffer->status == HDX_OK)
+    buffer->status = other->status;
+  hdx_buffer_append(buffer, other->data, other->size);
+}
+
 static inline void hdx_buffer_append_byte(struct hdx_buffer *buffer, char byte) {
   hdx_buffer_append(buffer, &byte, 1);
 }

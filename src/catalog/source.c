@@ -461,9 +461,9 @@ static enum hdx_status locate_map(const struct hdx_source *source, struct hdx_te
     append_authority(&work, &to);
     append_path(&work, &to);
     hdx_buffer_append_byte(&work, '/');
-    hdx_buffer_append_text(&work, hdx_buffer_text(&key));
+    hdx_buffer_append_buffer(&work, &key);
     if (status == HDX_OK)
-      hdx_buffer_append_text(&address->url, hdx_buffer_text(&work));
+      hdx_buffer_append_buffer(&address->url, &work);
   }
   if (status == HDX_OK && (key.status != HDX_OK || work.status != HDX_OK))
     status = hdx_buffer_status(key.status != HDX_OK ? &key : &work, "URL", error);

@@ -395,7 +395,7 @@ enum hdx_status hdx_column_encode(struct hdx_column_encoder *encoder, struct hdx
     status = put_streams(&making, habit, out, error);
   if (status != HDX_OK)
     return status;
-  hdx_buffer_append_text(out, hdx_buffer_text(&encoder->parts));
+  hdx_buffer_append_buffer(out, &encoder->parts);
   status = put_heap(&making, out, error);
   memcpy(ids, making.ids, making.template_count * sizeof *ids);
   *id_count = making.template_count;

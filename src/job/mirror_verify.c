@@ -105,6 +105,10 @@ static void tell(struct verifying *verifying, const struct checked *file) {
                                                                           : hdx_status_text(file->status)};
   if (file->status == HDX_INTERRUPTED)
     return;
+  if (file->status == HDX_MEMORY) { /* which says nothing of the file */
+    verifying->status = hdx_error_set(verifying->error, HDX_MEMORY, "%s", told.message);
+    return;
+  }
   verifying->files++;
   verifying->bytes += file->status == HDX_OK ? file->size : 0;
   if (file->status != HDX_OK) {
@@ -170,7 +174,7 @@ static bool add(void *user, const struct hdx_journal_file *from) {
   }
   if (task->count == TASK_FILES || task->bytes >= TASK_BYTES)
     submit(verifying);
-  return !hdx_session_cancelled(verifying->session);
+  return verifying->status == HDX_OK && !hdx_session_cancelled(verifying->session);
 }
 
 static enum hdx_status start(struct verifying *verifying, struct hdx_error *error) {

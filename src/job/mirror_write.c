@@ -143,7 +143,7 @@ static enum hdx_status write_block(struct hdx_mirror_file *file, const struct hd
                                     hdx_crc32c(0, block->data, block->size)};
   enum hdx_status status = hdx_extents_add(&file->extents, &extent, error);
   if (status != HDX_OK)
-    return hdx_error_context(error, HDX_INTERNAL, "%.*s", HDX_TEXT_ARG(hdx_url_shown(file->file.location)));
+    return hdx_error_context(error, status, "%.*s", HDX_TEXT_ARG(hdx_url_shown(file->file.location)));
   status = hdx_file_write_at(file->fd, file->path, block->data, block->size, block->offset, error);
   if (status == HDX_OK && block->offset == file->hashed) {
     hdx_verify_add(&file->verify, block->data, block->size);

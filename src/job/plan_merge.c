@@ -195,7 +195,7 @@ static enum hdx_status walk_lines(struct report *report, take_line *take, struct
     struct hdx_text text;
     struct hdx_json json;
     struct hdx_error why;
-    struct report_line line;
+    struct report_line line = {.shard = 0};
     bool found, about = false;
     enum hdx_status status = hdx_lines_next(&report->lines, &text, NULL, &found, error);
     if (status != HDX_OK || !found)

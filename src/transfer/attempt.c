@@ -154,9 +154,9 @@ static void add_conditions(struct hdx_part *part) {
     add_version(headers, fetch->etag, fetch->last_modified);
   else if (hdx_fetch_in_ranges(fetch) && request->if_match)
     add_version(headers, request->if_match, request->if_match);
-  else if (request->etag)
+  else if (request->etag && !fetch->announced)
     hdx_headers_add(headers, "If-None-Match", hdx_text_of(request->etag));
-  else if (request->last_modified)
+  else if (request->last_modified && !fetch->announced)
     hdx_headers_add(headers, "If-Modified-Since", hdx_text_of(request->last_modified));
   if (hdx_attempt_wants_checksums(part))
     hdx_headers_add(headers, HDX_CHECKSUM_MODE, HDX_TEXT("ENABLED"));

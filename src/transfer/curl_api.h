@@ -36,6 +36,7 @@
   X(multi_strerror, const char *, (CURLMcode code))
 
 struct hdx_curl_api {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type and a list of parameters cannot stand in them. */
 #define X(name, result, arguments) result(*name) arguments;
   HDX_CURL_API_MAP(X)
 #undef X

@@ -110,6 +110,7 @@ struct hdx_fetch {
   uint64_t bytes;         /* handed out since the last begin */
   unsigned redirects, restarts, attempts;
   bool begun, whole; /* whole: not in parts */
+  bool announced;    /* begin was called: it is modified, whatever is said later */
   bool anew;         /* the ranges that were wanted are of another version: all is */
   bool asking_why;   /* HEAD was refused, which does not say why: asked by GET */
   bool aborted;      /* ends on the loop's next turn, as the next two say */

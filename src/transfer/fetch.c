@@ -182,7 +182,7 @@ static void answered(struct hdx_part *part, const char *location) {
   hdx_answer_describe(part, &answer, text);
   if (status >= 300 && status != 304 && hdx_bucket_answered(part, &answer, text))
     return;
-  if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->begun) {
+  if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->announced) {
     hdx_fetch_complete(fetch, HDX_OK, true, status, "");
   } else if (status == 200 || status == 206) {
     if (part->to == UINT64_MAX || part->from + part->received == part->to) {

@@ -111,6 +111,13 @@ static ino_t inode_of(curl_socket_t fd) {
   return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) ? info.st_ino : 0;
 }
 
+/* What libcurl then says, that a callback has ended it, is not the reason. */
+static int no_memory(struct hdx_engine *engine) {
+  if (engine->multi_code == CURLM_OK)
+    engine->multi_code = CURLM_OUT_OF_MEMORY;
+  return -1;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *ignored) {
   struct hdx_engine *engine = user;
   (void)easy, (void)ignored;
@@ -126,11 +133,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *i
   }
   struct hdx_socket *socket = watch(engine, fd);
   if (!socket)
-    return -1;
+    return no_memory(engine);
   socket->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
   if (socket->wanted != socket->armed) {
     if (!hdx_loop_room(&engine->loop, fd) || uv_poll_start(&socket->poll, socket->wanted, on_event) != 0)
-      return -1;
+      return no_memory(engine);
     socket->armed = socket->wanted;
   }
   return 0;

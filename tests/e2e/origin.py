@@ -56,6 +56,7 @@ class Behaviour:
     stall: int | None = None  # sends so many bytes of the body, then nothing more; -1: not even headers
     drip: tuple | None = None  # (bytes, seconds): so many bytes, then a pause, and so on
     ignore_range: bool = False  # 200 with the whole object
+    range_max: int | None = None  # 206 with at most so many bytes of the range that was asked for
     other_range: tuple | None = None  # (begin, end): 206 with these bytes, and their Content-Range, whatever was asked
     ignore_conditions: bool = False  # as if no If-... header were there
     length: int | None = None  # the Content-Length that is claimed; what is sent stays
@@ -447,6 +448,7 @@ class Origin:
         if begin >= len(content) or end <= begin:
             headers["Content-Range"] = f"bytes */{len(content)}"
             return 416, headers, error_body(416)
+        end = min(end, begin + (behaviour.range_max or len(content)))
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
         return 206, headers, content[begin:end]
 

@@ -400,6 +400,37 @@ def test_a_range_without_a_year_is_warned_of(one):
     assert one.tiny.asked() == []
 
 
+@pytest.mark.parametrize("verb", [["mirror", "d", "--dest", "dest"], ["cat", "d"]], ids=lambda verb: verb[0])
+def test_28_a_report_that_is_not_written_is_told(archive, client, verb):
+    archive.dataset("d", {"a": b"1", "b": b"22"})
+    client.index().expect(0)
+    done = client.program(verb[0], client.bucket, *verb[1:], *client.access, "--report", "/dev/full")
+    done.expect(6, "/dev/full: not written: No space left on device")
+
+
+def test_40_a_reader_of_findings_that_goes_ends_the_run(tiny, client):
+    for i in range(300):
+        tiny.add(f"set_{i}", {2019: 1})
+    process = client.program.start("validate", client.bucket, "--severity", "note", *client.access, "--format", "csv")
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    assert process.wait(60) == 141 and "heliodex:" not in err
+
+
+def test_40_standard_output_that_does_not_block(one):
+    """As a caller may have set it that waits for several programs at once: bytes are waited with, none is lost."""
+    one.tiny.add("long", {year: 4000 for year in range(2000, 2010)})
+    one.index().expect(0)
+    expected = one.query("long").expect(0).raw
+    end, begin = os.pipe()
+    os.set_blocking(begin, False)
+    process = one.program.start("query", one.bucket, "long", *one.access, "--format", "csv", stdout=begin)
+    os.close(begin)
+    with open(end, "rb") as out:
+        assert out.read() == expected and len(expected) > 2_000_000
+    assert process.wait(60) == 0, process.stderr.read()
+
+
 def test_stats(one, tmp_path):
     one.index("--stats", tmp_path / "stats").expect(0)
     stats = json.loads((tmp_path / "stats").read_text())

@@ -1,10 +1,11 @@
-"""Disks, outputs and limits of this machine: stores, reports and standard output that are full, broken, not to be written
-to, or read by nobody. (Destinations of mirrors: test_mirror_disk.py, test_mirror_faults.py.)
+"""Disks, outputs and limits of this machine: stores, reports and standard output that are full, broken, not to be
+written to, or read by nobody. (Destinations of mirrors: test_mirror_disk.py, test_mirror_faults.py.)
 """
 
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import threading
@@ -14,9 +15,8 @@ import pytest
 from conftest import TINY
 from mirror import STATE, content, tree
 from origin import Behaviour
-from test_cat import cat, peak_bytes  # noqa: F401
+from test_cat import peak_bytes
 from test_mirror_disk import FAULTS
-from test_mirror_faults import disk  # noqa: F401
 
 MB = 1 << 20
 YEARS = range(2010, 2020)
@@ -64,8 +64,8 @@ needs_shim = pytest.mark.skipif(not FAULTS.exists(), reason=f"{FAULTS} was not b
 
 
 @needs_shim
-@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("pwrite", "EIO"), ("fsync", "EIO"), ("rename", "ENOSPC"),
-                                         ("close", "EIO")])
+@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("pwrite", "EIO"), ("fsync", "EIO"),
+                                         ("rename", "ENOSPC"), ("close", "EIO")])
 def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
     """Each dataset answers as before or as the archive is now; a run that could not write says so and ends with 6."""
     shim = Shim(held.program, held.program.store, tmp_path / "count")
@@ -81,7 +81,9 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
         done = held.index("--report", tmp_path / "report", env=shim.environment(f"{call}:{n}:{error}{on}"))
         now = answers(held)
         assert all(now[name] in (old[name], new[name]) for name in now), f"{call} {n} of {count}: {done}"
-        assert (done.code == 0 and now == new) or done.code in (1, 6), f"{call} {n} of {count}: {done}"
+        # What a lock says may be lost, and so may the close of what was only read.
+        harmless = call in ("pwrite", "close") and not on
+        assert done.code in (1, 6) or (harmless and done.code == 0 and now == new), f"{call} {n} of {count}: {done}"
         if done.code == 1:
             assert '"exit":6' in (tmp_path / "report").read_text(), done
         if done.code == 6:
@@ -91,7 +93,7 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
         held.program("verify").expect(0)
 
 
-def test_28_a_store_on_a_full_disk_goes_on_when_there_is_room(held, disk):  # noqa: F811
+def test_28_a_store_on_a_full_disk_goes_on_when_there_is_room(held, disk):
     store = disk / "store"
     held.index("--store", store).expect(0)
     ballast = os.open(disk / "ballast", os.O_CREAT | os.O_WRONLY)
@@ -113,7 +115,7 @@ def test_28_a_store_on_a_full_disk_goes_on_when_there_is_room(held, disk):  # no
     assert held.query("a", "--offline", "--store", store).expect(0).out == reference.csv(reference.answer())
 
 
-def test_31_a_store_that_cannot_be_written_to(tiny, client, disk, tmp_path):  # noqa: F811
+def test_31_a_store_that_cannot_be_written_to(tiny, client, disk, tmp_path):
     """It is said before any index file is asked for."""
     tiny.add("a", {year: 3 for year in YEARS})
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -140,12 +142,35 @@ def test_31_an_output_that_cannot_be_written_to_is_said_first(tiny, client, arch
     assert archive.data_requests() == 0
 
 
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
+def test_31_places_without_permission(archive, mirror, client, tmp_path):
+    """As anybody would meet them: root without its privilege to write everywhere."""
+    archive.dataset("d", {"data/a.cdf": content(10, 1)})
+    client.index().expect(0)
+    if os.geteuid() == 0:
+        wrapper = tmp_path / "wrapper"
+        wrapper.write_text("#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search "
+                           f"'{client.program.path}' \"$@\"\n")
+        wrapper.chmod(0o755)
+        client.program.path = wrapper
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    client.tiny.origin.clear()
+    mirror("d", dest=closed / "dest").expect(6, str(closed), "permission denied")
+    mirror("d", dest=closed).expect(6, str(closed), "permission denied")
+    client.index("--store", closed / "store").expect(6, str(closed), "permission denied")
+    client.query("d", "-o", closed / "rows").expect(6, str(closed), "permission denied")
+    mirror("d", "--report", closed / "report").expect(6, str(closed), "permission denied")
+    assert archive.data_requests() == 0 and client.tiny.asked() == [] and list(closed.iterdir()) == []
+    mirror("d").expect(0)
+
+
 # ---- reports and outputs
 
 
 @DEVICE
 @pytest.mark.parametrize("option", ["--report", "--stats"])
-def test_28_a_report_that_finds_no_room(archive, mirror, cat, option):  # noqa: F811
+def test_28_a_report_that_finds_no_room(archive, mirror, cat, option):
     """What was to be done is done; that it is not reported is told, and the run has failed."""
     files = {f"data/{i}.cdf": content(100, i) for i in range(5)}
     archive.dataset("d", files)
@@ -158,7 +183,7 @@ def test_28_a_report_that_finds_no_room(archive, mirror, cat, option):  # noqa: 
 
 
 @DEVICE
-def test_28_standard_output_that_is_full(archive, cat, client):  # noqa: F811
+def test_28_standard_output_that_is_full(archive, cat, client):
     """Every verb that prints says so; cat and query fetch nothing further."""
     archive.dataset("d", {f"data/{i:03}.cdf": content(100_000, i) for i in range(200)})
     client.index().expect(0)
@@ -167,8 +192,8 @@ def test_28_standard_output_that_is_full(archive, cat, client):  # noqa: F811
         for verb in ("datasets", "validate"):
             client.program(verb, client.bucket, *client.access, stdout=full).expect(6, "standard output", "space")
         client.program("info", client.bucket, "d", *client.access, stdout=full).expect(6, "standard output", "space")
-        for arguments in (["version"], ["help"], ["help", "cat"], ["completion", "bash"], ["store", "list"], ["verify"]):
-            client.program(*arguments, stdout=full).expect(6, "standard output", "space")
+        for verb in ("version", "help", "help cat", "completion bash", "store list", "verify"):
+            client.program(*verb.split(), stdout=full).expect(6, "standard output", "space")
         archive.tiny.origin.clear()
         for i in range(200):
             archive.tiny.origin.always(f"/{TINY}/data/{i:03}.cdf", Behaviour(delay=0.05))
@@ -177,7 +202,7 @@ def test_28_standard_output_that_is_full(archive, cat, client):  # noqa: F811
         cat("d", "--tar", "--jobs", "4", stdout=full).expect(6, "standard output", "space")
 
 
-def test_28_an_output_file_on_a_full_disk_does_not_appear(archive, cat, client, disk):  # noqa: F811
+def test_28_an_output_file_on_a_full_disk_does_not_appear(archive, cat, client, disk):
     archive.dataset("d", {f"data/{i}.cdf": content(MB, i) for i in range(4)})
     cat("d", "-o", disk / "bytes").expect(6, "space")
     client.tiny.add("much", {2019: 60_000})
@@ -222,7 +247,7 @@ def test_32_few_file_descriptors_are_told(tiny, client, count):
     client.check()
 
 
-def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, client, tmp_path):  # noqa: F811
+def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, client, tmp_path):
     archive.dataset("d", {"data/a.cdf": content(3 * MB, 1)})
     (tmp_path / "out").write_text("old")
 
@@ -236,24 +261,21 @@ def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, clie
 # ---- others
 
 
-def test_36_who_has_the_store_is_told(tiny, client):
+def test_36_who_has_the_store_is_told(tiny, client, tmp_path):
     """With process and machine; the second one waits, and then finds everything as it is."""
     tiny.add("a", {year: 3 for year in YEARS})
     gate = threading.Event()
     tiny.origin.always(tiny.path("a", 2015), Behaviour(until=gate))
     first = client.program.start("index", client.bucket, *client.access)
     assert tiny.origin.wait_for(lambda: tiny.origin.requests_now >= 1)
-    second = client.program.start("index", client.bucket, *client.access)
-    told = b""
-    while b"pid" not in told and (byte := second.stderr.read(1)):
-        told += byte
-    told += second.stderr.readline() if second.poll() is None else b""
-    assert f"pid {first.pid} on {os.uname().nodename}".encode() in told, told
+    with open(tmp_path / "told", "wb") as err:
+        second = client.program.start("index", client.bucket, *client.access, stderr=err)
+    holder = f"pid {first.pid} on {os.uname().nodename}"
+    waits = tiny.origin.wait_for(lambda: holder in (tmp_path / "told").read_text(), seconds=20)
     gate.set()
-    assert first.wait(30) == 0
-    first.communicate()
-    out, err = second.communicate(timeout=30)
-    assert second.returncode == 0, told + err
+    for process in (first, second):
+        process.communicate(timeout=30)
+    assert waits and (first.returncode, second.returncode) == (0, 0), (tmp_path / "told").read_text()
     client.check()
 
 
@@ -292,7 +314,7 @@ def test_40_p4_a_query_waits_for_its_reader_in_bounded_memory(tiny, client):
     assert peak < (16 + 64) * MB, f"{peak / MB:.0f} MiB"
 
 
-def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):  # noqa: F811
+def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):
     """However long nobody reads, no more is asked for than memory has room; then it goes on."""
     files = {f"data/{i:03}.cdf": content(MB, i) for i in range(80)}
     archive.dataset("d", files)

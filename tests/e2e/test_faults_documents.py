@@ -1,5 +1,5 @@
-"""What registries, catalogs, index files and data files may be in place of what they should be: huge, empty, odd, pages of
-HTML, packed; and what of it index runs, searches, mirrors and cat take.
+"""What registries, catalogs, index files and data files may be in place of what they should be: huge, empty, odd, pages
+of HTML, packed; and what of it index runs, searches, mirrors and cat take.
 """
 
 import gzip
@@ -11,9 +11,8 @@ import pytest
 
 from conftest import TINY
 from mirror import content, partial, report, tree
-from origin import Behaviour
+from origin import Behaviour, etag_of
 from reference import read_index
-from test_cat import cat  # noqa: F401
 
 KEY = "data/a.cdf"
 PATH = f"/{TINY}/{KEY}"
@@ -47,22 +46,23 @@ def test_20_a_page_in_place_of_a_document(one, where, headers):
         one.check("two")
 
 
-@pytest.mark.parametrize("how", ["size", "checksum", "tag"])
-def test_20_cat_hands_out_no_page(archive, cat, tmp_path, how):  # noqa: F811
+@pytest.mark.parametrize("how", ["size", "size without a length", "checksum", "tag"])
+def test_20_cat_hands_out_no_page(archive, cat, tmp_path, how):
     """Found by the size of the index, or, where the page is as long, by its checksum or the entity tag."""
-    files = {KEY: content(1000 if how == "size" else len(PAGE), 1), "data/b.cdf": content(50, 2)}
+    files = {KEY: content(1000 if "size" in how else len(PAGE), 1), "data/b.cdf": content(50, 2)}
     archive.dataset("d", files, algorithm="sha256" if how == "checksum" else None)
-    tag = {"ETag": '"opaque"' if how == "checksum" else '"0cc175b9c0f1b6a831c399e269772661"'}
-    archive.tiny.origin.always(PATH, Behaviour(body=PAGE, headers=tag))
+    tag = {"ETag": '"0cc175b9c0f1b6a831c399e269772661"' if how == "tag" else '"opaque"'}
+    chunked = how == "size without a length"
+    archive.tiny.origin.always(PATH, Behaviour(body=PAGE, headers=tag, chunked=chunked, ignore_range=chunked))
     done = cat("d", "--report", tmp_path / "r").expect(1, KEY)
     assert done.raw == files["data/b.cdf"]
     assert report(tmp_path / "r")[f"s3://{TINY}/{KEY}"]["exit"] == 7
 
 
 @pytest.fixture(params=["mirror", "cat"])
-def fetch(request, archive, mirror, cat, tmp_path):  # noqa: F811
-    """Fetches files of which KEY has something wrong, by either verb; returns its line of the report, once the others are
-    there and nothing of it is."""
+def fetch(request, archive, mirror, cat, tmp_path):
+    """Fetches files of which KEY has something wrong, by either verb; returns its line of the report, once the others
+    are there and nothing of it is."""
     def run(files, *options):
         done = (mirror if request.param == "mirror" else cat)("d", *options, "--report", tmp_path / "r").expect(1, KEY)
         good = {key: data for key, data in files.items() if key != KEY}
@@ -75,8 +75,9 @@ def fetch(request, archive, mirror, cat, tmp_path):  # noqa: F811
     return run
 
 
-@pytest.mark.parametrize("lie", [{"other_range": (5, 65541)}, {"other_range": (0, 65536)}, {"other_range": (0, 300_000)},
-                                 {"headers": {"Content-Range": None}}, {"headers": {"Content-Range": "bytes 0-65535/17"}}])
+@pytest.mark.parametrize("lie", [
+    {"other_range": (5, 65541)}, {"other_range": (0, 65536)}, {"other_range": (0, 300_000)},
+    {"headers": {"Content-Range": None}}, {"headers": {"Content-Range": "bytes 0-65535/17"}}])
 def test_18_ranges_that_are_not_what_was_asked_for(archive, fetch, lie):
     """Refused, asked for again, and given up."""
     files = {KEY: content(300_000, 1), "data/b.cdf": content(50, 2)}
@@ -85,6 +86,18 @@ def test_18_ranges_that_are_not_what_was_asked_for(archive, fetch, lie):
     line = fetch(files, "--part-size", "64K", "--retries", "2", "--memory", "16M")
     assert (line["state"], line["exit"]) == ("failed", 7) and "Content-Range" in line["message"], line
     assert sum(request.status == 206 for request in archive.asked(KEY)) >= 3
+
+
+def test_18_ranges_that_are_shorter_than_what_was_asked_for(archive, mirror, cat):
+    """A server may send less, if it says so: the rest is asked for."""
+    files = {KEY: content(300_000, 1), "data/b.cdf": content(50, 2)}
+    archive.dataset("d", files)
+    for path in (PATH, archive.tiny.path("d", 2020)):
+        archive.tiny.origin.always(path, Behaviour(range_max=60 if "csv" in path else 30_000))
+    assert cat("d", "--part-size", "64K").expect(0).raw == b"".join(files.values())
+    mirror.client.check("d")
+    mirror("d", "--part-size", "64K").expect(0)
+    assert tree(mirror.dest) == files
 
 
 @pytest.mark.parametrize("difference", [-10, 10])
@@ -96,9 +109,24 @@ def test_19_bodies_of_another_length_where_the_index_has_no_sizes(archive, fetch
     assert line["state"] == "failed" and line["exit"] in (5, 7), line
 
 
+def test_19_more_bytes_than_the_range_that_they_are_said_to_be(tiny, client):
+    """Its head is right, and the body goes on: what is too much is another range's."""
+    tiny.add("one", {2019: 4200})
+    path = tiny.path("one", 2019)
+    data = tiny.read(path)
+    more = Behaviour(status=206, body=data[:70_000], chunked=True, headers={
+        "Content-Range": f"bytes 0-65535/{len(data)}", "ETag": etag_of(data)})
+    tiny.origin.script(path, more)
+    client.index("--part-size", "64K").expect(0, "1 retried")
+    client.check()
+    tiny.origin.script(path, more)
+    client.index("--part-size", "64K", "--retries", "0", "--store", client.program.home / "other").expect(
+        7, "one_2019.csv", "longer than promised")
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "br", "x-unheard-of"])
 @pytest.mark.parametrize("packed", [True, False])
-def test_22_bytes_of_data_files_stay_as_they_are(archive, mirror, cat, encoding, packed):  # noqa: F811
+def test_22_bytes_of_data_files_stay_as_they_are(archive, mirror, cat, encoding, packed):
     """Whether or not they are what Content-Encoding says: the index's size is of the object."""
     data = gzip.compress(content(5000, 1)) if packed else content(5000, 1)
     archive.dataset("d", {KEY: data}, algorithm="md5")
@@ -186,8 +214,9 @@ def test_24_a_catalog_of_100_megabytes(tiny, client, told):
 
 def test_24_the_sample_of_the_specification(client):
     """It lacks commas: line and column are told, and it is not mended."""
-    client.tiny.write(client.tiny.catalog_path, '{\n  "Cloudy": "0.2",\n  "status": {\n    "code": 1200,\n    "message": "OK"\n'
-                      f'  }},\n  "catalog": [\n    {{\n      "id": "euvml"\n      "index": "s3://{TINY}/i/",\n      "title": "x"\n')
+    lines = ["{", '"Cloudy": "0.2",', '"status": {', '"code": 1200,', '"message": "OK"', "},", '"catalog": [', "{",
+             '"id": "euvml"', f'"index": "s3://{TINY}/i/",', '"title": "x"', "}]}"]
+    client.tiny.write(client.tiny.catalog_path, "\n".join(lines))
     client.index().expect(7, "catalog.json", "line 10", "column")
 
 
@@ -200,7 +229,7 @@ ODD = {
     "single quotes": "".join("'{}'\n".format(GOOD.format(i).strip().replace(",", "','")) for i in range(1, 9)),
     "doubled quotes": "".join(GOOD.format(i).replace("s3://b/", '"s3://b/""q""') .replace(f",{i}\n", f'",{i}\n')
                               for i in range(1, 9)),
-    "quote that never ends": GOOD.format(1) + '2019-01-02T00:00:00Z,2019-01-02T12:00:00Z,"s3://b/2,2\n' + GOOD.format(3),
+    "quote that never ends": GOOD.format(1) + GOOD.format(2).replace("s3", '"s3') + GOOD.format(3),
     "line ends of Windows": "".join(GOOD.format(i) for i in range(1, 9)).replace("\n", "\r\n"),
     "mark": "\ufeff" + "".join(GOOD.format(i) for i in range(1, 9)),
     "mark and header": "\ufeffstart,stop,datakey,filesize\n" + "".join(GOOD.format(i) for i in range(1, 9)),
@@ -253,9 +282,9 @@ def test_27_zip_files_in_one_run_with_good_ones(tiny, client, tmp_path):
     good = good.getvalue()
     contents = {"bomb": packed.getvalue(), "good": good}
     contents |= {f"cut{tenth}": good[:len(good) * tenth // 10] for tenth in range(1, 10)}
-    for name, content in contents.items():
+    for name, data in contents.items():
         tiny.add(name, {2019: None}, indextype="csv-zip")
-        tiny.write(f"/{TINY}/i/{name}_2019.csv.zip", content)
+        tiny.write(f"/{TINY}/i/{name}_2019.csv.zip", data)
     client.index("--report", tmp_path / "r", "--retries", "1").expect(1, "1 fetched", "10 failed")
     lines = {line["id"]: line for line in map(json.loads, (tmp_path / "r").read_text().splitlines())}
     assert {name for name, line in lines.items() if line["exit"] == 7} == set(contents) - {"good"}

@@ -31,7 +31,8 @@ def collect(tmp_path, files):
 
 def test_numbers_are_read_from_names(tmp_path):
     tests = collect(tmp_path, {
-        "e2e/test_a.py": "def test_03_404_of_one(x):\n  pass\ndef test_p5_37_p10_b():\n  pass\ndef test_plain():\n  pass\n",
+        "e2e/test_a.py": "def test_03_404_of_one(x):\n  pass\ndef test_p5_37_p10_b():\n  pass\n"
+                         "def test_plain():\n  pass\n",
         "e2e/helper.py": "def test_09_no_test():\n  pass\n",
         "python/test_b.py": "class Test:\n  def test_41_method(self):\n    pass\n",
         "unit/base/test_c.c": "static void test_33_of_c(void **state) {\n}\nstatic void test_c(void **state) {\n}\n"})
@@ -41,8 +42,8 @@ def test_numbers_are_read_from_names(tmp_path):
 
 
 def test_unknown_and_untried_rows_are_found(tmp_path):
-    tests = collect(tmp_path, {"e2e/test_a.py": "".join(
-        f"def test_{number}_x():\n  pass\n" for number in ["42", "00", "p11", "7", "404", "01_p0", *faults_table.ROWS])})
+    numbers = ["42", "00", "p11", "7", "404", "01_p0", *faults_table.ROWS]
+    tests = collect(tmp_path, {"e2e/test_a.py": "".join(f"def test_{number}_x():\n  pass\n" for number in numbers)})
     assert [line.split(": ")[1:] for line in faults_table.faults_of(tests)] == [
         [name, f"{number} is no row of the table"] for name, number in
         [("test_42_x", "42"), ("test_00_x", "00"), ("test_p11_x", "p11"), ("test_7_x", "its number"),
@@ -55,7 +56,8 @@ def test_unknown_and_untried_rows_are_found(tmp_path):
 def test_states(tmp_path):
     text = ('@pytest.mark.xfail(reason="not yet")\ndef test_01_a():\n  pass\ndef test_01_b():\n  pass\n'
             "def test_02_c():\n  pass\n")
-    lines = {line.split(" | ")[0]: line for line in faults_table.table(collect(tmp_path, {"e2e/test_a.py": text})).splitlines()}
+    table = faults_table.table(collect(tmp_path, {"e2e/test_a.py": text}))
+    lines = {line.split(" | ")[0]: line for line in table.splitlines()}
     assert lines["| 1"].endswith("| [a](e2e/test_a.py): a, b | open: not yet |")
     assert lines["| 2"].endswith("| [a](e2e/test_a.py): c | kept |")
     assert lines["| 3"].endswith("|  | not tried |")

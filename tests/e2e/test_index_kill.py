@@ -1,5 +1,5 @@
-"""kill -9 at random moments of index runs: what is held is sound, answers without the network are the old ones or the new
-ones, and a rerun ends with those of an undisturbed run.
+"""kill -9 at random moments of index runs: what is held is sound, answers without the network are the old ones or the
+new ones, and a rerun ends with those of an undisturbed run.
 
 HELIODEX_TEST_KILLS says how often in all, HELIODEX_TEST_SEED with which seed.
 """

@@ -203,6 +203,14 @@ def test_another_range_than_was_asked_for(origin):
     assert (headers["Content-Length"], body) == ("20", BODY[:20])
 
 
+def test_less_than_the_range_that_was_asked_for(origin):
+    origin.always("/b/x", Behaviour(range_max=10))
+    for wanted, begin, end in [("bytes=100-199", 100, 110), ("bytes=5-7", 5, 8), ("bytes=-3", 10237, 10240)]:
+        status, headers, body = ask(origin, headers={"Range": wanted})
+        assert (status, headers["Content-Range"], body) == (206, f"bytes {begin}-{end - 1}/{len(BODY)}", BODY[begin:end])
+    assert ask(origin)[2] == BODY
+
+
 def test_raw_bytes_in_place_of_an_answer(origin):
     origin.script("/b/x", Behaviour(raw=b"SSH-2.0-OpenSSH\r\n"))
     with socket.create_connection(("127.0.0.1", origin.port), timeout=10) as client:

@@ -387,6 +387,13 @@ def test_reports_that_cover_the_plan(mission):
     assert mission.merge(0, whole)[0] == []
 
 
+def test_a_shard_is_one_of_the_plan(mission):
+    for shard in "1/3", "4/5":
+        done = mission.program("mirror", "--plan", mission.folder / "mission.plan", "--shard", shard, "--dest", "d")
+        done.expect(2, f"--shard {shard}: the plan has 4 shards")
+    mission.program("mirror", "--plan", mission.folder / "none", "--dest", "d").expect(3, "none")
+
+
 def test_the_summary_of_a_merge_for_machines(mission):
     done = mission.program("merge", mission.folder / "mission.plan", mission.whole(1), mission.whole(2), "--progress", "json")
     told, = (event for event in map(json.loads, done.expect(1).err.splitlines()) if event["event"] == "summary")

@@ -1,20 +1,21 @@
-"""Promises that no single fault shows: whatever fails is told, a rerun converges, and order depends on the data alone."""
+"""Promises that no single fault shows: whatever fails is told, a rerun converges, order depends on the data alone."""
 
 import json
 import os
 import random
 import shutil
+import signal
 import subprocess
+import threading
 
 import pytest
 
 from conftest import TINY
-from mirror import STATE, Mirror, content, partial, report, tree
+from mirror import STATE, Cat, Mirror, content, partial, report, tree
 from origin import Behaviour, redirect
-from test_cat import Cat
 
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
-FAST = ["--retries", "1", "--stall-time", "300ms"]
+FAST = ["--retries", "1", "--stall-time", "900ms"]
 # What may happen to one item, and the exit status of that item alone (None: nothing is wrong with it).
 FAILURES = {
     "fine": (None, None),
@@ -98,6 +99,29 @@ def test_p2_quiet_runs_tell_their_errors_too(tiny, client):
     client.index("-q").expect(7, "a_2019.csv", "400")
 
 
+def test_p2_p3_what_an_interruption_leaves_has_lines(archive, mirror, tmp_path):
+    """Every file of a mirror that was interrupted is there, or is told to be left, in a list that can be had."""
+    files = {f"data/{i:02}.cdf": content(1000, i) for i in range(40)}
+    archive.dataset("d", files)
+    mirror.client.index().expect(0)
+    gate = threading.Event()
+    for i in range(20, 40):
+        archive.tiny.origin.always(f"/{TINY}/data/{i:02}.cdf", Behaviour(until=gate))
+    client = mirror.client
+    process = client.program.start("mirror", client.bucket, "d", *client.access, "--dest", mirror.dest, "--report",
+                                   tmp_path / "r", "--failed-out", tmp_path / "failed")
+    assert archive.tiny.origin.wait_for(lambda: len(tree(mirror.dest)) >= 10 and archive.tiny.origin.requests_now >= 8)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    gate.set()
+    lines, found = report(tmp_path / "r"), tree(mirror.dest)
+    assert len(lines) == 40 and {line["state"] for line in lines.values()} == {"fetched", "left"}
+    assert {key for key in files if lines[f"s3://{TINY}/{key}"]["state"] == "fetched"} == set(found)
+    mirror("--from-failed", tmp_path / "failed").expect(0, f"{40 - len(found)} fetched")
+    assert tree(mirror.dest) == files
+
+
 # ---- P3, P1: a rerun after anything
 
 
@@ -127,15 +151,16 @@ def test_p3_p1_a_mirror_converges_through_every_kind_of_failure(archive, mirror)
 
 
 def everything_but(folder, *left_out):
-    found = subprocess.run(["find", folder, "-printf", "%p %y %s %T@\n"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if not any(line.startswith(str(each)) for each in left_out)]
+    found = subprocess.run(["find", folder, "-printf", "%p %y %s %T@\n"], capture_output=True, text=True, check=True)
+    return [line for line in found.stdout.splitlines() if not any(line.startswith(str(each)) for each in left_out)]
 
 
 def test_p8_nothing_but_the_store_and_the_destination_is_written(archive, client, tmp_path):
     """Ids, keys and names of a hostile archive; all verbs; the home and everything around it stay as they are."""
     archive.dataset("d", {"../../../up.cdf": b"1", "data/a.cdf": b"2", "/etc/absolute": b"3"})
-    client.tiny.entries += [{"id": "../../evil", "index": f"s3://{TINY}/i/", "title": "x", "start": "2019", "stop": "2019"},
-                            {"id": "..", "index": f"s3://{TINY}/../../", "title": "x", "start": "2019", "stop": "2019"}]
+    entry = {"title": "x", "start": "2019", "stop": "2019"}
+    client.tiny.entries += [{"id": "../../evil", "index": f"s3://{TINY}/i/", **entry},
+                            {"id": "..", "index": f"s3://{TINY}/../../", **entry}]
     client.tiny.add("good", {2019: 3}, index=f"s3://{TINY}/i/../i/")
     outer = tmp_path / "outer"
     dest, kept = outer / "dest", outer / "kept"
@@ -158,7 +183,8 @@ def test_p8_nothing_but_the_store_and_the_destination_is_written(archive, client
 # ---- P9: order
 
 
-SETTINGS = [["--jobs", "1", "--threads", "1"], ["--jobs", "64", "--threads", "4", "--memory", "16M", "--part-size", "64K"],
+SETTINGS = [["--jobs", "1", "--threads", "1"],
+            ["--jobs", "64", "--threads", "4", "--memory", "16M", "--part-size", "64K"],
             ["--jobs", "7", "--threads", "2", "--max-connections-per-host", "3"]]
 
 

@@ -386,6 +386,19 @@ def test_a_dataset_that_fails_is_told(client, tiny):
     client.program("query", client.bucket, "ba*", "bad", *client.access, "--offline").expect(7, "bad")
 
 
+def test_a_column_of_a_dataset_that_fails_is_not_said_to_be_missing(client, tiny):
+    tiny.add("plain", {2020: 3})
+    tiny.add("more", {2020: f"start,stop,datakey,filesize,kind\n2020-01-01T00:00Z,2020-01-02T00:00Z,s3://{TINY}/a,1,x\n"})
+    client.index().expect(0)
+    snapshot, = client.program.store.rglob("more.hdx")
+    snapshot.write_bytes(snapshot.read_bytes()[:-1])
+    question = ["query", client.bucket, "plain", "more", *client.access, "--offline", "--where"]
+    done = client.program(*question, "kind=x").expect(7, "more", "snapshot")
+    assert "no extra column" not in done.err
+    snapshot.unlink()
+    client.program("query", client.bucket, "plain", *client.access, "--offline", "--where", "kind=x").expect(2, "kind")
+
+
 def test_columns_of_all(client, tiny):
     tiny.add("one", {2019: HEADER + "2019-01-01,2019-01-02,s3://b/1,1,7,x\n"})
     tiny.add("two", {2019: "# start, stop, datakey, filesize, kind, age\n2019-01-01T12,2019-01-02,s3://b/2,2,y,8\n"})

@@ -1,12 +1,13 @@
-"""Snapshots through bad times: killed and interrupted runs, several at once, full disks, corrupt and foreign files."""
+"""Snapshots through bad times: interrupted runs, several at once, full disks, corrupt and foreign files. (Killed ones:
+test_index_kill.py.)"""
 
+import json
 import os
 import random
 import resource
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -43,45 +44,40 @@ def leftovers(client):
             if path.is_file() and path.suffix not in (".hdx", ".json", ".meta") and path.name != ".lock"]
 
 
-# ---- killed
+# ---- what is named
 
 
-def test_34_p5_killed_at_random_moments(filled):
-    """Old answers or new ones, never anything else; a rerun converges and leaves nothing behind."""
+def test_what_is_named_must_be_held(filled):
+    bucket = filled.bucket
     filled.index().expect(0)
-    old = held_by(filled)
-    change_everything(filled)
-    begun = time.monotonic()
-    filled.index("--store", filled.program.home / "measure").expect(0)
-    usual = time.monotonic() - begun
-    chance = random.Random(34)
-    new = {name: filled.tiny.reference().dataset(name) for name in DATASETS}
-    new = {name: dataset.csv(dataset.answer()) for name, dataset in new.items()}
-    for _ in range(12):
-        process = filled.program.start("index", filled.bucket, *filled.access, start_new_session=True)
-        time.sleep(chance.random() * usual)
-        process.kill()
-        process.communicate()
-        for name, answer in held_by(filled).items():
-            assert answer in (old[name], new[name])
-    filled.program("verify").expect(0)
-    filled.index().expect(0)
-    assert held_by(filled) == new
-    assert leftovers(filled) == []
+
+    def program(*arguments):
+        return filled.program(*arguments, *filled.access)
+
+    def listed(*ids):
+        return [json.loads(line)["id"] for line in program("store", "list", bucket, *ids, "--json").expect(0).lines]
+
+    assert listed("b") == ["b"] and listed("c", "a") == ["c", "a"] and listed() == list(DATASETS)
+    program("verify", bucket, "b", "a").expect(0)
+    program("verify", bucket, "b", "--json").expect(0)
+    for verb in ("store", "list"), ("verify",):
+        program(*verb, bucket, "nowhere").expect(3, f"{bucket}nowhere: nothing is held of it")
+    for verb in ("store", "list"), ("store", "remove"), ("verify",):
+        program(*verb, bucket, "../a").expect(3, "../a: not the id of a dataset")
+    program("store", "remove", bucket, "b").expect(0)
+    assert listed() == ["a", "c"]
+    program("store", "remove", bucket).expect(0)
+    program("verify", bucket).expect(3, "nothing of it is held")
+    program("verify").expect(0, "no snapshot is held")
 
 
-def test_34_p3_killed_first_run_converges(filled):
-    chance = random.Random(35)
-    for _ in range(6):
-        process = filled.program.start("index", filled.bucket, *filled.access)
-        filled.tiny.origin.wait_for(lambda: len(filled.tiny.origin.log) > 3, seconds=5)
-        time.sleep(chance.random() * 0.1)
-        process.kill()
-        process.communicate()
-        filled.tiny.origin.clear()
+def test_37_a_list_of_the_store_names_what_cannot_be_read(filled):
     filled.index().expect(0)
-    filled.check()
-    assert leftovers(filled) == []
+    one, *_ = filled.program.store.rglob("b.hdx")
+    one.write_bytes(b"not a snapshot" * 100)
+    done = filled.program("store", "list", "--json").expect(7, str(one), "1 snapshots cannot be read")
+    rows = {row["path"]: row["id"] for row in map(json.loads, done.lines)}
+    assert len(rows) == 3 and rows[str(one)] is None
 
 
 # ---- interrupted

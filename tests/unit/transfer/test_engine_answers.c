@@ -119,6 +119,29 @@ static void what_cannot_be_gone_on_with_begins_again(void **state) {
   }
 }
 
+static void cut_then_as_it_was(const struct asked *asked, size_t number, struct behaviour *behaviour) {
+  bool conditional = strcasestr(asked->head, "\r\nif-none-match:");
+  behaviour->etag = behaviour->date = NULL;
+  if (number == 0)
+    behaviour->cut = 100;
+  else if (conditional)
+    behaviour->status = 304;
+}
+
+/* What has begun to come is modified: not to be asked for again on the condition that it is. */
+static void what_has_come_is_not_unmodified_later(void **state) {
+  (void)state;
+  serve(SMALL);
+  server.script = cut_then_as_it_was;
+  struct sink *sink = fetch((struct hdx_fetch_request){.whole = true, .etag = "\"old\""});
+  assert_ok(sink);
+  assert_int_equal(sink->begun, 2);
+  sink_has(sink, content, 0, SMALL);
+  assert_non_null(strcasestr(server.asked[0].head, "\r\nif-none-match:"));
+  sink_free(sink);
+  unserve();
+}
+
 static void a_size_that_is_wrong_does_no_harm(void **state) {
   const size_t sizes[] = {0, 1, SMALL - 1, SMALL + 1, PART, PART + 1, 5 * PART + 3};
   (void)state;
@@ -540,6 +563,7 @@ int main(void) {
       cmocka_unit_test(a_small_object_that_is_cut_goes_on_from_its_byte),
       cmocka_unit_test(test_03_reset_behind_the_last_byte),
       cmocka_unit_test(what_cannot_be_gone_on_with_begins_again),
+      cmocka_unit_test(what_has_come_is_not_unmodified_later),
       cmocka_unit_test(a_size_that_is_wrong_does_no_harm),
       cmocka_unit_test(an_object_too_large_is_refused_before_its_first_byte),
       cmocka_unit_test(ranges_that_are_not_as_asked_for_are_not_taken),
