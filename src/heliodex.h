@@ -1120,9 +1120,10 @@ struct hdx_each_summary {
  * from an unnamed temporary file in the store's folder, so that it may seek. Its environment is the session's and
  *   HELIODEX_FILE_ID, _LOCATION, _KEY, _NAME (what follows the key's last slash), _START, _STOP (ISO 8601), _SIZE,
  *   _NUMBER (in the list, from 1); variables of what is not known are not set.
- * Its standard output and error are the caller's. Files that were not begun, as the run ended early, are told as well.
- * PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no temporary file can be made or
- * written, which ends the run. INTERRUPTED: no command begins any more, and those that run are waited for. */
+ * Its standard output and error are the caller's; no other descriptor is open. Files that were not begun, as the run
+ * ended early, are told as well. PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no
+ * temporary file can be made or written, which ends the run. INTERRUPTED: no command begins any more, and those that
+ * run are waited for. */
 HDX_API
 enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, const struct hdx_each_options *options,
                          struct hdx_each_summary *summary, struct hdx_error *error);
