@@ -19,6 +19,7 @@ static void raise_file_limit(void) {
 static void keep_freed_memory(void) {
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_ARENA_MAX, 4);
 }
 
 /* Credentials are in memory: no core is left, and no other process of the user's may look (prctl(2), ptrace(2)). */

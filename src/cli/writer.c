@@ -191,13 +191,14 @@ char *cli_writer_grow(struct cli_writer *writer, size_t size) {
   cli_writer_flush(writer);
   if (size <= writer->capacity)
     return writer->data;
-  char *data = realloc(writer->data, size);
+  char *data = realloc(writer->borrowed ? NULL : writer->data, size);
   if (!data) {
     writer->code = ENOMEM;
     writer->state = CLI_WRITER_FAILED;
     return NULL;
   }
   writer->data = data;
+  writer->borrowed = false;
   writer->capacity = size;
   return data;
 }

@@ -23,6 +23,7 @@ struct cli_writer {
   bool terminal;
   bool guarded; /* what is written is made visible (cli_visible), but for newlines and tabs: a terminal reads it */
   char *data;
+  bool borrowed; /* data is somebody else's, until more is needed */
   size_t size, capacity;
   uint64_t written;
   char *path, *temp; /* the final name and the one until then; NULL: written in place */

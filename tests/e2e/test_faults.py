@@ -77,13 +77,6 @@ def test_a_proxy_that_asks_for_a_password_is_told(one):
     assert "407" in done.err and "the proxy asks for a user and password" in done.err, done
 
 
-def test_18_ranges_shorter_than_asked_for_are_added_up(large):
-    large.tiny.origin.always(ONE, Behaviour(range_max=10_000))
-    large.index("-j", "1", "--retries", "0").expect(0)
-    assert len(statuses(large)) > 30 and set(statuses(large)) == {206}
-    large.check()
-
-
 def test_18_ranges_of_an_object_without_a_size_are_not_put_together(large):
     size = len(large.tiny.read(ONE))
     large.tiny.origin.script(ONE, Behaviour(headers={"Content-Range": "bytes 0-65535/*"}))

@@ -12,7 +12,7 @@ from torture import FAULTS, Trials
 from torture_scenarios import SCENARIOS
 
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
-SOME = int(os.environ.get("HELIODEX_TEST_TORTURE", "5"))
+SOME = int(os.environ.get("HELIODEX_TEST_TORTURE", "3"))
 
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=lambda scenario: scenario.name)
@@ -36,6 +36,10 @@ def test_33_an_allocation_fails(trials):
     some_calls_fail(trials, "alloc")
 
 
+def test_33_memory_has_run_out(trials):
+    some_calls_fail(trials, "all-alloc")
+
+
 def test_28_30_32_a_system_call_fails(trials):
     some_calls_fail(trials, "system")
 
@@ -49,7 +53,8 @@ def failing(heliodex):
     told = heliodex.home / "told"
 
     def run(fault, *arguments, env={}):
-        done = heliodex(*arguments, env={**env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
+        done = heliodex(*arguments, env={
+                        **env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
                         "ASAN_OPTIONS": heliodex.environment["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
         assert told.exists(), f"no call failed: {done}"
         return done

@@ -211,7 +211,7 @@ static void check_profile(char *const *environment) {
   struct hdx_profile profile;
   struct hdx_error error;
   enum hdx_status status = hdx_profile_read(environment, NULL, &profile, &error);
-  CHECK(status == HDX_OK || (status == HDX_INTEGRITY && error.message[0]));
+  CHECK(status == HDX_OK || ((status == HDX_INTEGRITY || status == HDX_LIMIT) && error.message[0]));
   if (status != HDX_OK)
     return;
   CHECK(profile.secret.data[profile.secret.size] == 0 && profile.region.data[profile.region.size] == 0);
