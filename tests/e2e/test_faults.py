@@ -62,11 +62,11 @@ def test_15_retry_after_is_respected(one, status):
 
 
 def test_15_retry_after_may_be_a_date(one):
-    until = int(time.time()) + 3
+    until, clock = int(time.time()) + 4, time.time() - time.monotonic()
     one.tiny.origin.script(ONE, Behaviour(status=503, headers={"Retry-After": email.utils.formatdate(until, usegmt=True)}))
     one.index().expect(0)
-    first, second = one.tiny.origin.of(ONE)
-    assert second.begun - first.ended >= 0.9 and time.time() >= until - 1
+    _, second = one.tiny.origin.of(ONE)
+    assert clock + second.begun >= until - 0.1
     one.check()
 
 
@@ -75,13 +75,6 @@ def test_a_proxy_that_asks_for_a_password_is_told(one):
     done = one.index()
     assert done.code not in (0, 70), done
     assert "407" in done.err and "the proxy asks for a user and password" in done.err, done
-
-
-def test_18_ranges_shorter_than_asked_for_are_added_up(large):
-    large.tiny.origin.always(ONE, Behaviour(range_max=10_000))
-    large.index("-j", "1", "--retries", "0").expect(0)
-    assert len(statuses(large)) > 30 and set(statuses(large)) == {206}
-    large.check()
 
 
 def test_18_ranges_of_an_object_without_a_size_are_not_put_together(large):
