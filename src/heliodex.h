@@ -184,7 +184,7 @@ struct hdx_config {
   uint32_t retries;              /* after the first attempt of a request; 8 */
   uint64_t part_bytes;           /* of a range request, 64 KiB to 1 GiB; 8 MiB */
   uint64_t memory_bytes;         /* budget of all buffers, at least 16 MiB; 256 MiB. There are no more jobs than it has
-                                    256 KiB, and no more threads than it has 8 MiB */
+                                    512 KiB, and no more threads than it has 8 MiB */
   uint64_t rate_bytes;           /* limit of bytes a second over all connections; 0: none */
   uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB */
   uint64_t retry_ms_max;         /* no retry begins later than this after a request's first attempt; 5 minutes */
