@@ -161,7 +161,7 @@ def table(tests):
     """The text of FAULTS.md."""
     def line(number, *cells):
         own = [test for test in tests if number in test.numbers]
-        return f"| {number.lstrip('0')} | {' | '.join(cells)} | {cell_of_tests(own)} | {state(own)} |"
+        return f"| {number.lstrip('0').upper()} | {' | '.join(cells)} | {cell_of_tests(own)} | {state(own)} |"
 
     lines = ["# Promises and faults, and the tests that show them", "",
              "Made by `tests/faults_table.py` from the names of the tests; do not edit it. *Kept*: there are tests, and none",

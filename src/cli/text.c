@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 #define DISTANCE_BYTES_MAX 64
 
@@ -31,6 +32,14 @@ size_t cli_utf8_decode(const char *data, size_t size, uint32_t *point) {
     return 0;
   *point = value;
   return length;
+}
+
+struct hdx_text cli_location(struct hdx_text location) {
+  bool web = location.size > 4 && strncasecmp(location.data, "http", 4) == 0;
+  const char *query = web ? memchr(location.data, '?', location.size) : NULL;
+  if (query)
+    location.size = (size_t)(query - location.data) + 1;
+  return location;
 }
 
 /* Line and paragraph separators and what reverses or hides text are as good as control characters on a terminal. The

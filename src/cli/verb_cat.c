@@ -48,7 +48,8 @@ static void settle(struct run *run, const struct hdx_file *file, enum hdx_status
   char bytes[CLI_HUMAN_MAX];
   count(run, status, size, checks);
   if (status == HDX_OK)
-    cli_message(&run->cli->messages, CLI_INFO, "%.*s: %s", CLI_TEXT_ARG(file->location), cli_human_bytes(size, bytes));
+    cli_message(&run->cli->messages, CLI_INFO, "%.*s: %s", CLI_TEXT_ARG(cli_location(file->location)),
+                cli_human_bytes(size, bytes));
   cli_report_file(&run->report, &(struct cli_report_file){.file = file,
                                                           .path = path,
                                                           .state = hdx_mirror_outcome_name(failed ? HDX_MIRROR_FAILED
@@ -98,7 +99,7 @@ static enum hdx_status check_terminal(struct run *run, const struct hdx_chunk *c
     return HDX_OK;
   return cli_fail(error, HDX_USAGE,
                   "%.*s is no text, and standard output is a terminal: name a file with -o, or force it with -o -",
-                  CLI_TEXT_ARG(chunk->file->location));
+                  CLI_TEXT_ARG(cli_location(chunk->file->location)));
 }
 
 static void put_bytes(struct run *run, const struct hdx_chunk *chunk) {
@@ -127,7 +128,7 @@ static enum hdx_status broken(struct run *run, const struct hdx_chunk *chunk, en
                               struct hdx_error *error) {
   char bytes[CLI_HUMAN_MAX];
   return cli_fail(error, status, "the output is broken: %s of %.*s had been written when it failed",
-                  cli_human_bytes(run->shown, bytes), CLI_TEXT_ARG(chunk->file->location));
+                  cli_human_bytes(run->shown, bytes), CLI_TEXT_ARG(cli_location(chunk->file->location)));
 }
 
 /* What is wrong with a file as a member, although its bytes are all right; NULL: nothing. */
@@ -145,7 +146,7 @@ static enum hdx_status finish_file(struct run *run, const struct hdx_chunk *chun
   bool nothing = run->skipped || (chunk->first && chunk->last);
   enum hdx_status status = HDX_OK;
   if (wrong)
-    cli_fail(&own, HDX_INTEGRITY, "%.*s: %s", CLI_TEXT_ARG(chunk->file->location), wrong);
+    cli_fail(&own, HDX_INTEGRITY, "%.*s: %s", CLI_TEXT_ARG(cli_location(chunk->file->location)), wrong);
   settle(run, chunk->file, own.status, chunk->path, wrong ? own.message : chunk->message, run->shown, chunk->checks);
   if (own.status != HDX_OK && !nothing)
     status = broken(run, chunk, own.status, error);
@@ -352,7 +353,8 @@ const struct cli_verb cli_verb_cat = {
         "status 0 has failed. An interruption begins no more, and waits for those that run; so does a command that "
         "ends by SIGPIPE, as the reader of its output has gone. (A terminal's Ctrl-C reaches the commands, too.) Until "
         "its command has ended a file lies in the folder of --store, without a name; variables of what is not known of "
-        "it are not set.",
+        "it are not set. No descriptor is open beside standard input, output and error. Names and keys are anybody's: "
+        "quote their variables, as the examples do.",
     .examples = examples,
     .run = run_cat,
 };

@@ -35,6 +35,37 @@ static void end(struct opening *opening, enum hdx_status status, const struct hd
   done(user, status, catalog, error);
 }
 
+/* Gives others less of the memory, as long as the catalog is open. */
+static void count_memory(struct hdx_session *session, struct hdx_catalog *catalog) {
+  const struct hdx_catalog_doc *doc = &catalog->doc;
+  catalog->session = session;
+  catalog->bytes =
+      doc->json.text.size + doc->json.count * sizeof *doc->json.values + doc->count * sizeof *doc->datasets;
+  session->catalog_bytes += catalog->bytes;
+  hdx_session_share_memory(session);
+}
+
+/* Frees the bytes that the parser has copied. */
+static enum hdx_status drop_copy(struct hdx_catalog *catalog, struct hdx_error *error) {
+  struct hdx_document *document = &catalog->document;
+  struct hdx_text parsed = catalog->doc.json.text;
+  if (parsed.size != document->bytes.size)
+    return HDX_OK; /* a byte order mark is not in the copy */
+  const struct hdx_text url = hdx_arena_copy(&catalog->arena, document->url),
+                        etag = hdx_arena_copy(&catalog->arena, document->etag),
+                        last_modified = hdx_arena_copy(&catalog->arena, document->last_modified);
+  if (!url.data || !etag.data || !last_modified.data)
+    return hdx_error_memory(error, document->url.size + document->etag.size + document->last_modified.size);
+  int64_t checked_at = document->checked_at;
+  hdx_document_deinit(document);
+  document->url = url;
+  document->etag = etag;
+  document->last_modified = last_modified;
+  document->bytes = parsed;
+  document->checked_at = checked_at;
+  return HDX_OK;
+}
+
 /* Reads the document, and keeps it if it is new. */
 static enum hdx_status read_document(struct opening *opening, bool fresh, struct hdx_error *error) {
   struct hdx_session *session = opening->session;
@@ -49,6 +80,10 @@ static enum hdx_status read_document(struct opening *opening, bool fresh, struct
   if (status == HDX_OK && fresh)
     status = hdx_store_save_document(&session->store, source->folder, hdx_text_of(session->config.catalog_name),
                                      &catalog->document, error);
+  if (status == HDX_OK)
+    status = drop_copy(catalog, error);
+  if (status == HDX_OK)
+    count_memory(opening->session, catalog);
   return status;
 }
 
@@ -176,8 +211,8 @@ static enum hdx_status take(struct opening *opening, struct hdx_text json, struc
   uint64_t bytes_max = opening->session->config.catalog_bytes_max;
   struct hdx_text location = hdx_buffer_text(&opening->location), none = HDX_TEXT("");
   if (json.size > bytes_max)
-    return hdx_error_set(error, HDX_LIMIT, "%.*s: %zu bytes, more than the limit of %llu", HDX_TEXT_ARG(location),
-                         json.size, (unsigned long long)bytes_max);
+    return hdx_error_set(error, HDX_LIMIT, "%.*s: %zu bytes, more than the limit of %llu",
+                         HDX_TEXT_ARG(hdx_url_shown(location)), json.size, (unsigned long long)bytes_max);
   return hdx_document_make(location, none, none, json, &opening->catalog->document, error);
 }
 
@@ -205,6 +240,10 @@ void hdx_catalog_close(struct hdx_catalog *catalog) {
   hdx_catalog_doc_deinit(&catalog->doc);
   hdx_document_deinit(&catalog->document);
   hdx_arena_deinit(&catalog->arena);
+  if (catalog->session) {
+    catalog->session->catalog_bytes -= catalog->bytes;
+    hdx_session_share_memory(catalog->session);
+  }
   free(catalog);
 }
 

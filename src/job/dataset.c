@@ -245,6 +245,8 @@ static void opened(struct hdx_work *work) {
   }
   if (status == HDX_OK && !run->inspector)
     status = hdx_writer_create(job->path, &job->writer, &job->error);
+  if (job->writer)
+    hdx_writer_count_held(job->writer, &run->rows_bytes);
   if (status != HDX_OK) {
     run->datasets_opening--;
     fail_opening(job, status);
@@ -264,9 +266,8 @@ void hdx_dataset_year_settled(struct hdx_year_job *year) {
   run->years_pending--;
   run->files_done++;
   /* What the scanner was given, not what came: rows are not held packed. */
-  uint64_t bytes = year->scanner ? hdx_csv_result(year->scanner->csv)->bytes : 0;
-  job->held_bytes += bytes;
-  run->held_bytes += bytes;
+  job->held_bytes += year->scanned.bytes;
+  run->held_bytes += year->scanned.bytes;
   if (year->ready == HDX_IO || year->scan_status == HDX_IO) /* here, not where the index file comes from */
     run->stop = true;
   if (!job->years_left)

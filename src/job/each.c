@@ -110,15 +110,15 @@ static void settle_end(struct command *command) {
     ;
   if (pid < 0) {
     item.status = hdx_error_set(&error, HDX_INTERNAL, "%.*s: how the command ended cannot be told: %s",
-                                HDX_TEXT_ARG(location), strerror(errno));
+                                HDX_TEXT_ARG(hdx_url_shown(location)), strerror(errno));
   } else if (WIFSIGNALED(how)) {
     item.signal = WTERMSIG(how);
     item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command was ended by signal %d (%s)",
-                                HDX_TEXT_ARG(location), item.signal, strsignal(item.signal));
+                                HDX_TEXT_ARG(hdx_url_shown(location)), item.signal, strsignal(item.signal));
   } else if (WEXITSTATUS(how) != 0) {
     item.exit_code = WEXITSTATUS(how);
-    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command ended with status %d", HDX_TEXT_ARG(location),
-                                item.exit_code);
+    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command ended with status %d",
+                                HDX_TEXT_ARG(hdx_url_shown(location)), item.exit_code);
   }
   settle(command->each, &item);
 }
@@ -193,7 +193,7 @@ static void start(struct command *command) {
     settle_end(command); /* no event will tell of its end: it is waited for here */
   } else {
     hdx_error_set(&error, HDX_TEMPORARY, "%.*s: the command cannot be started: %s",
-                  HDX_TEXT_ARG(command->file.location), strerror(code));
+                  HDX_TEXT_ARG(hdx_url_shown(command->file.location)), strerror(code));
     settle(each, &(struct hdx_each_item){.file = &command->file,
                                          .number = command->number,
                                          .status = error.status,

@@ -72,22 +72,23 @@ struct hdx_prefix *hdx_index_prefix(const struct hdx_index_run *run, struct hdx_
 /* Whether another dataset may begin: enough requests to keep the engine busy, and memory for the rows that small
  * datasets hold back until they are complete. Parked ones do not count: they wait for those that are still to begin. */
 static bool room(const struct hdx_index_run *run) {
-  const struct hdx_config *config = &run->session->config;
   size_t pending = run->years_pending + (run->datasets_opening + 1) * OPENING_YEARS;
   size_t open = run->datasets_open - run->datasets_parked;
   struct hdx_engine_totals totals;
   if (!open)
     return true;
   hdx_engine_totals(run->session->engine, &totals);
-  return pending < 2 * totals.wanted + SPARE_REQUESTS && run->held_bytes < config->memory_bytes / 4 &&
+  return pending < 2 * totals.wanted + SPARE_REQUESTS && run->held_bytes < hdx_session_memory(run->session) / 4 &&
          open < run->datasets_max;
 }
 
-/* Each dataset under way may have its snapshot open, old and new. */
-static size_t datasets_max(void) {
+/* Each dataset under way may have its snapshot open, old and new: no more of them than may be asked for at once, be it
+ * that they wait for the disk. */
+static size_t datasets_max(const struct hdx_config *config) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return SIZE_MAX;
+  size_t most = 2 * (size_t)config->jobs + SPARE_REQUESTS;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur / 8 >= most)
+    return most;
   return limit.rlim_cur / 8 > 1 ? (size_t)(limit.rlim_cur / 8) : 1;
 }
 
@@ -238,7 +239,7 @@ enum hdx_status hdx_index_run(struct hdx_index_run *run, struct hdx_error *error
   run->keep_folder = run->options->keep_index;
   if (!run->keep_folder && !run->inspector && !scratch)
     run->keep_folder = run->session->config.index_cache;
-  run->datasets_max = datasets_max();
+  run->datasets_max = datasets_max(&run->session->config);
   run->spool.file.fd = -1;
   count_files(run);
   if (run->options->dry_run) {

@@ -48,6 +48,13 @@ enum hdx_year_outcome {
   HDX_OUTCOME_INTERRUPTED
 };
 
+/* What is left of a scan once its scanner reads for another year. */
+struct hdx_year_scanned {
+  uint64_t rows, bad_rows, bytes, repairs;
+  int time_digits;
+  bool unsorted;
+};
+
 /* A scanner, what unpacks for it, and the year it reads for; used again for other years. */
 struct hdx_scanner {
   struct hdx_scanner *next;
@@ -107,6 +114,8 @@ struct hdx_year_job {
   uint64_t bad_count;           /* of the reading that counts */
   bool bad_ended;               /* the run's limit was reached in this file: scan_status tells */
   struct hdx_rows rows;
+  size_t rows_bytes; /* of them, as counted in the run */
+  struct hdx_year_scanned scanned;
   size_t *columns; /* places in rows of the file's extra columns */
   bool named;      /* those that no header names have the names that the dataset's parameters say */
   uint64_t duplicates;
@@ -177,11 +186,12 @@ struct hdx_index_run {
   uint64_t names_bytes; /* of listed files */
   uint64_t files_total, files_done, held_bytes, started_ns;
   int64_t now;
-  uint64_t succeeded, failed;    /* index files */
-  bool untold;                   /* there was no memory to begin a dataset with, or to tell of it */
-  struct hdx_spool spool;        /* of bad rows, if somebody wants to be told */
-  atomic_uint_fast64_t bad_rows; /* so far, in all files */
-  atomic_bool bad_ended;         /* they are too many: the run ends */
+  uint64_t succeeded, failed;      /* index files */
+  atomic_uint_fast64_t rows_bytes; /* of all rows in memory: of years that are being scanned, held back by writers */
+  bool untold;                     /* there was no memory to begin a dataset with, or to tell of it */
+  struct hdx_spool spool;          /* of bad rows, if somebody wants to be told */
+  atomic_uint_fast64_t bad_rows;   /* so far, in all files */
+  atomic_bool bad_ended;           /* they are too many: the run ends */
   enum hdx_status gravest;
   struct hdx_error first_error;
   bool stop; /* begin no more datasets: the disk is full, or the run was cancelled */
@@ -259,6 +269,8 @@ void hdx_year_tell_bad_rows(struct hdx_year_job *year);
 /* A scanner for years of the run. NULL: out of memory. */
 struct hdx_scanner *hdx_scanner_new(const struct hdx_index_run *run, struct hdx_error *error);
 void hdx_scanner_free(struct hdx_scanner *scanner);
+/* Frees the rows of a year that are in memory. No worker has it. */
+void hdx_year_drop_rows(struct hdx_year_job *year);
 /* The work of a year: what was taken is scanned, as the year's restart and last say. */
 void hdx_year_scan(struct hdx_work *work);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { ROWS_SHARE = 4 /* of the memory, for rows */ };
+
 static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *error) {
   const struct hdx_csv_dialect *dialect = hdx_csv_dialect(year->scanner->csv);
   if (!year->columns)
@@ -30,6 +32,31 @@ static void on_bad_row(void *user, const struct hdx_csv_bad_row *bad_row) {
     hdx_year_bad_row(year, bad_row);
 }
 
+/* Counts what the year's rows take. */
+static void count_rows(struct hdx_year_job *year) {
+  size_t bytes = hdx_rows_bytes(&year->rows);
+  atomic_fetch_add(&year->dataset->run->rows_bytes, (uint64_t)bytes - year->rows_bytes);
+  year->rows_bytes = bytes;
+}
+
+void hdx_year_drop_rows(struct hdx_year_job *year) {
+  hdx_rows_deinit(&year->rows);
+  count_rows(year);
+}
+
+/* Whether the rows of all years that are being read, and of datasets that are not complete, take more memory than they
+ * should: those that can be are written then, in smaller blocks than they would be. */
+static bool crowded(const struct hdx_index_run *run) {
+  return atomic_load(&run->rows_bytes) > hdx_session_memory(run->session) / ROWS_SHARE;
+}
+
+/* Rows go to the writer before there is a block of them. */
+static enum hdx_status write_early(struct hdx_year_job *year, struct hdx_error *error) {
+  enum hdx_status status = hdx_writer_add(year->dataset->writer, year->year, &year->rows, true, error);
+  hdx_year_drop_rows(year);
+  return status;
+}
+
 /* A batch of the scanner goes to the rows, and rows that make a block to the writer. */
 static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, struct hdx_error *error) {
   struct hdx_year_job *year = ((struct hdx_scanner *)user)->year;
@@ -48,7 +75,8 @@ static enum hdx_status on_rows(void *user, const struct hdx_csv_batch *batch, st
     if (status == HDX_OK && (rows->count == HDX_BLOCK_ROWS || rows->text.total > HDX_ROWS_TEXT_BYTES))
       status = hdx_writer_add(year->dataset->writer, year->year, rows, true, error);
   }
-  return status;
+  count_rows(year);
+  return status == HDX_OK && rows->count && crowded(year->dataset->run) ? write_early(year, error) : status;
 }
 
 /* What the file holds goes to the scanner, unless a bad row has ended that. */
@@ -128,6 +156,9 @@ static void scan_end(struct hdx_year_job *year) {
     year->scan_status = count_duplicates(year, error);
   if (year->scan_status == HDX_OK)
     year->scan_status = hdx_writer_add(year->dataset->writer, year->year, &year->rows, false, error);
+  hdx_year_drop_rows(year);
+  if (year->scan_status == HDX_OK && crowded(year->dataset->run))
+    year->scan_status = hdx_writer_spill(year->dataset->writer, error);
   if (year->scan_status == HDX_OK && year->keep.path)
     year->scan_status = hdx_temp_commit(&year->keep, error);
   if (year->scan_status != HDX_OK)

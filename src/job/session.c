@@ -7,6 +7,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#define THREAD_BYTES (UINT64_C(8) << 20) /* an encoder, rows that are being written, what the allocator keeps */
+
 void hdx_config_init(struct hdx_config *config) {
   *config = (struct hdx_config){
       .jobs = 256,
@@ -228,6 +230,18 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
   return hdx_session_start(session, error);
 }
 
+/* A thread that encodes takes some memory, whatever it has to do. */
+static unsigned thread_count(const struct hdx_session *session) {
+  const struct hdx_config *config = &session->config;
+  unsigned threads = config->threads ? config->threads : uv_available_parallelism();
+  uint64_t most = config->memory_bytes / THREAD_BYTES; /* two at the least: memory is checked */
+  if (threads <= most)
+    return threads;
+  hdx_log_write(&session->log, HDX_LOG_INFO, "%llu threads in place of %u: more memory would be needed",
+                (unsigned long long)most, threads);
+  return (unsigned)most;
+}
+
 enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error *error) {
   const struct hdx_config *config = &session->config;
   if (session->engine)
@@ -237,7 +251,7 @@ enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error 
       .connections_per_host = config->connections_per_host,
       .retries = config->retries,
       .part_bytes = config->part_bytes,
-      .memory_bytes = config->memory_bytes,
+      .memory_bytes = hdx_session_memory(session),
       .rate_bytes = config->rate_bytes,
       .retry_ms_max = config->retry_ms_max,
       .stall_ms_max = config->stall_ms_max,
@@ -260,8 +274,7 @@ enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error 
   enum hdx_status status = hdx_engine_open(&options, &engine, error);
   if (status != HDX_OK)
     return status;
-  unsigned threads = config->threads ? config->threads : uv_available_parallelism();
-  status = hdx_workers_open(hdx_engine_loop(engine), threads, &session->workers, error);
+  status = hdx_workers_open(hdx_engine_loop(engine), thread_count(session), &session->workers, error);
   if (status != HDX_OK) {
     hdx_engine_close(engine);
     return status;
@@ -274,6 +287,16 @@ enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error 
   if (atomic_load(&session->cancelled))
     hdx_engine_cancel(engine);
   return HDX_OK;
+}
+
+uint64_t hdx_session_memory(const struct hdx_session *session) {
+  uint64_t bytes = session->config.memory_bytes, taken = session->catalog_bytes;
+  return bytes - (taken < bytes / 2 ? taken : bytes / 2);
+}
+
+void hdx_session_share_memory(struct hdx_session *session) {
+  if (session->engine)
+    hdx_engine_share_memory(session->engine, hdx_session_memory(session));
 }
 
 void hdx_session_close(struct hdx_session *session) {

@@ -34,6 +34,7 @@ struct hdx_session {
   struct hdx_engine *engine; /* NULL until the network is needed */
   struct hdx_workers *workers;
   uint64_t documents_bytes; /* of documents that are coming in */
+  uint64_t catalog_bytes;   /* of catalogs that are open */
   struct hdx_presigner presigner;
   uv_async_t wake;  /* a cancellation has come */
   uv_timer_t watch; /* while the loop runs, asks whether one has */
@@ -50,6 +51,11 @@ struct hdx_credentials_options hdx_session_credentials(const struct hdx_session 
 enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error *error);
 /* Starts the network. NOT_FOUND: the session is offline. */
 enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error *error);
+
+/* What open catalogs leave of the memory, half of it at the least: for what is fetched, and for rows. */
+uint64_t hdx_session_memory(const struct hdx_session *session);
+/* Tells the engine of that. */
+void hdx_session_share_memory(struct hdx_session *session);
 
 /* Runs the loop until *done. */
 void hdx_session_run(struct hdx_session *session, const bool *done);
@@ -116,6 +122,8 @@ struct hdx_catalog {
   struct hdx_source source;
   struct hdx_document document;
   struct hdx_catalog_doc doc;
+  struct hdx_session *session; /* whose memory it takes; NULL: it is not counted (yet) */
+  uint64_t bytes;
 };
 
 /* hdx_catalog_load; `revalidate` asks its server also if it is held; an offline session never does. */

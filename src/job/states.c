@@ -3,7 +3,6 @@
 #include "job/form.h"
 #include "job/index.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,7 +29,7 @@ static int64_t checked_at(const struct hdx_year_job *year) {
 
 /* The state that a year has from now on; false: it stays unknown. */
 static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *keep) {
-  const struct hdx_csv_result *result = year->scanner ? hdx_csv_result(year->scanner->csv) : NULL;
+  const struct hdx_year_scanned *scanned = &year->scanned;
   const struct hdx_year *old = year->old;
   *state = (struct hdx_year){.year = year->year,
                              .url = year->location,
@@ -42,17 +41,16 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
   *keep = held(old) && year->outcome != HDX_OUTCOME_NEW;
   switch (year->outcome) {
   case HDX_OUTCOME_NEW:
-    assert(result);
     state->state = HDX_YEAR_PRESENT;
     state->etag = year->etag;
     state->last_modified = year->last_modified;
-    state->rows = result->rows;
-    state->bad_rows = result->bad_rows;
+    state->rows = scanned->rows;
+    state->bad_rows = scanned->bad_rows;
     state->bytes = year->bytes;
     state->form = year->form;
     state->duplicates = year->duplicates;
-    state->unsorted = result->unsorted;
-    state->repairs = hdx_form_repairs(result);
+    state->unsorted = scanned->unsorted;
+    state->repairs = scanned->repairs;
     return true;
   case HDX_OUTCOME_UNCHANGED:
     *state = *old;
@@ -181,10 +179,8 @@ enum hdx_status hdx_dataset_collect(struct hdx_dataset_job *job) {
       job->state_count++;
     if (keep)
       job->kept[job->kept_count++] = year->year;
-    if (year->outcome == HDX_OUTCOME_NEW) {
-      int digits = hdx_csv_result(year->scanner->csv)->time_digits;
-      job->digits = digits > job->digits ? digits : job->digits;
-    }
+    if (year->outcome == HDX_OUTCOME_NEW && year->scanned.time_digits > job->digits)
+      job->digits = year->scanned.time_digits;
     job->concluded |= year->outcome != HDX_OUTCOME_INTERRUPTED;
     report(year, state, keep);
   }

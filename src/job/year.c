@@ -27,17 +27,30 @@ static void queue_clear(struct hdx_year_job *year) {
   year->queue_last = &year->queue;
 }
 
+/* Lets the scanner read for another year. */
+static void release_scanner(struct hdx_year_job *year) {
+  if (!year->scanner)
+    return;
+  const struct hdx_csv_result *result = hdx_csv_result(year->scanner->csv);
+  year->scanned = (struct hdx_year_scanned){.rows = result->rows,
+                                            .bad_rows = result->bad_rows,
+                                            .bytes = result->bytes,
+                                            .repairs = hdx_form_repairs(result),
+                                            .time_digits = result->time_digits,
+                                            .unsorted = result->unsorted};
+  year->scanner->next = year->dataset->run->scanners;
+  year->dataset->run->scanners = year->scanner;
+  year->scanner = NULL;
+}
+
 void hdx_year_free(struct hdx_year_job *year) {
   struct hdx_index_run *run = year->dataset->run;
   queue_clear(year);
-  if (year->scanner) {
-    year->scanner->next = run->scanners;
-    run->scanners = year->scanner;
-  }
+  release_scanner(year);
   hdx_bad_rows_deinit(&year->bad_rows);
   if (year->inspected)
     run->inspector->free(year->inspected);
-  hdx_rows_deinit(&year->rows);
+  hdx_year_drop_rows(year);
   hdx_temp_abandon(&year->keep);
   free(year->columns);
   hdx_year_forget_name(year);
@@ -63,6 +76,8 @@ static void settle(struct hdx_year_job *year, enum hdx_year_outcome outcome, enu
     hdx_year_tell_bad_rows(year);
     if (outcome != HDX_OUTCOME_NEW && year->dataset->writer)
       hdx_writer_drop_year(year->dataset->writer, year->year);
+    release_scanner(year);
+    hdx_year_drop_rows(year);
     hdx_dataset_year_settled(year);
   }
 }

@@ -25,8 +25,19 @@ static int by_first_start(const void *a, const void *b) {
   return (x_start > y_start) - (x_start < y_start);
 }
 
-/* Collects every row: what is held back, whose texts stay there, and what is in the file. */
+/* Whether the texts of a dataset are few enough to be in memory all at once: those of `rows` and those held back. */
+static bool fits(const struct hdx_writer *writer, const struct hdx_rows *rows) {
+  size_t bytes = rows->text.total;
+  for (size_t i = 0; i < writer->held_count; i++)
+    bytes += writer->held[i]->rows.text.total;
+  return bytes <= HDX_MIXED_TEXT_BYTES_MAX;
+}
+
+/* Collects every row: what is held back, whose texts stay there, and what is in the file. Ends early where they do not
+ * fit. */
 static enum hdx_status gather(struct hdx_writer *writer, struct hdx_rows *rows, struct hdx_error *error) {
+  if (!fits(writer, rows))
+    return HDX_OK;
   enum hdx_status status = hdx_rows_reserve(rows, (size_t)writer->rows, error);
   /* Years one after the other need no sorting. */
   if (writer->held_count)
@@ -42,7 +53,7 @@ static enum hdx_status gather(struct hdx_writer *writer, struct hdx_rows *rows, 
     return hdx_error_memory(error, 0);
   hdx_block_init(&block);
   hdx_buffer_init(&bytes, HDX_BLOCK_BYTES_MAX);
-  for (size_t i = 0; status == HDX_OK && i < writer->block_count; i++) {
+  for (size_t i = 0; status == HDX_OK && i < writer->block_count && fits(writer, rows); i++) {
     const struct hdx_zone *zone = &writer->blocks[i].zone;
     hdx_buffer_clear(&bytes);
     if (!hdx_buffer_reserve(&bytes, zone->length))
@@ -60,11 +71,15 @@ static enum hdx_status gather(struct hdx_writer *writer, struct hdx_rows *rows, 
   return status;
 }
 
-/* Writes a small dataset as a whole. */
+/* Writes a small dataset as a whole, or, where its texts are too long for that, what is held back. */
 static enum hdx_status write_mixed(struct hdx_writer *writer, struct hdx_error *error) {
   struct hdx_rows rows;
   hdx_rows_init(&rows, SIZE_MAX);
   enum hdx_status status = gather(writer, &rows, error);
+  if (status == HDX_OK && !fits(writer, &rows)) {
+    hdx_rows_deinit(&rows);
+    return hdx_writer_flush(writer, error);
+  }
   if (status == HDX_OK)
     status = hdx_rows_sort(&rows, error);
   if (status == HDX_OK) {

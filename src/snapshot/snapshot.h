@@ -12,11 +12,14 @@
 #include "catalog/dataset.h"
 #include "catalog/rows.h"
 
+#include <stdatomic.h>
+
 #define HDX_SNAPSHOT_VERSION "1.1"
 
 #define HDX_BLOCK_ROWS 8192      /* rows of a block, at the most, as written; readers take up to 65,536 */
 #define HDX_MIXED_ROWS_MAX 65536 /* a dataset with fewer is one run of blocks that mix years, sorted as a whole */
-#define HDX_COLUMNS_MAX 250      /* extra columns of a dataset */
+#define HDX_MIXED_TEXT_BYTES_MAX (16u << 20) /* unless its texts take more: it is in memory for that */
+#define HDX_COLUMNS_MAX 250                  /* extra columns of a dataset */
 
 /* What a snapshot is of, and what was said of it when it was written. Texts are borrowed. */
 struct hdx_subject {
@@ -40,6 +43,12 @@ struct hdx_writer;
 
 /* Prepares to replace `path` (its folder must exist). Nothing is written before the first rows need it. */
 enum hdx_status hdx_writer_create(const char *path, struct hdx_writer **writer, struct hdx_error *error);
+
+/* Has the bytes of rows that are held back counted in `held_bytes`, too, which lives as long as the writer. */
+void hdx_writer_count_held(struct hdx_writer *writer, atomic_uint_fast64_t *held_bytes);
+
+/* Writes what is held back, and holds nothing back any more. Any thread. */
+enum hdx_status hdx_writer_spill(struct hdx_writer *writer, struct hdx_error *error);
 
 /* The number of the extra column called `name`, new or known. LIMIT: more than HDX_COLUMNS_MAX. Any thread. */
 enum hdx_status hdx_writer_column(struct hdx_writer *writer, struct hdx_text name, uint32_t *id,

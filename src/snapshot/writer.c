@@ -9,7 +9,6 @@
 #include "base/error.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 /* ---- making and freeing ---- */
@@ -30,7 +29,13 @@ enum hdx_status hdx_writer_create(const char *path, struct hdx_writer **writer, 
   return HDX_OK;
 }
 
-static void free_held(struct hdx_held *held) {
+void hdx_writer_count_held(struct hdx_writer *writer, atomic_uint_fast64_t *held_bytes) {
+  writer->held_bytes = held_bytes;
+}
+
+static void free_held(struct hdx_writer *writer, struct hdx_held *held) {
+  if (writer->held_bytes)
+    atomic_fetch_sub(writer->held_bytes, held->bytes);
   hdx_rows_deinit(&held->rows);
   free(held);
 }
@@ -40,7 +45,7 @@ void hdx_writer_abandon(struct hdx_writer *writer) {
     return;
   hdx_temp_abandon(&writer->temp);
   for (size_t i = 0; i < writer->held_count; i++)
-    free_held(writer->held[i]);
+    free_held(writer, writer->held[i]);
   free(writer->held);
   free(writer->blocks);
   while (writer->habits) {
@@ -217,11 +222,14 @@ static enum hdx_status hold(struct hdx_writer *writer, int year, struct hdx_rows
   } else {
     enum hdx_status status = hdx_rows_append_rows(&held->rows, rows, 0, rows->count, error);
     if (status != HDX_OK) {
-      free_held(held);
+      free_held(writer, held);
       return status;
     }
     hdx_rows_clear(rows);
   }
+  held->bytes = hdx_rows_bytes(&held->rows);
+  if (writer->held_bytes)
+    atomic_fetch_add(writer->held_bytes, held->bytes);
   writer->held[writer->held_count++] = held;
   writer->held_rows += held->rows.count;
   writer->rows += held->rows.count;
@@ -249,7 +257,7 @@ static void land(struct hdx_writer *writer, struct hdx_held *held) {
     at = &(*at)->next;
   *at = held->next;
   hdx_writer_unlock(writer);
-  free_held(held);
+  free_held(writer, held);
 }
 
 enum hdx_status hdx_writer_flush(struct hdx_writer *writer, struct hdx_error *error) {
@@ -259,6 +267,13 @@ enum hdx_status hdx_writer_flush(struct hdx_writer *writer, struct hdx_error *er
     land(writer, held);
   }
   return status;
+}
+
+enum hdx_status hdx_writer_spill(struct hdx_writer *writer, struct hdx_error *error) {
+  hdx_writer_lock(writer);
+  writer->large = true;
+  hdx_writer_unlock(writer);
+  return hdx_writer_flush(writer, error);
 }
 
 enum hdx_status hdx_writer_add(struct hdx_writer *writer, int year, struct hdx_rows *rows, bool more,
@@ -299,7 +314,7 @@ void hdx_writer_drop_year(struct hdx_writer *writer, int year) {
     }
     writer->held_rows -= held->rows.count;
     writer->rows -= held->rows.count;
-    free_held(held);
+    free_held(writer, held);
   }
   writer->held_count = kept;
   for (size_t i = 0; i < writer->block_count; i++) {

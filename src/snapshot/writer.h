@@ -13,6 +13,7 @@ struct hdx_held {
   int year;
   bool dropped;          /* while it was being written */
   struct hdx_held *next; /* being written */
+  size_t bytes;          /* of the rows, as counted */
   struct hdx_rows rows;
 };
 
@@ -34,7 +35,8 @@ struct hdx_writer {
 
   struct hdx_held **held, *flying; /* held back; being written just now */
   size_t held_count, held_rows;
-  bool large; /* it had too many rows to be held back: they are written at once from then on */
+  atomic_uint_fast64_t *held_bytes; /* of several writers, or NULL */
+  bool large; /* there were too many rows to be held back: they are written at once from then on */
   _Atomic uint64_t rows;
 
   struct hdx_arena names;

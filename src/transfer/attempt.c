@@ -8,6 +8,7 @@
 enum {
   RECEIVE_BYTES_SMALL = 32 << 10,  /* libcurl's buffer, which it gets anew for each transfer */
   RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
+  RECEIVE_SHARE = 16,              /* of the memory, for these buffers */
   ERROR_BODY_BYTES_MAX = 1 << 20,  /* of an answer that is not wanted, before the connection is given up */
   ANSWER_BYTES_MAX = 16 << 10,     /* of it that are kept: S3's error documents have far less */
   DRIP_BYTES_MAX = 511             /* within the stall time this is as good as nothing: a packet has more */
@@ -162,8 +163,11 @@ static void add_conditions(struct hdx_part *part) {
     hdx_headers_add(headers, HDX_CHECKSUM_MODE, HDX_TEXT("ENABLED"));
 }
 
-static long receive_bytes(const struct hdx_host *host) {
-  return host->mean_bytes < RECEIVE_BYTES_LARGE ? RECEIVE_BYTES_SMALL : RECEIVE_BYTES_LARGE;
+static long receive_bytes(const struct hdx_engine *engine, const struct hdx_host *host) {
+  uint64_t share = engine->options.memory_bytes / RECEIVE_SHARE / host->limit;
+  if (host->mean_bytes < RECEIVE_BYTES_LARGE || share < RECEIVE_BYTES_SMALL)
+    return RECEIVE_BYTES_SMALL;
+  return share < RECEIVE_BYTES_LARGE ? (long)share : RECEIVE_BYTES_LARGE;
 }
 
 /* With nothing left open, libcurl has no need of the environment. */
@@ -188,7 +192,7 @@ static bool set_options(struct hdx_part *part) {
   bool well = true;
   curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
   well &= hdx_curl_begin(curl, easy, part->fetch->url, "http,https");
-  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(part->host));
+  curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(engine, part->host));
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
   curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -2,8 +2,26 @@
 
 #include <stdlib.h>
 
+enum { BLOCKS_MIN = 8 };
+
 void hdx_block_pool_init(struct hdx_block_pool *pool, size_t max) {
-  *pool = (struct hdx_block_pool){.max = max < 8 ? 8 : max};
+  *pool = (struct hdx_block_pool){0};
+  hdx_block_pool_resize(pool, max);
+}
+
+/* Frees blocks that are not in use, as long as there are more than there should be. */
+static void shrink(struct hdx_block_pool *pool) {
+  while (pool->free && pool->made > pool->max) {
+    struct hdx_block *next = pool->free->next;
+    free(pool->free);
+    pool->free = next;
+    pool->made--;
+  }
+}
+
+void hdx_block_pool_resize(struct hdx_block_pool *pool, size_t max) {
+  pool->max = max < BLOCKS_MIN ? BLOCKS_MIN : max;
+  shrink(pool);
 }
 
 void hdx_block_pool_deinit(struct hdx_block_pool *pool) {
@@ -48,4 +66,5 @@ void hdx_block_put(struct hdx_block_pool *pool, struct hdx_block *block) {
   block->next = pool->free;
   pool->free = block;
   pool->used--;
+  shrink(pool);
 }

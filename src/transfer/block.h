@@ -26,6 +26,8 @@ struct hdx_block_pool {
 
 void hdx_block_pool_init(struct hdx_block_pool *pool, size_t max);
 void hdx_block_pool_deinit(struct hdx_block_pool *pool);
+/* From now on there are `max` blocks, eight at the least; those in use beyond that are freed when they are put back. */
+void hdx_block_pool_resize(struct hdx_block_pool *pool, size_t max);
 
 /* Speaks for `count` blocks so that a part that runs ahead never waits while it holds some; leaves a quarter of the
  * pool to those that must not wait. False if there are not so many. */

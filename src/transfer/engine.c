@@ -7,9 +7,10 @@
 
 enum {
   SWEEP_MS = 20,
-  AWAY_MS = 200,       /* a loop that stood still for so long was not run: its owner had other things to do */
-  FORGIVE_MS = 60000,  /* a host that was given up may be tried again after that */
-  RATE_BURST_MS = 250, /* how much of the rate limit may be saved up */
+  AWAY_MS = 200,             /* a loop that stood still for so long was not run: its owner had other things to do */
+  FORGIVE_MS = 60000,        /* a host that was given up may be tried again after that */
+  RATE_BURST_MS = 250,       /* how much of the rate limit may be saved up */
+  REQUEST_BYTES = 512 << 10, /* libcurl's buffer, TLS, what is known of the object */
 };
 
 uint64_t hdx_engine_now(void) {
@@ -114,7 +115,7 @@ static void sweep(uv_timer_t *timer);
  * that has a block may have room in it, or hands it out. */
 static void resume_paused(struct hdx_engine *engine) {
   const struct hdx_block_pool *pool = &engine->pool;
-  size_t room = pool->max - pool->used - pool->reserved;
+  size_t taken = pool->used + pool->reserved, room = pool->max > taken ? pool->max - taken : 0;
   if (engine->lent > HDX_LENT_BYTES_MAX / 2)
     return;
   for (struct hdx_part *part = engine->active.first, *next; part && engine->paused_count; part = next) {
@@ -235,6 +236,16 @@ void hdx_engine_kick(struct hdx_engine *engine) {
   uv_idle_start(&engine->turn, on_turn);
 }
 
+/* Half of the budget holds bytes on their way; the rest is for rows, encoders and libcurl's buffers. */
+static size_t blocks_of(uint64_t memory_bytes) {
+  return (size_t)(memory_bytes / 2 / HDX_BLOCK_BYTES);
+}
+
+void hdx_engine_share_memory(struct hdx_engine *engine, uint64_t memory_bytes) {
+  engine->options.memory_bytes = memory_bytes;
+  hdx_block_pool_resize(&engine->pool, blocks_of(memory_bytes));
+}
+
 void hdx_engine_forgive(struct hdx_engine *engine) {
   uint64_t now = hdx_engine_now();
   for (struct hdx_host *host = engine->hosts; host; host = host->next)
@@ -262,6 +273,16 @@ uv_loop_t *hdx_engine_loop(struct hdx_engine *engine) {
   return &engine->loop;
 }
 
+/* A request under way takes some memory, whatever it fetches. */
+static void bound_jobs_by_memory(struct hdx_engine_options *options) {
+  uint64_t most = options->memory_bytes > REQUEST_BYTES ? options->memory_bytes / REQUEST_BYTES : 1;
+  if (options->jobs <= most)
+    return;
+  hdx_log_write(options->log, HDX_LOG_INFO, "%llu requests at once in place of %u: more memory would be needed",
+                (unsigned long long)most, options->jobs);
+  options->jobs = (uint32_t)most;
+}
+
 /* Connections may take half of the file descriptors: the rest is for snapshots and for what the program has open. */
 static void bound_jobs(struct hdx_engine_options *options) {
   struct rlimit limit;
@@ -286,6 +307,7 @@ enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct
     return hdx_error_memory(error, sizeof *engine);
   engine->curl = curl;
   engine->options = *options;
+  bound_jobs_by_memory(&engine->options);
   bound_jobs(&engine->options);
   engine->random_state = uv_hrtime() ^ ((uint64_t)uv_os_getpid() << 32);
   engine->rate_ns = hdx_engine_now();
@@ -299,8 +321,7 @@ enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct
   uv_idle_init(&engine->loop, &engine->turn);
   engine->curl_timer.data = engine->sweep_timer.data = engine->turn.data = engine;
   hdx_identity_init(&engine->identity, &engine->loop, &engine->options.credentials, options->log, on_identity, engine);
-  /* Three quarters of the budget hold bytes on their way; the rest is for rows, encoders and libcurl's buffers. */
-  hdx_block_pool_init(&engine->pool, (size_t)(options->memory_bytes * 3 / 4 / HDX_BLOCK_BYTES));
+  hdx_block_pool_init(&engine->pool, blocks_of(options->memory_bytes));
   status = hdx_sockets_open(engine, error);
   if (status != HDX_OK) {
     hdx_engine_close(engine);

@@ -393,7 +393,8 @@ static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *
   own->url = strdup(request->url);
   own->key.data = request->key.size ? hdx_text_dup(request->key) : NULL;
   fetch->url = strdup(request->url);
-  fetch->name = own->url;
+  struct hdx_text url = hdx_text_of(request->url), shown = hdx_url_shown(url);
+  fetch->name = shown.size < url.size ? hdx_text_dup(shown) : own->url;
   bool copied = copy(plain_version(request->etag), &own->etag);
   copied &= copy(plain_version(request->last_modified), &own->last_modified);
   copied &= copy(request->query, &own->query);
@@ -407,7 +408,7 @@ static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *
       memcpy(ranges, request->ranges, request->range_count * sizeof *ranges);
     own->ranges = ranges;
   }
-  return copied && own->url && fetch->url && (own->key.data || !request->key.size);
+  return copied && own->url && fetch->name && fetch->url && (own->key.data || !request->key.size);
 }
 
 static enum hdx_status check_ranges(const struct hdx_fetch_request *request, struct hdx_error *error) {

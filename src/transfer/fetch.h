@@ -136,6 +136,9 @@ void hdx_fetch_abort(struct hdx_engine *engine, const void *user, enum hdx_statu
 /* Puts a block back into the pool. */
 void hdx_engine_release(struct hdx_engine *engine, struct hdx_block *block);
 
+/* From now on the engine has so many bytes of memory in place of its options' memory_bytes. */
+void hdx_engine_share_memory(struct hdx_engine *engine, uint64_t memory_bytes);
+
 /* Lets hosts that were given up a while ago be asked again. To be called before something new begins: a network that
  * was away may be back. */
 void hdx_engine_forgive(struct hdx_engine *engine);

@@ -11,14 +11,9 @@ import pytest
 from conftest import TINY
 from mirror import content, report
 from origin import Behaviour
-from test_cat import Cat, path, small
+from test_cat import path, small
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def cat(client):
-    return Cat(client)
 
 
 def lines(done):

@@ -3,6 +3,7 @@
 Every test compares what is held afterwards with the reference, so that no fault leads to a wrong row.
 """
 
+import email.utils
 import json
 import os
 import re
@@ -58,6 +59,30 @@ def test_15_retry_after_is_respected(one, status):
     first, second = one.tiny.origin.of(ONE)
     assert second.begun - first.ended >= 1.9
     one.check()
+
+
+def test_15_retry_after_may_be_a_date(one):
+    until, clock = int(time.time()) + 4, time.time() - time.monotonic()
+    one.tiny.origin.script(ONE, Behaviour(status=503, headers={"Retry-After": email.utils.formatdate(until, usegmt=True)}))
+    one.index().expect(0)
+    _, second = one.tiny.origin.of(ONE)
+    assert clock + second.begun >= until - 0.1
+    one.check()
+
+
+def test_a_proxy_that_asks_for_a_password_is_told(one):
+    one.tiny.origin.always(ONE, Behaviour(status=407, body=b"<html>please log in</html>"))
+    done = one.index()
+    assert done.code not in (0, 70), done
+    assert "407" in done.err and "the proxy asks for a user and password" in done.err, done
+
+
+def test_18_ranges_of_an_object_without_a_size_are_not_put_together(large):
+    size = len(large.tiny.read(ONE))
+    large.tiny.origin.script(ONE, Behaviour(headers={"Content-Range": "bytes 0-65535/*"}))
+    large.index().expect(0)
+    assert statuses(large)[:2] == [206, 200] and large.tiny.origin.of(ONE)[-1].sent == size
+    large.check()
 
 
 def test_16_retries_are_bounded(one):
@@ -418,7 +443,7 @@ def test_p4_more_files_at_once_than_memory_has_blocks(tiny, client):
     assert len(tiny.read(ONE)) > 256 << 10
     for year in years:
         tiny.origin.always(tiny.path("one", year), Behaviour(delay=0.03, drip=(16000, 0.02)))
-    client.index("--memory", "16M").expect(0, f"{len(years) * 3200:,} held")
+    client.index("--memory", "32M").expect(0, f"{len(years) * 3200:,} held")
     assert tiny.origin.requests_max > 48
 
 

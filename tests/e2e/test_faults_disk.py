@@ -15,9 +15,8 @@ import pytest
 from conftest import TINY
 from mirror import STATE, content, tree
 from origin import Behaviour
-from test_cat import cat, peak_bytes  # noqa: F401
+from test_cat import peak_bytes
 from test_mirror_disk import FAULTS
-from test_mirror_faults import disk  # noqa: F401
 
 MB = 1 << 20
 YEARS = range(2010, 2020)
@@ -94,7 +93,7 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
         held.program("verify").expect(0)
 
 
-def test_28_a_store_on_a_full_disk_goes_on_when_there_is_room(held, disk):  # noqa: F811
+def test_28_a_store_on_a_full_disk_goes_on_when_there_is_room(held, disk):
     store = disk / "store"
     held.index("--store", store).expect(0)
     ballast = os.open(disk / "ballast", os.O_CREAT | os.O_WRONLY)
@@ -116,7 +115,7 @@ def test_28_a_store_on_a_full_disk_goes_on_when_there_is_room(held, disk):  # no
     assert held.query("a", "--offline", "--store", store).expect(0).out == reference.csv(reference.answer())
 
 
-def test_31_a_store_that_cannot_be_written_to(tiny, client, disk, tmp_path):  # noqa: F811
+def test_31_a_store_that_cannot_be_written_to(tiny, client, disk, tmp_path):
     """It is said before any index file is asked for."""
     tiny.add("a", {year: 3 for year in YEARS})
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -171,7 +170,7 @@ def test_31_places_without_permission(archive, mirror, client, tmp_path):
 
 @DEVICE
 @pytest.mark.parametrize("option", ["--report", "--stats"])
-def test_28_a_report_that_finds_no_room(archive, mirror, cat, option):  # noqa: F811
+def test_28_a_report_that_finds_no_room(archive, mirror, cat, option):
     """What was to be done is done; that it is not reported is told, and the run has failed."""
     files = {f"data/{i}.cdf": content(100, i) for i in range(5)}
     archive.dataset("d", files)
@@ -184,7 +183,7 @@ def test_28_a_report_that_finds_no_room(archive, mirror, cat, option):  # noqa: 
 
 
 @DEVICE
-def test_28_standard_output_that_is_full(archive, cat, client):  # noqa: F811
+def test_28_standard_output_that_is_full(archive, cat, client):
     """Every verb that prints says so; cat and query fetch nothing further."""
     archive.dataset("d", {f"data/{i:03}.cdf": content(100_000, i) for i in range(200)})
     client.index().expect(0)
@@ -203,7 +202,7 @@ def test_28_standard_output_that_is_full(archive, cat, client):  # noqa: F811
         cat("d", "--tar", "--jobs", "4", stdout=full).expect(6, "standard output", "space")
 
 
-def test_28_an_output_file_on_a_full_disk_does_not_appear(archive, cat, client, disk):  # noqa: F811
+def test_28_an_output_file_on_a_full_disk_does_not_appear(archive, cat, client, disk):
     archive.dataset("d", {f"data/{i}.cdf": content(MB, i) for i in range(4)})
     cat("d", "-o", disk / "bytes").expect(6, "space")
     client.tiny.add("much", {2019: 60_000})
@@ -248,7 +247,7 @@ def test_32_few_file_descriptors_are_told(tiny, client, count):
     client.check()
 
 
-def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, client, tmp_path):  # noqa: F811
+def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, client, tmp_path):
     archive.dataset("d", {"data/a.cdf": content(3 * MB, 1)})
     (tmp_path / "out").write_text("old")
 
@@ -315,7 +314,7 @@ def test_40_p4_a_query_waits_for_its_reader_in_bounded_memory(tiny, client):
     assert peak < (16 + 64) * MB, f"{peak / MB:.0f} MiB"
 
 
-def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):  # noqa: F811
+def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):
     """However long nobody reads, no more is asked for than memory has room; then it goes on."""
     files = {f"data/{i:03}.cdf": content(MB, i) for i in range(80)}
     archive.dataset("d", files)

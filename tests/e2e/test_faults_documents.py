@@ -11,9 +11,8 @@ import pytest
 
 from conftest import TINY
 from mirror import content, partial, report, tree
-from origin import Behaviour
+from origin import Behaviour, etag_of
 from reference import read_index
-from test_cat import cat  # noqa: F401
 
 KEY = "data/a.cdf"
 PATH = f"/{TINY}/{KEY}"
@@ -48,7 +47,7 @@ def test_20_a_page_in_place_of_a_document(one, where, headers):
 
 
 @pytest.mark.parametrize("how", ["size", "size without a length", "checksum", "tag"])
-def test_20_cat_hands_out_no_page(archive, cat, tmp_path, how):  # noqa: F811
+def test_20_cat_hands_out_no_page(archive, cat, tmp_path, how):
     """Found by the size of the index, or, where the page is as long, by its checksum or the entity tag."""
     files = {KEY: content(1000 if "size" in how else len(PAGE), 1), "data/b.cdf": content(50, 2)}
     archive.dataset("d", files, algorithm="sha256" if how == "checksum" else None)
@@ -61,7 +60,7 @@ def test_20_cat_hands_out_no_page(archive, cat, tmp_path, how):  # noqa: F811
 
 
 @pytest.fixture(params=["mirror", "cat"])
-def fetch(request, archive, mirror, cat, tmp_path):  # noqa: F811
+def fetch(request, archive, mirror, cat, tmp_path):
     """Fetches files of which KEY has something wrong, by either verb; returns its line of the report, once the others
     are there and nothing of it is."""
     def run(files, *options):
@@ -89,7 +88,7 @@ def test_18_ranges_that_are_not_what_was_asked_for(archive, fetch, lie):
     assert sum(request.status == 206 for request in archive.asked(KEY)) >= 3
 
 
-def test_18_ranges_that_are_shorter_than_what_was_asked_for(archive, mirror, cat):  # noqa: F811
+def test_18_ranges_that_are_shorter_than_what_was_asked_for(archive, mirror, cat):
     """A server may send less, if it says so: the rest is asked for."""
     files = {KEY: content(300_000, 1), "data/b.cdf": content(50, 2)}
     archive.dataset("d", files)
@@ -110,9 +109,24 @@ def test_19_bodies_of_another_length_where_the_index_has_no_sizes(archive, fetch
     assert line["state"] == "failed" and line["exit"] in (5, 7), line
 
 
+def test_19_more_bytes_than_the_range_that_they_are_said_to_be(tiny, client):
+    """Its head is right, and the body goes on: what is too much is another range's."""
+    tiny.add("one", {2019: 4200})
+    path = tiny.path("one", 2019)
+    data = tiny.read(path)
+    more = Behaviour(status=206, body=data[:70_000], chunked=True, headers={
+        "Content-Range": f"bytes 0-65535/{len(data)}", "ETag": etag_of(data)})
+    tiny.origin.script(path, more)
+    client.index("--part-size", "64K").expect(0, "1 retried")
+    client.check()
+    tiny.origin.script(path, more)
+    client.index("--part-size", "64K", "--retries", "0", "--store", client.program.home / "other").expect(
+        7, "one_2019.csv", "longer than promised")
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "br", "x-unheard-of"])
 @pytest.mark.parametrize("packed", [True, False])
-def test_22_bytes_of_data_files_stay_as_they_are(archive, mirror, cat, encoding, packed):  # noqa: F811
+def test_22_bytes_of_data_files_stay_as_they_are(archive, mirror, cat, encoding, packed):
     """Whether or not they are what Content-Encoding says: the index's size is of the object."""
     data = gzip.compress(content(5000, 1)) if packed else content(5000, 1)
     archive.dataset("d", {KEY: data}, algorithm="md5")
@@ -268,9 +282,9 @@ def test_27_zip_files_in_one_run_with_good_ones(tiny, client, tmp_path):
     good = good.getvalue()
     contents = {"bomb": packed.getvalue(), "good": good}
     contents |= {f"cut{tenth}": good[:len(good) * tenth // 10] for tenth in range(1, 10)}
-    for name, content in contents.items():
+    for name, data in contents.items():
         tiny.add(name, {2019: None}, indextype="csv-zip")
-        tiny.write(f"/{TINY}/i/{name}_2019.csv.zip", content)
+        tiny.write(f"/{TINY}/i/{name}_2019.csv.zip", data)
     client.index("--report", tmp_path / "r", "--retries", "1").expect(1, "1 fetched", "10 failed")
     lines = {line["id"]: line for line in map(json.loads, (tmp_path / "r").read_text().splitlines())}
     assert {name for name, line in lines.items() if line["exit"] == 7} == set(contents) - {"good"}

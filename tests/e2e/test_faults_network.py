@@ -15,7 +15,6 @@ from conftest import TINY
 from mirror import content, partial, report, tree
 from origin import Behaviour, Origin
 from servers import make_authority
-from test_cat import cat  # noqa: F401
 
 KEY = "data/a.cdf"
 PATH = f"/{TINY}/{KEY}"
@@ -83,7 +82,7 @@ def test_02_what_is_no_http_is_no_answer(one, raw):
 
 
 @pytest.mark.parametrize("how", ["rst", "fin"])
-def test_03_cat_goes_on_from_every_byte(archive, cat, how):  # noqa: F811
+def test_03_cat_goes_on_from_every_byte(archive, cat, how):
     size = 64
     files = {f"data/{k:02}": content(size, k) for k in range(size)}
     archive.dataset("d", files)
@@ -119,11 +118,11 @@ def test_03_catalogs_go_on_from_every_byte(heliodex):
 # ---- silence and drips
 
 
-def test_04_cat_asks_again_on_another_connection(archive, cat):  # noqa: F811
+def test_04_cat_asks_again_on_another_connection(archive, cat):
     files = {KEY: content(100_000, 1)}
     archive.dataset("d", files)
     archive.tiny.origin.script(PATH, Behaviour(stall=5000))
-    done = cat("d", "--stall-time", "300ms").expect(0, "warning", "asking again on another connection")
+    done = cat("d", "--stall-time", "1s").expect(0, "warning", "asking again on another connection")
     assert done.raw == files[KEY]
     first, second = archive.asked(KEY)
     assert first.connection != second.connection and second.headers["range"].startswith("bytes=5000-")
@@ -133,8 +132,8 @@ def test_05_a_drip_is_ended_and_what_came_is_kept(one):
     """Some bytes again and again, but fewer than any packet has: each attempt goes on where the one before ended."""
     path = one.tiny.path("one", 2019)
     size = len(one.tiny.read(path))
-    one.tiny.origin.script(path, *[Behaviour(drip=(25, 0.05))] * 3)
-    done = one.index("--stall-time", "400ms").expect(0, "warning", "only ", "asking again on another connection",
+    one.tiny.origin.script(path, *[Behaviour(drip=(20, 0.05))] * 3)
+    done = one.index("--stall-time", "900ms").expect(0, "warning", "only ", "asking again on another connection",
                                                      "3 retried")
     assert "no byte" not in done.err
     asked = one.tiny.origin.of(path)
@@ -306,7 +305,7 @@ def test_15_p6_a_refusal_halves_how_many_are_asked_at_once(tiny, client, status)
 
 
 def test_15_p6_a_token_bucket_gets_what_it_gives(archive, mirror):
-    """Nothing is lost, and what is refused is not asked for again and again."""
+    """Nothing is lost, and once it has found out, hardly anything is asked for that would be refused."""
     files = {f"data/{i:04}.cdf": content(200, i) for i in range(900)}
     archive.dataset("d", files)
     mirror.client.index().expect(0)
@@ -316,7 +315,9 @@ def test_15_p6_a_token_bucket_gets_what_it_gives(archive, mirror):
     asked = [request for request in archive.tiny.origin.requests() if request.path.startswith(f"/{TINY}/data/")]
     statuses = collections.Counter(request.status for request in asked)
     assert statuses[503] and statuses[206] + statuses[200] == 900
-    assert asked[-1].ended - asked[0].begun >= (900 - 50) / 200 - 0.1 and statuses[503] < 3 * 900
+    assert asked[-1].ended - asked[0].begun >= (900 - 50) / 200 - 0.1
+    late = [request for request in asked if request.begun > asked[0].begun + 2]
+    assert len(late) > 200 and sum(request.status == 503 for request in late) <= len(late) / 10
 
 
 def test_15_mirror_waits_as_long_as_it_is_asked_to(archive, mirror):
@@ -328,7 +329,7 @@ def test_15_mirror_waits_as_long_as_it_is_asked_to(archive, mirror):
 
 
 @pytest.mark.parametrize("verb", ["index", "mirror", "cat"])
-def test_16_the_summary_says_how_often_was_retried(archive, mirror, cat, verb):  # noqa: F811
+def test_16_the_summary_says_how_often_was_retried(archive, mirror, cat, verb):
     archive.dataset("d", {KEY: content(1000, 1)})
     burst = [Behaviour(status=status) for status in (500, 502, 504, 503)]
     archive.tiny.origin.script(archive.tiny.path("d", 2020) if verb == "index" else PATH, *burst)

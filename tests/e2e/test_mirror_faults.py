@@ -210,18 +210,6 @@ def test_22_an_encoding_that_nobody_asked_for(archive, mirror):
     assert tree(mirror.dest) == files
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A small file system of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M", "tmpfs", folder], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 def test_28_too_little_room_is_said_before_anything_comes(archive, mirror, disk):
     files = {f"data/{i}.cdf": content(400_000, i) for i in range(10)}
     archive.dataset("d", files)

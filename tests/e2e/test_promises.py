@@ -11,12 +11,11 @@ import threading
 import pytest
 
 from conftest import TINY
-from mirror import STATE, Mirror, content, partial, report, tree
+from mirror import STATE, Cat, Mirror, content, partial, report, tree
 from origin import Behaviour, redirect
-from test_cat import Cat
 
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
-FAST = ["--retries", "1", "--stall-time", "300ms"]
+FAST = ["--retries", "1", "--stall-time", "900ms"]
 # What may happen to one item, and the exit status of that item alone (None: nothing is wrong with it).
 FAILURES = {
     "fine": (None, None),

@@ -1,5 +1,6 @@
 """What SECURITY.md promises, tried by those who would break it."""
 
+import json
 import os
 import re
 import signal
@@ -334,6 +335,27 @@ def test_38_keys_are_no_commands(archive, client, tmp_path):
     done = client.program("cat", *client.access, "--keys-from", listed, "--null", "--exec", show).expect(0)
     assert sorted(done.out.split("\0")[:-1]) == sorted(f"{key}|{key.split('/')[-1]}|{key.split('/')[-1]}" for key in keys)
     assert not list(tmp_path.rglob("owned")) and not list(client.program.home.rglob("owned"))
+
+
+def test_p10_no_signature_of_a_url_is_told(one, tmp_path):
+    """Lists may hold presigned URLs: what is fetched by them names them without."""
+    origin = one.tiny.origin
+    origin.put("/b/good.cdf", b"x")
+    origin.always("/b/bad.cdf", Behaviour(status=503))
+    origin.always("/b/short.cdf", Behaviour(body=b"x", length=5))
+    signed = [f"{origin.url}/b/{name}.cdf?X-Amz-Security-Token=hunter2&X-Amz-Signature=hunter2#hunter2"
+              for name in ("good", "bad", "short", "gone")]
+    (tmp_path / "list").write_text("\n".join(signed) + "\n")
+    options = ["--keys-from", tmp_path / "list", "--retries", "1", "-vv"]
+    told = one.program("mirror", *options, "--dest", tmp_path / "dest", "--report", tmp_path / "r").expect(1, "bad.cdf?").err
+    told += "".join(json.loads(line)["message"] or "" for line in (tmp_path / "r").read_text().splitlines())
+    told += one.program("cat", *options).expect(1, "gone.cdf?").err
+    told += one.program("cat", *options, "--exec", "exit 3").expect(7, "good.cdf?: the command ended").err
+    told += one.program("cat", *options, "--tar").err
+    (tmp_path / "dest" / "b" / "good.cdf").write_bytes(b"y")
+    told += one.program("verify", "--mirror", tmp_path / "dest").err
+    assert "good.cdf" in told and "hunter2" not in told
+    assert "Signature=hunter2" in (tmp_path / "r").read_text()  # its location: by which it can be asked for again
 
 
 def test_p10_commands_are_not_told_credentials(archive, client):

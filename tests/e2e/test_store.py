@@ -1,4 +1,5 @@
-"""Snapshots through bad times: killed and interrupted runs, several at once, full disks, corrupt and foreign files."""
+"""Snapshots through bad times: interrupted runs, several at once, full disks, corrupt and foreign files. (Killed ones:
+test_index_kill.py.)"""
 
 import json
 import os
@@ -7,7 +8,6 @@ import resource
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -78,47 +78,6 @@ def test_37_a_list_of_the_store_names_what_cannot_be_read(filled):
     done = filled.program("store", "list", "--json").expect(7, str(one), "1 snapshots cannot be read")
     rows = {row["path"]: row["id"] for row in map(json.loads, done.lines)}
     assert len(rows) == 3 and rows[str(one)] is None
-
-
-# ---- killed
-
-
-def test_34_p5_killed_at_random_moments(filled):
-    """Old answers or new ones, never anything else; a rerun converges and leaves nothing behind."""
-    filled.index().expect(0)
-    old = held_by(filled)
-    change_everything(filled)
-    begun = time.monotonic()
-    filled.index("--store", filled.program.home / "measure").expect(0)
-    usual = time.monotonic() - begun
-    chance = random.Random(34)
-    new = {name: filled.tiny.reference().dataset(name) for name in DATASETS}
-    new = {name: dataset.csv(dataset.answer()) for name, dataset in new.items()}
-    for _ in range(12):
-        process = filled.program.start("index", filled.bucket, *filled.access, start_new_session=True)
-        time.sleep(chance.random() * usual)
-        process.kill()
-        process.communicate()
-        for name, answer in held_by(filled).items():
-            assert answer in (old[name], new[name])
-    filled.program("verify").expect(0)
-    filled.index().expect(0)
-    assert held_by(filled) == new
-    assert leftovers(filled) == []
-
-
-def test_34_p3_killed_first_run_converges(filled):
-    chance = random.Random(35)
-    for _ in range(6):
-        process = filled.program.start("index", filled.bucket, *filled.access)
-        filled.tiny.origin.wait_for(lambda: len(filled.tiny.origin.log) > 3, seconds=5)
-        time.sleep(chance.random() * 0.1)
-        process.kill()
-        process.communicate()
-        filled.tiny.origin.clear()
-    filled.index().expect(0)
-    filled.check()
-    assert leftovers(filled) == []
 
 
 # ---- interrupted

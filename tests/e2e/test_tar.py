@@ -12,15 +12,10 @@ import pytest
 from conftest import TINY
 from mirror import content, tree
 from origin import Behaviour
-from test_cat import Cat, path
+from test_cat import path
 
 MB = 1 << 20
 TIME = 1583020801  # 2020-03-01T00:00:01Z
-
-
-@pytest.fixture
-def cat(client):
-    return Cat(client)
 
 
 def by_gnu(data, folder):

@@ -90,8 +90,8 @@ static void few_blocks_are_enough_for_many_parts(void **state) {
   (void)state;
   assert_true(server_start(content, SINK_BYTES_MAX / 4));
   server.script = cut_in_the_middle;
-  options.memory_bytes = 1;
   open_engine(&options);
+  hdx_block_pool_resize(&engine->pool, 8);
   for (size_t i = 0; i < 8; i++)
     sinks[i] = request("/object", (struct hdx_fetch_request){.scattered = i % 4 != 0});
   engine->hosts->limit = 64;
@@ -116,7 +116,6 @@ static void few_blocks_are_enough_at_a_limited_rate(void **state) {
   for (int scattered = 0; scattered < 2; scattered++) {
     struct sink *sinks[20];
     assert_true(server_start(content, PART));
-    options.memory_bytes = 1;
     options.rate_bytes = 8 << 20;
     open_engine(&options);
     engine->pool.max = 2;

@@ -138,6 +138,26 @@ static void the_pool_keeps_its_bound_and_its_reserve(void **state) {
   hdx_block_pool_deinit(&pool);
 }
 
+static void a_smaller_pool_frees_what_it_gets_back(void **state) {
+  (void)state;
+  struct hdx_block_pool pool;
+  struct hdx_block *blocks[16];
+  hdx_block_pool_init(&pool, 16);
+  for (int i = 0; i < 16; i++)
+    blocks[i] = hdx_block_take(&pool, false);
+  hdx_block_pool_resize(&pool, 10);
+  assert_null(hdx_block_take(&pool, false));
+  for (int i = 0; i < 12; i++)
+    hdx_block_put(&pool, blocks[i]);
+  assert_int_equal(pool.made, 10);
+  hdx_block_pool_resize(&pool, 1); /* never fewer than eight */
+  assert_int_equal(pool.made, 8);
+  for (int i = 12; i < 16; i++)
+    hdx_block_put(&pool, blocks[i]);
+  assert_int_equal(pool.made, 8);
+  hdx_block_pool_deinit(&pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_02_15_waits_grow_to_the_cap_and_honour_the_server),
@@ -148,6 +168,7 @@ int main(void) {
       cmocka_unit_test(test_15_p6_a_throttling_host_is_halved_once_a_burst_and_creeps_up),
       cmocka_unit_test(quantiles_are_right_within_seven_percent),
       cmocka_unit_test(the_pool_keeps_its_bound_and_its_reserve),
+      cmocka_unit_test(a_smaller_pool_frees_what_it_gets_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
