@@ -186,7 +186,7 @@ struct hdx_config {
   uint64_t rate_bytes;           /* limit of bytes a second over all connections; 0: none */
   uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB */
   uint64_t retry_ms_max;         /* no retry begins later than this after a request's first attempt; 5 minutes */
-  uint64_t stall_ms_max;         /* less than 1 KiB in so long ends an attempt; 30 s */
+  uint64_t stall_ms_max;         /* less than 64 bytes in so long end an attempt; 30 s */
   uint64_t connect_ms_max;       /* 15 s */
 
   enum hdx_log_level log_level;

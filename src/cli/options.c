@@ -314,7 +314,7 @@ static const struct cli_option options[] = {
      .verbs = CLI_VERBS_ALL, .help = "No further attempt begins later than this after the first."},
     {"stall-time", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(stall_ms_max), .min = 1, .max = DAY_MS,
      .fallback = "30s", .verbs = CLI_VERBS_ALL,
-     .help = "An attempt that brings less than 1 KiB in so long is given up."},
+     .help = "An attempt that brings less than 64 bytes in so long is given up."},
     {"connect-timeout", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(connect_ms_max), .min = 1, .max = DAY_MS,
      .fallback = "15s", .verbs = CLI_VERBS_ALL, .help = "A connection that takes longer is given up."},
 

@@ -152,7 +152,7 @@ struct hdx_engine {
 };
 
 /* Fewer bytes within the stall time are as good as none: else a server that drips would never be left. */
-#define HDX_PROGRESS_BYTES 1024
+#define HDX_PROGRESS_BYTES 64
 
 /* When its consumer has so much to do, the engine waits for it rather than fill more memory: what is in the processor's
  * cache is scanned at twice the speed. */
