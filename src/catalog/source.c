@@ -526,5 +526,9 @@ enum hdx_status hdx_source_locate(const struct hdx_source *source, struct hdx_te
   }
   if (status == HDX_OK)
     status = hdx_buffer_status(&address->object, "location", error);
-  return status == HDX_OK ? hdx_buffer_status(&address->url, "URL", error) : status;
+  if (status == HDX_OK)
+    status = hdx_buffer_status(&address->url, "URL", error);
+  if (status == HDX_OK && address->url.size > HDX_URL_BYTES_MAX)
+    return refuse(error, HDX_USAGE, location, "as a URL, with its escapes, it would be too long");
+  return status;
 }

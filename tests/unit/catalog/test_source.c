@@ -338,6 +338,21 @@ static void test_maps(void **state) {
                  "https://h/d/%2e%2E/x: a component . or .. could lead outside of what was named");
 }
 
+static void test_location_that_is_too_long_as_a_url(void **state) {
+  (void)state;
+  struct hdx_source source = open_source("http://h.example/d/", "", NULL);
+  char key[4001] = "";
+  struct hdx_address address;
+  struct hdx_error error = {.message = ""};
+  memset(key, '%', sizeof key - 1); /* each becomes three bytes */
+  hdx_address_init(&address);
+  assert_int_equal(
+      hdx_source_locate(&source, hdx_text_of(key), HDX_TEXT("http://h.example/d/"), false, &address, &error),
+      HDX_USAGE);
+  assert_non_null(strstr(error.message, "as a URL, with its escapes, it would be too long"));
+  hdx_address_deinit(&address);
+}
+
 static void test_denied(void **state) {
   (void)state;
   struct hdx_source remote[] = {open_source("bkt", "", NULL), open_source("https://h/d/", "", NULL),
@@ -471,6 +486,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_endpoint, setup, teardown),
       cmocka_unit_test_setup_teardown(test_copies, setup, teardown),
       cmocka_unit_test_setup_teardown(test_maps, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_location_that_is_too_long_as_a_url, setup, teardown),
       cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
       cmocka_unit_test_setup_teardown(test_random_locations_stay_inside, setup, teardown),
   };
