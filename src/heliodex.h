@@ -184,7 +184,7 @@ struct hdx_config {
   uint32_t retries;              /* after the first attempt of a request; 8 */
   uint64_t part_bytes;           /* of a range request, 64 KiB to 1 GiB; 8 MiB */
   uint64_t memory_bytes;         /* budget of all buffers, at least 16 MiB; 256 MiB. There are no more jobs than it has
-                                    256 KiB, and no more threads than it has 8 MiB */
+                                    512 KiB, and no more threads than it has 8 MiB */
   uint64_t rate_bytes;           /* limit of bytes a second over all connections; 0: none */
   uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB */
   uint64_t retry_ms_max;         /* no retry begins later than this after a request's first attempt; 5 minutes */
@@ -1120,9 +1120,10 @@ struct hdx_each_summary {
  * from an unnamed temporary file in the store's folder, so that it may seek. Its environment is the session's and
  *   HELIODEX_FILE_ID, _LOCATION, _KEY, _NAME (what follows the key's last slash), _START, _STOP (ISO 8601), _SIZE,
  *   _NUMBER (in the list, from 1); variables of what is not known are not set.
- * Its standard output and error are the caller's. Files that were not begun, as the run ended early, are told as well.
- * PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no temporary file can be made or
- * written, which ends the run. INTERRUPTED: no command begins any more, and those that run are waited for. */
+ * Its standard output and error are the caller's; no other descriptor is open. Files that were not begun, as the run
+ * ended early, are told as well. PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no
+ * temporary file can be made or written, which ends the run. INTERRUPTED: no command begins any more, and those that
+ * run are waited for. */
 HDX_API
 enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, const struct hdx_each_options *options,
                          struct hdx_each_summary *summary, struct hdx_error *error);

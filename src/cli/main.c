@@ -18,7 +18,7 @@ static void raise_file_limit(void) {
  * more than what is done with them. */
 static void keep_freed_memory(void) {
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
   mallopt(M_ARENA_MAX, 4);
 }
 

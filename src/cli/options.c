@@ -36,7 +36,9 @@ static const struct cli_option options[] = {
          "How rows are written. table, csv, tsv, ndjson, json and keys are for every verb that writes rows; urls, "
          "s5cmd, aria2 and rclone for query alone. csv is RFC 4180 with a header, but with plain newlines; tsv "
          "escapes tab, newline, carriage return and backslash with a backslash; ndjson is one object a line, json one "
-         "array of them; keys is the naming column alone, one a line. Lists of data files for other tools: urls, one "
+         "array of them; keys is the naming column alone, one a line. On a terminal, characters that would steer it "
+         "are shown as "
+         "\\x1b; -o - writes them as they are. Lists of data files for other tools: urls, one "
          "a line; s5cmd: commands for s5cmd run; aria2: for aria2c -i; rclone: keys within the bucket, for "
          "--files-from. All but urls take the files of one bucket, that of the first row. A row whose key is of "
          "another bucket, names no file, has a component . or .., would write outside of the destination, break its "
@@ -306,7 +308,7 @@ static const struct cli_option options[] = {
      .fallback_text = "0, the number of cores", .verbs = CLI_VERBS_ALL, .help = "Threads that parse and encode."},
     {"memory", 0, "SIZE", CLI_SIZE, CLI_GROUP_TUNING, AT(memory_bytes), .min = 16 * MIB, .max = KIB * GIB,
      .fallback = "256M", .verbs = CLI_VERBS_ALL,
-     .help = "Budget of all buffers; there are no more --jobs than it has 256K, no more threads than it has 8M."},
+     .help = "Budget of all buffers; there are no more --jobs than it has 512K, no more threads than it has 8M."},
     {"limit-rate", 0, "RATE", CLI_SIZE, CLI_GROUP_TUNING, AT(rate_bytes), .max = KIB * GIB, .fallback = "0",
      .fallback_text = "0, no limit", .verbs = CLI_VERBS_ALL, .help = "Bytes a second over all connections."},
     {"retries", 0, "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(retries), .max = 1000, .fallback = "8", .verbs = CLI_VERBS_ALL,

@@ -353,7 +353,8 @@ const struct cli_verb cli_verb_cat = {
         "status 0 has failed. An interruption begins no more, and waits for those that run; so does a command that "
         "ends by SIGPIPE, as the reader of its output has gone. (A terminal's Ctrl-C reaches the commands, too.) Until "
         "its command has ended a file lies in the folder of --store, without a name; variables of what is not known of "
-        "it are not set.",
+        "it are not set. No descriptor is open beside standard input, output and error. Names and keys are anybody's: "
+        "quote their variables, as the examples do.",
     .examples = examples,
     .run = run_cat,
 };

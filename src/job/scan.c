@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ROWS_SHARE = 3 /* of the memory, for rows */ };
+enum { ROWS_SHARE = 4 /* of the memory, for rows */ };
 
 static enum hdx_status map_columns(struct hdx_year_job *year, struct hdx_error *error) {
   const struct hdx_csv_dialect *dialect = hdx_csv_dialect(year->scanner->csv);

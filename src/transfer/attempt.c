@@ -8,7 +8,7 @@
 enum {
   RECEIVE_BYTES_SMALL = 32 << 10,  /* libcurl's buffer, which it gets anew for each transfer */
   RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
-  RECEIVE_SHARE = 8,               /* of the memory, for these buffers */
+  RECEIVE_SHARE = 16,              /* of the memory, for these buffers */
   ERROR_BODY_BYTES_MAX = 1 << 20,  /* of an answer that is not wanted, before the connection is given up */
   ANSWER_BYTES_MAX = 16 << 10,     /* of it that are kept: S3's error documents have far less */
   DRIP_BYTES_MAX = 511             /* within the stall time this is as good as nothing: a packet has more */

@@ -10,7 +10,7 @@ enum {
   AWAY_MS = 200,             /* a loop that stood still for so long was not run: its owner had other things to do */
   FORGIVE_MS = 60000,        /* a host that was given up may be tried again after that */
   RATE_BURST_MS = 250,       /* how much of the rate limit may be saved up */
-  REQUEST_BYTES = 256 << 10, /* libcurl's buffer, TLS, what is known of the object */
+  REQUEST_BYTES = 512 << 10, /* libcurl's buffer, TLS, what is known of the object */
 };
 
 uint64_t hdx_engine_now(void) {

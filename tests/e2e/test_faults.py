@@ -443,7 +443,7 @@ def test_p4_more_files_at_once_than_memory_has_blocks(tiny, client):
     assert len(tiny.read(ONE)) > 256 << 10
     for year in years:
         tiny.origin.always(tiny.path("one", year), Behaviour(delay=0.03, drip=(16000, 0.02)))
-    client.index("--memory", "16M").expect(0, f"{len(years) * 3200:,} held")
+    client.index("--memory", "32M").expect(0, f"{len(years) * 3200:,} held")
     assert tiny.origin.requests_max > 48
 
 

@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import faults_table  # noqa: E402
+import mutations  # noqa: E402
 
 
 def test_each_row_has_a_test_and_each_number_a_row():
@@ -16,6 +17,14 @@ def test_each_row_has_a_test_and_each_number_a_row():
 def test_the_table_is_what_the_tests_make():
     written = faults_table.TABLE.read_text()
     assert written == faults_table.table(faults_table.collect()), "run tests/faults_table.py"
+
+
+def test_the_protection_against_each_fault_is_taken_out_by_a_mutation():
+    """tests/mutations.py, which takes half an hour, says whether tests then fail."""
+    assert {f"{number:02}" for number in faults_table.FAULTS} <= {row for row, *_ in mutations.MUTATIONS}
+    for row, _, file, _, _, tests, _ in mutations.MUTATIONS:
+        assert row in faults_table.ROWS and (ROOT / "src" / file).exists(), file
+        assert (ROOT / "tests" / "e2e" / f"{tests}.py").exists(), tests
 
 
 def test_there_are_ten_promises_and_forty_one_faults():

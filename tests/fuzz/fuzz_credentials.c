@@ -126,7 +126,7 @@ static void slist_free_all(struct curl_slist *list) {
   free(list);
 }
 
-const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error) {
+enum hdx_status hdx_curl_api(const struct hdx_curl_api **result, struct hdx_error *error) {
   static const struct hdx_curl_api api = {.easy_init = easy_init,
                                           .easy_setopt = easy_setopt,
                                           .easy_perform = easy_perform,
@@ -136,7 +136,8 @@ const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error) {
                                           .slist_append = slist_append,
                                           .slist_free_all = slist_free_all};
   (void)error;
-  return &api;
+  *result = &api;
+  return HDX_OK;
 }
 
 /* ---- a stand-in for processes ---- */

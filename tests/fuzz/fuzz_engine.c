@@ -199,10 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   while (jobs[0].done + (count > 1 ? jobs[1].done : 0) < count) {
     CHECK(turns++ < TURNS_MAX);
-    finish_work();
     uv_run(hdx_engine_loop(engine), UV_RUN_ONCE);
   }
-  finish_work();
   CHECK(engine->pool.used == 0 && engine->pool.reserved == 0 && engine->lent == 0);
   hdx_engine_close(engine);
   for (size_t i = 0; i < EASIES_MAX; i++)

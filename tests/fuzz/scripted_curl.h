@@ -85,31 +85,16 @@ VISIBLE int epoll_wait(int epoll, struct epoll_event *events, int count, int tim
   return epoll_pwait(epoll, events, count, timeout, NULL);
 }
 
-/* What is given to a thread is done at once, and finished by the loop's owner. */
-static struct {
-  uv_work_t *request;
-  uv_after_work_cb done;
-} work;
-
-int uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb run, uv_after_work_cb done) {
-  (void)loop;
-  CHECK(!work.request);
-  run(request);
-  work.request = request;
-  work.done = done;
+/* What is given to a thread is done at once. */
+int uv_thread_create(uv_thread_t *thread, uv_thread_cb entry, void *argument) {
+  (void)thread;
+  entry(argument);
   return 0;
 }
 
-int uv_cancel(uv_req_t *request) {
-  (void)request;
-  return UV_EBUSY;
-}
-
-static void finish_work(void) {
-  uv_work_t *request = work.request;
-  work.request = NULL;
-  if (request)
-    work.done(request, 0);
+int uv_thread_join(uv_thread_t *thread) {
+  (void)thread;
+  return 0;
 }
 
 /* ---- answers ---- */
@@ -465,7 +450,7 @@ static time_t read_date(const char *text, const time_t *unused) {
   return real(text, unused);
 }
 
-const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error) {
+enum hdx_status hdx_curl_api(const struct hdx_curl_api **result, struct hdx_error *error) {
   static const struct hdx_curl_api api = {.getdate = read_date,
                                           .easy_init = easy_init,
                                           .easy_setopt = easy_setopt,
@@ -483,7 +468,8 @@ const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error) {
                                           .multi_info_read = multi_info_read,
                                           .multi_strerror = multi_strerror};
   (void)error;
-  return &api;
+  *result = &api;
+  return HDX_OK;
 }
 
 #endif

@@ -1,15 +1,17 @@
 /* A library to be preloaded that has the n-th call of a function fail, as a full disk or a lack of memory would.
  *
- *   HDX_FAULTS=rename:3:ENOSPC        the third rename fails; later ones work
- *   HDX_FAULTS=pwrite:3:ENOSPC:on     the third and all later ones
- *   HDX_FAULTS=open:3                 with the errno that CALL_MAP has for the function
- *   HDX_FAULTS=alloc:17               the 17th of all allocations, whichever function it is
- *   HDX_FAULTS=system:5               the fifth of all others
- *   HDX_FAULTS_BELOW=/a/folder        calls on files and paths are counted below this folder alone, so that what fails
- *                                     is the destination, say, and not the store; calls that have none are all counted
- *   HDX_FAULTS_COUNT=FILE             at the end, how many calls of each function there were: "pwrite 12" …, and how
- * many allocations there were before a library was loaded: "libcurl.so.4 212" HDX_FAULTS_TOLD=FILE              when a
- * call fails, which it is and its stack, a frame a line; no file: none failed
+ *   HDX_FAULTS=rename:3:ENOSPC      the third rename fails; later ones work
+ *   HDX_FAULTS=pwrite:3:ENOSPC:on   the third and all later ones
+ *   HDX_FAULTS=open:3               with the errno that CALL_MAP has for the function
+ *   HDX_FAULTS=alloc:17             the 17th of all allocations, whichever function it is
+ *   HDX_FAULTS=system:5             the fifth of all others
+ *   HDX_FAULTS_BELOW=/a/folder      calls on files and paths are counted below this folder alone, so that what fails is
+ *                                   the destination, say, and not the store; calls that have none are all counted
+ *   HDX_FAULTS_COUNT=FILE           at the end: how many calls of each function there were, "pwrite 12" …, and how many
+ *                                   allocations before a library was loaded, "libcurl.so.4 212"
+ *   HDX_FAULTS_TOLD=FILE            which call has failed (of several the last) and its stack, a frame a line; no file:
+ *                                   none has
+ *   HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
  *
  * Functions are those of CALL_MAP (faults.h). One name may stand for several: `open` for openat, fopen, opendir …,
  * `malloc` for strdup and all that glibc allocates, `new` for C++. To add one, give it a line there and a wrapper.
@@ -56,7 +58,6 @@ static struct library {
 } libraries[LIBRARIES_MAX];
 static atomic_uint library_count;
 static atomic_bool counting;
-static atomic_flag failed = ATOMIC_FLAG_INIT; /* of several failures the first is told */
 static __thread int paused;
 
 /* What HDX_FAULTS says. */
@@ -125,7 +126,7 @@ int fault(enum call call) {
   int kept = errno;
   faults_pause();
   tell_call(list_path, O_APPEND, call, of_group);
-  if (fails && !atomic_flag_test_and_set(&failed))
+  if (fails)
     tell_call(told_path, O_TRUNC, call, count);
   faults_resume();
   errno = kept;

@@ -16,7 +16,7 @@ static struct hdx_engine_options engine_options(void) {
                                      .connections_per_host = 64,
                                      .retries = 5,
                                      .part_bytes = PART,
-                                     .memory_bytes = 16 << 20,
+                                     .memory_bytes = 64 << 20,
                                      .retry_ms_max = 60000,
                                      .stall_ms_max = 20000,
                                      .connect_ms_max = 5000,
