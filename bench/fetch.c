@@ -66,6 +66,7 @@ static bool start(struct run *run, struct hdx_bucket *bucket, struct hdx_text na
   snprintf(path, sizeof path, "%s/%llu", run->folder ? run->folder : "", (unsigned long long)number);
   if (run->folder && !(object->file = fopen(path, "wb"))) {
     perror(path);
+    free(object);
     return false;
   }
   struct hdx_fetch_request request = run->like;

@@ -73,7 +73,7 @@ static void make_object(const struct tree *tree, uint32_t number, struct gen_ran
   if (number % FOLDER_FILES == 0) {
     char *slash = strrchr(path, '/');
     *slash = 0;
-    if (hdx_file_make_folders(path, &error) != HDX_OK)
+    if (hdx_file_make_folders(path, false, &error) != HDX_OK)
       fail(path, error.message);
     *slash = '/';
   }

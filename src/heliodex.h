@@ -149,7 +149,9 @@ enum hdx_sign {
 /* Settings of a session; hdx_config_init fills in the defaults. Strings and callbacks must live as long as the
  * session. Callbacks run on the thread that called into the session. */
 struct hdx_config {
-  const char *store;        /* directory of snapshots; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex */
+  /* Directory of snapshots, made with mode 0700; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex. Files in it
+   * are mapped: cutting one while it is in use is a SIGBUS. */
+  const char *store;
   const char *registry_url; /* or a path; NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
   const char *catalog_name; /* NULL: "catalog.json" */
   const char *endpoint_url; /* S3 server; NULL: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, the profile's, then AWS */
@@ -186,7 +188,7 @@ struct hdx_config {
   uint64_t rate_bytes;           /* limit of bytes a second over all connections; 0: none */
   uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB */
   uint64_t retry_ms_max;         /* no retry begins later than this after a request's first attempt; 5 minutes */
-  uint64_t stall_ms_max;         /* less than 64 bytes in so long end an attempt; 30 s */
+  uint64_t stall_ms_max;         /* less than 512 bytes in so long end an attempt; 30 s */
   uint64_t connect_ms_max;       /* 15 s */
 
   enum hdx_log_level log_level;
@@ -1118,9 +1120,10 @@ struct hdx_each_summary {
  * from an unnamed temporary file in the store's folder, so that it may seek. Its environment is the session's and
  *   HELIODEX_FILE_ID, _LOCATION, _KEY, _NAME (what follows the key's last slash), _START, _STOP (ISO 8601), _SIZE,
  *   _NUMBER (in the list, from 1); variables of what is not known are not set.
- * Its standard output and error are the caller's. Files that were not begun, as the run ended early, are told as well.
- * PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no temporary file can be made or
- * written, which ends the run. INTERRUPTED: no command begins any more, and those that run are waited for. */
+ * Its standard output and error are the caller's; no other descriptor is open. Files that were not begun, as the run
+ * ended early, are told as well. PARTIAL: some failed; otherwise the gravest failure where none succeeded. IO: no
+ * temporary file can be made or written, which ends the run. INTERRUPTED: no command begins any more, and those that
+ * run are waited for. */
 HDX_API
 enum hdx_status hdx_each(struct hdx_session *session, struct hdx_files *files, const struct hdx_each_options *options,
                          struct hdx_each_summary *summary, struct hdx_error *error);

@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 
+#include <assert.h>
+
 struct hdx_buffer {
   char *data; /* not terminated but by hdx_buffer_string */
   size_t size, capacity, max;
@@ -37,6 +39,7 @@ static inline void hdx_buffer_append(struct hdx_buffer *buffer, const void *data
   /* Room beyond the maximum is none; after an error nothing fits. */
   if (size && size <= buffer->capacity - buffer->size && size <= buffer->max - buffer->size &&
       buffer->status == HDX_OK) {
+    assert(buffer->data);
     memcpy(buffer->data + buffer->size, data, size);
     buffer->size += size;
   } else {
@@ -46,6 +49,13 @@ static inline void hdx_buffer_append(struct hdx_buffer *buffer, const void *data
 
 static inline void hdx_buffer_append_text(struct hdx_buffer *buffer, struct hdx_text text) {
   hdx_buffer_append(buffer, text.data, text.size);
+}
+
+/* What another buffer holds, with its error: what is made of parts is not whole if a part is not. */
+static inline void hdx_buffer_append_buffer(struct hdx_buffer *buffer, const struct hdx_buffer *other) {
+  if (buffer->status == HDX_OK)
+    buffer->status = other->status;
+  hdx_buffer_append(buffer, other->data, other->size);
 }
 
 static inline void hdx_buffer_append_byte(struct hdx_buffer *buffer, char byte) {

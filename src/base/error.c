@@ -1,5 +1,7 @@
+#undef HDX_ANALYZE /* the functions themselves, not what stands for them in an analysis */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,7 +61,7 @@ enum hdx_status hdx_error_memory(struct hdx_error *error, size_t bytes) {
 }
 
 enum hdx_status hdx_error_errno(struct hdx_error *error, const char *path, const char *verb, int code) {
-  return hdx_error_set(error, HDX_IO, "%s: %s: %s", path, verb, strerror(code));
+  return hdx_error_set(error, code == ENOMEM ? HDX_MEMORY : HDX_IO, "%s: %s: %s", path, verb, strerror(code));
 }
 
 enum hdx_status hdx_status_graver(enum hdx_status a, enum hdx_status b) {

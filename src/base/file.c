@@ -96,7 +96,7 @@ enum hdx_status hdx_file_read_at(int fd, const char *path, void *data, size_t si
   return HDX_OK;
 }
 
-enum hdx_status hdx_file_make_folders(const char *path, struct hdx_error *error) {
+enum hdx_status hdx_file_make_folders(const char *path, bool is_private, struct hdx_error *error) {
   char *copy = hdx_text_dup(hdx_text_of(path));
   if (!copy)
     return hdx_error_memory(error, strlen(path) + 1);
@@ -105,9 +105,10 @@ enum hdx_status hdx_file_make_folders(const char *path, struct hdx_error *error)
     at += strspn(at, "/");
     at += strcspn(at, "/");
     char cut = *at;
+    bool last = !cut || !at[strspn(at, "/")];
     *at = 0;
     struct stat stat_;
-    if (*copy && mkdir(copy, 0755) != 0) {
+    if (*copy && mkdir(copy, is_private && last ? 0700 : 0755) != 0) {
       int code = errno;
       /* A read-only or forbidden parent is no fault as long as the folder is there. */
       if (stat(copy, &stat_) != 0)
@@ -272,14 +273,29 @@ bool hdx_temp_name(const char *name) {
   return temp_pid(name) > 0;
 }
 
-size_t hdx_temp_sweep(int folder_fd) {
-  int again = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *folder = again >= 0 ? fdopendir(again) : NULL;
-  if (!folder) {
-    if (again >= 0)
-      close(again);
-    return 0;
+DIR *hdx_list_open(int folder_fd) {
+  int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+  if (!list && fd >= 0) {
+    int code = errno;
+    close(fd);
+    errno = code;
   }
+  return list;
+}
+
+struct dirent *hdx_list_next(DIR *list, const char *path, enum hdx_status *status, struct hdx_error *error) {
+  errno = 0;
+  struct dirent *entry = readdir(list);
+  if (!entry && errno)
+    *status = hdx_error_errno(error, path, "cannot be listed", errno);
+  return entry;
+}
+
+size_t hdx_temp_sweep(int folder_fd) {
+  DIR *folder = hdx_list_open(folder_fd);
+  if (!folder)
+    return 0;
   size_t removed = 0;
   for (struct dirent *entry; (entry = readdir(folder));) {
     long pid = temp_pid(entry->d_name);

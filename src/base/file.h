@@ -8,6 +8,8 @@
 
 #include "base/buffer.h"
 
+#include <dirent.h>
+
 /* Appends the whole file. NOT_FOUND: no such file; LIMIT: larger than bytes_max; IO. */
 enum hdx_status hdx_file_read(const char *path, uint64_t bytes_max, struct hdx_buffer *out, struct hdx_error *error);
 /* The same for an open descriptor, which stays open; `path` names it in messages. */
@@ -21,8 +23,15 @@ enum hdx_status hdx_file_write_at(int fd, const char *path, const void *data, si
 enum hdx_status hdx_file_read_at(int fd, const char *path, void *data, size_t size, uint64_t offset,
                                  struct hdx_error *error);
 
-/* Makes a folder and all above it (mode 0755 less the umask); nothing happens if it is there. IO. */
-enum hdx_status hdx_file_make_folders(const char *path, struct hdx_error *error);
+/* Makes a folder (mode 0755, or 0700 if `is_private`, less the umask) and all above it (0755); nothing happens
+ * if it is there. IO. */
+enum hdx_status hdx_file_make_folders(const char *path, bool is_private, struct hdx_error *error);
+
+/* Opens the list of an open folder, from its beginning; the descriptor is the list's. NULL: errno says why not. */
+DIR *hdx_list_open(int folder_fd);
+/* The next entry. NULL at the end, and where the list cannot be read any further: *status is IO then; `path` names the
+ * folder in the message. */
+struct dirent *hdx_list_next(DIR *list, const char *path, enum hdx_status *status, struct hdx_error *error);
 
 /* A file that is to replace `target`. */
 struct hdx_temp {

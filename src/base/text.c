@@ -118,7 +118,8 @@ static bool glob_class(struct hdx_text pattern, size_t *p, uint32_t c) {
   bool negate = i < pattern.size && (pattern.data[i] == '!' || pattern.data[i] == '^');
   bool match = false;
   i += negate;
-  for (size_t first = i; i < pattern.size;) {
+  bool closed = i + 1 < pattern.size && memchr(pattern.data + i + 1, ']', pattern.size - i - 1);
+  for (size_t first = i; closed && i < pattern.size;) {
     if (pattern.data[i] == ']' && i > first) {
       *p = i + 1;
       return match != negate;

@@ -73,6 +73,14 @@ bool hdx_url_like(struct hdx_text text) {
   return scheme_size(text) > 0;
 }
 
+struct hdx_text hdx_url_shown(struct hdx_text location) {
+  struct hdx_text scheme = hdx_text_sub(location, 0, scheme_size(location));
+  if (!hdx_text_equal_nocase(scheme, HDX_TEXT("http")) && !hdx_text_equal_nocase(scheme, HDX_TEXT("https")))
+    return location;
+  size_t query = find(location, "?");
+  return hdx_text_sub(location, 0, query < location.size ? query + 1 : query);
+}
+
 const char *hdx_url_quote(struct hdx_text text, char *out, size_t size) {
   size_t from = 0, scheme = scheme_size(text), to = find(text, "?");
   if (scheme) {

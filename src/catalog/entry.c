@@ -81,7 +81,7 @@ const char *hdx_catalog_type_name(const struct hdx_json_value *value) {
  * several goes, then the first; null counts as absent. */
 static void find_members(const struct hdx_json *json, const struct hdx_json_value *entry,
                          const struct hdx_json_value *members[FIELD_COUNT]) {
-  unsigned ranks[FIELD_COUNT];
+  unsigned ranks[FIELD_COUNT] = {0};
   for (unsigned i = 0; i < FIELD_COUNT; i++)
     members[i] = NULL;
   for (const struct hdx_json_value *v = hdx_json_first(json, entry); v; v = hdx_json_next(json, entry, v)) {

@@ -349,7 +349,9 @@ static void locate_object(const struct hdx_source *source, struct hdx_text bucke
   struct hdx_s3_place *place = &address->place;
   hdx_buffer_append_text(&address->object, bucket);
   hdx_buffer_append_text(&address->object, key);
-  *place = (struct hdx_s3_place){.bucket = {address->object.data, address->object.size ? bucket.size : 0},
+  bool whole = address->object.status == HDX_OK; /* otherwise the address fails as a whole */
+  *place = (struct hdx_s3_place){.bucket = whole ? hdx_text_sub(hdx_buffer_text(&address->object), 0, bucket.size)
+                                                 : HDX_TEXT(""),
                                  .region = named ? source->region : HDX_TEXT(""),
                                  .endpoint = here ? source->endpoint : HDX_TEXT(""),
                                  .addressing = source->addressing,
@@ -459,9 +461,9 @@ static enum hdx_status locate_map(const struct hdx_source *source, struct hdx_te
     append_authority(&work, &to);
     append_path(&work, &to);
     hdx_buffer_append_byte(&work, '/');
-    hdx_buffer_append_text(&work, hdx_buffer_text(&key));
+    hdx_buffer_append_buffer(&work, &key);
     if (status == HDX_OK)
-      hdx_buffer_append_text(&address->url, hdx_buffer_text(&work));
+      hdx_buffer_append_buffer(&address->url, &work);
   }
   if (status == HDX_OK && (key.status != HDX_OK || work.status != HDX_OK))
     status = hdx_buffer_status(key.status != HDX_OK ? &key : &work, "URL", error);

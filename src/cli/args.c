@@ -47,7 +47,7 @@ static enum hdx_status add_item(const char *text, struct cli_list *list, struct 
   if (!items)
     return cli_fail(error, HDX_MEMORY, "out of memory");
   list->items = items;
-  list->items[list->count++] = (char *)(uintptr_t)text;
+  list->items[list->count++] = (char *)text;
   return HDX_OK;
 }
 

@@ -242,7 +242,7 @@ static void deinit(struct cli *cli) {
   cli_signals_session(NULL);
   hdx_session_close(cli->session);
   for (size_t i = 0; cli->maps && i < cli_settings(cli)->maps.count; i++)
-    free((char *)(uintptr_t)cli->maps[i].from);
+    free((char *)cli->maps[i].from);
   free(cli->maps);
   cli_args_deinit(&cli->args);
   cli_messages_deinit(&cli->messages);
@@ -253,6 +253,9 @@ static enum hdx_status run_verb(struct cli *cli, struct hdx_error *error) {
   enum hdx_status status = check_outputs(&cli->args, error);
   if (status == HDX_OK && (verb->needs & CLI_NEED_OUTPUT))
     status = cli_writer_open(&cli->out, cli_settings(cli)->output, error);
+  cli->out.guarded = cli->out.terminal && !cli_settings(cli)->output;
+  if (cli_settings(cli)->url_style == CLI_URL_PRESIGNED) /* whoever can read its URLs can read the files */
+    cli_writer_keep_private(&cli->out);
   if (status == HDX_OK && cli_settings(cli)->stats && (verb->needs & CLI_NEED_SESSION))
     status = cli_writer_open(&cli->stats, cli_settings(cli)->stats, error);
   if (status == HDX_OK && (verb->needs & CLI_NEED_SESSION)) {

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <malloc.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 /* The soft limit of open files is small for the sake of programs that call select(), which this one does not. */
@@ -21,8 +22,14 @@ static void keep_freed_memory(void) {
   mallopt(M_ARENA_MAX, 4);
 }
 
+/* Credentials are in memory: no core is left, and no other process of the user's may look (prctl(2), ptrace(2)). */
+static void keep_memory_private(void) {
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
 int main(int argc, char **argv) {
   raise_file_limit();
   keep_freed_memory();
+  keep_memory_private();
   return cli_main(argc, argv);
 }

@@ -5,19 +5,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINE_BYTES_MAX 4096
-
 static const char *const level_names[] = {"error", "warning", "note", "info", "debug"};
 
 void cli_messages_init(struct cli_messages *messages) {
   const char *term = getenv("TERM");
-  *messages = (struct cli_messages){.err = {.fd = STDERR_FILENO, .name = "standard error"}};
+  *messages = (struct cli_messages){.err = {.fd = STDERR_FILENO, .name = "standard error", .borrowed = true}};
+  messages->err.data = messages->room;
+  messages->err.capacity = sizeof messages->room;
   messages->terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
 }
 
 void cli_messages_deinit(struct cli_messages *messages) {
   cli_messages_live(messages, NULL);
-  free(messages->err.data);
+  if (!messages->err.borrowed)
+    free(messages->err.data);
   messages->err = (struct cli_writer){.fd = STDERR_FILENO};
 }
 
@@ -46,7 +47,7 @@ static void put_visible(struct cli_writer *err, struct hdx_text text) {
 void cli_message(struct cli_messages *messages, enum cli_level level, const char *format, ...) {
   if (!cli_messages_shown(messages, level))
     return;
-  char line[LINE_BYTES_MAX];
+  char line[CLI_MESSAGE_BYTES_MAX];
   va_list args;
   va_start(args, format);
   int n = vsnprintf(line, sizeof line, format, args);

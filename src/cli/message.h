@@ -13,8 +13,11 @@ enum cli_level {
   CLI_DEBUG    /* with -vv */
 };
 
+enum { CLI_MESSAGE_BYTES_MAX = 4096 };
+
 struct cli_messages {
   struct cli_writer err;
+  char room[6 * CLI_MESSAGE_BYTES_MAX + 256]; /* for a line of JSON: that memory has run out can be told without any */
   bool quiet, json, color;
   unsigned verbose;
   bool live;     /* a live line stands on the terminal */
@@ -26,7 +29,7 @@ void cli_messages_deinit(struct cli_messages *messages);
 
 bool cli_messages_shown(const struct cli_messages *messages, enum cli_level level);
 
-/* One line, cut at some thousand bytes: "heliodex: warning: …". */
+/* One line, cut at CLI_MESSAGE_BYTES_MAX: "heliodex: warning: …". */
 __attribute__((format(printf, 3, 4))) void cli_message(struct cli_messages *messages, enum cli_level level,
                                                        const char *format, ...);
 

@@ -36,7 +36,9 @@ static const struct cli_option options[] = {
          "How rows are written. table, csv, tsv, ndjson, json and keys are for every verb that writes rows; urls, "
          "s5cmd, aria2 and rclone for query alone. csv is RFC 4180 with a header, but with plain newlines; tsv "
          "escapes tab, newline, carriage return and backslash with a backslash; ndjson is one object a line, json one "
-         "array of them; keys is the naming column alone, one a line. Lists of data files for other tools: urls, one "
+         "array of them; keys is the naming column alone, one a line. On a terminal, characters that would steer it "
+         "are shown as "
+         "\\x1b; -o - writes them as they are. Lists of data files for other tools: urls, one "
          "a line; s5cmd: commands for s5cmd run; aria2: for aria2c -i; rclone: keys within the bucket, for "
          "--files-from. All but urls take the files of one bucket, that of the first row. A row whose key is of "
          "another bucket, names no file, has a component . or .., would write outside of the destination, break its "
@@ -70,7 +72,7 @@ static const struct cli_option options[] = {
      .help = "What --format urls (and aria2: https or presigned) writes: https: the URL that a file is fetched from, "
              "percent-encoded, at AWS or below "
              "--endpoint-url; s3: s3://bucket/key as published; presigned: the https URL with a signature of yours in "
-             "it, so that whoever has it may fetch a private file until it expires."},
+             "it, so that whoever has it may fetch a private file until it expires (a new file of -o is yours alone)."},
     {"expires", 0, "DURATION", CLI_DURATION, CLI_GROUP_OUTPUT, AT(expires_ms), .min = 1000, .max = 7 * DAY_MS,
      .fallback = "1h", .verbs = CLI_VERB_QUERY,
      .help = "How long presigned URLs hold: at most 7 days, and no longer than the credentials that sign them."},
@@ -250,7 +252,8 @@ static const struct cli_option options[] = {
 
     {"store", 0, "DIR", CLI_DIRECTORY, CLI_GROUP_ACCESS, AT(store),
      .fallback_text = "$XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex", .verbs = CLI_VERBS_ALL,
-     .help = "Where snapshots, registries and catalogs are kept."},
+     .help = "Where snapshots, registries and catalogs are kept. It is made for you alone; one that is there keeps its "
+             "mode, so that it can be shared."},
     {"offline", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(offline), .verbs = CLI_VERBS_ALL, .opposites = {"refresh"},
      .help = "Never ask the network; what is not held is an error."},
     {"refresh", 0, NULL, CLI_FLAG, CLI_GROUP_ACCESS, AT(refresh), .verbs = CLI_VERBS_ALL, .opposites = {"offline"},
@@ -314,7 +317,8 @@ static const struct cli_option options[] = {
      .verbs = CLI_VERBS_ALL, .help = "No further attempt begins later than this after the first."},
     {"stall-time", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(stall_ms_max), .min = 1, .max = DAY_MS,
      .fallback = "30s", .verbs = CLI_VERBS_ALL,
-     .help = "An attempt that brings less than 64 bytes in so long is given up."},
+     .help = "An attempt of which less than 512 bytes come in so long is given up, and gone on with on another "
+             "connection."},
     {"connect-timeout", 0, "DURATION", CLI_DURATION, CLI_GROUP_TUNING, AT(connect_ms_max), .min = 1, .max = DAY_MS,
      .fallback = "15s", .verbs = CLI_VERBS_ALL, .help = "A connection that takes longer is given up."},
 

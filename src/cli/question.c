@@ -170,7 +170,7 @@ enum hdx_status cli_question_open(struct cli *cli, struct cli_question *question
   else if (status == HDX_OK)
     status = hdx_query_open(cli->session, cli_operand(cli, 0), ids[0], &options, &question->query, error);
   for (size_t i = 0; wheres && i < options.where_count; i++)
-    free((char *)(uintptr_t)wheres[i].column);
+    free((char *)wheres[i].column);
   free(wheres);
   return status;
 }

@@ -19,17 +19,14 @@ static char *put_pair(unsigned value, char *p) {
   return p + 2;
 }
 
-static char *put_number(int64_t number, char *p) {
+static char *put_number(uint64_t value, char *p) {
   char digits[NUMBER_BYTES_MAX], *at = digits + sizeof digits;
-  uint64_t value = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
   for (; value >= 100; value /= 100)
     put_pair((unsigned)(value % 100), at -= 2);
   if (value >= 10)
     put_pair((unsigned)value, at -= 2);
   else
     *--at = (char)('0' + value);
-  if (number < 0)
-    *p++ = '-';
   size_t size = (size_t)(digits + sizeof digits - at);
   memcpy(p, at, size);
   return p + size;
@@ -85,11 +82,9 @@ static bool missing(const struct cli_column *column, const struct cli_cell *cell
     return cell->number == HDX_TIME_NONE;
   case CLI_KIND_NUMBER:
   case CLI_KIND_BYTES:
-    return cell->number < 0;
-  case CLI_KIND_BOOL:
     break;
   }
-  return false;
+  return cell->number < 0;
 }
 
 /* Text of any kind but those of text, without quotes; at most HDX_TIME_TEXT_MAX bytes. */
@@ -97,10 +92,7 @@ static char *put_plain(struct cli_render *render, const struct cli_column *colum
                        char *p) {
   if (column->kind == CLI_KIND_TIME)
     return cli_render_time(&render->day, cell->number, render->style.time_digits, p);
-  if (column->kind != CLI_KIND_BOOL)
-    return put_number(cell->number, p);
-  memcpy(p, cell->number ? "true" : "false", 5);
-  return p + (cell->number ? 4 : 5);
+  return put_number((uint64_t)cell->number, p); /* negative ones are missing */
 }
 
 static bool needs_quotes(struct hdx_text text) {

@@ -17,7 +17,6 @@ enum cli_kind {
   CLI_KIND_TIME,   /* number: ns; HDX_TIME_NONE: missing; HDX_TIME_STATIC: the word static */
   CLI_KIND_NUMBER, /* number; negative: missing */
   CLI_KIND_BYTES,  /* the same, with a unit in tables */
-  CLI_KIND_BOOL,   /* number: 0 or 1 */
   CLI_KIND_JSON,   /* text: JSON as published; empty: missing */
   CLI_KIND_VALUE   /* text: of a column of numbers; in JSON a number, if it is one there; empty: missing */
 };

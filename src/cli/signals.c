@@ -11,14 +11,18 @@ static _Atomic(struct hdx_session *) running;
 static atomic_int pending;
 static _Atomic(const char *) files[FILES_MAX];
 
+static void remove_files(void) {
+  for (size_t i = 0; i < FILES_MAX; i++) {
+    const char *path = atomic_load(&files[i]);
+    if (path)
+      unlink(path);
+  }
+}
+
 static void on_signal(int number) {
   int code = errno, none = 0;
   if (!atomic_compare_exchange_strong(&pending, &none, number)) {
-    for (size_t i = 0; i < FILES_MAX; i++) {
-      const char *path = atomic_load(&files[i]);
-      if (path)
-        unlink(path);
-    }
+    remove_files();
     _exit(128 + number);
   }
   struct hdx_session *session = atomic_load(&running);
@@ -27,7 +31,22 @@ static void on_signal(int number) {
   errno = code;
 }
 
+/* Snapshots and journals are mapped, so that this is how a disk tells that it cannot read them. The kernel sends it
+ * synchronously: the instruction that wants the bytes cannot go on. */
+static void on_bus_error(int number) {
+  static const char told[] = "heliodex: a snapshot or journal cannot be read any more: its disk fails, or it was cut "
+                             "while it was in use\n";
+  (void)number;
+  remove_files();
+  ssize_t written = write(STDERR_FILENO, told, sizeof told - 1);
+  (void)written;
+  _exit(hdx_status_exit_code(HDX_IO));
+}
+
 void cli_signals_install(void) {
+  struct sigaction bus = {.sa_handler = on_bus_error};
+  sigemptyset(&bus.sa_mask);
+  sigaction(SIGBUS, &bus, NULL);
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   signal(SIGPIPE, SIG_IGN);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

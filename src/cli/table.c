@@ -76,12 +76,12 @@ static void put_cell(struct cli_table *table, size_t place, const char *text, si
   if (column->right)
     put_blanks(table->out, pad);
   if (header && table->bold)
-    cli_writer_string(table->out, "\x1b[1m");
+    cli_writer_steer(table->out, "\x1b[1m");
   cli_writer_put(table->out, (struct hdx_text){text, size});
   if (cut)
     cli_writer_string(table->out, "\xe2\x80\xa6");
   if (header && table->bold)
-    cli_writer_string(table->out, "\x1b[0m");
+    cli_writer_steer(table->out, "\x1b[0m");
   if (last) {
     /* Empty cells leave no blanks at the end of the line. */
     while (table->out->size > 0 && table->out->data[table->out->size - 1] == ' ')

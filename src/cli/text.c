@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 #define DISTANCE_BYTES_MAX 64
 
@@ -33,10 +34,26 @@ size_t cli_utf8_decode(const char *data, size_t size, uint32_t *point) {
   return length;
 }
 
-/* Line and paragraph separators and what reverses or hides text are as good as control characters on a terminal. */
-static bool steers(uint32_t point) {
-  return point < 0x20 || (point >= 0x7f && point < 0xa0) || (point >= 0x200e && point <= 0x200f) ||
-         (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfeff;
+struct hdx_text cli_location(struct hdx_text location) {
+  bool web = location.size > 4 && strncasecmp(location.data, "http", 4) == 0;
+  const char *query = web ? memchr(location.data, '?', location.size) : NULL;
+  if (query)
+    location.size = (size_t)(query - location.data) + 1;
+  return location;
+}
+
+/* Line and paragraph separators and what reverses or hides text are as good as control characters on a terminal. The
+ * joiners U+200C and U+200D stay: scripts need them. */
+bool cli_steers(uint32_t point) {
+  static const struct {
+    uint32_t first, last;
+  } ranges[] = {{0, 0x1f},        {0x7f, 0x9f},       {0xad, 0xad},      {0x61c, 0x61c},   {0x180e, 0x180e},
+                {0x200b, 0x200b}, {0x200e, 0x200f},   {0x2028, 0x202e},  {0x2060, 0x206f}, {0xfeff, 0xfeff},
+                {0xfff9, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe007f}};
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges && point >= ranges[i].first; i++)
+    if (point <= ranges[i].last)
+      return true;
+  return false;
 }
 
 size_t cli_visible(struct hdx_text text, char *out, size_t capacity, size_t *columns) {
@@ -54,7 +71,7 @@ size_t cli_visible(struct hdx_text text, char *out, size_t capacity, size_t *col
     size_t length = cli_utf8_decode(text.data + i, text.size - i, &point);
     char shown[5 * 4];
     size_t shown_size = 0, shown_width = 1;
-    if (length != 0 && !steers(point)) {
+    if (length != 0 && !cli_steers(point)) {
       memcpy(shown, text.data + i, length);
       shown_size = length;
     } else if (point == '\n' || point == '\t' || point == '\r') {

@@ -24,10 +24,17 @@ static inline bool cli_text_is(struct hdx_text text, const char *string) {
  * point it stands for; 0 if there is none. `size` is at least 1. */
 size_t cli_utf8_decode(const char *data, size_t size, uint32_t *point);
 
-/* Copies text so that it cannot steer a terminal or break a line: control characters, bidirectional overrides and
- * bytes that are no UTF-8 become \n, \t, \r or \xNN. Writes at most `capacity` bytes (cut between characters), no NUL;
- * returns how many. *columns, if not NULL, is the width on a terminal, counting a character as one. 4 * text.size bytes
- * always suffice. */
+/* Whether a character has a terminal do something else than show it, or hides or reverses what stands beside it. */
+bool cli_steers(uint32_t point);
+
+/* What messages may show of a location: of http and https, the query, which may be a signature, is left out behind its
+ * question mark. */
+struct hdx_text cli_location(struct hdx_text location);
+
+/* Copies text so that it cannot steer a terminal or break a line: what steers (control characters, bidirectional
+ * overrides, characters without width) and bytes that are no UTF-8 become \n, \t, \r or \xNN. Writes at most `capacity`
+ * bytes (cut between characters), no NUL; returns how many. *columns, if not NULL, is the width on a terminal, counting
+ * a character as one. 4 * text.size bytes always suffice. */
 size_t cli_visible(struct hdx_text text, char *out, size_t capacity, size_t *columns);
 
 /* "1,234,567" */

@@ -1,3 +1,4 @@
+#undef HDX_ANALYZE /* cli_fail itself, not what stands for it in an analysis */
 #include "cli/values.h"
 
 #include <inttypes.h>

@@ -15,10 +15,11 @@ struct run {
   struct cli_report report;
   struct cli_wanted wanted;
   bool tar;
-  uint64_t member_bytes; /* tar: of the present file, as its head says */
-  bool skipped;          /* tar: the present file cannot be a member */
-  uint64_t archive;      /* tar: bytes of the archive so far */
-  uint64_t shown;        /* bytes of the present file that were written */
+  uint64_t member_bytes;   /* tar: of the present file, as its head says */
+  bool skipped;            /* tar: the present file cannot be a member */
+  uint64_t archive;        /* tar: bytes of the archive so far */
+  uint64_t shown;          /* bytes of the present file that were written */
+  unsigned char last_byte; /* that was looked at for a terminal */
   uint64_t done, failed, left, bytes;
   uint64_t checked[HDX_CHECK_COUNT];
   uint64_t elapsed_ns;
@@ -47,7 +48,8 @@ static void settle(struct run *run, const struct hdx_file *file, enum hdx_status
   char bytes[CLI_HUMAN_MAX];
   count(run, status, size, checks);
   if (status == HDX_OK)
-    cli_message(&run->cli->messages, CLI_INFO, "%.*s: %s", CLI_TEXT_ARG(file->location), cli_human_bytes(size, bytes));
+    cli_message(&run->cli->messages, CLI_INFO, "%.*s: %s", CLI_TEXT_ARG(cli_location(file->location)),
+                cli_human_bytes(size, bytes));
   cli_report_file(&run->report, &(struct cli_report_file){.file = file,
                                                           .path = path,
                                                           .state = hdx_mirror_outcome_name(failed ? HDX_MIRROR_FAILED
@@ -70,16 +72,34 @@ static void settle_left(void *user, const struct hdx_file *file, uint64_t number
 
 /* ---- bytes to the output ---- */
 
+/* Whether a byte steers terminals rather than being shown; `before` is the one in front of it. Bytes from 0x80 to 0x9f
+ * are ends of letters in UTF-8, but behind 0xc2, where they are control characters. */
+static bool steers(unsigned char byte, unsigned char before) {
+  if (byte < 0x20)
+    return byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f';
+  return byte == 0x7f || (byte >= 0x80 && byte < 0xa0 && before == 0xc2);
+}
+
+static bool is_text(struct run *run, const struct hdx_chunk *chunk) {
+  const unsigned char *data = (const unsigned char *)chunk->data;
+  for (size_t i = 0; i < chunk->bytes; i++) {
+    if (steers(data[i], run->last_byte))
+      return false;
+    run->last_byte = data[i];
+  }
+  return true;
+}
+
 /* As curl does: what is no text would only upset a terminal. */
-static enum hdx_status check_terminal(const struct run *run, const struct hdx_chunk *chunk, struct hdx_error *error) {
+static enum hdx_status check_terminal(struct run *run, const struct hdx_chunk *chunk, struct hdx_error *error) {
   const struct cli *cli = run->cli;
   if (!cli->out.terminal || cli_settings(cli)->output)
     return HDX_OK;
-  if (!run->tar && (!chunk->bytes || !memchr(chunk->data, 0, chunk->bytes)))
+  if (!run->tar && is_text(run, chunk))
     return HDX_OK;
   return cli_fail(error, HDX_USAGE,
                   "%.*s is no text, and standard output is a terminal: name a file with -o, or force it with -o -",
-                  CLI_TEXT_ARG(chunk->file->location));
+                  CLI_TEXT_ARG(cli_location(chunk->file->location)));
 }
 
 static void put_bytes(struct run *run, const struct hdx_chunk *chunk) {
@@ -108,7 +128,7 @@ static enum hdx_status broken(struct run *run, const struct hdx_chunk *chunk, en
                               struct hdx_error *error) {
   char bytes[CLI_HUMAN_MAX];
   return cli_fail(error, status, "the output is broken: %s of %.*s had been written when it failed",
-                  cli_human_bytes(run->shown, bytes), CLI_TEXT_ARG(chunk->file->location));
+                  cli_human_bytes(run->shown, bytes), CLI_TEXT_ARG(cli_location(chunk->file->location)));
 }
 
 /* What is wrong with a file as a member, although its bytes are all right; NULL: nothing. */
@@ -126,7 +146,7 @@ static enum hdx_status finish_file(struct run *run, const struct hdx_chunk *chun
   bool nothing = run->skipped || (chunk->first && chunk->last);
   enum hdx_status status = HDX_OK;
   if (wrong)
-    cli_fail(&own, HDX_INTEGRITY, "%.*s: %s", CLI_TEXT_ARG(chunk->file->location), wrong);
+    cli_fail(&own, HDX_INTEGRITY, "%.*s: %s", CLI_TEXT_ARG(cli_location(chunk->file->location)), wrong);
   settle(run, chunk->file, own.status, chunk->path, wrong ? own.message : chunk->message, run->shown, chunk->checks);
   if (own.status != HDX_OK && !nothing)
     status = broken(run, chunk, own.status, error);
@@ -212,10 +232,8 @@ static enum hdx_status execute(struct run *run, struct hdx_error *error) {
 
 /* ---- the summary ---- */
 
-static void tell_summary_json(const struct run *run) {
+static void tell_summary_json(const struct run *run, const struct hdx_stats *stats) {
   struct cli_writer *err = cli_messages_raw(&run->cli->messages);
-  struct hdx_stats stats = {0};
-  hdx_session_stats(run->cli->session, &stats);
   cli_writer_format(err,
                     "{\"event\":\"summary\",\"elapsed_s\":%.3f,\"files\":%" PRIu64 ",\"fetched\":%" PRIu64
                     ",\"failed\":%" PRIu64 ",\"left\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"checked\":{",
@@ -223,19 +241,22 @@ static void tell_summary_json(const struct run *run) {
                     run->left, run->bytes);
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_writer_format(err, "%s\"%s\":%" PRIu64, i ? "," : "", hdx_check_name((enum hdx_check)i), run->checked[i]);
-  cli_writer_format(err, "},\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n", stats.requests, stats.retries);
+  cli_writer_format(err, "},\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n", stats->requests, stats->retries);
   cli_writer_flush(err);
 }
 
 static void tell_summary(const struct run *run) {
   char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX], d[CLI_HUMAN_MAX], rest[128] = "", checks[320] = "";
   double seconds = run->elapsed_ns > 0 ? (double)run->elapsed_ns / 1e9 : 1e-9;
+  struct hdx_stats stats = {0};
+  hdx_session_stats(run->cli->session, &stats);
   if (run->cli->messages.json) {
-    tell_summary_json(run);
+    tell_summary_json(run, &stats);
     return;
   }
   cli_add_count(rest, sizeof rest, run->failed, "failed");
   cli_add_count(rest, sizeof rest, run->left, "left");
+  cli_add_count(rest, sizeof rest, stats.retries, "retried");
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_add_count(checks, sizeof checks, run->checked[i], hdx_check_name((enum hdx_check)i));
   cli_message(&run->cli->messages, CLI_NOTE, "files     %s, %s in %s (%s/s)%s%s%s%s", cli_human_count(run->done, a),
@@ -296,6 +317,7 @@ static enum hdx_status work(void *user, struct hdx_error *error) {
 static enum hdx_status run_cat(struct cli *cli, struct hdx_error *error) {
   struct run run = {.cli = cli};
   enum hdx_status status = check(cli, error);
+  cli->out.guarded = false; /* bytes of text go out as they are */
   return status == HDX_OK ? cli_wanted_run(cli, &run.wanted, &run.report, work, &run, error) : status;
 }
 
@@ -331,7 +353,8 @@ const struct cli_verb cli_verb_cat = {
         "status 0 has failed. An interruption begins no more, and waits for those that run; so does a command that "
         "ends by SIGPIPE, as the reader of its output has gone. (A terminal's Ctrl-C reaches the commands, too.) Until "
         "its command has ended a file lies in the folder of --store, without a name; variables of what is not known of "
-        "it are not set.",
+        "it are not set. No descriptor is open beside standard input, output and error. Names and keys are anybody's: "
+        "quote their variables, as the examples do.",
     .examples = examples,
     .run = run_cat,
 };

@@ -4,7 +4,7 @@
 #include "cli/verbs.h"
 
 static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
-  const char *shell = cli_operand(cli, 0);
+  const char *shell = cli->args.operands[0];
   if (strcmp(shell, "bash") == 0)
     cli_completion_bash(&cli->out);
   else if (strcmp(shell, "zsh") == 0)

@@ -44,6 +44,7 @@ struct filter {
   size_t choice_count;
   regex_t regex;  /* where settings->path_regex is given */
   size_t undated; /* datasets that --since left out as the catalog does not say when they changed */
+  bool out_of_memory;
 };
 
 /* What an operand chooses: a pattern many ids, a plain id one, found in any letter case. */
@@ -87,13 +88,17 @@ static enum hdx_status compile_regex(struct filter *filter, struct hdx_error *er
 }
 
 /* Whether the index's location is one that --path and --path-regex ask for. It has no NUL, but no terminator either. */
-static bool on_path(const struct filter *filter, struct hdx_text index) {
+static bool on_path(struct filter *filter, struct hdx_text index) {
   const char *part = filter->settings->path;
   if (!part && !filter->settings->path_regex)
     return true;
   char *location = strndup(index.data, index.size);
-  bool matches = location != NULL;
-  if (matches && part)
+  if (!location) {
+    filter->out_of_memory = true;
+    return false;
+  }
+  bool matches = true;
+  if (part)
     matches = (filter->settings->ignore_case ? strcasestr(location, part) : strstr(location, part)) != NULL;
   if (matches && filter->settings->path_regex)
     matches = regexec(&filter->regex, location, 0, NULL, 0) == 0;
@@ -178,6 +183,10 @@ static enum hdx_status put_wanted(struct cli *cli, const struct hdx_catalog *cat
   for (size_t i = 0; i < all; i++)
     if (wanted(filter, hdx_catalog_at(catalog, i)))
       datasets[count++] = hdx_catalog_at(catalog, i);
+  if (filter->out_of_memory) {
+    free(datasets);
+    return cli_fail(error, HDX_MEMORY, "out of memory");
+  }
   if (filter->undated)
     cli_message(&cli->messages, CLI_WARNING,
                 "--since leaves out %zu dataset%s of which the catalog does not say when they changed", filter->undated,

@@ -15,9 +15,9 @@ static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
     cli_help_all(&cli->out);
   else if (verb && words == count)
     cli_help_verb(&cli->out, verb);
-  else if (count == 1 && cli_verb_family(cli_operand(cli, 0)))
+  else if (count == 1 && cli_verb_family(cli->args.operands[0]))
     for (size_t i = 0; i < cli_verb_count(); i++) {
-      const char *name = cli_verb_at(i)->name, *family = cli_operand(cli, 0);
+      const char *name = cli_verb_at(i)->name, *family = cli->args.operands[0];
       if (strncmp(name, family, strlen(family)) == 0 && name[strlen(family)] == ' ')
         cli_help_verb(&cli->out, cli_verb_at(i));
     }

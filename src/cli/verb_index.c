@@ -136,14 +136,14 @@ static void tell_summary(struct run *run) {
 
 static void tell_dry_run(struct run *run) {
   const struct hdx_index_summary *s = &run->cli->summary;
-  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX], c[CLI_HUMAN_MAX];
+  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
   if (run->cli->messages.json) {
     struct hdx_stats stats = {0};
     tell_summary_json(&run->cli->messages, s, &stats);
     return;
   }
-  cli_message(&run->cli->messages, CLI_NOTE, "would ask for %s index files of %s datasets (%s rows are held)",
-              cli_human_count(s->files, a), cli_human_count(s->datasets, b), cli_human_count(s->rows, c));
+  cli_message(&run->cli->messages, CLI_NOTE, "would ask for %s index files of %s datasets",
+              cli_human_count(s->files, a), cli_human_count(s->datasets, b));
 }
 
 static enum hdx_status index_bucket(struct run *run, const char *bucket, char *const *globs, size_t count,

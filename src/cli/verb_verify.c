@@ -171,15 +171,22 @@ static void on_file(void *user, const struct hdx_mirror_check *check) {
                                                           .failed = true});
 }
 
-static enum hdx_status check_mirror(struct cli *cli, struct run *run, struct hdx_error *error) {
-  uint64_t files = 0, bytes = 0;
-  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
+/* Before anything is written. */
+static enum hdx_status check_usage(const struct cli *cli, struct hdx_error *error) {
+  if (!cli_settings(cli)->mirror)
+    return HDX_OK;
   if (cli_settings(cli)->failed_out)
     return cli_fail(error, HDX_USAGE,
                     "--failed-out does not go with --mirror: 'heliodex mirror' with --recheck finds and fetches them");
   if (cli->args.operand_count || cli_settings(cli)->deep)
     return cli_fail(error, HDX_USAGE,
                     "verify --mirror DIR checks all files of DIR: neither BUCKET nor --deep goes with it");
+  return HDX_OK;
+}
+
+static enum hdx_status check_mirror(struct cli *cli, struct run *run, struct hdx_error *error) {
+  uint64_t files = 0, bytes = 0;
+  char a[CLI_HUMAN_MAX], b[CLI_HUMAN_MAX];
   enum hdx_status status =
       hdx_mirror_verify(cli->session, cli_settings(cli)->mirror, on_file, run, &files, &bytes, error);
   cli_messages_live(&cli->messages, NULL);
@@ -196,7 +203,10 @@ static enum hdx_status check_mirror(struct cli *cli, struct run *run, struct hdx
 static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
   struct run run = {.seen = 0};
   bool deep = cli_settings(cli)->deep, mirror = cli_settings(cli)->mirror != NULL;
-  enum hdx_status status = cli_report_open(cli, &run.report, error);
+  enum hdx_status status = check_usage(cli, error);
+  if (status != HDX_OK)
+    return status;
+  status = cli_report_open(cli, &run.report, error);
   if (status == HDX_OK && mirror)
     status = cli_rows_open(cli, &run.render, file_columns, FILE_COUNT, FILE_PATH, 0, error);
   else if (status == HDX_OK)

@@ -22,7 +22,8 @@ static enum hdx_status open_failed(struct cli_writer *writer, const char *name, 
   int code = errno;
   writer->state = CLI_WRITER_FAILED;
   writer->code = code;
-  return cli_fail(error, code == EISDIR ? HDX_USAGE : HDX_IO, "%s: cannot be written: %s", name, strerror(code));
+  enum hdx_status status = code == EISDIR ? HDX_USAGE : code == ENOMEM ? HDX_MEMORY : HDX_IO;
+  return cli_fail(error, status, "%s: cannot be written: %s", name, strerror(code));
 }
 
 /* The mode a file made by open(2) would have, or the one of the file that is replaced. */
@@ -48,6 +49,7 @@ static bool open_temp(struct cli_writer *writer, const char *path) {
   }
   if (exists && access(path, W_OK) != 0)
     return false;
+  writer->is_new = !exists;
   writer->path = exists ? realpath(path, NULL) : strdup(path);
   if (!writer->path)
     return false;
@@ -107,6 +109,13 @@ enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, str
   return HDX_OK;
 }
 
+void cli_writer_keep_private(struct cli_writer *writer) {
+  if (writer->is_new && fchmod(writer->fd, 0600) != 0 && writer->state == CLI_WRITER_GOOD) {
+    writer->state = CLI_WRITER_FAILED;
+    writer->code = errno;
+  }
+}
+
 /* Waits until a descriptor that somebody set to non-blocking takes bytes again. */
 static bool wait_writable(int fd) {
   struct pollfd entry = {.fd = fd, .events = POLLOUT};
@@ -133,9 +142,37 @@ static void write_all(struct cli_writer *writer, const char *data, size_t size) 
   }
 }
 
+/* Texts of others never lie across two flushes, as room is made for all of one. */
+static void write_visible(struct cli_writer *writer) {
+  char *shown = writer->size ? malloc(4 * writer->size) : NULL;
+  size_t size = 0;
+  if (writer->size && !shown) {
+    writer->code = ENOMEM;
+    writer->state = CLI_WRITER_FAILED;
+  }
+  for (size_t from = 0, to; shown && from < writer->size; from = to + 1) {
+    to = from;
+    while (to < writer->size && writer->data[to] != '\n' && writer->data[to] != '\t')
+      to++;
+    size += cli_visible((struct hdx_text){writer->data + from, to - from}, shown + size, 4 * (to - from), NULL);
+    if (to < writer->size)
+      shown[size++] = writer->data[to];
+  }
+  if (shown)
+    write_all(writer, shown, size);
+  free(shown);
+}
+
 void cli_writer_flush(struct cli_writer *writer) {
-  write_all(writer, writer->data, writer->size);
+  if (writer->guarded)
+    write_visible(writer);
+  else
+    write_all(writer, writer->data, writer->size);
   writer->size = 0;
+}
+
+void cli_writer_steer(struct cli_writer *writer, const char *sequence) {
+  cli_writer_through(writer, cli_text(sequence));
 }
 
 bool cli_writer_closed(struct cli_writer *writer) {
@@ -154,13 +191,14 @@ char *cli_writer_grow(struct cli_writer *writer, size_t size) {
   cli_writer_flush(writer);
   if (size <= writer->capacity)
     return writer->data;
-  char *data = realloc(writer->data, size);
+  char *data = realloc(writer->borrowed ? NULL : writer->data, size);
   if (!data) {
     writer->code = ENOMEM;
     writer->state = CLI_WRITER_FAILED;
     return NULL;
   }
   writer->data = data;
+  writer->borrowed = false;
   writer->capacity = size;
   return data;
 }
@@ -176,7 +214,8 @@ enum hdx_status cli_writer_status(const struct cli_writer *writer, struct hdx_er
   case CLI_WRITER_FAILED:
     break;
   }
-  return cli_fail(error, HDX_IO, "%s: not written: %s", writer->name, strerror(writer->code));
+  return cli_fail(error, writer->code == ENOMEM ? HDX_MEMORY : HDX_IO, "%s: not written: %s", writer->name,
+                  strerror(writer->code));
 }
 
 static void note_failure(struct cli_writer *writer) {
@@ -232,20 +271,43 @@ void cli_writer_format(struct cli_writer *writer, const char *format, ...) {
   va_end(again);
 }
 
+static size_t put_unit(unsigned unit, char *out) {
+  static const char hex[] = "0123456789abcdef";
+  const char escape[] = {'\\', 'u', hex[unit >> 12], hex[unit >> 8 & 15], hex[unit >> 4 & 15], hex[unit & 15]};
+  memcpy(out, escape, sizeof escape);
+  return sizeof escape;
+}
+
+/* A character as \uXXXX, or as two of them (RFC 8259, 7); returns the bytes written, at most 12. */
+static size_t put_escape(uint32_t point, char *out) {
+  if (point < 0x10000)
+    return put_unit(point, out);
+  size_t size = put_unit(0xd800 | (point - 0x10000) >> 10, out);
+  return size + put_unit(0xdc00 | (point & 0x3ff), out + size);
+}
+
 /* One character that JSON does not take as it is; returns the bytes written, at most 6. */
 static size_t json_escape(unsigned char byte, char *out) {
-  static const char hex[] = "0123456789abcdef";
   static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
   const char *at = byte ? strchr(plain, byte) : NULL;
+  if (!at)
+    return put_escape(byte, out);
   out[0] = '\\';
-  if (at) {
-    out[1] = letters[at - plain];
-    return 2;
-  }
-  memcpy(out + 1, "u00", 3);
-  out[4] = hex[byte >> 4];
-  out[5] = hex[byte & 15];
-  return 6;
+  out[1] = letters[at - plain];
+  return 2;
+}
+
+/* A character beyond ASCII, or U+FFFD for a byte that begins none; what would steer a terminal is escaped. Returns the
+ * bytes written, at most six for each that is read; *length is how many those are. */
+static size_t put_character(const char *data, size_t size, char *out, size_t *length) {
+  uint32_t point;
+  *length = cli_utf8_decode(data, size, &point);
+  if (*length && cli_steers(point))
+    return put_escape(point, out);
+  memcpy(out, *length ? data : "\xef\xbf\xbd", *length ? *length : 3);
+  size_t written = *length ? *length : 3;
+  *length += *length == 0;
+  return written;
 }
 
 /* Characters of a JSON string, from unescaped bytes; returns behind the last one. */
@@ -258,18 +320,15 @@ static char *json_characters(struct hdx_text text, char *p) {
     /* what is left of sixteen, or the sixteen that are not plain */
     for (size_t end = i + 16 < text.size ? i + 16 : text.size; i < end;) {
       unsigned char byte = (unsigned char)text.data[i];
-      uint32_t point;
       size_t length = 1;
       if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
         *p++ = (char)byte;
       } else if (byte < 0x80) {
         p += json_escape(byte, p);
       } else {
-        length = cli_utf8_decode(text.data + i, text.size - i, &point);
-        memcpy(p, length ? text.data + i : "\xef\xbf\xbd", length ? length : 3);
-        p += length ? length : 3;
+        p += put_character(text.data + i, text.size - i, p, &length);
       }
-      i += length ? length : 1;
+      i += length;
     }
   }
   return p;
@@ -288,14 +347,14 @@ void cli_writer_json(struct cli_writer *writer, struct hdx_text text) {
 void cli_writer_json_raw(struct cli_writer *writer, struct hdx_text json) {
   bool quoted = false;
   for (size_t i = 0; i < json.size;) {
-    uint32_t point;
-    size_t length = cli_utf8_decode(json.data + i, json.size - i, &point);
-    char byte = json.data[i];
-    if (length == 0)
-      cli_writer_string(writer, "\xef\xbf\xbd");
+    char byte = json.data[i], character[12];
+    size_t length = 1;
+    if ((unsigned char)byte >= 0x7f)
+      cli_writer_put(writer,
+                     (struct hdx_text){character, put_character(json.data + i, json.size - i, character, &length)});
     else if (quoted || !strchr(" \t\r\n", byte) || byte == 0)
-      cli_writer_put(writer, (struct hdx_text){json.data + i, length});
-    i += length ? length : 1;
+      cli_writer_byte(writer, byte);
+    i += length;
     if (quoted && byte == '\\' && i < json.size && (unsigned char)json.data[i] < 0x80)
       cli_writer_byte(writer, json.data[i++]);
     else if (byte == '"')

@@ -21,16 +21,22 @@ struct cli_writer {
   enum cli_writer_state state;
   int code; /* errno of FAILED */
   bool terminal;
+  bool guarded; /* what is written is made visible (cli_visible), but for newlines and tabs: a terminal reads it */
   char *data;
+  bool borrowed; /* data is somebody else's, until more is needed */
   size_t size, capacity;
   uint64_t written;
   char *path, *temp; /* the final name and the one until then; NULL: written in place */
+  bool is_new;       /* nothing had the final name */
   const char *name;  /* for messages */
 };
 
 /* Opens `path` (NULL or "-": standard output). USAGE: no file can be there (a directory); IO: it cannot be made. The
  * writer is closed in any case, by cli_writer_close. */
 enum hdx_status cli_writer_open(struct cli_writer *writer, const char *path, struct hdx_error *error);
+
+/* Has a new file be readable by its user alone; the mode of one that is replaced stays. */
+void cli_writer_keep_private(struct cli_writer *writer);
 
 /* Writes what is buffered; with `keep`, syncs and renames a file to its final name, else removes it. Frees everything.
  * IO: not written; the final name is untouched then. */
@@ -77,15 +83,20 @@ static inline void cli_writer_string(struct cli_writer *writer, const char *stri
   cli_writer_put(writer, cli_text(string));
 }
 
+/* A sequence of our own that steers the terminal. */
+void cli_writer_steer(struct cli_writer *writer, const char *sequence);
+
 /* Many bytes, written as they lie: behind what is buffered, and without a copy. */
 void cli_writer_through(struct cli_writer *writer, struct hdx_text bytes);
 
 __attribute__((format(printf, 2, 3))) void cli_writer_format(struct cli_writer *writer, const char *format, ...);
 
-/* The text as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
+/* The text as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD, and what would steer a terminal is
+ * escaped. */
 void cli_writer_json(struct cli_writer *writer, struct hdx_text text);
 
-/* JSON as it was published, on one line: blanks outside of strings are left out, bytes that are no UTF-8 replaced. */
+/* JSON as it was published, on one line: blanks outside of strings are left out, bytes that are no UTF-8 replaced, and
+ * what would steer a terminal is escaped. */
 void cli_writer_json_raw(struct cli_writer *writer, struct hdx_text json);
 
 #endif

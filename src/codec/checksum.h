@@ -37,8 +37,8 @@ bool hdx_digest_of_etag(struct hdx_text etag, struct hdx_digest *digest);
 
 struct hdx_hasher;
 
-/* For HDX_CHECK_SIZE there is nothing to compute: its digest is none. INTERNAL: a library is not there or does not
- * allow this check (MD5 under FIPS), MEMORY. */
+/* For HDX_CHECK_SIZE there is nothing to compute: its digest is none. IO: a library is not there; LIMIT: it does not
+ * compute this check here (MD5 under FIPS; anything once it has lacked memory for what it keeps); MEMORY. */
 enum hdx_status hdx_hasher_open(enum hdx_check check, struct hdx_hasher **hasher, struct hdx_error *error);
 /* NULL is allowed. */
 void hdx_hasher_close(struct hdx_hasher *hasher);

@@ -254,7 +254,7 @@ static enum hdx_status find_new(struct making *making, struct hdx_book *book, st
 
 /* Forgets templates without rows. */
 static void drop_unused(struct making *making) {
-  uint8_t renamed[256], *kinds = making->encoder->kinds;
+  uint8_t renamed[256] = {0}, *kinds = making->encoder->kinds;
   size_t kept = 0;
   for (size_t t = 0; t < making->template_count; t++) {
     if (!making->rows_of[t])
@@ -395,7 +395,7 @@ enum hdx_status hdx_column_encode(struct hdx_column_encoder *encoder, struct hdx
     status = put_streams(&making, habit, out, error);
   if (status != HDX_OK)
     return status;
-  hdx_buffer_append_text(out, hdx_buffer_text(&encoder->parts));
+  hdx_buffer_append_buffer(out, &encoder->parts);
   status = put_heap(&making, out, error);
   memcpy(ids, making.ids, making.template_count * sizeof *ids);
   *id_count = making.template_count;

@@ -35,7 +35,7 @@ uint32_t hdx_crc32(uint32_t crc, const void *data, size_t size) {
 uint32_t hdx_crc32c(uint32_t crc, const void *data, size_t size) {
   if (!loaded())
     return (uint32_t)hdx_crc_fold(HDX_CRC_32C, hdx_crc_way(), crc, data, size);
-  uint8_t *at = (uint8_t *)(uintptr_t)data; /* it is only read */
+  uint8_t *at = (uint8_t *)data; /* it is only read */
   uint32_t state = ~crc;
   while (size) {
     size_t given = size < ISAL_BYTES_MAX ? size : ISAL_BYTES_MAX;

@@ -3,36 +3,30 @@
 #include "base/library.h"
 #include "codec/crc.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 /* What is used of libcrypto, which is loaded when it is first needed. */
 #define CRYPTO_MAP(X)                                                                                                  \
   X(EVP_MD_CTX_new)                                                                                                    \
   X(EVP_MD_CTX_free)                                                                                                   \
-  X(EVP_DigestInit_ex) X(EVP_DigestUpdate) X(EVP_DigestFinal_ex) X(EVP_md5) X(EVP_sha1) X(EVP_sha256) X(EVP_sha512)
+  X(EVP_DigestInit_ex)                                                                                                 \
+  X(EVP_DigestUpdate) X(EVP_DigestFinal_ex) X(EVP_md5) X(EVP_sha1) X(EVP_sha256) X(EVP_sha512) X(ERR_get_error)
 
 static struct {
 #define X(name) __typeof__(&name) name; /* NOLINT(bugprone-macro-parentheses) */
   CRYPTO_MAP(X)
 #undef X
-  enum hdx_status status;
-  struct hdx_error error;
 } crypto;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void load(void) {
 #define X(name) #name,
-  static const char *const symbols[] = {CRYPTO_MAP(X)};
+static const char *const symbols[] = {CRYPTO_MAP(X)};
 #undef X
 #define X(name) &crypto.name,
-  void *const functions[] = {CRYPTO_MAP(X)};
+static void *const functions[] = {CRYPTO_MAP(X)};
 #undef X
-  crypto.status =
-      hdx_library_load("libcrypto.so.3", symbols, functions, sizeof symbols / sizeof *symbols, &crypto.error);
-}
+static struct hdx_library library = HDX_LIBRARY("libcrypto.so.3", symbols, functions);
 
 struct hdx_hasher {
   enum hdx_check check;
@@ -41,10 +35,18 @@ struct hdx_hasher {
   bool broken;         /* libcrypto failed */
 };
 
+/* Whether a call of libcrypto has failed for that. It may also be forbidden to compute MD5, say. */
+static bool lacks_memory(void) {
+  bool lacks = false;
+  for (unsigned long code; (code = crypto.ERR_get_error());)
+    lacks |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+  return lacks;
+}
+
 static enum hdx_status open_context(struct hdx_hasher *hasher, struct hdx_error *error) {
-  pthread_once(&once, load);
-  if (crypto.status != HDX_OK)
-    return hdx_error_set(error, crypto.status, "%s", crypto.error.message);
+  enum hdx_status status = hdx_library_need(&library, error);
+  if (status != HDX_OK)
+    return status;
   hasher->context = crypto.EVP_MD_CTX_new();
   if (!hasher->context)
     return hdx_error_set(error, HDX_MEMORY, "out of memory: no room for a hasher");
@@ -54,8 +56,10 @@ static enum hdx_status open_context(struct hdx_hasher *hasher, struct hdx_error 
                                                              : crypto.EVP_sha512();
   if (crypto.EVP_DigestInit_ex(hasher->context, method, NULL) != 1) {
     crypto.EVP_MD_CTX_free(hasher->context);
-    return hdx_error_set(error, HDX_INTERNAL, "libcrypto.so.3 refuses to compute %s here",
-                         hdx_check_name(hasher->check));
+    if (lacks_memory())
+      return hdx_error_set(error, HDX_MEMORY, "out of memory: libcrypto.so.3 has none for %s",
+                           hdx_check_name(hasher->check));
+    return hdx_error_set(error, HDX_LIMIT, "libcrypto.so.3 refuses to compute %s here", hdx_check_name(hasher->check));
   }
   return HDX_OK;
 }

@@ -194,7 +194,7 @@ static enum hdx_status write_pair(struct hdx_ints_encoder *encoder, const int64_
   hdx_buffer_append_byte(&stream, (char)part.body);
   enum hdx_status status = write_body(encoder, &part, &stream, error);
   hdx_put_varint(out, stream.size);
-  hdx_buffer_append_text(out, hdx_buffer_text(&stream));
+  hdx_buffer_append_buffer(out, &stream);
   hdx_buffer_deinit(&stream);
   if (status != HDX_OK)
     return status;
@@ -235,7 +235,7 @@ static enum hdx_status write_levels(struct hdx_ints_encoder *encoder, const stru
   hdx_put_signed(&stream, encoder->levels[0]);
   enum hdx_status status = write_body(encoder, &steps, &stream, error);
   hdx_put_varint(out, stream.size);
-  hdx_buffer_append_text(out, hdx_buffer_text(&stream));
+  hdx_buffer_append_buffer(out, &stream);
   hdx_buffer_deinit(&stream);
   return status;
 }

@@ -152,8 +152,8 @@ static bool keep_lists(struct hdx_template *template, size_t pieces) {
   char *lists = malloc(parts_bytes + pieces * sizeof *template->patches + pieces_bytes + 1);
   if (!lists)
     return false;
-  struct hdx_part *parts = (struct hdx_part *)lists;
-  struct hdx_patch *patches = (struct hdx_patch *)(lists + parts_bytes);
+  struct hdx_part *parts = (struct hdx_part *)(void *)lists;
+  struct hdx_patch *patches = (struct hdx_patch *)(void *)(lists + parts_bytes);
   struct hdx_piece *kept = (struct hdx_piece *)(patches + pieces);
   memcpy(parts, template->parts, parts_bytes);
   memcpy(kept, template->pieces, pieces_bytes);

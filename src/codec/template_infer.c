@@ -425,7 +425,7 @@ bool hdx_template_infer(const struct hdx_text *texts, const int64_t *start, cons
     hdx_buffer_append_byte(out, (char)finder.instant_count);
     hdx_buffer_append(out, finder.instants, finder.instant_count);
     hdx_buffer_append_byte(out, (char)finder.part_count);
-    hdx_buffer_append_text(out, hdx_buffer_text(&finder.parts));
+    hdx_buffer_append_buffer(out, &finder.parts);
   }
   hdx_buffer_deinit(&finder.parts);
   return found && out->status == HDX_OK;

@@ -2,6 +2,8 @@
 #include "codec/bytes.h"
 #include "codec/template.h"
 
+#include <assert.h>
+
 /* ---- rendering ---- */
 
 static inline unsigned digits_of(uint64_t number) {
@@ -49,9 +51,11 @@ static inline void set_clocks(const struct hdx_template *template, struct hdx_te
   for (size_t n = 0; n < template->instant_count; n++) {
     const struct hdx_instant *instant = &template->instants[n];
     int64_t time = instant->of_stop ? stop : start;
-    if (instant->unit_ns)
+    if (instant->unit_ns) {
+      assert(streams);
       time = (int64_t)((uint64_t)hdx_floor_to(time, instant->unit_ns) +
                        (uint64_t)streams[instant->stream][row] * (uint64_t)instant->unit_ns);
+    }
     hdx_clock_set(&state->clocks[n], time);
   }
 }
@@ -147,6 +151,7 @@ size_t hdx_template_render(const struct hdx_template *template, struct hdx_templ
       }
     } else {
       const struct hdx_part *said = part->kind == HDX_PART_REPEAT ? &template->parts[part->index] : part;
+      assert(streams);
       out = put_number(out, said, (uint64_t)streams[said->index][row]);
     }
   }

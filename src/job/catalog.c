@@ -211,8 +211,8 @@ static enum hdx_status take(struct opening *opening, struct hdx_text json, struc
   uint64_t bytes_max = opening->session->config.catalog_bytes_max;
   struct hdx_text location = hdx_buffer_text(&opening->location), none = HDX_TEXT("");
   if (json.size > bytes_max)
-    return hdx_error_set(error, HDX_LIMIT, "%.*s: %zu bytes, more than the limit of %llu", HDX_TEXT_ARG(location),
-                         json.size, (unsigned long long)bytes_max);
+    return hdx_error_set(error, HDX_LIMIT, "%.*s: %zu bytes, more than the limit of %llu",
+                         HDX_TEXT_ARG(hdx_url_shown(location)), json.size, (unsigned long long)bytes_max);
   return hdx_document_make(location, none, none, json, &opening->catalog->document, error);
 }
 

@@ -88,6 +88,7 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
     prefix->datasets_left--;
     snprintf(message, sizeof message, "%.*s: out of memory", HDX_TEXT_ARG(dataset->id));
     hdx_index_failed(run, HDX_MEMORY, message);
+    run->untold = true;
     return;
   }
   run->datasets_open++;
@@ -99,15 +100,15 @@ void hdx_dataset_start(struct hdx_index_run *run, const struct hdx_dataset *data
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
   hdx_store_snapshot_path(run->store, run->catalog->source.folder, dataset->id, &path);
   hdx_buffer_append_byte(&path, 0);
-  bool whole = path.status == HDX_OK;
+  enum hdx_status status = path.status;
   job->path = hdx_buffer_take(&path, &size);
   job->work = (struct hdx_work){.run = open_old, .done = opened};
-  if (whole) {
+  if (status == HDX_OK) {
     hdx_workers_submit(run->session->workers, &job->work);
   } else {
     run->datasets_opening--;
     prefix->datasets_left--;
-    fail(job, HDX_LIMIT, "the path of its snapshot is too long");
+    fail(job, status, status == HDX_MEMORY ? "out of memory" : "the path of its snapshot is too long");
   }
 }
 
@@ -223,6 +224,7 @@ void hdx_dataset_begin_years(struct hdx_dataset_job *job) {
   }
   if (status != HDX_OK) {
     job->failed = true;
+    job->begun = status;
     hdx_index_failed(run, status, job->error.message);
   }
   if (!job->years_left)
@@ -508,7 +510,7 @@ static void conclude(struct hdx_dataset_job *job) {
   if (status != HDX_OK) {
     fail(job, status, job->error.message);
   } else if (inspected) {
-    job->run->inspector->dataset(job->run->inspector->user, job, HDX_OK, "");
+    job->run->inspector->dataset(job->run->inspector->user, job, job->begun, job->begun ? job->error.message : "");
     finish(job);
   } else if (same || !any) {
     if (same)

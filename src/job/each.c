@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "job/each_environment.h"
 #include "job/stream.h"
+#include "transfer/loop.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -109,15 +110,15 @@ static void settle_end(struct command *command) {
     ;
   if (pid < 0) {
     item.status = hdx_error_set(&error, HDX_INTERNAL, "%.*s: how the command ended cannot be told: %s",
-                                HDX_TEXT_ARG(location), strerror(errno));
+                                HDX_TEXT_ARG(hdx_url_shown(location)), strerror(errno));
   } else if (WIFSIGNALED(how)) {
     item.signal = WTERMSIG(how);
     item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command was ended by signal %d (%s)",
-                                HDX_TEXT_ARG(location), item.signal, strsignal(item.signal));
+                                HDX_TEXT_ARG(hdx_url_shown(location)), item.signal, strsignal(item.signal));
   } else if (WEXITSTATUS(how) != 0) {
     item.exit_code = WEXITSTATUS(how);
-    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command ended with status %d", HDX_TEXT_ARG(location),
-                                item.exit_code);
+    item.status = hdx_error_set(&error, HDX_PARTIAL, "%.*s: the command ended with status %d",
+                                HDX_TEXT_ARG(hdx_url_shown(location)), item.exit_code);
   }
   settle(command->each, &item);
 }
@@ -152,6 +153,8 @@ static int spawn(struct command *command, char **environment) {
   int code = posix_spawn_file_actions_init(&actions);
   if (code == 0) {
     code = posix_spawn_file_actions_adddup2(&actions, command->input, STDIN_FILENO);
+    if (code == 0) /* libcurl leaves some open */
+      code = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     if (code == 0)
       code = posix_spawn(&command->pid, "/bin/sh", &actions, &attributes, arguments, environment);
     posix_spawn_file_actions_destroy(&actions);
@@ -162,10 +165,13 @@ static int spawn(struct command *command, char **environment) {
 
 /* Has the loop tell of the process's end. */
 static int watch(struct command *command) {
+  uv_loop_t *loop = hdx_engine_loop(command->each->session->engine);
   command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);
-  int code = command->pidfd < 0
-                 ? errno
-                 : -uv_poll_init(hdx_engine_loop(command->each->session->engine), &command->exit, command->pidfd);
+  if (command->pidfd < 0)
+    return errno;
+  if (!hdx_loop_room(loop, command->pidfd))
+    return ENOMEM;
+  int code = -uv_poll_init(loop, &command->exit, command->pidfd);
   if (code == 0)
     uv_poll_start(&command->exit, UV_READABLE, on_ended);
   return code;
@@ -187,7 +193,7 @@ static void start(struct command *command) {
     settle_end(command); /* no event will tell of its end: it is waited for here */
   } else {
     hdx_error_set(&error, HDX_TEMPORARY, "%.*s: the command cannot be started: %s",
-                  HDX_TEXT_ARG(command->file.location), strerror(code));
+                  HDX_TEXT_ARG(hdx_url_shown(command->file.location)), strerror(code));
     settle(each, &(struct hdx_each_item){.file = &command->file,
                                          .number = command->number,
                                          .status = error.status,

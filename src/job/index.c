@@ -178,6 +178,8 @@ static enum hdx_status lock(struct hdx_index_run *run, struct hdx_store_lock *lo
 static enum hdx_status outcome(const struct hdx_index_run *run, struct hdx_error *error) {
   if (atomic_load(&run->session->cancelled))
     return hdx_error_set(error, HDX_INTERRUPTED, "interrupted: a rerun goes on where this one ended");
+  if (run->untold)
+    return hdx_error_set(error, HDX_MEMORY, "out of memory: not every dataset could be begun");
   if (!run->failed)
     return HDX_OK;
   if (run->succeeded)

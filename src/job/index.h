@@ -143,7 +143,8 @@ struct hdx_dataset_job {
   struct hdx_parameters *parameters; /* NULL: no extra columns are held or were read yet */
   size_t years_left;
   bool failed;
-  bool concluded; /* something came of it: not all of it was interrupted */
+  enum hdx_status begun; /* why not all years could be begun that were wanted; with `error` */
+  bool concluded;        /* something came of it: not all of it was interrupted */
   /* for the worker that commits, and from it */
   struct hdx_year *states;
   size_t state_count;
@@ -187,6 +188,7 @@ struct hdx_index_run {
   int64_t now;
   uint64_t succeeded, failed;      /* index files */
   atomic_uint_fast64_t rows_bytes; /* of all rows in memory: of years that are being scanned, held back by writers */
+  bool untold;                     /* there was no memory to begin a dataset with, or to tell of it */
   struct hdx_spool spool;          /* of bad rows, if somebody wants to be told */
   atomic_uint_fast64_t bad_rows;   /* so far, in all files */
   atomic_bool bad_ended;           /* they are too many: the run ends */

@@ -15,7 +15,7 @@ enum { STEP_BYTES = 256 << 10, POLL_MS = 50 /* a cancelled session is noticed so
 enum hdx_status hdx_input_create(struct hdx_session *session, int *fd, struct hdx_error *error) {
   const char *root = session->store.root;
   char *name;
-  enum hdx_status status = hdx_file_make_folders(root, error);
+  enum hdx_status status = hdx_file_make_folders(root, true, error);
   if (status != HDX_OK)
     return status;
   *fd = open(root, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

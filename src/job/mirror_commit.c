@@ -72,7 +72,7 @@ static void on_committed(struct hdx_work *work) {
       continue;
     }
     hdx_partial_remove(&run->destination, file->partial);
-    hdx_error_context(&file->write_error, file->write_status, "%.*s", HDX_TEXT_ARG(file->file.location));
+    hdx_error_context(&file->write_error, file->write_status, "%.*s", HDX_TEXT_ARG(hdx_url_shown(file->file.location)));
     hdx_mirror_give_up(file, file->write_status, file->write_error.message);
   }
   run->committing = false;

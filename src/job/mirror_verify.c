@@ -1,5 +1,6 @@
 /* Checks what was mirrored against the journal, on workers, without a network. */
 #include "job/mirror.h"
+#include "transfer/loop.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,10 @@ static void tell(struct verifying *verifying, const struct checked *file) {
                                                                           : hdx_status_text(file->status)};
   if (file->status == HDX_INTERRUPTED)
     return;
+  if (file->status == HDX_MEMORY) { /* which says nothing of the file */
+    verifying->status = hdx_error_set(verifying->error, HDX_MEMORY, "%s", told.message);
+    return;
+  }
   verifying->files++;
   verifying->bytes += file->status == HDX_OK ? file->size : 0;
   if (file->status != HDX_OK) {
@@ -169,7 +174,7 @@ static bool add(void *user, const struct hdx_journal_file *from) {
   }
   if (task->count == TASK_FILES || task->bytes >= TASK_BYTES)
     submit(verifying);
-  return !hdx_session_cancelled(verifying->session);
+  return verifying->status == HDX_OK && !hdx_session_cancelled(verifying->session);
 }
 
 static enum hdx_status start(struct verifying *verifying, struct hdx_error *error) {
@@ -232,11 +237,11 @@ enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
                                 .user = user,
                                 .started_ns = uv_hrtime(),
                                 .error = error ? error : &ignored};
-  int code = uv_loop_init(&verifying.loop);
-  if (code != 0)
-    return hdx_error_set(error, HDX_INTERNAL, "the event loop does not start: %s", uv_strerror(code));
+  enum hdx_status status = hdx_loop_open(&verifying.loop, error);
+  if (status != HDX_OK)
+    return status;
   hdx_session_watch(session, &verifying.loop, &verifying.watch);
-  enum hdx_status status = hdx_destination_open(dest, NULL, false, &verifying.destination, error);
+  status = hdx_destination_open(dest, NULL, false, &verifying.destination, error);
   if (status == HDX_OK)
     status = hdx_journal_open(verifying.destination.state, NULL, session->config.memory_bytes, &session->log, &journal,
                               error);

@@ -143,7 +143,7 @@ static enum hdx_status write_block(struct hdx_mirror_file *file, const struct hd
                                     hdx_crc32c(0, block->data, block->size)};
   enum hdx_status status = hdx_extents_add(&file->extents, &extent, error);
   if (status != HDX_OK)
-    return hdx_error_context(error, HDX_INTERNAL, "%.*s", HDX_TEXT_ARG(file->file.location));
+    return hdx_error_context(error, status, "%.*s", HDX_TEXT_ARG(hdx_url_shown(file->file.location)));
   status = hdx_file_write_at(file->fd, file->path, block->data, block->size, block->offset, error);
   if (status == HDX_OK && block->offset == file->hashed) {
     hdx_verify_add(&file->verify, block->data, block->size);
@@ -178,8 +178,8 @@ static enum hdx_status finish(struct hdx_mirror_file *file, struct hdx_error *er
   uint32_t ignored = 0;
   if (!hdx_extents_complete(&file->extents, size, &file->crc32c))
     return hdx_error_set(error, HDX_INTEGRITY, "%.*s: %llu bytes came, expected %llu",
-                         HDX_TEXT_ARG(file->file.location), (unsigned long long)hdx_extents_bytes(&file->extents),
-                         (unsigned long long)size);
+                         HDX_TEXT_ARG(hdx_url_shown(file->file.location)),
+                         (unsigned long long)hdx_extents_bytes(&file->extents), (unsigned long long)size);
   enum hdx_status status = open_partial(file, error); /* an empty file has had no block */
   if (status == HDX_OK && hdx_verify_hashes(&file->verify) && file->hashed < size)
     status = hdx_mirror_read_through(file->fd, file->path, file->hashed, size, &file->verify, &ignored,

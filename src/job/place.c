@@ -16,6 +16,6 @@ enum hdx_status hdx_place(const struct hdx_layout *layout, struct hdx_claims *cl
     status = hdx_error_set(error, HDX_USAGE,
                            "%.*s: its place %.*s is that of another file: a layout with {key} and {bucket} tells them "
                            "apart",
-                           HDX_TEXT_ARG(file->location), HDX_TEXT_ARG(hdx_buffer_text(path)));
+                           HDX_TEXT_ARG(hdx_url_shown(file->location)), HDX_TEXT_ARG(hdx_buffer_text(path)));
   return status;
 }

@@ -26,8 +26,8 @@ _Static_assert(sizeof(struct entry) == 16, "what is held of each file");
 
 struct merging {
   struct hdx_plan *plan;
-  struct entry *entries; /* an open table by hash, three quarters full */
-  uint64_t capacity;
+  struct entry *entries;   /* an open table by hash, three quarters full */
+  uint64_t capacity, seed; /* seed: of the hashes, at random, so that nobody can write locations that meet */
   const char *const *reports;
   size_t report_count;
   struct hdx_input *inputs; /* of reports that cannot be opened twice */
@@ -48,7 +48,7 @@ static struct entry *first_place(const struct merging *merging, uint64_t hash) {
 
 /* NULL: the plan has no such file. */
 static struct entry *find(const struct merging *merging, struct hdx_text location) {
-  uint64_t hash = hdx_hash(location.data, location.size);
+  uint64_t hash = hdx_hash_seeded(location.data, location.size, merging->seed);
   struct entry *place = first_place(merging, hash);
   while (place->state != STATE_FREE && place->hash != hash)
     place = next_place(merging, place);
@@ -56,7 +56,7 @@ static struct entry *find(const struct merging *merging, struct hdx_text locatio
 }
 
 static void add(const struct merging *merging, struct hdx_text location, uint32_t shard) {
-  uint64_t hash = hdx_hash(location.data, location.size);
+  uint64_t hash = hdx_hash_seeded(location.data, location.size, merging->seed);
   struct entry *place = first_place(merging, hash);
   while (place->state != STATE_FREE)
     place = next_place(merging, place);
@@ -195,7 +195,7 @@ static enum hdx_status walk_lines(struct report *report, take_line *take, struct
     struct hdx_text text;
     struct hdx_json json;
     struct hdx_error why;
-    struct report_line line;
+    struct report_line line = {.shard = 0};
     bool found, about = false;
     enum hdx_status status = hdx_lines_next(&report->lines, &text, NULL, &found, error);
     if (status != HDX_OK || !found)
@@ -352,6 +352,7 @@ enum hdx_status hdx_plan_merge(struct hdx_plan *plan, const char *const *reports
   if (report_count >= UINT32_MAX)
     return hdx_error_set(error, HDX_USAGE, "%zu reports are too many", report_count);
   merging.capacity = hdx_plan_info(plan)->files / 3 * 4 + 4;
+  merging.seed = hdx_hash_seed();
   merging.entries = calloc(merging.capacity, sizeof *merging.entries);
   merging.inputs = malloc((report_count + 1) * sizeof *merging.inputs);
   enum hdx_status status =

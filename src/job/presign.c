@@ -47,7 +47,8 @@ static void search_aside(struct search *it) {
     uv_mutex_unlock(&it->mutex);
     uv_thread_join(&thread);
   } else {
-    it->status = hdx_error_set(it->error, HDX_INTERNAL, "no thread to look for credentials: %s", uv_strerror(code));
+    it->status =
+        hdx_error_set(it->error, HDX_LIMIT, "no thread can be started to look for credentials: %s", uv_strerror(code));
   }
   uv_cond_destroy(&it->ended);
   uv_mutex_destroy(&it->mutex);

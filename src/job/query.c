@@ -4,6 +4,7 @@
 #include "job/presign.h"
 #include "snapshot/counts.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -144,6 +145,7 @@ static enum hdx_status unite_extras(struct hdx_query *query, struct hdx_error *e
 
 /* The info of all datasets together, as far as the years that are wanted have to do with it. */
 static void unite_years(struct hdx_query *query) {
+  assert(query->parts && query->part_count);
   query->info.checked_at = query->parts[0].info.checked_at;
   query->info.incomplete_years = 0;
   for (size_t i = 0; i < query->part_count; i++) {
@@ -169,7 +171,7 @@ static enum hdx_status unite(struct hdx_query *query, struct hdx_error *error) {
   return status == HDX_OK ? unite_extras(query, error) : status;
 }
 
-/* Conditions are on columns that there are. */
+/* Conditions are on columns that there are. A dataset that cannot be read may have had the one that is missing. */
 static enum hdx_status check_conditions(const struct hdx_query *query, struct hdx_error *error) {
   for (size_t n = 0; n < query->filter.condition_count; n++) {
     struct hdx_text column = query->filter.conditions[n].column;
@@ -181,6 +183,9 @@ static enum hdx_status check_conditions(const struct hdx_query *query, struct hd
         size += (size_t)snprintf(list + size, sizeof list - size, "%s%.*s", c ? ", " : "",
                                  HDX_TEXT_ARG(query->info.extra_names[c]));
     }
+    if (!known && query->info.failure_count)
+      return hdx_error_set(error, query->failures[0].status, "%.*s: %s", HDX_TEXT_ARG(query->failures[0].id),
+                           query->failures[0].message);
     if (!known)
       return hdx_error_set(error, HDX_USAGE, "there is no extra column %.*s; %s%s", HDX_TEXT_ARG(column),
                            query->info.extra_count ? "there are: " : "there is none at all", list);
@@ -426,7 +431,7 @@ static enum hdx_status fetched(struct hdx_query *query, struct hdx_text base, st
   else if (status == HDX_OK && presigned)
     status = hdx_session_presign(query->session, &address, out, error);
   else if (status == HDX_OK)
-    hdx_buffer_append_text(out, hdx_buffer_text(&address.url));
+    hdx_buffer_append_buffer(out, &address.url);
   hdx_address_deinit(&address);
   return status;
 }

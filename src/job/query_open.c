@@ -2,6 +2,7 @@
  * for all datasets, and one run fetches the years that are missing of all of them. */
 #include "job/query.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -161,6 +162,7 @@ static void look(struct hdx_query_part *part) {
   struct hdx_error error = {0};
   enum hdx_status status = HDX_OK;
   bool proper = hdx_dataset_id(part->id);
+  assert(query);
   if (proper)
     status = set_path(part, &error);
   if (status == HDX_OK && proper)
@@ -469,6 +471,7 @@ static enum hdx_status sift(struct hdx_query *query, struct hdx_error *error) {
   query->part_count = kept;
   if (kept)
     return HDX_OK;
+  assert(query->info.failure_count && query->failures[0].message);
   const struct hdx_query_failure *worst = &query->failures[0];
   for (size_t i = 1; i < query->info.failure_count; i++)
     if (hdx_status_graver(worst->status, query->failures[i].status) != worst->status)

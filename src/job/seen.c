@@ -22,6 +22,8 @@ static enum hdx_status grow(struct hdx_seen *seen, struct hdx_error *error) {
   struct hdx_hash128 *places = calloc(capacity, sizeof *places);
   if (!places)
     return hdx_error_memory(error, capacity * sizeof *places);
+  if (!seen->capacity)
+    seen->seed = hdx_hash_seed();
   for (size_t i = 0; i < seen->capacity; i++)
     if (!is_free(&seen->places[i]))
       *find(places, capacity, seen->places[i]) = seen->places[i];
@@ -32,13 +34,13 @@ static enum hdx_status grow(struct hdx_seen *seen, struct hdx_error *error) {
 }
 
 enum hdx_status hdx_seen_add(struct hdx_seen *seen, struct hdx_text location, bool *again, struct hdx_error *error) {
-  struct hdx_hash128 hash = hdx_hash128(location.data, location.size);
-  hash.high |= hash.low == 0 && hash.high == 0; /* no hash is like a free place */
   if (seen->count >= seen->capacity / 4 * 3) {
     enum hdx_status status = grow(seen, error);
     if (status != HDX_OK)
       return status;
   }
+  struct hdx_hash128 hash = hdx_hash128_seeded(location.data, location.size, seen->seed);
+  hash.high |= hash.low == 0 && hash.high == 0; /* no hash is like a free place */
   struct hdx_hash128 *place = find(seen->places, seen->capacity, hash);
   *again = !is_free(place);
   seen->count += !*again;
@@ -54,5 +56,5 @@ void hdx_seen_clear(struct hdx_seen *seen) {
 
 void hdx_seen_deinit(struct hdx_seen *seen) {
   free(seen->places);
-  *seen = (struct hdx_seen){NULL, 0, 0};
+  *seen = (struct hdx_seen){NULL, 0, 0, 0};
 }

@@ -8,6 +8,7 @@
 struct hdx_seen {
   struct hdx_hash128 *places; /* all zero: free */
   size_t count, capacity;     /* capacity: a power of two, or 0 */
+  uint64_t seed;              /* at random, so that nobody can write locations that meet */
 };
 
 /* Adds a location; *again tells that it was there before. MEMORY. */

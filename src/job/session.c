@@ -200,6 +200,10 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
     free(session);
     return status;
   }
+  const char *exposure = hdx_store_exposure(&session->store);
+  if (exposure)
+    hdx_log_write(&session->log, HDX_LOG_WARNING, "%s: the store %s, who can have it give wrong answers",
+                  session->store.root, exposure);
   *result = session;
   return HDX_OK;
 }

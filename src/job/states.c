@@ -192,7 +192,7 @@ enum hdx_status hdx_dataset_collect(struct hdx_dataset_job *job) {
     }
   for (size_t i = 0; i < job->state_count; i++)
     job->run->summary->stale += job->states[i].state == HDX_YEAR_STALE;
-  if (job->kept_count && info->time_digits > job->digits)
+  if (info && job->kept_count && info->time_digits > job->digits)
     job->digits = info->time_digits;
   return HDX_OK;
 }

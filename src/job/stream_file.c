@@ -99,7 +99,7 @@ static void refuse(struct hdx_stream_file *file, enum hdx_status status, const c
 
 static enum hdx_status changed(const struct hdx_stream_file *file, struct hdx_error *error) {
   return hdx_error_set(error, HDX_INTEGRITY, "%.*s: the object changed while it was fetched",
-                       HDX_TEXT_ARG(file->file.location));
+                       HDX_TEXT_ARG(hdx_url_shown(file->file.location)));
 }
 
 static enum hdx_status judge(struct hdx_stream_file *file, struct hdx_error *error) {

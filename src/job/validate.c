@@ -79,7 +79,7 @@ static enum hdx_status place_in(struct hdx_session *session, const char *folder,
   if (status == HDX_OK)
     status = hdx_source_locate(&place->source, hdx_buffer_text(&location), HDX_TEXT(""), true, &place->address, error);
   if (status == HDX_OK && !place->name.size)
-    hdx_buffer_append_text(&place->name, hdx_buffer_text(&location));
+    hdx_buffer_append_buffer(&place->name, &location);
   hdx_buffer_deinit(&location);
   return status == HDX_OK ? finish_place(place, error) : status;
 }

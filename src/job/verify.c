@@ -90,7 +90,8 @@ static void recall(struct hdx_verify *verify, const struct hdx_fetch_head *head)
 static enum hdx_status fail_size(const struct hdx_verify *verify, uint64_t expected, const char *by, uint64_t found,
                                  struct hdx_error *error) {
   return hdx_error_set(error, HDX_INTEGRITY, "%.*s: %llu bytes, expected %llu as %s states",
-                       HDX_TEXT_ARG(verify->location), (unsigned long long)found, (unsigned long long)expected, by);
+                       HDX_TEXT_ARG(hdx_url_shown(verify->location)), (unsigned long long)found,
+                       (unsigned long long)expected, by);
 }
 
 static enum hdx_status fail_digest(const struct hdx_verify *verify, const struct hdx_digest *expected, const char *by,
@@ -98,8 +99,9 @@ static enum hdx_status fail_digest(const struct hdx_verify *verify, const struct
   char expected_text[HDX_DIGEST_TEXT_MAX], found_text[HDX_DIGEST_TEXT_MAX];
   hdx_digest_write(expected, expected_text);
   hdx_digest_write(found, found_text);
-  return hdx_error_set(error, HDX_INTEGRITY, "%.*s: %s %s, expected %s as %s states", HDX_TEXT_ARG(verify->location),
-                       hdx_check_name(expected->check), found_text, expected_text, by);
+  return hdx_error_set(error, HDX_INTEGRITY, "%.*s: %s %s, expected %s as %s states",
+                       HDX_TEXT_ARG(hdx_url_shown(verify->location)), hdx_check_name(expected->check), found_text,
+                       expected_text, by);
 }
 
 /* Index and server contradict one another before a byte has come. */

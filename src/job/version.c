@@ -9,10 +9,11 @@
 #define VERSION(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
 
 void hdx_version(struct hdx_version *version) {
-  const struct hdx_curl_api *curl = hdx_curl_api(NULL);
+  const struct hdx_curl_api *curl;
+  bool found = hdx_curl_api(&curl, NULL) == HDX_OK;
   *version = (struct hdx_version){
       .heliodex = VERSION(HDX_VERSION_MAJOR, HDX_VERSION_MINOR, HDX_VERSION_PATCH),
-      .curl = curl ? curl->version_info(CURLVERSION_NOW)->version : "not found",
+      .curl = found ? curl->version_info(CURLVERSION_NOW)->version : "not found",
       .uv = uv_version_string(),
       .zstd = hdx_zstd_version(),
       .simdjson = hdx_json_version(),

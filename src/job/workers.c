@@ -89,7 +89,7 @@ enum hdx_status hdx_workers_open(uv_loop_t *loop, unsigned threads, struct hdx_w
   /* A process that may have no more threads works with those it got. */
   if (workers->count == 0) {
     hdx_workers_close(workers);
-    return hdx_error_set(error, HDX_INTERNAL, "no thread can be started: %s", uv_strerror(code));
+    return hdx_error_set(error, HDX_LIMIT, "no thread can be started: %s", uv_strerror(code));
   }
   *result = workers;
   return HDX_OK;

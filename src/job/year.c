@@ -192,7 +192,7 @@ static enum hdx_status open_keep(struct hdx_year_job *year, struct hdx_error *er
   if (!folder)
     return hdx_error_memory(error, strlen(year->keep_path));
   *strrchr(folder, '/') = 0;
-  enum hdx_status status = hdx_file_make_folders(folder, error);
+  enum hdx_status status = hdx_file_make_folders(folder, false, error);
   free(folder);
   return status == HDX_OK ? hdx_temp_create(year->keep_path, &year->keep, error) : status;
 }

@@ -41,7 +41,7 @@ static enum hdx_status open_root(struct hdx_destination *destination, bool make,
   const char *path = destination->path;
   destination->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (destination->folder < 0 && errno == ENOENT && make) {
-    enum hdx_status status = hdx_file_make_folders(path, error);
+    enum hdx_status status = hdx_file_make_folders(path, false, error);
     if (status != HDX_OK)
       return status;
     destination->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,10 +116,14 @@ static enum hdx_status tell_holder(const struct hdx_destination *destination, in
                        text.size ? hdx_text_show(text, shown, sizeof shown) : "another process");
 }
 
-/* The text only serves messages: a full disk is no reason to fail here. Those who share a lock write over one another;
+/* The text only serves messages: a full disk is no reason to fail here. A file with another name may be somebody's, put
+ * here to be overwritten. Those who share a lock write over one another;
  * it is one write, so that what is read is one of their texts. */
 static void sign(int fd, const char *shard) {
   char host[256] = "", text[LOCK_TEXT_MAX];
+  struct stat info;
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1)
+    return;
   gethostname(host, sizeof host - 1);
   int size = snprintf(text, sizeof text, "process %ld on host %s%s%s\n", (long)getpid(), host, shard ? ", shard " : "",
                       shard ? shard : "");

@@ -30,6 +30,8 @@ static void join(struct hdx_extent *first, const struct hdx_extent *second) {
 
 static enum hdx_status insert(struct hdx_extents *extents, size_t at, const struct hdx_extent *extent,
                               struct hdx_error *error) {
+  if (extents->count == HDX_EXTENTS_MAX)
+    return hdx_error_set(error, HDX_INTEGRITY, "more than %d runs of bytes with gaps between them", HDX_EXTENTS_MAX);
   if (extents->count == extents->capacity) {
     size_t capacity = extents->capacity * 2 + 8;
     struct hdx_extent *list = realloc(extents->list, capacity * sizeof *list);

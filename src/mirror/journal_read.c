@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "mirror/layout.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,9 +26,9 @@ static const char *path_of(const char *name, char *path) {
 
 void hdx_journal_lines_deinit(struct hdx_journal_lines *lines) {
   if (lines->mapped)
-    munmap((void *)(uintptr_t)lines->data, lines->size);
+    munmap((void *)lines->data, lines->size);
   else
-    free((void *)(uintptr_t)lines->data);
+    free((void *)lines->data);
   free(lines->name);
   *lines = (struct hdx_journal_lines){0};
 }
@@ -51,9 +50,9 @@ enum hdx_status hdx_journal_lines_map(struct hdx_journal_lines *lines, int fd, u
     }
   }
   if (lines->mapped)
-    munmap((void *)(uintptr_t)lines->data, lines->size);
+    munmap((void *)lines->data, lines->size);
   else
-    free((void *)(uintptr_t)lines->data);
+    free((void *)lines->data);
   lines->data = data;
   lines->size = size;
   lines->mapped = mapped;
@@ -168,16 +167,11 @@ static enum hdx_status add_name(struct hdx_journal *journal, const char *name, s
 }
 
 static enum hdx_status list_files(struct hdx_journal *journal, struct hdx_error *error) {
-  int fd = openat(journal->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-  if (!list) {
-    enum hdx_status status = hdx_error_errno(error, HDX_STATE_FOLDER, "cannot be listed", errno);
-    if (fd >= 0)
-      close(fd);
-    return status;
-  }
+  DIR *list = hdx_list_open(journal->folder);
+  if (!list)
+    return hdx_error_errno(error, HDX_STATE_FOLDER, "cannot be listed", errno);
   enum hdx_status status = HDX_OK;
-  for (struct dirent *entry; status == HDX_OK && (entry = readdir(list));)
+  for (struct dirent *entry; status == HDX_OK && (entry = hdx_list_next(list, HDX_STATE_FOLDER, &status, error));)
     if (is_journal(entry->d_name))
       status = add_name(journal, entry->d_name, error);
   closedir(list);
@@ -229,6 +223,8 @@ static void advance(struct hdx_journal *journal, struct hdx_journal_lines *file,
   while (reading->next < file->size) {
     const char *begin = file->data + reading->next;
     const char *end = memchr(begin, '\n', file->size - reading->next);
+    if (!end) /* somebody changes the file at this moment, without a lock */
+      break;
     size_t size = (size_t)(end - begin);
     reading->at = reading->next;
     reading->next += size + 1;
@@ -287,6 +283,6 @@ enum hdx_status hdx_journal_read(struct hdx_journal *journal, struct hdx_error *
   /* Pages that were read once need not stay in memory: few lines are asked for at a time. */
   for (size_t i = 0; i < journal->file_count; i++)
     if (journal->files[i].mapped)
-      (void)madvise((void *)(uintptr_t)journal->files[i].data, journal->files[i].size, MADV_DONTNEED);
+      (void)madvise((void *)journal->files[i].data, journal->files[i].size, MADV_DONTNEED);
   return status;
 }

@@ -205,9 +205,12 @@ static enum hdx_status write_live(const struct hdx_journal *journal, const uint6
     if (i < count) {
       const char *begin = own->data + list[i];
       const char *end = memchr(begin, '\n', own->size - list[i]);
-      hdx_buffer_append(&out, begin, (size_t)(end - begin) + 1);
+      if (!end) /* somebody changes the file at this moment, without a lock */
+        status = hdx_error_set(error, HDX_IO, "%s: was changed by another process", path);
+      else
+        hdx_buffer_append(&out, begin, (size_t)(end - begin) + 1);
     }
-    if (i == count || out.size >= WRITE_BYTES) {
+    if (status == HDX_OK && (i == count || out.size >= WRITE_BYTES)) {
       status = hdx_buffer_status(&out, path, error);
       if (status == HDX_OK)
         status = hdx_file_write_at(fd, path, out.data, out.size, written, error);

@@ -168,7 +168,7 @@ enum hdx_status hdx_layout_path(const struct hdx_layout *layout, const struct hd
   if (unknown || status != HDX_OK) {
     status = refuse_file(subject, unknown, status, error);
   } else {
-    hdx_buffer_append_text(path, hdx_buffer_text(&made));
+    hdx_buffer_append_buffer(path, &made);
     status = hdx_buffer_status(path, "path", error);
   }
   hdx_buffer_deinit(&escaped);

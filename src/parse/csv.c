@@ -253,7 +253,7 @@ enum hdx_status hdx_csv_feed(struct hdx_csv *csv, const char *data, size_t size,
 enum hdx_status hdx_csv_finish(struct hdx_csv *csv, struct hdx_error *error) {
   if (csv->failed != HDX_OK)
     return hdx_error_set(error, csv->failed, "the scan of this file has failed before");
-  enum hdx_status status = feed(csv, NULL, 0, true, error);
+  enum hdx_status status = feed(csv, "", 0, true, error);
   if (status == HDX_OK && csv->skipping)
     drop_long_line(csv);
   if (status == HDX_OK && csv->carry.size > 0) {

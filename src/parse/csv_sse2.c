@@ -19,9 +19,8 @@ TARGET static inline uint64_t equal(const __m128i *v, char byte) {
 }
 
 TARGET static inline struct hdx_csv_masks block_masks(const char *p) {
-  __m128i v[4];
-  for (int i = 0; i < 4; i++)
-    v[i] = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+  const __m128i_u *at = (const void *)p;
+  const __m128i v[] = {_mm_loadu_si128(at), _mm_loadu_si128(at + 1), _mm_loadu_si128(at + 2), _mm_loadu_si128(at + 3)};
   __m128i least = _mm_min_epu8(_mm_min_epu8(v[0], v[1]), _mm_min_epu8(v[2], v[3]));
   return (struct hdx_csv_masks){
       .newline = equal(v, '\n'),

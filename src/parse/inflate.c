@@ -5,7 +5,6 @@
 
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 /* What is used of ISA-L. */
@@ -21,19 +20,15 @@ static struct {
 #define X(name) __typeof__(&name) name; /* NOLINT(bugprone-macro-parentheses) */
   ISAL_MAP(X)
 #undef X
-  enum hdx_status status;
-  struct hdx_error error;
 } isal;
 
-static void load(void) {
 #define X(name) #name,
-  static const char *const symbols[] = {ISAL_MAP(X)};
+static const char *const symbols[] = {ISAL_MAP(X)};
 #undef X
 #define X(name) &isal.name,
-  void *const functions[] = {ISAL_MAP(X)};
+static void *const functions[] = {ISAL_MAP(X)};
 #undef X
-  isal.status = hdx_library_load("libisal.so.2", symbols, functions, sizeof symbols / sizeof *symbols, &isal.error);
-}
+static struct hdx_library library = HDX_LIBRARY("libisal.so.2", symbols, functions);
 
 struct hdx_inflate {
   struct inflate_state state;
@@ -46,10 +41,9 @@ struct hdx_inflate {
 
 enum hdx_status hdx_inflate_open(hdx_inflate_sink *sink, void *user, struct hdx_inflate **inflate,
                                  struct hdx_error *error) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, load);
-  if (isal.status != HDX_OK)
-    return hdx_error_set(error, isal.status, "%s", isal.error.message);
+  enum hdx_status status = hdx_library_need(&library, error);
+  if (status != HDX_OK)
+    return status;
   struct hdx_inflate *made = malloc(sizeof *made);
   if (!made)
     return hdx_error_memory(error, sizeof *made);
@@ -132,7 +126,7 @@ enum hdx_status hdx_inflate_feed(struct hdx_inflate *inflate, const char *data, 
   *used = 0;
   while (status == HDX_OK && !progress->ended && *used < size) {
     size_t given = size - *used < IN_BYTES_MAX ? size - *used : IN_BYTES_MAX;
-    state->next_in = (uint8_t *)(uintptr_t)(data + *used); /* it is only read */
+    state->next_in = (uint8_t *)(data + *used); /* it is only read */
     state->avail_in = (uint32_t)given;
     state->next_out = inflate->out;
     state->avail_out = OUT_BYTES;

@@ -8,6 +8,7 @@
  * Nothing throws: the error-code interface is used, and what might throw ends as MEMORY. */
 #include <simdjson.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -255,7 +256,20 @@ hdx_status refuse(hdx_text text, const char *source, simdjson::error_code code, 
                        fault.expected, found);
 }
 
+/* When it is first used, simdjson makes names of what it may use, in functions that may not throw: the program would
+ * end there. Whether there is memory for them is tried beforehand. */
+bool may_begin() {
+  static std::atomic<bool> begun;
+  void *names = begun ? nullptr : std::malloc(4096);
+  bool may = begun || names;
+  std::free(names);
+  begun = may;
+  return may;
+}
+
 hdx_status parse_document(document &doc, hdx_text text, const char *source, uint32_t *count, hdx_error *error) {
+  if (!may_begin())
+    return refuse(text, source, simdjson::MEMALLOC, error);
   ondemand::parser parser;
   ondemand::document root;
   auto code = parser.iterate(text.data, text.size, text.size + simdjson::SIMDJSON_PADDING).get(root);

@@ -31,19 +31,15 @@ static struct {
 #define X(name) __typeof__(&XML_##name) name; /* NOLINT(bugprone-macro-parentheses) */
   EXPAT_MAP(X)
 #undef X
-  enum hdx_status status;
-  struct hdx_error error;
 } expat;
 
-static void load(void) {
 #define X(name) "XML_" #name,
-  static const char *const symbols[] = {EXPAT_MAP(X)};
+static const char *const symbols[] = {EXPAT_MAP(X)};
 #undef X
 #define X(name) &expat.name,
-  void *const functions[] = {EXPAT_MAP(X)};
+static void *const functions[] = {EXPAT_MAP(X)};
 #undef X
-  expat.status = hdx_library_load("libexpat.so.1", symbols, functions, sizeof symbols / sizeof *symbols, &expat.error);
-}
+static struct hdx_library library = HDX_LIBRARY("libexpat.so.1", symbols, functions);
 
 /* ---------------------------------------------------------------------------------------------------------- reader */
 
@@ -216,10 +212,9 @@ static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char 
 
 /* Reads the whole document; at most INT32_MAX bytes. */
 static enum hdx_status read_document(struct reader *reader, struct hdx_text body) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, load);
-  if (expat.status != HDX_OK)
-    return hdx_error_set(reader->error, expat.status, "%s", expat.error.message);
+  enum hdx_status status = hdx_library_need(&library, reader->error);
+  if (status != HDX_OK)
+    return status;
   /* The encoding that S3 has, whatever the document declares. */
   reader->parser = expat.ParserCreate("UTF-8");
   if (!reader->parser)

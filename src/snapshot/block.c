@@ -281,7 +281,7 @@ enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, struct hdx_b
     return status;
   size_t begin = out->size;
   put_head(columns, rows->extra_count, zone->flags, out);
-  hdx_buffer_append_text(out, hdx_buffer_text(&encoder->columns));
+  hdx_buffer_append_buffer(out, &encoder->columns);
   if (out->status != HDX_OK)
     return hdx_buffer_status(out, "block", error);
   if (out->size - begin > HDX_BLOCK_BYTES_MAX)

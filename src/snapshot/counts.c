@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/time.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void hdx_counts_init(struct hdx_counts *counts, const enum hdx_unit *unit) {
@@ -69,6 +70,7 @@ static int by_start(const void *a, const void *b) {
 void hdx_counts_settle(struct hdx_counts *counts) {
   size_t kept = 0;
   bool ordered = true;
+  assert(counts->list || !counts->count);
   for (size_t i = 1; ordered && i < counts->count; i++)
     ordered = counts->list[i - 1].from < counts->list[i].from;
   if (ordered)
@@ -103,6 +105,7 @@ struct hdx_count *hdx_counts_find(struct hdx_counts *counts, int64_t start) {
     return last;
   if (counts->count == counts->capacity && !make_room(counts))
     return NULL;
+  assert(counts->list);
   counts->list[counts->count] = unit_of(counts, start);
   return &counts->list[counts->count++];
 }

@@ -94,7 +94,7 @@ static enum hdx_status name_files(struct hdx_text name, struct hdx_buffer *bytes
   hdx_buffer_init(bytes_name, NAME_MAX + 1);
   hdx_buffer_init(meta_name, NAME_MAX + 1);
   hdx_folder_name(bytes_name, name, false, HDX_TEXT(""));
-  hdx_buffer_append_text(meta_name, hdx_buffer_text(bytes_name));
+  hdx_buffer_append_buffer(meta_name, bytes_name);
   hdx_buffer_append_text(meta_name, META_ENDING);
   hdx_buffer_string(bytes_name);
   hdx_buffer_string(meta_name);

@@ -26,9 +26,7 @@ static void put_text(struct hdx_buffer *out, struct hdx_text text) {
 static void put_section(struct hdx_buffer *out, enum hdx_section tag, struct hdx_buffer *content) {
   hdx_buffer_append_byte(out, (char)tag);
   hdx_put_varint(out, content->size);
-  hdx_buffer_append_text(out, hdx_buffer_text(content));
-  if (out->status == HDX_OK)
-    out->status = content->status;
+  hdx_buffer_append_buffer(out, content);
   hdx_buffer_clear(content);
 }
 
@@ -181,7 +179,7 @@ enum hdx_status hdx_footer_encode(const struct hdx_footer *footer, uint64_t offs
     status = hdx_zstd_compress(zstd, hdx_buffer_text(&raw), ZSTD_LEVEL, out, error);
   if (status == HDX_OK && (raw.size <= RAW_MAX || out->size - begin >= raw.size)) {
     out->size = begin;
-    hdx_buffer_append_text(out, hdx_buffer_text(&raw));
+    hdx_buffer_append_buffer(out, &raw);
   }
   size_t stored = out->size - begin, raw_size = raw.size;
   hdx_buffer_deinit(&raw);

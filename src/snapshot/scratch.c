@@ -43,7 +43,7 @@ static void sweep(const struct hdx_store *store) {
 enum hdx_status hdx_store_scratch_init(struct hdx_scratch *scratch, const struct hdx_store *store,
                                        struct hdx_error *error) {
   *scratch = (struct hdx_scratch){.lock = {-1}};
-  enum hdx_status status = hdx_file_make_folders(store->root, error);
+  enum hdx_status status = hdx_file_make_folders(store->root, true, error);
   if (status != HDX_OK)
     return status;
   sweep(store);

@@ -109,7 +109,7 @@ static enum hdx_status put_some(struct hdx_ints_encoder *ints, struct hdx_ints_h
   hdx_buffer_clear(trial);
   enum hdx_status status = hdx_ints_encode(ints, scratch, count, NULL, trial, error);
   hdx_put_varint(out, trial->size);
-  hdx_buffer_append_text(out, hdx_buffer_text(trial));
+  hdx_buffer_append_buffer(out, trial);
   for (size_t i = 0; i < count && last == 0; i++)
     last = size[i] == -1 ? 0 : size[i];
   for (size_t i = 0; i < count; i++)
@@ -151,7 +151,7 @@ enum hdx_status hdx_sizes_encode(struct hdx_ints_encoder *ints, struct hdx_sizes
     status = put_by_duration(ints, &habit->by_duration, &table, size, start, stop, count, scratch, trial, error);
   if (status == HDX_OK && trial->size && trial->size < out->size - at) {
     out->size = at;
-    hdx_buffer_append_text(out, hdx_buffer_text(trial));
+    hdx_buffer_append_buffer(out, trial);
     kind = first ? HDX_SIZES_ALL : HDX_SIZES_BY_DURATION;
   }
   habit->known = true;

@@ -7,7 +7,6 @@
 #include "codec/hash.h"
 #include "snapshot/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -63,6 +62,15 @@ enum hdx_status hdx_store_init(struct hdx_store *store, const char *root, struct
 void hdx_store_deinit(struct hdx_store *store) {
   free(store->root);
   store->root = NULL;
+}
+
+const char *hdx_store_exposure(const struct hdx_store *store) {
+  struct stat info;
+  if (stat(store->root, &info) != 0)
+    return NULL;
+  if (info.st_uid != geteuid() && info.st_uid != 0)
+    return "belongs to another user";
+  return info.st_mode & S_IWOTH ? "may be written to by anybody" : NULL;
 }
 
 /* ---- names ---- */
@@ -124,7 +132,7 @@ static enum hdx_status folder_error(const struct hdx_store *store, struct hdx_te
 enum hdx_status hdx_folder_open(const struct hdx_store *store, struct hdx_text folder, bool make, int *fd,
                                 struct hdx_error *error) {
   if (make) {
-    enum hdx_status status = hdx_file_make_folders(store->root, error);
+    enum hdx_status status = hdx_file_make_folders(store->root, true, error);
     if (status != HDX_OK)
       return status;
   }
@@ -198,8 +206,9 @@ static enum hdx_status lock_folder(int folder, const char *what, struct hdx_stor
       char host[256] = "", text[LOCK_TEXT_MAX];
       gethostname(host, sizeof host - 1);
       int size = snprintf(text, sizeof text, "pid %ld on %s\n", (long)getpid(), host);
-      /* The text only serves messages: a full disk is no reason to fail here. */
-      if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) < 0)
+      /* The text only serves messages: a full disk is no reason to fail here. A file with another name may be
+       * somebody's, put here to be overwritten. */
+      if (S_ISREG(mine.st_mode) && mine.st_nlink == 1 && ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) < 0)
         errno = 0;
       lock->fd = fd;
       return HDX_OK;
@@ -236,34 +245,29 @@ static bool is_snapshot(const char *name) {
   return name[0] != '.' && hdx_text_ends_with(hdx_text_of(name), hdx_text_of(snapshot_ending));
 }
 
-/* Opens a folder's list; the descriptor is the list's. NULL with errno set. */
-static DIR *open_list(int folder) {
-  int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-  if (!list && fd >= 0) {
-    int code = errno;
-    close(fd);
-    errno = code;
-  }
-  return list;
-}
-
 /* Appends the NUL-terminated paths of the snapshots below an open folder, whose own path ends `path`. */
 static enum hdx_status collect(int folder, struct hdx_buffer *path, int depth, struct hdx_buffer *paths, size_t *count,
                                struct hdx_error *error) {
-  DIR *list = open_list(folder);
+  DIR *list = hdx_list_open(folder);
   if (!list)
     return hdx_error_errno(error, hdx_buffer_string(path), "cannot be listed", errno);
   enum hdx_status status = HDX_OK;
-  for (struct dirent *entry; status == HDX_OK && (entry = readdir(list));) {
+  for (struct dirent *entry;
+       status == HDX_OK && (entry = hdx_list_next(list, hdx_buffer_string(path), &status, error));) {
     struct stat stat;
     size_t size = path->size;
     /* Names that begin with a dot are no folders of snapshots (which have %2E there), but of work under way. */
-    if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
+    if (entry->d_name[0] == '.')
+      continue;
+    bool there = fstatat(folder, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+    int code = errno;
+    if (!there && code == ENOENT)
       continue;
     hdx_buffer_append_format(path, "/%s", entry->d_name);
+    if (!there)
+      status = hdx_error_errno(error, hdx_buffer_string(path), "cannot be looked at", code);
     /* A folder in a snapshot's place is told as a snapshot that cannot be read. */
-    if ((S_ISREG(stat.st_mode) || S_ISDIR(stat.st_mode)) && is_snapshot(entry->d_name)) {
+    else if ((S_ISREG(stat.st_mode) || S_ISDIR(stat.st_mode)) && is_snapshot(entry->d_name)) {
       hdx_buffer_append(paths, hdx_buffer_string(path), path->size + 1);
       ++*count;
     } else if (S_ISDIR(stat.st_mode) && depth < DEPTH_MAX) {
@@ -348,12 +352,16 @@ static enum hdx_status remove_below(int folder, struct hdx_buffer *path, int dep
 static enum hdx_status remove_entry(int folder, const char *name, struct hdx_buffer *path, int depth, bool metas,
                                     struct removal *removal, struct hdx_error *error) {
   struct stat stat;
-  if (fstatat(folder, name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
+  bool there = fstatat(folder, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+  int code = errno;
+  if (!there && code == ENOENT)
     return HDX_OK;
   enum hdx_status status = HDX_OK;
   size_t size = path->size;
   hdx_buffer_append_format(path, "/%s", name);
-  if (S_ISDIR(stat.st_mode) && depth < DEPTH_MAX && !metas) {
+  if (!there)
+    status = hdx_error_errno(error, hdx_buffer_string(path), "cannot be looked at", code);
+  else if (S_ISDIR(stat.st_mode) && depth < DEPTH_MAX && !metas) {
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     status = fd < 0 ? hdx_error_errno(error, hdx_buffer_string(path), "cannot be opened", errno)
                     : remove_below(fd, path, depth + 1, removal, error);
@@ -384,10 +392,11 @@ static enum hdx_status remove_below(int folder, struct hdx_buffer *path, int dep
     status = lock_folder(folder, hdx_buffer_string(path), &lock, error);
   /* Documents go before what tells that they are ours. */
   for (int metas = 0; status == HDX_OK && metas < 2; metas++) {
-    DIR *list = open_list(folder);
+    DIR *list = hdx_list_open(folder);
     if (!list)
       status = hdx_error_errno(error, hdx_buffer_string(path), "cannot be listed", errno);
-    for (struct dirent *entry; list && status == HDX_OK && (entry = readdir(list));)
+    for (struct dirent *entry;
+         list && status == HDX_OK && (entry = hdx_list_next(list, hdx_buffer_string(path), &status, error));)
       if (!is_dots(entry->d_name))
         status = remove_entry(folder, entry->d_name, path, depth, metas != 0, removal, error);
     if (list)

@@ -9,8 +9,10 @@
  * Names of files are the caller's, made harmless: a slash, a NUL and a dot in front become %2F, %00 and %2E, ids are
  * percent-encoded, and what is longer than a file name may be is cut and ends with "=" and a hash of the whole.
  *
- * Every file is replaced at once (temporary file, fsync, rename, fsync of the folder). Folders are made with mode 0755,
- * less the umask; nothing outside the store is touched, and links out of it are not followed below its root. */
+ * Every file is replaced at once (temporary file, fsync, rename, fsync of the folder). The root is made for its
+ * user alone (mode 0700), as the lists of private buckets are nobody else's; who wants to share one makes it
+ * beforehand, and what is in it has the modes that the umask leaves. Nothing outside the store is touched, and links
+ * out of it are not followed below its root. */
 #ifndef HDX_SNAPSHOT_STORE_H
 #define HDX_SNAPSHOT_STORE_H
 
@@ -24,6 +26,9 @@ struct hdx_store {
  * its specification says). Makes no directory. USAGE: no place to be found. */
 enum hdx_status hdx_store_init(struct hdx_store *store, const char *root, struct hdx_error *error);
 void hdx_store_deinit(struct hdx_store *store);
+
+/* Why somebody else may have written what is in the store; NULL: nobody has, or there is none yet. */
+const char *hdx_store_exposure(const struct hdx_store *store);
 
 /* Makes STORE/<folder> with all that is above it. */
 enum hdx_status hdx_store_make(const struct hdx_store *store, struct hdx_text folder, struct hdx_error *error);

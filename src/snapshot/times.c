@@ -57,7 +57,7 @@ static enum hdx_status put_sized(struct hdx_times_encoder *encoder, const int64_
   hdx_buffer_clear(stream);
   enum hdx_status status = hdx_ints_encode(encoder->ints, values, count, habit, stream, error);
   hdx_put_varint(out, stream->size);
-  hdx_buffer_append_text(out, hdx_buffer_text(stream));
+  hdx_buffer_append_buffer(out, stream);
   return status;
 }
 
@@ -202,8 +202,8 @@ enum hdx_status hdx_times_encode(struct hdx_times_encoder *encoder, struct hdx_t
   if (status != HDX_OK)
     return status;
   hdx_buffer_append_byte(out, (char)kind);
-  hdx_buffer_append_text(out, hdx_buffer_text(&encoder->starts));
-  hdx_buffer_append_text(out, hdx_buffer_text(&encoder->stops));
+  hdx_buffer_append_buffer(out, &encoder->starts);
+  hdx_buffer_append_buffer(out, &encoder->stops);
   return hdx_buffer_status(out, "block", error);
 }
 

@@ -34,7 +34,7 @@ static void begin(struct hdx_part *part) {
   }
   memcpy(fetch->etag, head->etag, sizeof fetch->etag);
   memcpy(fetch->last_modified, head->last_modified, sizeof fetch->last_modified);
-  fetch->begun = true;
+  fetch->begun = fetch->announced = true;
   fetch->bytes = 0;
   fetch->range = 0;
   fetch->planned = part->to;

@@ -1,6 +1,7 @@
 #include "transfer/addresses.h"
 
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ASK_AGAIN_NS UINT64_C(60000000000) /* as long as libcurl keeps a name's addresses */
@@ -28,22 +29,34 @@ void hdx_addresses_take(struct hdx_addresses *addresses, const struct addrinfo *
       memcpy(&addresses->list[addresses->count++], found->ai_addr, size_of(found->ai_addr));
 }
 
-static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *found) {
-  struct hdx_addresses *addresses = request->data;
+/* On a thread of its own. */
+static void find(struct hdx_errand *errand) {
+  struct hdx_addresses *addresses = errand->user;
+  const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+  if (getaddrinfo(addresses->name, addresses->port, &hints, &addresses->found) != 0)
+    addresses->found = NULL;
+}
+
+static void on_found(struct hdx_errand *errand) {
+  struct hdx_addresses *addresses = errand->user;
   addresses->asking = false;
-  if (status == 0)
-    hdx_addresses_take(addresses, found);
-  uv_freeaddrinfo(found);
+  if (!addresses->found)
+    return;
+  hdx_addresses_take(addresses, addresses->found);
+  freeaddrinfo(addresses->found);
+  addresses->found = NULL;
 }
 
 void hdx_addresses_ask(struct hdx_addresses *addresses, uv_loop_t *loop, const char *name, const char *port) {
-  const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
   uint64_t now = uv_hrtime();
   if (addresses->asking || (addresses->asked_ns && now - addresses->asked_ns < ASK_AGAIN_NS))
     return;
   addresses->asked_ns = now;
-  addresses->request.data = addresses;
-  addresses->asking = uv_getaddrinfo(loop, &addresses->request, on_found, name, port, &hints) == 0;
+  int name_size = snprintf(addresses->name, sizeof addresses->name, "%s", name);
+  int port_size = snprintf(addresses->port, sizeof addresses->port, "%s", port);
+  if (name_size >= (int)sizeof addresses->name || port_size >= (int)sizeof addresses->port)
+    return;
+  addresses->asking = hdx_errand_start(&addresses->errand, loop, find, on_found, addresses);
 }
 
 void hdx_addresses_turn(struct hdx_addresses *addresses, struct sockaddr *address) {

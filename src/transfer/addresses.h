@@ -6,9 +6,9 @@
 #ifndef HDX_TRANSFER_ADDRESSES_H
 #define HDX_TRANSFER_ADDRESSES_H
 
+#include "transfer/errand.h"
+
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <uv.h>
 
 #define HDX_ADDRESSES_MAX 32
 
@@ -19,14 +19,17 @@ union hdx_socket_address {
 };
 
 struct hdx_addresses {
-  uv_getaddrinfo_t request;
+  struct hdx_errand errand;
   bool asking;
-  uint64_t asked_ns; /* 0: never */
+  char name[256], port[8];
+  struct addrinfo *found; /* the errand's */
+  uint64_t asked_ns;      /* 0: never */
   union hdx_socket_address list[HDX_ADDRESSES_MAX];
   unsigned count, next;
 };
 
-/* Asks for the list of a name and port (digits), unless that is under way or was done a minute ago. */
+/* Asks for the list of a name and port (digits), unless that is under way or was done a minute ago. `addresses` is to
+ * stay while it is `asking`. */
 void hdx_addresses_ask(struct hdx_addresses *addresses, uv_loop_t *loop, const char *name, const char *port);
 
 /* Takes over what a name was resolved to. */

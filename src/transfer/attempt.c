@@ -10,16 +10,24 @@ enum {
   RECEIVE_BYTES_LARGE = 256 << 10, /* large files come in fewer calls */
   RECEIVE_SHARE = 16,              /* of the memory, for these buffers */
   ERROR_BODY_BYTES_MAX = 1 << 20,  /* of an answer that is not wanted, before the connection is given up */
-  ANSWER_BYTES_MAX = 16 << 10      /* of it that are kept: S3's error documents have far less */
+  ANSWER_BYTES_MAX = 16 << 10,     /* of it that are kept: S3's error documents have far less */
+  DRIP_BYTES_MAX = 511             /* within the stall time this is as good as nothing: a packet has more */
 };
+
+static void note_progress(struct hdx_part *part, size_t size) {
+  part->drip_bytes += (uint32_t)size;
+  if (part->heard && part->drip_bytes <= DRIP_BYTES_MAX)
+    return;
+  part->heard = true;
+  part->drip_bytes = 0;
+  part->progress_ns = hdx_engine_now();
+}
 
 static size_t on_header(char *data, size_t one, size_t size, void *user) {
   struct hdx_part *part = user;
   (void)one;
-  bool first = !part->head.status;
   hdx_head_line(&part->head, (struct hdx_text){data, size});
-  if (first) /* the others come with it: a head without end is no progress */
-    part->progress_ns = hdx_engine_now();
+  note_progress(part, size);
   return size;
 }
 
@@ -123,10 +131,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     take(part, data + first, size - first);
   }
   part->attempt_bytes += size;
-  if (part->attempt_bytes >= part->progress_bytes) {
-    part->progress_ns = hdx_engine_now();
-    part->progress_bytes = part->attempt_bytes + HDX_PROGRESS_BYTES;
-  }
+  note_progress(part, size);
   engine->bytes += size;
   part->host->bytes += size;
   part->enough = hdx_fetch_enough(part);
@@ -150,9 +155,9 @@ static void add_conditions(struct hdx_part *part) {
     add_version(headers, fetch->etag, fetch->last_modified);
   else if (hdx_fetch_in_ranges(fetch) && request->if_match)
     add_version(headers, request->if_match, request->if_match);
-  else if (request->etag)
+  else if (request->etag && !fetch->announced)
     hdx_headers_add(headers, "If-None-Match", hdx_text_of(request->etag));
-  else if (request->last_modified)
+  else if (request->last_modified && !fetch->announced)
     hdx_headers_add(headers, "If-Modified-Since", hdx_text_of(request->last_modified));
   if (hdx_attempt_wants_checksums(part))
     hdx_headers_add(headers, HDX_CHECKSUM_MODE, HDX_TEXT("ENABLED"));
@@ -166,28 +171,28 @@ static long receive_bytes(const struct hdx_engine *engine, const struct hdx_host
 }
 
 /* With nothing left open, libcurl has no need of the environment. */
-static void set_proxy(struct hdx_part *part, bool tls) {
+static bool set_proxy(const struct hdx_part *part, bool tls) {
   const struct hdx_engine *engine = part->fetch->engine;
   char *const *environment = engine->options.environment;
   const char *variable;
-  engine->curl->easy_setopt(part->easy, CURLOPT_PROXY, hdx_proxy_find(environment, tls, &variable));
-  engine->curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment));
+  const struct hdx_curl_api *curl = engine->curl;
+  const char *proxy = hdx_proxy_find(environment, tls, &variable), *authorities = engine->options.ca_file;
+  return curl->easy_setopt(part->easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+         curl->easy_setopt(part->easy, CURLOPT_NOPROXY, hdx_proxy_exclusions(environment)) == CURLE_OK &&
+         (!authorities || curl->easy_setopt(part->easy, CURLOPT_PROXY_CAINFO, authorities) == CURLE_OK);
 }
 
-static void set_options(struct hdx_part *part) {
+/* False: out of memory, of which libcurl takes some to copy texts. */
+static bool set_options(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
   const struct hdx_engine_options *options = &engine->options;
   const struct hdx_curl_api *curl = engine->curl;
   CURL *easy = part->easy;
   bool tls = hdx_text_starts_with(hdx_text_of(part->host->name), HDX_TEXT("https:"));
+  bool well = true;
   curl->easy_setopt(easy, CURLOPT_PRIVATE, part);
-  curl->easy_setopt(easy, CURLOPT_URL, part->fetch->url);
-  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  well &= hdx_curl_begin(curl, easy, part->fetch->url, "http,https");
   curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes(engine, part->host));
-  curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, part);
   curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -200,17 +205,18 @@ static void set_options(struct hdx_part *part) {
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     if (options->ca_file)
-      curl->easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+      well &= curl->easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) == CURLE_OK;
   } else {
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   }
-  set_proxy(part, tls);
+  well &= set_proxy(part, tls);
   char range[HDX_RANGE_TEXT_MAX];
   if (hdx_attempt_range(part, range))
-    curl->easy_setopt(easy, CURLOPT_RANGE, range + strlen("bytes="));
+    well &= curl->easy_setopt(easy, CURLOPT_RANGE, range + strlen("bytes=")) == CURLE_OK;
   if (hdx_attempt_is_head(part))
     curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
   hdx_sockets_adopt(part);
+  return well;
 }
 
 bool hdx_attempt_is_head(const struct hdx_part *part) {
@@ -244,17 +250,19 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
     return hdx_error_context(error, status, "%s", part->fetch->name);
   hdx_head_init(&part->head);
   hdx_buffer_clear(&part->answer);
-  part->accepted = part->paused = part->enough = false;
-  part->attempt_bytes = part->progress_bytes = 0;
+  part->accepted = part->paused = part->enough = part->heard = false;
+  part->attempt_bytes = part->drip_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
   part->sent_ns = part->progress_ns = hdx_engine_now();
   if (!part->first_attempt_ns)
     part->first_attempt_ns = part->progress_ns;
-  set_options(part);
+  if (!set_options(part) || !engine->multi)
+    return hdx_error_set(error, HDX_MEMORY, "%s: out of memory", part->fetch->name);
   CURLMcode code = engine->curl->multi_add_handle(engine->multi, part->easy);
   if (code != CURLM_OK)
-    return hdx_error_set(error, HDX_INTERNAL, "%s: libcurl: %s", part->fetch->name, engine->curl->multi_strerror(code));
+    return hdx_error_set(error, code == CURLM_OUT_OF_MEMORY ? HDX_MEMORY : HDX_INTERNAL, "%s: libcurl: %s",
+                         part->fetch->name, engine->curl->multi_strerror(code));
   part->state = HDX_PART_ACTIVE;
   part->host->active++;
   hdx_part_list_push(&engine->active, part);
@@ -315,8 +323,8 @@ void hdx_attempt_resume(struct hdx_part *part) {
   CURLcode code = part->fetch->engine->curl->easy_pause(part->easy, CURLPAUSE_CONT);
   part->resuming = false;
   if (code != CURLE_OK && part->refusal == HDX_REFUSAL_NONE) {
-    part->refusal = HDX_REFUSAL_RETRY;
-    hdx_error_set(&part->refused, HDX_TEMPORARY, "%s: %s", part->fetch->name,
+    part->refusal = code == CURLE_OUT_OF_MEMORY ? HDX_REFUSAL_FINAL : HDX_REFUSAL_RETRY;
+    hdx_error_set(&part->refused, code == CURLE_OUT_OF_MEMORY ? HDX_MEMORY : HDX_TEMPORARY, "%s: %s", part->fetch->name,
                   part->fetch->engine->curl->easy_strerror(code));
   }
 }

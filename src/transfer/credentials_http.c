@@ -35,15 +35,10 @@ static enum hdx_status read_number(const struct hdx_credentials_context *context
                        (unsigned long long)max);
 }
 
-static void set_options(const struct hdx_curl_api *curl, CURL *easy, const struct hdx_credentials_context *context,
+static bool set_options(const struct hdx_curl_api *curl, CURL *easy, const struct hdx_credentials_context *context,
                         const struct hdx_credentials_get *get, uint64_t seconds) {
-  curl->easy_setopt(easy, CURLOPT_URL, get->url);
-  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, get->protocols);
-  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
-  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl->easy_setopt(easy, CURLOPT_USERAGENT, "heliodex");
+  bool well =
+      hdx_curl_begin(curl, easy, get->url, get->protocols) && curl->easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK;
   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)seconds * 1000);
   curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)seconds * 2000);
@@ -54,6 +49,7 @@ static void set_options(const struct hdx_curl_api *curl, CURL *easy, const struc
     curl->easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl->easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)0);
   }
+  return well;
 }
 
 static enum hdx_status perform(const struct hdx_curl_api *curl, CURL *easy,
@@ -88,19 +84,18 @@ enum hdx_status hdx_credentials_http(const struct hdx_credentials_context *conte
   enum hdx_status status = read_number(context, "AWS_METADATA_SERVICE_TIMEOUT", SECONDS_MAX, &seconds, error);
   if (status == HDX_OK)
     status = read_number(context, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", ATTEMPTS_MAX, &attempts, error);
+  const struct hdx_curl_api *curl;
+  if (status == HDX_OK)
+    status = hdx_curl_api(&curl, error);
   if (status != HDX_OK)
     return status;
-  const struct hdx_curl_api *curl = hdx_curl_api(error);
-  if (!curl)
-    return HDX_INTERNAL;
   CURL *easy = curl->easy_init();
   struct curl_slist *headers = curl->slist_append(NULL, get->header ? get->header : "Accept: application/json");
   hdx_buffer_clear(body);
   hdx_buffer_reserve(body, body->max); /* so that it never moves */
-  if (!easy || !headers || body->status != HDX_OK) {
+  if (!easy || !headers || body->status != HDX_OK || !set_options(curl, easy, context, get, seconds)) {
     status = hdx_error_memory(error, body->max);
   } else {
-    set_options(curl, easy, context, get, seconds);
     curl->easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     do {
       *code = 0;

@@ -196,7 +196,8 @@ static enum hdx_status run(const struct hdx_credentials_context *context, char *
   close(ends[1]);
   enum hdx_status status = HDX_OK;
   if (code != 0) {
-    status = hdx_error_set(error, HDX_DENIED, "%s: it cannot be started: %s", source, strerror(code));
+    status = hdx_error_set(error, code == ENOMEM ? HDX_MEMORY : HDX_DENIED, "%s: it cannot be started: %s", source,
+                           strerror(code));
   } else {
     status = follow(&child, context, source, output, error);
     if (!child.exited) {

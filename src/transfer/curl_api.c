@@ -1,34 +1,40 @@
 #include "transfer/curl_api.h"
 
+#include "base/error.h"
 #include "base/library.h"
 
 #include <pthread.h>
 
-static struct {
-  struct hdx_curl_api api;
-  enum hdx_status status;
-  struct hdx_error error;
-} curl;
+static struct hdx_curl_api curl;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void load(void) {
 #define X(name, result, arguments) "curl_" #name,
-  static const char *const symbols[] = {HDX_CURL_API_MAP(X)};
+static const char *const symbols[] = {HDX_CURL_API_MAP(X)};
 #undef X
-#define X(name, result, arguments) &curl.api.name,
-  void *const functions[] = {HDX_CURL_API_MAP(X)};
+#define X(name, result, arguments) &curl.name,
+static void *const functions[] = {HDX_CURL_API_MAP(X)};
 #undef X
-  curl.status = hdx_library_load("libcurl.so.4", symbols, functions, sizeof symbols / sizeof *symbols, &curl.error);
-  if (curl.status == HDX_OK && curl.api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-    curl.status = hdx_error_set(&curl.error, HDX_INTERNAL, "libcurl does not start");
+static struct hdx_library library = HDX_LIBRARY("libcurl.so.4", symbols, functions);
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards `started` */
+static bool started;
+
+static enum hdx_status start(struct hdx_error *error) {
+  enum hdx_status status = hdx_library_need(&library, error);
+  if (status != HDX_OK)
+    return status;
+  /* What OpenSSL lacks as it starts libcurl does not say: it can be nothing but memory. */
+  CURLcode code = curl.global_init(CURL_GLOBAL_DEFAULT);
+  if (code != CURLE_OK)
+    return hdx_error_set(error, HDX_MEMORY, "out of memory: libcurl does not start: %s", curl.easy_strerror(code));
+  started = true;
+  return HDX_OK;
 }
 
-const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error) {
-  pthread_once(&once, load);
-  if (curl.status == HDX_OK)
-    return &curl.api;
-  if (error)
-    *error = curl.error;
-  return NULL;
+enum hdx_status hdx_curl_api(const struct hdx_curl_api **api, struct hdx_error *error) {
+  pthread_mutex_lock(&mutex);
+  enum hdx_status status = started ? HDX_OK : start(error);
+  pthread_mutex_unlock(&mutex);
+  if (status == HDX_OK)
+    *api = &curl;
+  return status;
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 /* member, symbol, type */
 #define HDX_CURL_API_MAP(X)                                                                                            \
@@ -35,12 +36,19 @@
   X(multi_strerror, const char *, (CURLMcode code))
 
 struct hdx_curl_api {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type and a list of parameters cannot stand in them. */
 #define X(name, result, arguments) result(*name) arguments;
   HDX_CURL_API_MAP(X)
 #undef X
 };
 
-/* The functions, or NULL with INTERNAL: libcurl cannot be loaded. Thread-safe; loaded once, never unloaded. */
-const struct hdx_curl_api *hdx_curl_api(struct hdx_error *error);
+/* The functions. IO: libcurl cannot be loaded; MEMORY: it cannot start. Neither is for good. Thread-safe; never
+ * unloaded. */
+enum hdx_status hdx_curl_api(const struct hdx_curl_api **api, struct hdx_error *error);
+
+/* Sets what all requests have in common: the protocols that are allowed, verified TLS of version 1.2 or later (to
+ * https proxies, too), no redirects, no user or password but ours (of no URL and no ~/.netrc), no signals. False: out
+ * of memory, of which libcurl takes some to copy texts. */
+bool hdx_curl_begin(const struct hdx_curl_api *api, CURL *easy, const char *url, const char *protocols);
 
 #endif

@@ -144,8 +144,22 @@ static void end_aborted(struct hdx_engine *engine) {
   }
 }
 
+/* What was under way ends; what follows gets a new handle. */
+static void replace_multi(struct hdx_engine *engine) {
+  enum hdx_status status = engine->multi_code == CURLM_OUT_OF_MEMORY ? HDX_MEMORY : HDX_INTERNAL;
+  struct hdx_part *part;
+  while ((part = engine->active.first)) {
+    char text[HDX_ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: libcurl: %s", part->fetch->name, engine->curl->multi_strerror(engine->multi_code));
+    hdx_fetch_complete(part->fetch, status, false, 0, text);
+  }
+  hdx_sockets_renew(engine);
+}
+
 static void pump(struct hdx_engine *engine) {
   uint64_t now = hdx_engine_now();
+  if (engine->multi_code != CURLM_OK)
+    replace_multi(engine);
   if (engine->cancelled)
     cancel_all(engine);
   if (engine->aborted)
@@ -284,9 +298,10 @@ static void bound_jobs(struct hdx_engine_options *options) {
 
 enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct hdx_engine **result,
                                 struct hdx_error *error) {
-  const struct hdx_curl_api *curl = hdx_curl_api(error);
-  if (!curl)
-    return HDX_INTERNAL;
+  const struct hdx_curl_api *curl;
+  enum hdx_status status = hdx_curl_api(&curl, error);
+  if (status != HDX_OK)
+    return status;
   struct hdx_engine *engine = calloc(1, sizeof *engine);
   if (!engine)
     return hdx_error_memory(error, sizeof *engine);
@@ -296,10 +311,10 @@ enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct
   bound_jobs(&engine->options);
   engine->random_state = uv_hrtime() ^ ((uint64_t)uv_os_getpid() << 32);
   engine->rate_ns = hdx_engine_now();
-  int code = uv_loop_init(&engine->loop);
-  if (code != 0) {
+  status = hdx_loop_open(&engine->loop, error);
+  if (status != HDX_OK) {
     free(engine);
-    return hdx_error_set(error, HDX_INTERNAL, "the event loop does not start: %s", uv_strerror(code));
+    return status;
   }
   uv_timer_init(&engine->loop, &engine->curl_timer);
   uv_timer_init(&engine->loop, &engine->sweep_timer);
@@ -307,7 +322,7 @@ enum hdx_status hdx_engine_open(const struct hdx_engine_options *options, struct
   engine->curl_timer.data = engine->sweep_timer.data = engine->turn.data = engine;
   hdx_identity_init(&engine->identity, &engine->loop, &engine->options.credentials, options->log, on_identity, engine);
   hdx_block_pool_init(&engine->pool, blocks_of(options->memory_bytes));
-  enum hdx_status status = hdx_sockets_open(engine, error);
+  status = hdx_sockets_open(engine, error);
   if (status != HDX_OK) {
     hdx_engine_close(engine);
     return status;
@@ -328,9 +343,6 @@ void hdx_engine_close(struct hdx_engine *engine) {
   uv_close((uv_handle_t *)&engine->curl_timer, NULL);
   uv_close((uv_handle_t *)&engine->turn, NULL);
   uv_close((uv_handle_t *)&engine->sweep_timer, NULL);
-  for (struct hdx_host *host = engine->hosts; host; host = host->next)
-    if (host->addresses.asking)
-      uv_cancel((uv_req_t *)&host->addresses.request);
   uv_run(&engine->loop, UV_RUN_DEFAULT);
   uv_loop_close(&engine->loop);
   hdx_buckets_free(engine);

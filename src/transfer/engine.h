@@ -31,6 +31,7 @@
 #include "transfer/headers.h"
 #include "transfer/host.h"
 #include "transfer/identity.h"
+#include "transfer/loop.h"
 #include "transfer/part_list.h"
 #include "transfer/retry.h"
 
@@ -79,10 +80,11 @@ struct hdx_part {
   bool accepted;            /* the head was looked at */
   bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
-  bool resuming;           /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
-  uint64_t sent_ns;        /* when it began */
-  uint64_t progress_ns;    /* when bytes last came, */
-  uint64_t progress_bytes; /* and how many have to have come for the next time */
+  bool resuming;        /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
+  uint64_t sent_ns;     /* when it began */
+  bool heard;           /* its answer has begun */
+  uint64_t progress_ns; /* when the answer began, or more than a drip of it had come */
+  uint32_t drip_bytes;  /* what came since then */
   uint64_t attempt_bytes;
   uint64_t wait_us; /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
@@ -108,11 +110,13 @@ struct hdx_fetch {
   uint64_t bytes;         /* handed out since the last begin */
   unsigned redirects, restarts, attempts;
   bool begun, whole; /* whole: not in parts */
+  bool announced;    /* begin was called: it is modified, whatever is said later */
   bool anew;         /* the ranges that were wanted are of another version: all is */
   bool asking_why;   /* HEAD was refused, which does not say why: asked by GET */
   bool aborted;      /* ends on the loop's next turn, as the next two say */
   enum hdx_status abort_status;
   char *abort_message;
+  bool ending; /* what it has is being handed out: there is nothing left to abort */
   bool not_of_object;
   char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
   struct hdx_local *file; /* of a file:// object */
@@ -122,12 +126,13 @@ struct hdx_engine {
   const struct hdx_curl_api *curl;
   struct hdx_engine_options options;
   uv_loop_t loop;
-  uv_timer_t curl_timer;  /* libcurl's time-outs */
-  bool curl_due;          /* libcurl wants to be called on the next turn */
-  uv_idle_t turn;         /* runs the pump on the loop's next turn: something may begin */
-  uint64_t swept_ns;      /* when the loop last came by there */
-  uv_timer_t sweep_timer; /* stalls, waits that are over, the rate limit; runs while anything is under way */
-  CURLM *multi;
+  uv_timer_t curl_timer;       /* libcurl's time-outs */
+  bool curl_due;               /* libcurl wants to be called on the next turn */
+  uv_idle_t turn;              /* runs the pump on the loop's next turn: something may begin */
+  uint64_t swept_ns;           /* when the loop last came by there */
+  uv_timer_t sweep_timer;      /* stalls, waits that are over, the rate limit; runs while anything is under way */
+  CURLM *multi;                /* NULL: there was no memory for a new one, or the engine is being closed */
+  CURLMcode multi_code;        /* what it failed with: it is to be replaced */
   struct hdx_socket **sockets; /* by file descriptor */
   size_t socket_count;
   int sockets_open; /* until libuv has let go of them */
@@ -151,9 +156,6 @@ struct hdx_engine {
   bool aborted; /* some fetches were */
 };
 
-/* Fewer bytes within the stall time are as good as none: else a server that drips would never be left. */
-#define HDX_PROGRESS_BYTES 64
-
 /* When its consumer has so much to do, the engine waits for it rather than fill more memory: what is in the processor's
  * cache is scanned at twice the speed. */
 #define HDX_LENT_BYTES_MAX ((size_t)16 << 20)
@@ -170,6 +172,8 @@ bool hdx_engine_rate(struct hdx_engine *engine, size_t size);
 /* socket.c */
 enum hdx_status hdx_sockets_open(struct hdx_engine *engine, struct hdx_error *error);
 void hdx_sockets_close(struct hdx_engine *engine);
+/* Replaces libcurl's multi handle, which has failed, by a new one. No transfer may be under way. */
+void hdx_sockets_renew(struct hdx_engine *engine);
 /* Calls libcurl for a time-out that is over. */
 void hdx_sockets_timeout(struct hdx_engine *engine);
 /* Has the connections of a part's transfer opened and closed by this engine. */

@@ -39,6 +39,7 @@ static void hand_out_rest(struct hdx_fetch *fetch, enum hdx_status status) {
 void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool not_modified, long http_status,
                         const char *message) {
   struct hdx_engine *engine = fetch->engine;
+  fetch->ending = true;
   if (fetch->aborted) {
     status = fetch->abort_status;
     message = fetch->abort_message ? fetch->abort_message : "";
@@ -181,7 +182,7 @@ static void answered(struct hdx_part *part, const char *location) {
   hdx_answer_describe(part, &answer, text);
   if (status >= 300 && status != 304 && hdx_bucket_answered(part, &answer, text))
     return;
-  if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->begun) {
+  if (status == 304 && (fetch->request.etag || fetch->request.last_modified) && !fetch->announced) {
     hdx_fetch_complete(fetch, HDX_OK, true, status, "");
   } else if (status == 200 || status == 206) {
     if (part->to == UINT64_MAX || part->from + part->received == part->to) {
@@ -231,15 +232,20 @@ static void refused(struct hdx_part *part) {
     fail(fetch, part->refused.status, part->head.status, text);
 }
 
-/* libcurl could not finish the request. */
-static void broken(struct hdx_part *part, CURLcode code) {
+/* libcurl could not finish the request; `tunnel`: what a proxy answered that was asked for one, or 0. */
+static void broken(struct hdx_part *part, CURLcode code, long tunnel) {
   struct hdx_engine *engine = part->fetch->engine;
-  const char *why = part->curl_error[0] ? part->curl_error : engine->curl->easy_strerror(code);
+  bool shown = part->curl_error[0] && !hdx_proxy_quoted(engine->options.environment, part->curl_error);
+  const char *why = shown ? part->curl_error : engine->curl->easy_strerror(code);
   char text[HDX_ERROR_TEXT_MAX], proxy[HDX_PROXY_NOTE_MAX];
   unsigned retries = engine->options.retries;
   bool unreachable = false;
   snprintf(text, sizeof text, "%s: %s%s", part->fetch->name, why,
            hdx_proxy_note(engine->options.environment, part->fetch->url, proxy, sizeof proxy));
+  if (tunnel == 401 || tunnel == 403 || tunnel == 407) { /* another attempt would have no other user and password */
+    fail(part->fetch, HDX_DENIED, 0, text);
+    return;
+  }
   switch (code) {
   case CURLE_COULDNT_RESOLVE_HOST:
   case CURLE_COULDNT_RESOLVE_PROXY:
@@ -266,23 +272,33 @@ static void broken(struct hdx_part *part, CURLcode code) {
     fail(part->fetch, HDX_DENIED, 0, text);
     return;
   case CURLE_URL_MALFORMAT:
-  case CURLE_UNSUPPORTED_PROTOCOL:
   case CURLE_OUT_OF_MEMORY:
   case CURLE_BAD_FUNCTION_ARGUMENT:
   case CURLE_FAILED_INIT:
     fail(part->fetch, code == CURLE_OUT_OF_MEMORY ? HDX_MEMORY : HDX_INTERNAL, 0, text);
     return;
-  default: /* resets, cuts, time-outs, protocol errors: what a network does */
+  default: /* resets, cuts, time-outs, protocol errors, answers that are no HTTP: what a network does */
     break;
   }
   retry(part, HDX_TEMPORARY, retries, unreachable, 0, text);
 }
 
+/* Whether all bytes that the answer promised have come: how it ends is then no matter. */
+static bool is_whole(const struct hdx_part *part) {
+  return part->accepted && part->attempt_bytes && part->refusal == HDX_REFUSAL_NONE && part->to != UINT64_MAX &&
+         part->from + part->received == part->to && (part->head.status == 200 || part->head.status == 206);
+}
+
 void hdx_fetch_stalled(struct hdx_part *part) {
   struct hdx_engine *engine = part->fetch->engine;
-  char text[HDX_ERROR_TEXT_MAX];
-  bool some = part->attempt_bytes && part->attempt_bytes + HDX_PROGRESS_BYTES != part->progress_bytes;
-  snprintf(text, sizeof text, "%s: %s came for %.1f s", part->fetch->name, some ? "hardly a byte" : "no byte",
+  if (is_whole(part)) {
+    hdx_fetch_outcome(part, CURLE_OK);
+    return;
+  }
+  char text[HDX_ERROR_TEXT_MAX], came[32] = "no byte";
+  if (part->drip_bytes)
+    snprintf(came, sizeof came, "only %u bytes", (unsigned)part->drip_bytes);
+  snprintf(text, sizeof text, "%s: %s came for %.1f s", part->fetch->name, came,
            (double)engine->options.stall_ms_max / 1000);
   hdx_log_write(engine->options.log, HDX_LOG_WARNING, "%s: asking again on another connection", text);
   hdx_attempt_end(part);
@@ -295,10 +311,17 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   struct hdx_engine *engine = fetch->engine;
   struct hdx_host *host = part->host;
   char *location = NULL, *copy = NULL;
+  long tunnel = 0;
+  if (code == CURLE_OK && !part->head.ended) { /* libcurl is content with a head that breaks off */
+    snprintf(part->curl_error, sizeof part->curl_error, "the answer breaks off in its head");
+    code = CURLE_GOT_NOTHING;
+  }
   if (code == CURLE_OK && !part->accepted)
     hdx_fetch_accept(part);
   if (part->easy && part->head.status >= 300 && part->head.status < 400)
     engine->curl->easy_getinfo(part->easy, CURLINFO_REDIRECT_URL, &location);
+  if (part->easy && code != CURLE_OK)
+    engine->curl->easy_getinfo(part->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
   copy = location ? strdup(location) : NULL;
   hdx_attempt_end(part);
   hdx_part_spare(part);
@@ -308,10 +331,13 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
     hdx_host_served(host, now);
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
-  else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)))
+  else if (location && !copy)
+    fail(fetch, HDX_MEMORY, 0, "out of memory");
+  else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)) ||
+           is_whole(part))
     answered(part, copy);
   else
-    broken(part, code);
+    broken(part, code, tunnel);
   free(copy);
 }
 
@@ -353,16 +379,26 @@ static bool copy(const char *from, const char **to) {
   return *to || !from || !from[0];
 }
 
+/* A version as it may stand in a header: one with control bytes names none. Versions come from snapshots and journals,
+ * too, which anybody may have written. */
+static const char *plain_version(const char *version) {
+  for (const char *at = version; at && *at; at++)
+    if ((unsigned char)*at < 0x20 || *at == 0x7f)
+      return "";
+  return version;
+}
+
 static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *request) {
   struct hdx_fetch_request *own = &fetch->request;
   own->url = strdup(request->url);
   own->key.data = request->key.size ? hdx_text_dup(request->key) : NULL;
   fetch->url = strdup(request->url);
-  fetch->name = own->url;
-  bool copied = copy(request->etag, &own->etag);
-  copied &= copy(request->last_modified, &own->last_modified);
+  struct hdx_text url = hdx_text_of(request->url), shown = hdx_url_shown(url);
+  fetch->name = shown.size < url.size ? hdx_text_dup(shown) : own->url;
+  bool copied = copy(plain_version(request->etag), &own->etag);
+  copied &= copy(plain_version(request->last_modified), &own->last_modified);
   copied &= copy(request->query, &own->query);
-  own->if_match = request->if_match ? strdup(request->if_match) : NULL;
+  own->if_match = request->if_match ? strdup(plain_version(request->if_match)) : NULL;
   copied &= own->if_match || !request->if_match;
   own->ranges = NULL;
   if (request->range_count) {
@@ -372,7 +408,7 @@ static bool copy_texts(struct hdx_fetch *fetch, const struct hdx_fetch_request *
       memcpy(ranges, request->ranges, request->range_count * sizeof *ranges);
     own->ranges = ranges;
   }
-  return copied && own->url && fetch->url && (own->key.data || !request->key.size);
+  return copied && own->url && fetch->name && fetch->url && (own->key.data || !request->key.size);
 }
 
 static enum hdx_status check_ranges(const struct hdx_fetch_request *request, struct hdx_error *error) {
@@ -410,7 +446,7 @@ enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_requ
 
 void hdx_fetch_abort(struct hdx_engine *engine, const void *user, enum hdx_status status, const char *message) {
   for (struct hdx_fetch *fetch = engine->fetches; fetch; fetch = fetch->next)
-    if (fetch->request.user == user && !fetch->aborted) {
+    if (fetch->request.user == user && !fetch->aborted && !fetch->ending) {
       fetch->aborted = engine->aborted = true;
       fetch->abort_status = status;
       fetch->abort_message = strdup(message);

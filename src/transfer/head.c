@@ -84,6 +84,7 @@ void hdx_head_line(struct hdx_head *head, struct hdx_text line) {
     status_line(head, line);
     return;
   }
+  head->ended |= !line.size;
   const char *colon = line.size ? memchr(line.data, ':', line.size) : NULL;
   if (!colon)
     return;

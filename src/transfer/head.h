@@ -13,6 +13,7 @@
 
 struct hdx_head {
   long status;
+  bool ended;                    /* the empty line has come: what ends without it is no answer */
   char etag[HDX_ETAG_BYTES_MAX]; /* as sent, with quotes and W/; "" if none */
   char last_modified[HDX_DATE_BYTES_MAX];
   char retry_after[HDX_DATE_BYTES_MAX];

@@ -39,9 +39,13 @@ static void fail(struct hdx_identity *identity, enum hdx_status status, const ch
   identity->changed(identity->user);
 }
 
-/* On a thread of the pool. */
-static void search(uv_work_t *work) {
-  struct hdx_identity *identity = work->data;
+static enum hdx_status no_thread(struct hdx_error *error, int code) {
+  return hdx_error_set(error, HDX_LIMIT, "no thread can be started to look for credentials: %s", uv_strerror(code));
+}
+
+/* On a thread of its own. */
+static void search(struct hdx_errand *errand) {
+  struct hdx_identity *identity = errand->user;
   identity->found_status =
       hdx_credentials_find(identity->request, &identity->cancelled, &identity->found, &identity->found_error);
 }
@@ -90,15 +94,17 @@ static bool passed(const struct hdx_identity *identity, int64_t time) {
   return time != HDX_TIME_NONE && time <= hdx_time_now() + identity->skew_ns;
 }
 
-static void searched(uv_work_t *work, int cancelled) {
-  struct hdx_identity *identity = work->data;
+static void searched(struct hdx_errand *errand) {
+  struct hdx_identity *identity = errand->user;
   struct hdx_error error = identity->found_error;
-  enum hdx_status status = cancelled ? HDX_INTERRUPTED : identity->found_status;
+  enum hdx_status status = identity->found_status;
   identity->searching = false;
-  if (status == HDX_OK)
+  if (errand->failure)
+    status = no_thread(&error, errand->failure);
+  if (status == HDX_OK) {
     status = take(identity, &error);
-  if (!cancelled && identity->found_status == HDX_OK)
     hdx_credentials_deinit(&identity->found);
+  }
   if (status == HDX_OK) {
     identity->state = HDX_IDENTITY_KNOWN;
     identity->changed(identity->user);
@@ -107,7 +113,7 @@ static void searched(uv_work_t *work, int cancelled) {
     identity->renew = hdx_time_now() + identity->skew_ns + RENEW_PAUSE_S * HDX_SECOND_NS;
     hdx_log_write(identity->log, HDX_LOG_WARNING, "credentials cannot be renewed: %s", error.message);
   } else {
-    fail(identity, status, status == HDX_INTERRUPTED ? "interrupted" : error.message);
+    fail(identity, status, error.message);
   }
 }
 
@@ -118,9 +124,8 @@ static void begin_search(struct hdx_identity *identity) {
     return;
   if (!identity->request)
     status = hdx_credentials_request_new(&identity->options, &identity->request, &error);
-  identity->work.data = identity;
-  if (status == HDX_OK && uv_queue_work(identity->loop, &identity->work, search, searched) != 0)
-    status = hdx_error_set(&error, HDX_INTERNAL, "no thread to look for credentials");
+  if (status == HDX_OK && !hdx_errand_start(&identity->errand, identity->loop, search, searched, identity))
+    status = no_thread(&error, UV_ENOMEM);
   if (status == HDX_OK)
     identity->searching = true;
   else

@@ -1,5 +1,5 @@
 /* Who the user is to S3: finds the credentials when the first request wants to be signed, has them renewed before they
- * expire, and signs. Loop thread only, but for the finding, which is done by a thread of libuv's pool.
+ * expire, and signs. Loop thread only, but for the finding, which is done by a thread of its own.
  *
  *   UNKNOWN ─wanted→ SEARCHING ─found→ KNOWN ─expired, by the clock or the server's word→ SEARCHING …
  *                        └─none, or refused by the server→ FAILED (for good)
@@ -10,14 +10,13 @@
 #define HDX_TRANSFER_IDENTITY_H
 
 #include "transfer/credentials.h"
+#include "transfer/errand.h"
 #include "transfer/sigv4.h"
-
-#include <uv.h>
 
 enum hdx_identity_state { HDX_IDENTITY_UNKNOWN, HDX_IDENTITY_SEARCHING, HDX_IDENTITY_KNOWN, HDX_IDENTITY_FAILED };
 
 struct hdx_identity {
-  uv_work_t work; /* the search */
+  struct hdx_errand errand; /* the search */
   uv_loop_t *loop;
   void (*changed)(void *user); /* the state has changed */
   void *user;

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { QUOTED_BYTES = 12 /* of a proxy, by which it is found in a text that may be cut */ };
+
 /* Whether `list` (hosts and domains between commas, or *) names the host. */
 static bool excluded(const char *list, struct hdx_text host) {
   struct hdx_text rest = hdx_text_of(list);
@@ -42,6 +44,25 @@ const char *hdx_proxy_find(char *const *environment, bool tls, const char **vari
   return value;
 }
 
+/* A proxy as messages may show it. Other than a URL it need not have a scheme, and what is before its last @ is secret
+ * wherever a slash stands. */
+static const char *show(const char *proxy, char *out, size_t size) {
+  const char *at = strrchr(proxy, '@');
+  return hdx_url_quote(hdx_text_of(at ? at + 1 : proxy), out, size);
+}
+
+bool hdx_proxy_quoted(char *const *environment, const char *words) {
+  char beginning[QUOTED_BYTES + 1];
+  const char *variable;
+  for (int tls = 0; tls < 2; tls++) {
+    const char *proxy = hdx_proxy_find(environment, tls, &variable);
+    snprintf(beginning, sizeof beginning, "%s", proxy);
+    if (strchr(proxy, '@') && strstr(words, beginning))
+      return true;
+  }
+  return false;
+}
+
 const char *hdx_proxy_note(char *const *environment, const char *url, char *out, size_t size) {
   struct hdx_url parsed;
   const char *variable;
@@ -52,7 +73,6 @@ const char *hdx_proxy_note(char *const *environment, const char *url, char *out,
     return out;
   const char *proxy = hdx_proxy_find(environment, parsed.scheme == HDX_SCHEME_HTTPS, &variable);
   if (proxy[0])
-    snprintf(out, size, " (through the proxy %s, by %s)", hdx_url_quote(hdx_text_of(proxy), quoted, sizeof quoted),
-             variable);
+    snprintf(out, size, " (through the proxy %s, by %s)", show(proxy, quoted, sizeof quoted), variable);
   return out;
 }

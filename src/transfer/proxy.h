@@ -14,6 +14,10 @@ const char *hdx_proxy_find(char *const *environment, bool tls, const char **vari
 /* The hosts that are asked without it, as CURLOPT_NOPROXY takes them; "": none. */
 const char *hdx_proxy_exclusions(char *const *environment);
 
+/* Whether libcurl's words about a failure quote a proxy that has a user and a password, as they do where libcurl cannot
+ * make it out: they must not be shown. */
+bool hdx_proxy_quoted(char *const *environment, const char *words);
+
 /* " (through the proxy URL, by VARIABLE)", without user and password, or "" where none is asked. Returns `out`. */
 const char *hdx_proxy_note(char *const *environment, const char *url, char *out, size_t size);
 

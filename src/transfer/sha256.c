@@ -3,29 +3,19 @@
 #include "base/library.h"
 
 #include <openssl/sha.h>
-#include <pthread.h>
 
 static struct {
   int (*init)(SHA256_CTX *state);
   int (*update)(SHA256_CTX *state, const void *data, size_t size);
   int (*final)(unsigned char *digest, SHA256_CTX *state);
-  enum hdx_status status;
-  struct hdx_error error;
 } crypto;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void load(void) {
-  static const char *const symbols[] = {"SHA256_Init", "SHA256_Update", "SHA256_Final"};
-  void *const functions[] = {&crypto.init, &crypto.update, &crypto.final};
-  crypto.status = hdx_library_load("libcrypto.so.3", symbols, functions, 3, &crypto.error);
-}
+static const char *const symbols[] = {"SHA256_Init", "SHA256_Update", "SHA256_Final"};
+static void *const functions[] = {&crypto.init, &crypto.update, &crypto.final};
+static struct hdx_library library = HDX_LIBRARY("libcrypto.so.3", symbols, functions);
 
 enum hdx_status hdx_sha256_load(struct hdx_error *error) {
-  pthread_once(&once, load);
-  if (crypto.status != HDX_OK && error)
-    *error = crypto.error;
-  return crypto.status;
+  return hdx_library_need(&library, error);
 }
 
 void hdx_sha256(struct hdx_text text, unsigned char digest[HDX_SHA256_SIZE]) {

@@ -10,7 +10,7 @@
 
 #define HDX_SHA256_SIZE 32
 
-/* To be called, with success, before any other function here: INTERNAL: libcrypto cannot be loaded. Thread-safe. */
+/* To be called, with success, before any other function here: IO: libcrypto cannot be loaded. Thread-safe. */
 enum hdx_status hdx_sha256_load(struct hdx_error *error);
 
 void hdx_sha256(struct hdx_text text, unsigned char digest[HDX_SHA256_SIZE]);

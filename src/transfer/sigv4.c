@@ -445,7 +445,7 @@ static void append_authorization(struct hdx_buffer *out, const struct hdx_signer
   hdx_buffer_append_byte(out, '/');
   append_scope(out, scope, stamp);
   hdx_buffer_append_text(out, HDX_TEXT(", SignedHeaders="));
-  hdx_buffer_append_text(out, hdx_buffer_text(&signer->names));
+  hdx_buffer_append_buffer(out, &signer->names);
   hdx_buffer_append_text(out, HDX_TEXT(", Signature="));
   hdx_buffer_append_text(out, hdx_text_of(signature));
 }

@@ -26,7 +26,7 @@ struct hdx_socket {
 static void drain(struct hdx_engine *engine) {
   CURLMsg *message;
   int left;
-  while ((message = engine->curl->multi_info_read(engine->multi, &left))) {
+  while (engine->multi && (message = engine->curl->multi_info_read(engine->multi, &left))) {
     if (message->msg != CURLMSG_DONE)
       continue;
     struct hdx_part *part = NULL;
@@ -35,6 +35,15 @@ static void drain(struct hdx_engine *engine) {
     hdx_fetch_outcome(part, code);
   }
   hdx_engine_kick(engine);
+}
+
+/* A multi handle that has failed, for lack of memory or because a callback could do nothing, may crash later. */
+static void act(struct hdx_engine *engine, curl_socket_t fd, int action) {
+  int running;
+  CURLMcode code = engine->multi ? engine->curl->multi_socket_action(engine->multi, fd, action, &running) : CURLM_OK;
+  if (engine->multi_code == CURLM_OK)
+    engine->multi_code = code;
+  drain(engine);
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -54,7 +63,7 @@ static void forget(struct hdx_engine *engine, curl_socket_t fd) {
 static void on_event(uv_poll_t *poll, int status, int events) {
   struct hdx_socket *socket = poll->data;
   struct hdx_engine *engine = socket->engine;
-  int action = 0, running;
+  int action = 0;
   if (!socket->wanted) {
     uv_poll_stop(poll);
     socket->armed = 0;
@@ -67,8 +76,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
     action |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE)
     action |= CURL_CSELECT_OUT;
-  engine->curl->multi_socket_action(engine->multi, socket->fd, action, &running);
-  drain(engine);
+  act(engine, socket->fd, action);
 }
 
 static struct hdx_socket *watch(struct hdx_engine *engine, curl_socket_t fd) {
@@ -103,6 +111,13 @@ static ino_t inode_of(curl_socket_t fd) {
   return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) ? info.st_ino : 0;
 }
 
+/* What libcurl then says, that a callback has ended it, is not the reason. */
+static int no_memory(struct hdx_engine *engine) {
+  if (engine->multi_code == CURLM_OK)
+    engine->multi_code = CURLM_OUT_OF_MEMORY;
+  return -1;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *ignored) {
   struct hdx_engine *engine = user;
   (void)easy, (void)ignored;
@@ -118,11 +133,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *i
   }
   struct hdx_socket *socket = watch(engine, fd);
   if (!socket)
-    return -1;
+    return no_memory(engine);
   socket->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
   if (socket->wanted != socket->armed) {
-    if (uv_poll_start(&socket->poll, socket->wanted, on_event) != 0)
-      return -1;
+    if (!hdx_loop_room(&engine->loop, fd) || uv_poll_start(&socket->poll, socket->wanted, on_event) != 0)
+      return no_memory(engine);
     socket->armed = socket->wanted;
   }
   return 0;
@@ -202,9 +217,7 @@ void hdx_sockets_adopt(struct hdx_part *part) {
 }
 
 void hdx_sockets_timeout(struct hdx_engine *engine) {
-  int running;
-  engine->curl->multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  drain(engine);
+  act(engine, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -230,7 +243,7 @@ enum hdx_status hdx_sockets_open(struct hdx_engine *engine, struct hdx_error *er
   const struct hdx_curl_api *curl = engine->curl;
   engine->multi = curl->multi_init();
   if (!engine->multi)
-    return hdx_error_memory(error, 0);
+    return hdx_error_set(error, HDX_MEMORY, "out of memory: libcurl has none for its connections");
   curl->multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl->multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
   curl->multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
@@ -241,14 +254,26 @@ enum hdx_status hdx_sockets_open(struct hdx_engine *engine, struct hdx_error *er
   return HDX_OK;
 }
 
-void hdx_sockets_close(struct hdx_engine *engine) {
+/* libcurl's part: the loop turns once more, and nothing in it may call libcurl. */
+static void close_multi(struct hdx_engine *engine) {
   if (engine->multi)
     engine->curl->multi_cleanup(engine->multi);
-  /* The loop turns once more: nothing in it may call libcurl. */
+  engine->multi = NULL;
+  engine->multi_code = CURLM_OK;
   engine->curl_due = false;
   uv_timer_stop(&engine->curl_timer);
   for (size_t fd = 0; fd < engine->socket_count; fd++)
     forget(engine, (curl_socket_t)fd);
+}
+
+void hdx_sockets_renew(struct hdx_engine *engine) {
+  close_multi(engine);
+  if (hdx_sockets_open(engine, NULL) != HDX_OK)
+    engine->multi_code = CURLM_OUT_OF_MEMORY; /* to be tried again */
+}
+
+void hdx_sockets_close(struct hdx_engine *engine) {
+  close_multi(engine);
   while (engine->sockets_open > 0)
     uv_run(&engine->loop, UV_RUN_ONCE);
   free(engine->sockets);

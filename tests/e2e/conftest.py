@@ -241,6 +241,26 @@ def mirror(client, tmp_path):
     return Mirror(client, tmp_path / "dest")
 
 
+@pytest.fixture
+def cat(client):
+    """The verb cat."""
+    from mirror import Cat
+
+    return Cat(client)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small file system of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M", "tmpfs", folder], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
     """A real S3 server, with TLS beside."""

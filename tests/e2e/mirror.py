@@ -116,3 +116,16 @@ class Mirror:
     def summary(self, done):
         """The summary of a run with --progress json."""
         return next(line for line in map(json.loads, done.err.splitlines()) if line.get("event") == "summary")
+
+
+class Cat:
+    """The verb cat, pointed at a tiny bucket."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def __call__(self, *arguments, **options):
+        return self.client.program("cat", self.client.bucket, *arguments, *self.client.access, **options)
+
+    def start(self, *arguments, **options):
+        return self.client.program.start("cat", self.client.bucket, *arguments, *self.client.access, **options)

@@ -11,8 +11,13 @@ If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since; the ETag is 
 (or 403: `missing`).
 
 A script is a list of behaviours for one path; each request of that path takes the next one, None stands for a good
-answer, and after the last all answers are good again. always() sets a behaviour that never runs out. throttle() is a
-token bucket over all paths (503 with Retry-After). Every request is logged when it ends, however it ends.
+answer, and after the last all answers are good again. always() sets a behaviour that never runs out, change() has the
+object be another one after some requests, redirect() is a behaviour that sends elsewhere. throttle() is a token bucket
+(503 with Retry-After) over all paths or those below one, refuse() resets connections before they say anything. Every
+request is logged when it ends, however it ends.
+
+To add a fault: a field of Behaviour with a comment, the place in _answer, _good or _send that heeds it, and a test in
+test_origin.py that sees it with a plain socket or http.client.
 
 A thread per connection, standard library only. It is made for faults, not for speed: some thousand requests a second.
 """
@@ -51,11 +56,14 @@ class Behaviour:
     stall: int | None = None  # sends so many bytes of the body, then nothing more; -1: not even headers
     drip: tuple | None = None  # (bytes, seconds): so many bytes, then a pause, and so on
     ignore_range: bool = False  # 200 with the whole object
+    range_max: int | None = None  # 206 with at most so many bytes of the range that was asked for
+    other_range: tuple | None = None  # (begin, end): 206 with these bytes, and their Content-Range, whatever was asked
     ignore_conditions: bool = False  # as if no If-... header were there
     length: int | None = None  # the Content-Length that is claimed; what is sent stays
     flip: int | None = None  # inverts the lowest bit of this byte of the object
     chunked: bool = False  # Transfer-Encoding in place of Content-Length
     close: bool = False  # Connection: close
+    raw: bytes | None = None  # sent in place of an answer, head and all; then the connection is closed
 
 
 @dataclasses.dataclass
@@ -97,15 +105,21 @@ def etag_of(content):
     return '"%s"' % hashlib.md5(content).hexdigest()
 
 
+def redirect(to, status=302):
+    """The behaviour of a path that is elsewhere: a path of this origin or a whole URL."""
+    return Behaviour(status=status, headers={"Location": to}, body=b"")
+
+
 class Gone(Exception):
     """The connection is to be closed, or the client closed it."""
 
 
 class Origin:
-    def __init__(self, folder=None, tls=None):
-        """`tls`: an ssl.SSLContext for https."""
+    def __init__(self, folder=None, tls=None, port=0):
+        """`tls`: an ssl.SSLContext for https; `port` 0: a free one."""
         self.folder = Path(folder).resolve() if folder else None
         self.tls = tls
+        self.port = port
         self.lock = threading.Lock()
         self.objects = {}  # path: (content, time of the last change) or None where removed
         self.scripts = {}  # path: list of behaviours still to come
@@ -113,7 +127,8 @@ class Origin:
         self.missing = 404  # the status of what is not there; 403, as S3 answers who may not list the bucket
         self.log = []
         self.stopping = threading.Event()
-        self.bucket = None  # of tokens: [rate, burst, level, time of the level, status, retry_after]
+        self.bucket = None  # of tokens: [rate, burst, level, time of the level, status, retry_after, below]
+        self.refusals = 0  # connections still to be reset
         self.sockets = set()
         self.threads = []
         self.connections = 0  # accepted so far
@@ -123,7 +138,7 @@ class Origin:
     # ---- life
 
     def start(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=2048)
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         self.acceptor = threading.Thread(target=self._accept, daemon=True)
@@ -177,10 +192,20 @@ class Origin:
         with self.lock:
             self.constant[path] = behaviour
 
-    def throttle(self, rate, burst, status=503, retry_after=None):
-        """At most `rate` good answers a second, after a first `burst`; others get the status."""
+    def change(self, path, content, after=0):
+        """The object is another one, with another entity tag, once it was asked for so many times more."""
+        self.script(path, *[None] * after, Behaviour(replace=content))
+
+    def throttle(self, rate, burst, status=503, retry_after=None, below="/"):
+        """At most `rate` good answers a second, after a first `burst`; others get the status. Paths that do not begin
+        with `below`, and those whose behaviour is set, take no part in it."""
         with self.lock:
-            self.bucket = [rate, burst, burst, time.monotonic(), status, retry_after]
+            self.bucket = [rate, burst, burst, time.monotonic(), status, retry_after, below]
+
+    def refuse(self, count):
+        """The next so many connections are reset as soon as they are there, before TLS begins."""
+        with self.lock:
+            self.refusals = count
 
     # ---- what tests ask
 
@@ -227,9 +252,21 @@ class Origin:
                 self.connections_now += 1
                 self.connections_max = max(self.connections_max, self.connections_now)
                 number = self.connections
+                refused = self.refusals > 0
+                self.refusals -= refused
+            if refused:
+                self._refuse(connection)
+                continue
             thread = threading.Thread(target=self._serve, args=(connection, number), daemon=True)
             self.threads.append(thread)
             thread.start()
+
+    def _refuse(self, connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        with self.lock:
+            self.sockets.discard(connection)
+            self.connections_now -= 1
 
     def _serve(self, plain, number):
         connection = plain
@@ -293,8 +330,8 @@ class Origin:
         constant = self.constant.get(path)
         if constant:
             return constant
-        if self.bucket:
-            rate, burst, level, since, status, retry_after = self.bucket
+        if self.bucket and path.startswith(self.bucket[-1]):
+            rate, burst, level, since, status, retry_after, _ = self.bucket
             now = time.monotonic()
             level = min(burst, level + (now - since) * rate)
             self.bucket[2:4] = [level - 1 if level >= 1 else level, now]
@@ -326,6 +363,9 @@ class Origin:
             self._close(connection, behaviour.cut_by)
         if behaviour.stall == -1:
             self._hold(connection)
+        if behaviour.raw is not None:
+            connection.sendall(behaviour.raw)
+            self._close(connection, "fin")
         status, headers, body = self._good(request, behaviour)
         if behaviour.chunked:
             headers["Transfer-Encoding"] = "chunked"
@@ -390,6 +430,10 @@ class Origin:
 
     @staticmethod
     def _range(request, behaviour, headers, content):
+        if behaviour.other_range:
+            begin, end = behaviour.other_range
+            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
+            return 206, headers, content[begin:end]
         wanted = request.headers.get("range", "")
         if behaviour.ignore_range or not wanted.startswith("bytes=") or "," in wanted:
             return 200, headers, content
@@ -404,6 +448,7 @@ class Origin:
         if begin >= len(content) or end <= begin:
             headers["Content-Range"] = f"bytes */{len(content)}"
             return 416, headers, error_body(416)
+        end = min(end, begin + (behaviour.range_max or len(content)))
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
         return 206, headers, content[begin:end]
 

@@ -47,7 +47,7 @@ ODD = [("# start, stop, datakey, filesize", None),
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_place_and_reason_of_each(tiny, client, tmp_path, end):
+def test_25_place_and_reason_of_each(tiny, client, tmp_path, end):
     content = "\ufeff" + "".join(line + end for line, _ in ODD)
     tiny.add("odd", {2019: content})
     expected = [(number, column) for number, (_, column) in enumerate(ODD, 1) if column]
@@ -80,7 +80,7 @@ def told_repairs(err, file):
     return {words: int(number) for line in told for number, words in re.findall(r"(\d+) ([^,\n]+)", line)}
 
 
-def test_odd_files_as_the_reference_has_them(sample, heliodex):
+def test_25_26_odd_files_as_the_reference_has_them(sample, heliodex):
     """Every index file of the sample's odd datasets: what is mended in it, copies, order."""
     done = heliodex("index", f"file://{sample}/{SAMPLE}/", "odd_*", "-v", "--stats", "-").expect(0)
     files = sorted((sample / SAMPLE / "odd" / "indices").glob("*.csv"))
@@ -96,7 +96,7 @@ def test_odd_files_as_the_reference_has_them(sample, heliodex):
     assert all(counts[name] for name in ("repairs", "duplicates", "files_unsorted"))
 
 
-def test_repairs_are_told_by_kind(tiny, client):
+def test_26_repairs_are_told_by_kind(tiny, client):
     content = ("1996-01-01T00:00.00Z,1996-01-01T01.00.00Z,s3://b/dots,1\n"
                "1996-01-01:02:00:00Z,1996-01-01 03:00.00z,s3://b/separators and a dot,1.5\n"
                "1996-01-02,1996-01-02T24:00:00Z,s3://b/date and hour,1\n"
@@ -116,13 +116,13 @@ def test_repairs_are_told_by_kind(tiny, client):
     client.check()
 
 
-def test_a_date_alone_is_no_warning(tiny, client):
+def test_26_a_date_alone_is_no_warning(tiny, client):
     tiny.add("days", {1980: "1980-01-01,1980-01-02,s3://b/k,1\n"})
     done = client.index().expect(0, "2 repaired")
     assert "warning" not in done.err and "days_1980" not in done.err, done
 
 
-def test_duplicates_and_order(tiny, client):
+def test_25_duplicates_and_order(tiny, client):
     """Copies of the row above are kept and counted, over the scanner's batches of 1,024 rows too."""
     row = "2019-01-01T00:00:00Z,2019-01-02T00:00:00Z,s3://b/same,1\n"
     tiny.add("copies", {2019: row * 3000 + good(10), 2020: good(5).replace("2019", "2020")})
@@ -134,7 +134,7 @@ def test_duplicates_and_order(tiny, client):
 # ---- bounds
 
 
-def test_more_than_is_held_in_memory(tiny, client, tmp_path):
+def test_25_p4_more_than_is_held_in_memory(tiny, client, tmp_path):
     """They are spooled in the store, which is tidy afterwards; files that are read side by side do not mix."""
     for name in "abc":
         tiny.add(name, {year: good(1) + "".join(f"{name}{year} {i}\n" for i in range(4000)) for year in (2018, 2019)})
@@ -148,7 +148,7 @@ def test_more_than_is_held_in_memory(tiny, client, tmp_path):
     assert not [path for path in client.program.store.rglob("*") if "bad-rows" in path.name]
 
 
-def test_file_that_changes_while_it_is_read(tiny, client, tmp_path):
+def test_14_25_file_that_changes_while_it_is_read(tiny, client, tmp_path):
     """Only the reading that counts is told of."""
     old = good(10) + "old\n" * 5000 + good(40000)
     new = "new\n" + good(40000)
@@ -161,7 +161,7 @@ def test_file_that_changes_while_it_is_read(tiny, client, tmp_path):
     client.check()
 
 
-def test_file_without_a_row_fails_and_is_told(tiny, client, tmp_path):
+def test_25_file_without_a_row_fails_and_is_told(tiny, client, tmp_path):
     tiny.add("prose", {2019: "This\nis\nno index.\n"})
     client.index("--report", tmp_path / "report").expect(7, "prose_2019.csv:1:1: ", "none of its 3 rows")
     bad, items = report_of(tmp_path / "report")
@@ -171,7 +171,7 @@ def test_file_without_a_row_fails_and_is_told(tiny, client, tmp_path):
 # ---- a limit for the run
 
 
-def test_limit_is_of_the_whole_run(tiny, client, tmp_path):
+def test_25_limit_is_of_the_whole_run(tiny, client, tmp_path):
     tiny.add("a", {2019: good(3) + "bad\n" * 2})
     tiny.add("b", {2019: good(3) + "bad\n" * 2, 2020: good(3)})
     client.index("--max-bad-rows", "4", "--store", client.program.home / "lenient").expect(0, "4 bad")
@@ -184,7 +184,7 @@ def test_limit_is_of_the_whole_run(tiny, client, tmp_path):
     client.check()
 
 
-def test_nothing_is_begun_beyond_the_limit(tiny, client):
+def test_25_nothing_is_begun_beyond_the_limit(tiny, client):
     for i in range(160):
         tiny.add(f"d{i:03}", {2019: good(1) + "bad\n" * (i >= 20)})
     done = client.index("--max-bad-rows", "5", "--jobs", "1", "--threads", "1").expect(1, "the run ended early", "1 failed", "6 bad")
@@ -196,13 +196,13 @@ def test_nothing_is_begun_beyond_the_limit(tiny, client):
     client.check()
 
 
-def test_reading_stops_at_the_limit(tiny, client, tmp_path):
+def test_25_reading_stops_at_the_limit(tiny, client, tmp_path):
     tiny.add("long", {2019: good(1) + "bad\n" * 200000 + good(1)})
     client.index("--max-bad-rows", "10", "--report", tmp_path / "report").expect(7, "long_2019.csv", "line 12, column 1", "11 bad")
     assert len(report_of(tmp_path / "report")[0]) == 11
 
 
-def test_limit_of_none(tiny, client):
+def test_25_limit_of_none(tiny, client):
     tiny.add("clean", {2019: good(5)})
     tiny.add("soiled", {2019: good(5) + "bad\n"})
     client.index("clean", "--max-bad-rows", "0").expect(0)

@@ -7,7 +7,6 @@ import os
 import pty
 import random
 import re
-import subprocess
 import threading
 
 import pytest
@@ -20,24 +19,6 @@ from servers import Nginx
 MB = 1 << 20
 
 
-class Cat:
-    """The verb, pointed at a tiny bucket."""
-
-    def __init__(self, client):
-        self.client = client
-
-    def __call__(self, *arguments, **options):
-        return self.client.program("cat", self.client.bucket, *arguments, *self.client.access, **options)
-
-    def start(self, *arguments, **options):
-        return self.client.program.start("cat", self.client.bucket, *arguments, *self.client.access, **options)
-
-
-@pytest.fixture
-def cat(client):
-    return Cat(client)
-
-
 def small(count, prefix="data/2020"):
     return {f"{prefix}/{i:03}.cdf": content(1 + i * 37 % 5000, i) for i in range(count)}
 
@@ -46,7 +27,7 @@ def path(key):
     return f"/{TINY}/{key}"
 
 
-def test_files_come_in_the_order_of_the_list_whatever_their_answers_take(archive, cat):
+def test_p9_files_come_in_the_order_of_the_list_whatever_their_answers_take(archive, cat):
     files = small(120) | {"data/empty.cdf": b"", "data/large.cdf": content(9 * MB + 17, "large"),
                           "data/behind.cdf": content(3000, "behind")}
     archive.dataset("d", files)
@@ -81,7 +62,7 @@ def test_conditions_and_lists_choose_files(archive, cat, tmp_path):
     assert sorted(b"".join(shards)) == sorted(files[names[7]] + files[names[2]] + files[names[7]])
 
 
-def test_a_file_to_which_nothing_can_be_had_is_left_out(archive, cat, tmp_path):
+def test_11_a_file_to_which_nothing_can_be_had_is_left_out(archive, cat, tmp_path):
     files = small(9)
     archive.dataset("d", files)
     gone = sorted(files)[4]
@@ -107,7 +88,7 @@ def test_nothing_to_be_had_at_all_ends_with_the_gravest(archive, cat):
     assert cat("d").expect(3, "3 of 3 files failed").raw == b""
 
 
-def test_an_entity_tag_that_is_another_md5_is_refetched_once_then_fails(archive, cat):
+def test_21_an_entity_tag_that_is_another_md5_is_refetched_once_then_fails(archive, cat):
     files = small(3)
     archive.dataset("d", files)
     flipped, once, _ = sorted(files)
@@ -128,7 +109,7 @@ def test_a_tag_of_another_kind_is_no_md5(archive, cat):
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256", "sha1"])
-def test_the_checksum_of_the_index_is_checked(archive, cat, algorithm):
+def test_21_the_checksum_of_the_index_is_checked(archive, cat, algorithm):
     files = small(4)
     archive.dataset("d", files, algorithm=algorithm)
     wrong = sorted(files)[2]
@@ -142,7 +123,7 @@ def test_the_checksum_of_the_index_is_checked(archive, cat, algorithm):
         other if key == wrong else data for key, data in files.items())
 
 
-def test_a_flipped_bit_under_a_tag_that_is_no_md5_is_found_by_the_index(archive, cat):
+def test_21_a_flipped_bit_under_a_tag_that_is_no_md5_is_found_by_the_index(archive, cat):
     files = small(3)
     archive.dataset("d", files, algorithm="sha256")
     flipped = sorted(files)[1]
@@ -152,7 +133,7 @@ def test_a_flipped_bit_under_a_tag_that_is_no_md5_is_found_by_the_index(archive,
     assert len(archive.asked(flipped)) == 2
 
 
-def test_a_size_that_the_index_has_wrong(archive, cat):
+def test_19_a_size_that_the_index_has_wrong(archive, cat):
     files = small(3)
     wrong = sorted(files)[1]
     archive.dataset("d", files, sizes={wrong: len(files[wrong]) + 1})
@@ -170,7 +151,7 @@ def test_an_unsized_list_of_large_and_small_files(archive, cat, tmp_path):
     assert done.raw == b"".join(files.values())
 
 
-def test_a_body_that_breaks_off_is_gone_on_with(archive, cat):
+def test_03_a_body_that_breaks_off_is_gone_on_with(archive, cat):
     files = {"a": content(5000, 1), "b": content(12 * MB, 2), "c": content(100, 3)}
     archive.dataset("d", files)
     archive.tiny.origin.script(path("a"), Behaviour(cut=100))
@@ -178,7 +159,7 @@ def test_a_body_that_breaks_off_is_gone_on_with(archive, cat):
     assert cat("d", "--retries", "3").expect(0).raw == b"".join(files.values())
 
 
-def test_of_a_small_file_that_breaks_for_good_nothing_goes_out(archive, cat):
+def test_p2_of_a_small_file_that_breaks_for_good_nothing_goes_out(archive, cat):
     files = {"a": content(5000, 1), "b": content(7 * MB, 2), "c": content(100, 3)}
     archive.dataset("d", files)
     archive.tiny.origin.always(path("b"), Behaviour(cut=5 * MB))
@@ -186,7 +167,7 @@ def test_of_a_small_file_that_breaks_for_good_nothing_goes_out(archive, cat):
     assert done.raw == files["c"] + files["a"]
 
 
-def test_a_large_file_that_breaks_for_good_ends_the_run(archive, cat):
+def test_p2_a_large_file_that_breaks_for_good_ends_the_run(archive, cat):
     files = {"a": content(5000, 1), "b": content(20 * MB, 2), "c": content(100, 3)}
     archive.dataset("d", files)
     read = threading.Event()
@@ -202,7 +183,7 @@ def test_a_large_file_that_breaks_for_good_ends_the_run(archive, cat):
     assert [json.loads(line)["datakey"] for line in failed] == [f"s3://{TINY}/b", f"s3://{TINY}/c"]
 
 
-def test_a_broken_output_does_not_appear_as_a_file(archive, cat, tmp_path):
+def test_p1_a_broken_output_does_not_appear_as_a_file(archive, cat, tmp_path):
     archive.dataset("d", {"a": content(20 * MB, 1)})
     folder, written = tmp_path / "out", threading.Event()
     folder.mkdir()
@@ -215,7 +196,7 @@ def test_a_broken_output_does_not_appear_as_a_file(archive, cat, tmp_path):
     assert list(folder.iterdir()) == []
 
 
-def test_a_large_file_with_a_wrong_checksum_ends_the_run(archive, cat):
+def test_21_a_large_file_with_a_wrong_checksum_ends_the_run(archive, cat):
     files = {"a": content(50, 1), "b": content(9 * MB, 2), "c": content(100, 3)}
     archive.dataset("d", files)
     archive.tiny.origin.always(path("b"), Behaviour(flip=9 * MB - 1))
@@ -223,7 +204,7 @@ def test_a_large_file_with_a_wrong_checksum_ends_the_run(archive, cat):
     assert done.raw.startswith(files["a"]) and files["c"] not in done.raw
 
 
-def test_the_checksums_that_s3_keeps_of_large_objects(archive, cat, tmp_path):
+def test_21_the_checksums_that_s3_keeps_of_large_objects(archive, cat, tmp_path):
     """They come in answer to HEAD alone, of an object that comes in ranges."""
     data = content(9 * MB, 1)
     archive.dataset("d", {"a": data})
@@ -241,14 +222,14 @@ def test_the_checksums_that_s3_keeps_of_large_objects(archive, cat, tmp_path):
     assert cat("d", "--part-size", "1M", "--no-sign-request").expect(0, "1 md5").raw == data
 
 
-def test_a_large_object_that_changes_on_the_way(archive, cat):
+def test_14_a_large_object_that_changes_on_the_way(archive, cat):
     old, new = content(20 * MB, "old"), content(20 * MB, "new")
     archive.dataset("d", {"a": old})
     archive.tiny.origin.script(path("a"), None, None, Behaviour(replace=new))
     cat("d", "--part-size", "2M", "--jobs", "1").expect(7, "changed while it was fetched")
 
 
-def test_a_server_without_ranges_that_breaks_off(archive, cat):
+def test_17_a_server_without_ranges_that_breaks_off(archive, cat):
     data = content(12 * MB, "x")
     archive.dataset("d", {"a": data})
     archive.tiny.origin.script(path("a"), Behaviour(ignore_range=True, cut=10 * MB, cut_by="fin"),
@@ -257,7 +238,7 @@ def test_a_server_without_ranges_that_breaks_off(archive, cat):
     assert cat("d").expect(0).raw == data
 
 
-def test_sizes_that_the_server_does_not_state(archive, cat, tmp_path):
+def test_18_sizes_that_the_server_does_not_state(archive, cat, tmp_path):
     files = {"a": content(5000, 1), "b": content(11 * MB, 2), "c": content(700, 3)}
     archive.dataset("d", files)
     for key in files:
@@ -284,7 +265,7 @@ def web(tmp_path):
 
 
 @pytest.mark.skipif(os.environ.get("HDX_BUILD", "").endswith("tsan"), reason="its shadow memory counts as ours")
-def test_a_slow_consumer_bounds_memory(web, heliodex, tmp_path):
+def test_40_p4_a_slow_consumer_bounds_memory(web, heliodex, tmp_path):
     """600 MB wait behind a consumer that takes nothing."""
     sizes = [40 * MB] * 5 + [5 * MB] * 40 + [200 * MB]
     data = {}
@@ -296,13 +277,13 @@ def test_a_slow_consumer_bounds_memory(web, heliodex, tmp_path):
     listed = tmp_path / "list"
     listed.write_text("".join(f"{web.url}/{i}\n" for i in range(len(sizes))))
     lean = {"ASAN_OPTIONS": heliodex.environment["ASAN_OPTIONS"] + ":quarantine_size_mb=1"}
-    process = heliodex.start("cat", "--keys-from", listed, "--memory", "64M", "--stall-time", "0.3", "--retry-max-time",
-                             "0.3", env=lean)
+    process = heliodex.start("cat", "--keys-from", listed, "--memory", "64M", "--stall-time", "1", "--retry-max-time",
+                             "1", env=lean)
     first = process.stdout.read(1)
     assert first == b"0"
     still, count = 0, 0
     tick = threading.Event()
-    while still < 10:  # until the network has stood still for a second
+    while still < 25:  # until the network has stood still for longer than a server may
         tick.wait(0.1)
         now = len(web.requests())
         still, count = (still + 1, count) if now == count else (0, now)
@@ -319,11 +300,11 @@ def test_a_slow_consumer_bounds_memory(web, heliodex, tmp_path):
         expected.update(head + bytes(size - len(head)))
     told = process.stderr.read().decode()
     assert process.wait(30) == 0, told
-    assert "no byte came" not in told  # it is we who have not looked
+    assert "another connection" not in told  # it is we who have not looked
     assert length == sum(sizes) and digest.digest() == expected.digest()
 
 
-def test_a_consumer_that_goes_ends_the_run_quietly(archive, cat):
+def test_35_40_a_consumer_that_goes_ends_the_run_quietly(archive, cat):
     archive.dataset("d", {f"{i}": content(3 * MB, i) for i in range(20)})
     process = cat.start("d")
     process.stdout.read(1000)
@@ -332,7 +313,7 @@ def test_a_consumer_that_goes_ends_the_run_quietly(archive, cat):
     assert process.stderr.read() == b""
 
 
-def test_an_interruption_ends_it(archive, cat):
+def test_35_an_interruption_ends_it(archive, cat):
     archive.dataset("d", {f"{i}": content(MB, i) for i in range(100)})
     process = cat.start("d")
     process.stdout.read(1000)
@@ -341,7 +322,7 @@ def test_an_interruption_ends_it(archive, cat):
     assert b"interrupted by SIGINT" in process.stderr.read()
 
 
-def test_what_an_interruption_leaves_is_told(archive, cat, tmp_path):
+def test_35_p2_what_an_interruption_leaves_is_told(archive, cat, tmp_path):
     files = {f"{i:03}": content(MB, i) for i in range(100)}
     archive.dataset("d", files)
     lines, failed = tmp_path / "report", tmp_path / "failed"
@@ -357,7 +338,7 @@ def test_what_an_interruption_leaves_is_told(archive, cat, tmp_path):
     assert len(done) >= 4 and done + left == list(files)
 
 
-def test_the_file_of_o_appears_when_all_is_written(archive, cat, tmp_path):
+def test_p1_the_file_of_o_appears_when_all_is_written(archive, cat, tmp_path):
     files = small(5)
     archive.dataset("d", files)
     cat("d", "-o", tmp_path / "out").expect(0)
@@ -382,10 +363,17 @@ def on_terminal(cat, *arguments):
 def test_a_terminal_gets_text_alone(archive, cat):
     archive.dataset("text", {"a.txt": b"12 apples\n"})
     archive.dataset("binary", {"a.cdf": b"\xcd\xf3\x00\x01"})
+    archive.dataset("letters", {"l.txt": "déjà vu, €".encode()})
+    steering = (b"\x1b]0;owned\x07", b"\xc2\x9b31m", b"a\x7fb", b"a\x08b")
+    for i, text in enumerate(steering):
+        archive.dataset(f"steering{i}", {f"{i}.txt": b"plain, " + text})
     assert on_terminal(cat, "text")[:2] == (0, b"12 apples\r\n")
     code, got, told = on_terminal(cat, "binary")
     assert (code, got) == (2, b"") and "-o -" in told
     assert on_terminal(cat, "binary", "-o", "-")[:2] == (0, b"\xcd\xf3\x00\x01")
+    assert on_terminal(cat, "letters")[:2] == (0, "déjà vu, €".encode())
+    for i, _ in enumerate(steering):
+        assert on_terminal(cat, f"steering{i}")[:2] == (2, b""), steering[i]
     code, got, told = on_terminal(cat, "text", "--tar")
     assert (code, got) == (2, b"") and "-o -" in told
 

@@ -11,14 +11,9 @@ import pytest
 from conftest import TINY
 from mirror import content, report
 from origin import Behaviour
-from test_cat import Cat, path, small
+from test_cat import path, small
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def cat(client):
-    return Cat(client)
 
 
 def lines(done):
@@ -55,7 +50,6 @@ import os, stat
 os.lseek(0, 3, 0)
 links = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if int(fd) > 2
          and os.path.exists(f"/proc/self/fd/{fd}")]
-links = [link for link in links if not link.startswith("socket:")]  # libcurl's own pair
 print(stat.S_ISREG(os.fstat(0).st_mode), os.fstat(0).st_size, os.read(0, 9).decode(), links)
 """)
     done = cat("d", "--exec", f"/usr/bin/python3 {tmp_path}/look.py", "-P", "1").expect(0)
@@ -130,7 +124,7 @@ board(lambda running, most, begun: (running - 1, most, begun))
     assert board.read_text() == f"0 {count} 12"
 
 
-def test_an_interruption_waits_for_those_that_run(archive, cat, tmp_path):
+def test_35_an_interruption_waits_for_those_that_run(archive, cat, tmp_path):
     files = {f"f{i:02}": b"x" for i in range(20)}
     archive.dataset("d", files)
     os.mkfifo(tmp_path / "begun")
@@ -160,7 +154,7 @@ def test_a_caller_that_ignores_children_changes_nothing(archive, cat, heliodex):
     assert done.returncode == 1 and b"status 1" in done.stderr and b"status 2" in done.stderr, done.stderr
 
 
-def test_a_full_disk_ends_the_run(archive, cat, tmp_path, heliodex):
+def test_28_a_full_disk_ends_the_run(archive, cat, tmp_path, heliodex):
     archive.dataset("d", {"a": content(3 * MB, 1), "b": b"2"})
     heliodex.environment["HELIODEX_STORE"] = str(heliodex.home / "store")
     cat.client.index().expect(0)
@@ -170,7 +164,7 @@ def test_a_full_disk_ends_the_run(archive, cat, tmp_path, heliodex):
     assert done.returncode == 6 and b"File too large" in done.stderr, done.stderr
 
 
-def test_few_file_descriptors_run_fewer_commands(archive, cat, heliodex):
+def test_32_few_file_descriptors_run_fewer_commands(archive, cat, heliodex):
     archive.dataset("d", {f"{i}": b"%d\n" % i for i in range(100)})
     cat.client.index().expect(0)
     limit = ["bash", "-c", 'ulimit -n 32; exec "$0" "$@"']

@@ -47,7 +47,7 @@ def test_versions(client, top, version):
 @pytest.mark.parametrize("status,told", [
     ({"code": 1200, "message": "OK"}, "1200 OK"), ({"code": "1200", "message": "OK"}, "1200 OK"), ({"code": 1200}, "1200"),
     ("1200/OK", "1200 OK"), ("1200", "1200"), (1200, "1200")])
-def test_statuses(client, status, told):
+def test_24_statuses(client, status, told):
     publish(client, {"version": "1.0", "status": status, "catalog": [ENTRY]})
     done = run(client, "datasets").expect(0)
     assert done.err == ""
@@ -56,14 +56,14 @@ def test_statuses(client, status, told):
 
 @pytest.mark.parametrize("status", [{"code": 1400, "message": "moving house"}, "1400/moving house", {"code": "1400", "message": "moving house"}])
 @pytest.mark.parametrize("arguments", [("datasets",), ("info", "set"), ("query", "set"), ("index",)])
-def test_unavailable(client, status, arguments):
+def test_24_unavailable(client, status, arguments):
     publish(client, {"version": "1.0", "status": status, "catalog": [ENTRY]})
     run(client, *arguments).expect(5, "1400", "moving house")
     publish(client, {"version": "1.0", "status": {"code": 1200}, "catalog": [ENTRY]})
     check_answers(client)  # what was unavailable is not what is kept
 
 
-def test_a_status_that_is_unknown_is_warned_of(client):
+def test_24_a_status_that_is_unknown_is_warned_of(client):
     publish(client, {"version": "1.0", "status": {"code": 1201, "message": "Hm"}, "catalog": [ENTRY]})
     run(client, "datasets").expect(0, "expected a status of 1200, found '1201 Hm'")
 
@@ -101,7 +101,7 @@ def test_a_missing_catalog_hints_at_other_names(client):
     7, None, [], "set", {}, {**ENTRY, "id": "a b"}, {**ENTRY, "id": ""}, {**ENTRY, "id": {}}, {**ENTRY, "index": "i/"},
     {**ENTRY, "index": 5}, {**ENTRY, "index": None}, {name: value for name, value in ENTRY.items() if name != "title"},
     {name: value for name, value in ENTRY.items() if name != "stop"}])
-def test_a_malformed_entry_is_skipped_with_its_place(client, bad):
+def test_24_a_malformed_entry_is_skipped_with_its_place(client, bad):
     lines = [{**ENTRY, "id": "before"}, bad, ENTRY]
     publish(client, '{"status": 1200, "catalog": [\n%s\n]}' % ",\n".join(json.dumps(line) for line in lines))
     done = run(client, "datasets").expect(0, "line 3", "skipped")
@@ -114,7 +114,7 @@ def test_a_malformed_entry_is_skipped_with_its_place(client, bad):
     ("[]", "an object with a list"), ('{"status": 1200}', "no such member"), ('{"catalog": []}', '"status"'),
     ('{"status": 1200, "catalog": {}}', "an object"), ('{"status": 1200,\n "catalog": [}', "line 2"), ("", "line 1"),
     ("<html>Sorry</html>", "line 1")])
-def test_what_is_no_catalog(client, document, told):
+def test_24_what_is_no_catalog(client, document, told):
     publish(client, document)
     run(client, "datasets").expect(7, told)
 
@@ -167,7 +167,7 @@ def test_an_index_of_a_mapped_bucket(client, tmp_path):
 
 
 @pytest.mark.parametrize("index", ["file:///etc/", "http://169.254.169.254/latest/", "http://[fe80::1]/"])
-def test_an_index_that_must_not_be_followed(client, index):
+def test_41_an_index_that_must_not_be_followed(client, index):
     publish(client, {"version": "1.0", "status": 1200, "catalog": [{**ENTRY, "index": index}, {**ENTRY, "id": "good"}]})
     client.tiny.write(client.tiny.path("good", 2020), CONTENT)
     run(client, "info", "set").expect(4)
@@ -201,7 +201,7 @@ def test_index_types(client):
         assert len(run(client, "query", identifier, "--offline", "--format", "keys").expect(0).lines) == 3
 
 
-def test_a_catalog_that_is_too_large(client):
+def test_24_a_catalog_that_is_too_large(client):
     publish(client, {"version": "1.0", "status": 1200, "catalog": [ENTRY], "comment": "x" * 5000})
     run(client, "datasets", "--max-catalog", "4K").expect(8, "4096")
     client.tiny.origin.script(client.tiny.catalog_path, Behaviour(chunked=True, ignore_range=True))

@@ -38,7 +38,10 @@ def one(tiny, client):
     ["index", "s3://b/", "--memory", "1"], ["query", "s3://b/", "x", "--match", "touch"],
     ["query", "s3://b/", "x", "--format", "xml"], ["index", "ftp://b/x/"], ["index", "s3://"],
     ["index", "s3://b/", "--endpoint-url", "nonsense"], ["index", "s3://b/", "--map", "x"],
-    ["info", "s3://b/", "x", "y"], ["completion", "tcsh"], ["store", "frob"],
+    ["info", "s3://b/", "x", "y"], ["completion", "tcsh"], ["store", "frob"], ["help", "query", "now"],
+    ["ls", "s3://b/", "--start-after", "s3://b/x"], ["validate", "--rules", "s3://b/"], ["validate", "--deep"],
+    ["mirror", "--keys-from", "list", "--plan", "plan", "--dest", "d"], ["verify", "s3://b/", "--mirror", "d"],
+    ["query", "s3://b/", "x", "--where", "filesize"], ["mirror", "--keys-from", "list", "--dest", "d", "--shard", "9/4"],
 ])
 def test_usage_errors(heliodex, arguments):
     done = heliodex(*arguments)
@@ -107,7 +110,7 @@ def test_csv_is_what_the_reference_writes(one):
     one.tiny.origin.clear()
 
 
-def test_formats_agree(one):
+def test_p9_formats_agree(one):
     def query(*arguments):
         return one.query("awkward", "--offline", *arguments).expect(0)
 
@@ -140,7 +143,7 @@ def test_default_format_is_csv_in_a_pipe(one):
     assert one.program("query", one.bucket, "plain", *one.access, "--offline").out == one.query("plain", "--offline").out
 
 
-def test_output_file_is_atomic(one, tmp_path):
+def test_p1_output_file_is_atomic(one, tmp_path):
     target = tmp_path / "rows.csv"
     target.write_text("old")
     one.query("plain", "-o", target, "--start", "2300").expect(2)
@@ -168,7 +171,7 @@ def test_limit(one):
 # ---- pipes
 
 
-def test_closed_pipe_is_quiet(one):
+def test_35_closed_pipe_is_quiet(one):
     one.tiny.add("much", {2019: 60000})
     one.index("much").expect(0)
     process = one.program.start("query", one.bucket, "much", *one.access, "--offline")
@@ -181,13 +184,13 @@ def test_closed_pipe_is_quiet(one):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_full_standard_output(one):
+def test_28_full_standard_output(one):
     with open("/dev/full", "wb") as full:
         one.query("plain", "--offline", stdout=full).expect(6, "space")
         one.program("version", stdout=full).expect(6)
 
 
-def test_closed_standard_output(one):
+def test_28_closed_standard_output(one):
     done = one.query("plain", "--offline", stdout=None, preexec_fn=lambda: os.close(1))
     assert done.code in (0, 6)
     assert os.path.isdir(one.program.store)
@@ -239,12 +242,12 @@ def test_bucket_by_registry_name(registry):
 @pytest.mark.parametrize("text, told", [
     ("", []), ("{", ["line 1"]), ('{"registry": [\n {"name": "a"\n "region": "b"}]}', ["line 3"]), ("[]", []),
     ('{"registry": 5}', ["registry"]), ("<html>", []), ('{"registry": [' + "[" * 5000, [])])
-def test_malformed_registry(one, text, told):
+def test_23_malformed_registry(one, text, told):
     one.tiny.origin.put("/registry.json", text.encode())
     one.program("registry", "--registry", f"{one.tiny.origin.url}/registry.json").expect(7, "registry.json", *told)
 
 
-def test_registry_entries_that_are_none(registry):
+def test_23_registry_entries_that_are_none(registry):
     odd = {"registry": [{"name": "x"}, 7, *REGISTRY["registry"], REGISTRY["registry"][0]]}
     registry.tiny.origin.put("/registry.json", json.dumps(odd).encode())
     done = registry.program("registry", *registry.registry, "--format", "csv").expect(0, "warning")
@@ -254,20 +257,20 @@ def test_registry_entries_that_are_none(registry):
 @pytest.mark.parametrize("text, told", [
     ("", []), ('{\n"catalog": [\n{"id": "a" "index": "b"}]}', ["line 3"]), ("{}", []), ('{"catalog": 1, "status": "1200/OK"}', []),
     ('{"catalog": []}', ["status"]), ("<!DOCTYPE html><p>", [])])
-def test_malformed_catalog(one, text, told):
+def test_24_malformed_catalog(one, text, told):
     one.tiny.write(one.tiny.catalog_path, text)
     one.program("index", one.bucket, *one.access, "--store", one.program.home / "fresh").expect(7, "catalog.json", *told)
 
 
 @pytest.mark.parametrize("status", [{"code": 1400, "message": "back on Monday"}, "1400/back on Monday"])
-def test_catalog_that_is_unavailable(tiny, client, status):
+def test_24_catalog_that_is_unavailable(tiny, client, status):
     tiny.extra["status"] = status
     tiny.add("a", {2019: 3})
     client.index().expect(5, "back on Monday")
 
 
 @pytest.mark.parametrize("status", ["1200/OK", {"code": "1200", "message": "OK"}])
-def test_legacy_catalog(tiny, client, status):
+def test_24_legacy_catalog(tiny, client, status):
     tiny.extra["status"] = status
     tiny.add("old", {2018: 3, 2019: 3}, index=None, start=None, stop=None, loc=f"s3://{TINY}/i/", startdate="2018-01-01T00:00:00Z",
              enddate="2019-12-31T00:00:00Z", ndxformat="CSV")
@@ -275,7 +278,7 @@ def test_legacy_catalog(tiny, client, status):
     assert len(client.query("old", "--offline").expect(0).lines) == 7
 
 
-def test_catalog_entries_that_are_none(tiny, client):
+def test_24_catalog_entries_that_are_none(tiny, client):
     tiny.entries = [{"id": "lacks"}, 5, {"id": "../evil", "index": "s3://b/", "title": "t", "start": "2019", "stop": "2019"}]
     tiny.add("good", {2019: 3})
     client.index().expect(0, "lacks", "evil")
@@ -289,7 +292,7 @@ def test_catalog_with_a_byte_order_mark(tiny, client):
     client.index().expect(0)
 
 
-def test_catalog_that_is_too_large(tiny, client):
+def test_24_catalog_that_is_too_large(tiny, client):
     tiny.add("a", {2019: 3}, description="x" * 20000)
     client.index("--max-catalog", "10K").expect(8, "catalog.json", "limit")
     client.index("--max-catalog", "100K").expect(0)
@@ -319,7 +322,7 @@ def test_info(one):
 # ---- bad rows
 
 
-def test_bad_rows_are_told_and_others_kept(tiny, client):
+def test_25_bad_rows_are_told_and_others_kept(tiny, client):
     tiny.add("bad", {2019: "# start, stop, datakey, filesize\n2019-01-01Z,2019-01-02Z,good,1\nwhat,is,this,4\n"
                            "2019-01-03Z,2019-01-04Z,,5\n2019-01-05Z,2019-01-06Z,also good,6\n"})
     client.index().expect(0, "bad_2019.csv:3:1: ", "bad_2019.csv:4:25: ")
@@ -338,7 +341,7 @@ def test_quiet_and_verbose(one):
     assert one.query("plain", "--offline").err == ""
 
 
-def test_control_characters_do_not_reach_the_terminal(tiny, client):
+def test_38_control_characters_do_not_reach_the_terminal(tiny, client):
     tiny.add("x", {2019: "2019-01-01Z,2019-01-02Z,k,1\n\x1b[31mred\x07\n"}, title="\x1b]0;owned\x07 title")
     done = client.index("-v")
     shown = client.program("datasets", client.bucket, *client.access, "--format", "table")
@@ -349,6 +352,83 @@ def test_control_characters_do_not_reach_the_terminal(tiny, client):
 def test_progress_as_json(one):
     done = one.index("--progress", "json").expect(0)
     assert done.err and all(isinstance(json.loads(line), dict) for line in done.err.splitlines())
+
+
+def summary(done):
+    """The event that ends a run with --progress json."""
+    event, = (event for event in map(json.loads, done.err.splitlines()) if event["event"] == "summary")
+    return event
+
+
+def test_summaries_for_machines(one):
+    machine = ["--progress", "json"]
+    told = summary(one.index(*machine, "--dry-run").expect(0))
+    assert (told["datasets"], told["files"]) == (3, 4) and one.tiny.asked() == []
+    told = summary(one.index(*machine).expect(0))
+    assert (told["files_unchanged"], told["rows"], told["files_failed"]) == (4, 67, 0)
+    done = one.program("validate", one.bucket, "--deep", *machine, *one.access, "--format", "ndjson").expect(1)
+    told, found = summary(done), [json.loads(line)["severity"] for line in done.lines]
+    assert (told["datasets"], told["files"], told["rows"]) == (3, 4, 67)
+    assert (told["errors"], told["warnings"]) == (found.count("error"), found.count("warning")) and told["errors"] > 0
+
+
+def test_the_header_of_a_table_is_bold_where_colors_are_asked_for(one):
+    table = ["datasets", one.bucket, *one.access, "--format", "table"]
+    plain = one.program(*table).expect(0).lines
+    bold = one.program(*table, "--color", "always").expect(0).lines
+    assert "\x1b" not in "".join(plain) and bold[1:] == plain[1:]
+    assert bold[0].replace("\x1b[1m", "").replace("\x1b[0m", "") == plain[0] and bold[0].startswith("\x1b[1mid")
+    assert one.program(*table, "--color", "always", env={"NO_COLOR": "1"}).lines == bold
+
+
+def test_rows_may_go_to_standard_error(one):
+    done = one.query("ac_h2_cris", "-o", "/dev/stderr").expect(0)
+    assert done.out == "" and done.err == one.query("ac_h2_cris").expect(0).out
+
+
+def test_an_archive_that_lists_nothing(tiny, client, tmp_path):
+    tiny.publish()
+    client.program("datasets", client.bucket, *client.access).expect(0, "lists no dataset")
+    client.program("datasets", client.bucket, *client.access, "--error-on-empty").expect(9, "lists no dataset")
+    (tmp_path / "registry.json").write_text('{"registry": []}')
+    url = (tmp_path / "registry.json").as_uri()
+    client.program("registry", "--registry", url, "--error-on-empty").expect(9, "names no bucket")
+
+
+def test_a_range_without_a_year_is_warned_of(one):
+    one.index("--start", "2019", "--stop", "2019").expect(0, "the same instant")
+    assert one.tiny.asked() == []
+
+
+@pytest.mark.parametrize("verb", [["mirror", "d", "--dest", "dest"], ["cat", "d"]], ids=lambda verb: verb[0])
+def test_28_a_report_that_is_not_written_is_told(archive, client, verb):
+    archive.dataset("d", {"a": b"1", "b": b"22"})
+    client.index().expect(0)
+    done = client.program(verb[0], client.bucket, *verb[1:], *client.access, "--report", "/dev/full")
+    done.expect(6, "/dev/full: not written: No space left on device")
+
+
+def test_40_a_reader_of_findings_that_goes_ends_the_run(tiny, client):
+    for i in range(300):
+        tiny.add(f"set_{i}", {2019: 1})
+    process = client.program.start("validate", client.bucket, "--severity", "note", *client.access, "--format", "csv")
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    assert process.wait(60) == 141 and "heliodex:" not in err
+
+
+def test_40_standard_output_that_does_not_block(one):
+    """As a caller may have set it that waits for several programs at once: bytes are waited with, none is lost."""
+    one.tiny.add("long", {year: 4000 for year in range(2000, 2010)})
+    one.index().expect(0)
+    expected = one.query("long").expect(0).raw
+    end, begin = os.pipe()
+    os.set_blocking(begin, False)
+    process = one.program.start("query", one.bucket, "long", *one.access, "--format", "csv", stdout=begin)
+    os.close(begin)
+    with open(end, "rb") as out:
+        assert out.read() == expected and len(expected) > 2_000_000
+    assert process.wait(60) == 0, process.stderr.read()
 
 
 def test_stats(one, tmp_path):

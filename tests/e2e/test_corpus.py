@@ -58,7 +58,7 @@ def case(request, heliodex, tmp_path):
         yield it
 
 
-def test_case(case, tmp_path):
+def test_23_24_25_26_27_case(case, tmp_path):
     expected, report = case.expected, tmp_path / "report"
     done = case.run("index", "--report", report).expect(expected["exit"], *expected.get("errors", []))
     check_warnings(done, expected["warnings"])

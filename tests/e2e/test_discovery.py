@@ -157,7 +157,7 @@ def test_offline_names_what_is_not_held(sky):
     assert sky.origin.requests() == []
 
 
-def test_failed_buckets_are_named_and_the_others_answered(sky):
+def test_23_failed_buckets_are_named_and_the_others_answered(sky):
     sky.origin.always("/bucket-a/catalog.json", Behaviour(status=403))
     sky.write("/bucket-b/catalog.json", '{"status": {"code": 1400, "message": "moving house"}, "catalog": []}')
     sky.write("/bucket-c/catalog.json", '{"status": 1200, "catalog": [\n  nonsense')
@@ -207,7 +207,7 @@ def test_limit_and_formats(sky):
     assert sky.search("electrons", "--format", "keys").expect(0).out == "MMS1_FEEPS\n"
 
 
-def test_a_registry_of_the_network_leads_to_no_file(sky, tmp_path):
+def test_41_a_registry_of_the_network_leads_to_no_file(sky, tmp_path):
     sky.registry = [{"endpoint": f"file://{sky.folder}/bucket-a/", "name": "Mine", "region": "none"}, sky.registry[1]]
     sky.publish()
     done = sky.search("i").expect(1, "Mine", "file://")
@@ -216,7 +216,7 @@ def test_a_registry_of_the_network_leads_to_no_file(sky, tmp_path):
     assert [hit[1] for hit in found(done)] == ["aia_0131", "aia_0094"]
 
 
-def test_large_catalogs_take_bounded_memory(sky):
+def test_p4_large_catalogs_take_bounded_memory(sky):
     """Together they are more than may be held at once: what finds no room is asked for again, alone."""
     for name in BUCKETS:
         catalog = json.loads((sky.folder / name / "catalog.json").read_text())
@@ -227,7 +227,7 @@ def test_large_catalogs_take_bounded_memory(sky):
     assert sum(r.status == 206 and r.headers["range"].startswith("bytes=0-") for r in sky.origin.requests()) > 1 + len(BUCKETS)
 
 
-def test_catalogs_that_find_no_room_take_none(heliodex, sky):
+def test_33_p4_catalogs_that_find_no_room_take_none(heliodex, sky):
     """Few of a hundred catalogs fill the memory; what had come of each other one is given back."""
     plain = plain_build()
     if not plain:
@@ -338,7 +338,7 @@ def test_registry_of_a_file(heliodex, registry, how):
     assert done.lines == ["s3://one/", "s3://two/", "gs://two-b/", "s3://three/", "s3://three-b/"]
 
 
-def test_registry_that_is_no_file(heliodex, tmp_path):
+def test_23_registry_that_is_no_file(heliodex, tmp_path):
     heliodex("registry", "--registry", "none.json").expect(3, "none.json")
 
 

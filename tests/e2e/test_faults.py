@@ -3,6 +3,7 @@
 Every test compares what is held afterwards with the reference, so that no fault leads to a wrong row.
 """
 
+import email.utils
 import json
 import os
 import re
@@ -43,7 +44,7 @@ def statuses(client, path=ONE):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_passing_errors_are_retried(one, tmp_path, status):
+def test_16_passing_errors_are_retried(one, tmp_path, status):
     one.tiny.origin.script(ONE, Behaviour(status=status), Behaviour(status=status))
     one.index("--stats", tmp_path / "stats").expect(0)
     assert statuses(one)[:2] == [status] * 2 and statuses(one)[2] in (200, 206)
@@ -52,7 +53,7 @@ def test_passing_errors_are_retried(one, tmp_path, status):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_respected(one, status):
+def test_15_retry_after_is_respected(one, status):
     one.tiny.origin.script(ONE, Behaviour(status=status, headers={"Retry-After": "2"}))
     one.index().expect(0)
     first, second = one.tiny.origin.of(ONE)
@@ -60,7 +61,31 @@ def test_retry_after_is_respected(one, status):
     one.check()
 
 
-def test_retries_are_bounded(one):
+def test_15_retry_after_may_be_a_date(one):
+    until, clock = int(time.time()) + 4, time.time() - time.monotonic()
+    one.tiny.origin.script(ONE, Behaviour(status=503, headers={"Retry-After": email.utils.formatdate(until, usegmt=True)}))
+    one.index().expect(0)
+    _, second = one.tiny.origin.of(ONE)
+    assert clock + second.begun >= until - 0.1
+    one.check()
+
+
+def test_a_proxy_that_asks_for_a_password_is_told(one):
+    one.tiny.origin.always(ONE, Behaviour(status=407, body=b"<html>please log in</html>"))
+    done = one.index()
+    assert done.code not in (0, 70), done
+    assert "407" in done.err and "the proxy asks for a user and password" in done.err, done
+
+
+def test_18_ranges_of_an_object_without_a_size_are_not_put_together(large):
+    size = len(large.tiny.read(ONE))
+    large.tiny.origin.script(ONE, Behaviour(headers={"Content-Range": "bytes 0-65535/*"}))
+    large.index().expect(0)
+    assert statuses(large)[:2] == [206, 200] and large.tiny.origin.of(ONE)[-1].sent == size
+    large.check()
+
+
+def test_16_retries_are_bounded(one):
     one.tiny.origin.always(ONE, Behaviour(status=503))
     one.index(*FAST).expect(5, "one_2019.csv", "503")
     assert statuses(one) == [503] * 4
@@ -73,34 +98,34 @@ def test_what_is_no_passing_error_is_not_retried(one):
     assert statuses(one) == [400]
 
 
-def test_reset_before_the_headers(one):
+def test_02_reset_before_the_headers(one):
     one.tiny.origin.script(ONE, Behaviour(cut=-1), Behaviour(cut=-1, cut_by="fin"), Behaviour(cut=-1))
     one.index().expect(0)
     assert len(statuses(one)) == 4
     one.check()
 
 
-def test_reset_for_ever_is_told_with_a_count(one):
+def test_02_reset_for_ever_is_told_with_a_count(one):
     one.tiny.origin.always(ONE, Behaviour(cut=-1))
     one.index(*FAST).expect(5, "one_2019.csv", "4")
     # libcurl asks once more by itself where a connection that was kept alive turns out to be dead.
     assert len(statuses(one)) in (4, 5)
 
 
-def test_refused(heliodex):
+def test_02_refused(heliodex):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    heliodex("index", f"http://127.0.0.1:{port}/b/", "--retries", "1").expect(5, f"127.0.0.1:{port}")
+    heliodex("index", f"http://127.0.0.1:{port}/b/", "--retries", "1").expect(5, f"127.0.0.1:{port}", "(2 attempts)")
 
 
-def test_name_that_does_not_resolve(heliodex):
-    heliodex("index", "http://nowhere.invalid/b/", "--retries", "0").expect(5, "nowhere.invalid")
+def test_01_name_that_does_not_resolve(heliodex):
+    heliodex("index", "http://nowhere.invalid/b/", "--retries", "0").expect(5, "nowhere.invalid", "is the name right, and is there a network?")
 
 
 # ---- bodies that are cut, stall or drip
 
 
-def test_cut_body_goes_on_where_it_stopped(tiny, client):
+def test_03_cut_body_goes_on_where_it_stopped(tiny, client):
     """Every k of a small file: as many years, each with its own k."""
     content = {year: 2 for year in range(1960, 2020)}
     for name in ("a", "b", "c"):
@@ -121,7 +146,7 @@ def test_cut_body_goes_on_where_it_stopped(tiny, client):
     client.check()
 
 
-def test_cut_again_and_again(large):
+def test_03_cut_again_and_again(large):
     large.tiny.origin.script(ONE, *[Behaviour(cut=k, cut_by="fin") for k in (1000, 30000, 65535, 7, 1, 20000)])
     large.index().expect(0)
     size = len(large.tiny.read(ONE))
@@ -130,22 +155,24 @@ def test_cut_again_and_again(large):
 
 
 @pytest.mark.parametrize("k", [-1, 0, 100])
-def test_stall_ends_the_attempt(one, k):
+def test_04_stall_ends_the_attempt(one, k):
     one.tiny.origin.script(ONE, Behaviour(stall=k))
-    one.index("--stall-time", "300ms").expect(0)
+    one.index("--stall-time", "300ms").expect(0, "warning", "one_2019.csv: ",
+                                               "came for 0.3 s: asking again on another connection")
     first, second = one.tiny.origin.of(ONE)
+    assert first.connection != second.connection
     if k > 0:
         assert second.headers["range"].startswith(f"bytes={k}-")
     one.check()
 
 
-def test_stall_for_ever(one):
+def test_04_stall_for_ever(one):
     one.tiny.origin.always(ONE, Behaviour(stall=0))
     one.index("--stall-time", "200ms", "--retries", "2").expect(5, "one_2019.csv")
     assert len(statuses(one)) == 3
 
 
-def test_slow_drip_is_not_a_stall(one):
+def test_05_slow_drip_is_not_a_stall(one):
     size = len(one.tiny.read(ONE))
     one.tiny.origin.script(ONE, Behaviour(drip=(size // 20, 0.05)))
     one.index("--stall-time", "500ms").expect(0)
@@ -173,7 +200,7 @@ def changed(tiny):
     return "".join(lines[:1000] + ["2019-06-01T12:00:00Z,2019-06-01T12:00:01Z,new,1\n"] + lines[1000:]).encode()
 
 
-def test_object_changes_between_parts(large):
+def test_14_object_changes_between_parts(large):
     """412, then the whole file anew."""
     new = changed(large.tiny)
     large.tiny.origin.script(ONE, None, None, Behaviour(replace=new))
@@ -183,7 +210,7 @@ def test_object_changes_between_parts(large):
     large.check()
 
 
-def test_other_etag_in_a_part(large):
+def test_14_other_etag_in_a_part(large):
     """A server that does not know If-Match."""
     new = changed(large.tiny)
     large.tiny.origin.script(ONE, None, Behaviour(replace=new, ignore_conditions=True),
@@ -193,7 +220,7 @@ def test_other_etag_in_a_part(large):
     large.check()
 
 
-def test_object_shrinks_between_parts(large):
+def test_13_object_shrinks_between_parts(large):
     short = b"".join(large.tiny.read(ONE).splitlines(keepends=True)[:100])
     large.tiny.origin.script(ONE, None, Behaviour(replace=short, ignore_conditions=True),
                              *[Behaviour(ignore_conditions=True)] * 4)
@@ -203,14 +230,25 @@ def test_object_shrinks_between_parts(large):
     large.check()
 
 
-def test_object_that_never_holds_still(large):
+def test_13_object_that_goes_on_shrinking(large):
+    """It is long at the beginning of an attempt, and short afterwards."""
+    long = large.tiny.read(ONE)
+    short = b"".join(long.splitlines(keepends=True)[:100])
+    turns = [Behaviour(replace=content, ignore_conditions=True) for content in (long, short)]
+    large.tiny.origin.script(ONE, *turns * 10)
+    large.index(*FAST, "--jobs", "1").expect(7, "one_2019.csv", "changed while it was fetched (status 416)")
+    assert statuses(large) == [206, 416] * 2  # anew once
+
+
+def test_14_object_that_never_holds_still(large):
     contents = [changed(large.tiny) + b"2019-12-31T12:00:00Z,2019-12-31T12:00:01Z,end,%d\n" % i for i in range(200)]
     large.tiny.origin.script(ONE, *[Behaviour(replace=content) for content in contents])
     large.index(*FAST).expect(7, "one_2019.csv", "changed")
     assert len(statuses(large)) < 60
+    assert sum(r.headers["range"].startswith("bytes=0-") for r in large.tiny.origin.of(ONE)) == 2  # anew once
 
 
-def test_object_that_changes_while_cut(one):
+def test_14_object_that_changes_while_cut(one):
     """What came of the old object is not mixed with the new."""
     new = one.tiny.read(ONE).replace(b",1000\n", b",1001\n")
     one.tiny.origin.script(ONE, Behaviour(cut=700), Behaviour(replace=new))
@@ -219,27 +257,27 @@ def test_object_that_changes_while_cut(one):
     one.check()
 
 
-def test_ranges_that_are_ignored(large):
+def test_17_ranges_that_are_ignored(large):
     large.tiny.origin.always(ONE, Behaviour(ignore_range=True))
     large.index().expect(0)
     assert statuses(large) == [200]
     large.check()
 
 
-def test_whole_object_in_place_of_a_later_part(large):
+def test_17_whole_object_in_place_of_a_later_part(large):
     large.tiny.origin.script(ONE, None, Behaviour(ignore_range=True), None, Behaviour(ignore_range=True))
     large.index().expect(0)
     large.check()
 
 
-def test_cut_where_ranges_are_ignored(one):
+def test_17_cut_where_ranges_are_ignored(one):
     """Nothing can be resumed: the file is fetched anew."""
     one.tiny.origin.script(ONE, Behaviour(cut=500, ignore_range=True), Behaviour(ignore_range=True))
     one.index().expect(0)
     one.check()
 
 
-def test_cut_for_ever_where_ranges_are_ignored(large):
+def test_17_cut_for_ever_where_ranges_are_ignored(large):
     """What cannot be gone on with is no progress, however much came."""
     large.tiny.origin.always(ONE, Behaviour(cut=100_000, ignore_range=True))
     large.index(*FAST).expect(5, "one_2019.csv", "4 attempts")
@@ -257,7 +295,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_wrong_content_range(large, lie):
+def test_18_wrong_content_range(large, lie):
     large.tiny.origin.script(ONE, Behaviour(headers=LIES[lie]))
     large.index().expect(0)
     large.check()
@@ -269,7 +307,7 @@ def test_wrong_content_range(large, lie):
 
 
 @pytest.mark.parametrize("difference", [10, -10])
-def test_length_that_lies(one, difference):
+def test_18_19_length_that_lies(one, difference):
     size = len(one.tiny.read(ONE))
     lie = Behaviour(length=size + difference)
     one.tiny.origin.script(ONE, lie)
@@ -282,19 +320,19 @@ def test_length_that_lies(one, difference):
     assert one.query("one", "--offline", "--store", store).code != 0
 
 
-def test_no_length_at_all(one):
+def test_18_no_length_at_all(one):
     one.tiny.origin.always(ONE, Behaviour(headers={"Content-Length": None}, close=True, ignore_range=True))
     one.index().expect(0)
     one.check()
 
 
-def test_chunked(one):
+def test_18_chunked(one):
     one.tiny.origin.always(ONE, Behaviour(chunked=True, ignore_range=True))
     one.index().expect(0)
     one.check()
 
 
-def test_encoding_that_nobody_asked_for(one):
+def test_22_encoding_that_nobody_asked_for(one):
     one.tiny.origin.always(ONE, Behaviour(headers={"Content-Encoding": "gzip"}))
     one.index().expect(0)
     assert all("accept-encoding" not in request.headers for request in one.tiny.origin.requests())
@@ -303,7 +341,7 @@ def test_encoding_that_nobody_asked_for(one):
 
 @pytest.mark.parametrize("page", [b"<!DOCTYPE html>\n<html><body>Please log in, now, here, 5</body></html>\n",
                                   b"<?xml version='1.0'?><Error/>", b"PAR1\0\0\0\0", b"PK\3\4"])
-def test_page_in_place_of_an_index_file(one, page):
+def test_20_page_in_place_of_an_index_file(one, page):
     one.tiny.origin.always(ONE, Behaviour(body=page))
     one.index(*FAST).expect(7, "one_2019.csv")
     assert len(statuses(one)) == 1
@@ -347,7 +385,7 @@ def test_date_alone_notices_a_change(large):
 # ---- proxies
 
 
-def test_proxy(tiny, client):
+def test_07_proxy(tiny, client):
     """Proxies are taken from the usual variables."""
     tiny.add("one", {2019: 40})
     remote = "http://data.example.invalid"
@@ -357,12 +395,25 @@ def test_proxy(tiny, client):
     assert {request.target for request in tiny.origin.requests()} == {remote + tiny.catalog_path, remote + ONE}
 
 
-def test_proxy_that_is_down(heliodex):
+def test_07_proxy_that_is_down(heliodex):
     env = {"http_proxy": "http://127.0.0.1:1"}
     heliodex("index", "http://data.example.invalid/b/", "--retries", "0", env=env).expect(5, "127.0.0.1", "proxy")
 
 
-def test_proxy_that_wants_a_password(tiny, heliodex):
+@pytest.mark.parametrize("proxy", [
+    "http://me:secret@127.0.0.1:1",
+    "me:secret@127.0.0.1:1",  # libcurl takes one without a scheme
+    "htt://me:secret@127.0.0.1:1",  # these it cannot make out, and quotes
+    "http://me:secret@127.0.0.1:99999",
+    "http://me:sec/secret@127.0.0.1:1",
+])
+def test_p10_07_what_a_proxy_wants_is_not_shown(heliodex, proxy):
+    done = heliodex("index", "http://data.example.invalid/b/", "--retries", "1", "-vv", env={"http_proxy": proxy})
+    done.expect(5, "127.0.0.1", "proxy")
+    assert "secret" not in done.out + done.err and "me:" not in done.err
+
+
+def test_07_proxy_that_wants_a_password(tiny, heliodex):
     tiny.origin.always("http://data.example.invalid/b/catalog.json", Behaviour(status=407))
     heliodex("index", "http://data.example.invalid/b/", env={"http_proxy": tiny.origin.url}).expect(4, "proxy")
     assert len(tiny.origin.requests()) == 1
@@ -378,14 +429,14 @@ def test_limit_of_the_rate(large):
     large.check()
 
 
-def test_endless_catalog(tiny, client):
+def test_24_endless_catalog(tiny, client):
     tiny.add("one", {2019: 3})
     tiny.origin.always(tiny.catalog_path, Behaviour(body=b" " * (30 << 20), chunked=True, ignore_range=True))
     client.index("--max-catalog", "1M").expect(8, "catalog.json", "1048576")
     assert tiny.origin.of(tiny.catalog_path)[0].sent < 20 << 20
 
 
-def test_more_files_at_once_than_memory_has_blocks(tiny, client):
+def test_p4_more_files_at_once_than_memory_has_blocks(tiny, client):
     """None waits for a block that another keeps without using it."""
     years = range(1880, 2020)
     tiny.add("one", {year: 3200 for year in years})
@@ -396,7 +447,7 @@ def test_more_files_at_once_than_memory_has_blocks(tiny, client):
     assert tiny.origin.requests_max > 48
 
 
-def test_throttle(tiny, client):
+def test_15_p6_throttle(tiny, client):
     """A token bucket: nothing is lost, and the refusals stay few because the program backs off."""
     for name in ("a", "b", "c", "d"):
         tiny.add(name, {year: 3 for year in range(1980, 2020)})
@@ -408,7 +459,7 @@ def test_throttle(tiny, client):
 
 
 @pytest.mark.parametrize("option", ["--max-connections-per-host", "--jobs"])
-def test_connections_are_bounded(tiny, client, option):
+def test_p6_connections_are_bounded(tiny, client, option):
     tiny.add("a", {year: 3 for year in range(1960, 2020)})
     for year in range(1960, 2020):
         tiny.origin.script(tiny.path("a", year), Behaviour(delay=0.02))
@@ -429,7 +480,7 @@ def test_many_requests_are_in_flight(tiny, client):
 # ---- redirects
 
 
-def test_redirect_is_followed(one):
+def test_41_redirect_is_followed(one):
     one.tiny.origin.put("/elsewhere", one.tiny.read(ONE))
     one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": "/elsewhere"}))
     one.index().expect(0)
@@ -437,7 +488,7 @@ def test_redirect_is_followed(one):
     one.check()
 
 
-def test_redirect_of_a_later_part(large):
+def test_41_p10_redirect_of_a_later_part(large):
     """The query of the place, which may be a signature, is not shown."""
     with Origin(large.tiny.folder) as other:
         place = other.url + ONE
@@ -449,7 +500,7 @@ def test_redirect_of_a_later_part(large):
 
 
 @pytest.mark.parametrize("count, code", [(5, 0), (6, None)])
-def test_five_redirects_and_no_more(one, count, code):
+def test_41_five_redirects_and_no_more(one, count, code):
     one.tiny.origin.put(f"/hop{count}", one.tiny.read(ONE))
     for i in range(count):
         one.tiny.origin.always(f"/hop{i}", Behaviour(status=307, headers={"Location": f"/hop{i + 1}"}))
@@ -465,14 +516,14 @@ def test_five_redirects_and_no_more(one, count, code):
 
 @pytest.mark.parametrize("target", ["file:///etc/hostname", "http://169.254.169.254/latest/meta-data/",
                                     "http://[fe80::1]/", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x"])
-def test_redirects_that_are_refused(one, target):
+def test_41_redirects_that_are_refused(one, target):
     one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": target}))
     done = one.index("--retries", "0", "--connect-timeout", "2s")
     assert done.code in (4, 7), done
     assert "redirect" in done.err or "link-local" in done.err
 
 
-def test_never_from_https_to_http(heliodex, tmp_path, one):
+def test_41_never_from_https_to_http(heliodex, tmp_path, one):
     authority = make_authority(tmp_path)
     with Origin(one.tiny.folder, tls=authority.context()) as safe:
         safe.always(ONE, Behaviour(status=302, headers={"Location": one.tiny.origin.url + ONE}))
@@ -482,7 +533,7 @@ def test_never_from_https_to_http(heliodex, tmp_path, one):
         assert not one.tiny.origin.requests()
 
 
-def test_from_http_to_https(heliodex, tmp_path, one):
+def test_41_from_http_to_https(heliodex, tmp_path, one):
     authority = make_authority(tmp_path)
     with Origin(one.tiny.folder, tls=authority.context()) as safe:
         one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": safe.url + ONE}))
@@ -494,7 +545,7 @@ def test_from_http_to_https(heliodex, tmp_path, one):
 # ---- certificates
 
 
-def test_certificates(heliodex, tmp_path, one):
+def test_06_certificates(heliodex, tmp_path, one):
     authority = make_authority(tmp_path)
     with Origin(one.tiny.folder, tls=authority.context()) as safe:
         access = ["index", one.bucket, "--endpoint-url", safe.url]
@@ -508,7 +559,7 @@ def test_certificates(heliodex, tmp_path, one):
         assert heliodex("index", one.bucket, "--endpoint-url", wrong, "--retries", "0").code in (4, 5)
 
 
-def test_expired_certificate(heliodex, tmp_path, one):
+def test_06_expired_certificate(heliodex, tmp_path, one):
     authority = make_authority(tmp_path, days=-1)
     with Origin(one.tiny.folder, tls=authority.context()) as safe:
         begun = time.monotonic()
@@ -519,7 +570,7 @@ def test_expired_certificate(heliodex, tmp_path, one):
 # ---- secrets
 
 
-def test_password_in_a_url_is_never_shown(heliodex):
+def test_41_p10_password_in_a_url_is_never_shown(heliodex):
     for arguments in (["index", "http://user:hunter2@127.0.0.1:1/b/"],
                       ["index", "s3://some-bucket/", "--endpoint-url", "http://user:hunter2@127.0.0.1:1"]):
         done = heliodex(*arguments, "--retries", "0", "-vv")

@@ -287,7 +287,7 @@ def test_offline_extra_columns_are_named_by_the_next_index_run(cache, client, ti
     assert client.query("one", "--offline").expect(0).lines[0].endswith("weather")
 
 
-def test_ids_of_a_hostile_catalog_lead_nowhere(cache, tiny, tmp_path):
+def test_38_p8_ids_of_a_hostile_catalog_lead_nowhere(cache, tiny, tmp_path):
     for identifier in ("../out", "..", "/tmp/out", "a/../../out"):
         tiny.add(identifier, {2019: None})
     tiny.add("one", {2019: 3}, index=f"s3://{TINY}/i/../../../")

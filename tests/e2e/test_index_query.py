@@ -51,7 +51,7 @@ def difference(got, wanted):
     return "line ends differ" if got != wanted else ""
 
 
-def test_whole_datasets(indexed, reference):
+def test_p7_whole_datasets(indexed, reference):
     def one(identifier):
         dataset = reference.dataset(identifier)
         done = indexed(identifier)
@@ -94,7 +94,7 @@ def kind_of(identifier):
     return identifier if identifier.startswith("odd_") else identifier.split("_")[0]
 
 
-def test_random_ranges(indexed, reference):
+def test_p7_random_ranges(indexed, reference):
     chance = random.Random(SEED)
     kinds = {}
     for identifier in reference.ids:
@@ -186,7 +186,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_same_answers_with_any_settings(heliodex, server, usual, settings):
+def test_p9_same_answers_with_any_settings(heliodex, server, usual, settings):
     chosen = SETTINGS[settings]
     options, env = ([], chosen) if isinstance(chosen, dict) else (chosen, {})
     access = [f"s3://{SAMPLE}/", "--endpoint-url", server.url]

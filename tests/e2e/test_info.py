@@ -139,7 +139,7 @@ def test_files_of_any_size(client, size, behaviour):
     ({"Content-Range": "bytes 0-99/100"}, "not the range"),
     ({"Content-Range": "bytes 0-0/99999999999999999999999"}, "not the range"),
 ])
-def test_ranges_that_lie(client, headers, reason):
+def test_18_ranges_that_lie(client, headers, reason):
     client.tiny.add("set", {2019: 2, 2020: 2})
     client.tiny.origin.always(client.tiny.path("set", 2020), Behaviour(headers=headers))
     shown = show(client, "set", code=1, told=["1 of 2 index files", reason])
@@ -157,7 +157,7 @@ def test_a_failure_is_no_gap(client):
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_403_is_a_gap_where_another_file_can_be_read(client, readable):
+def test_12_403_is_a_gap_where_another_file_can_be_read(client, readable):
     client.tiny.add("set", {year: 1 for year in range(2018, 2021)})
     for year in (2018, 2019, 2020)[readable:]:
         client.tiny.origin.always(client.tiny.path("set", year), Behaviour(status=403))
@@ -266,7 +266,7 @@ def test_keys_are_the_files_that_exist(client):
     assert done.lines == [f"s3://{TINY}/i/set_{year}.csv" for year in (2018, 2020)]
 
 
-def test_a_remote_catalog_leads_to_no_file(client):
+def test_41_a_remote_catalog_leads_to_no_file(client):
     client.tiny.add("set", {2020: 1}, index=f"file://{client.tiny.folder}/{TINY}/i/")
     done = client.program("info", client.bucket, "set", *client.access, "--json").expect(4, "file://")
     assert json.loads(done.out)["entry"]["id"] == "set" and json.loads(done.out)["probe"] is None

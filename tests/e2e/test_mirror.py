@@ -25,7 +25,7 @@ def test_files_of_a_query_are_there_with_their_bytes_and_times(archive, mirror):
     assert mirror("d").expect(0, "42 unchanged")
 
 
-def test_a_rerun_asks_for_nothing_that_is_complete(archive, mirror):
+def test_p3_a_rerun_asks_for_nothing_that_is_complete(archive, mirror):
     archive.dataset("d", small(30))
     mirror("d").expect(0)
     archive.tiny.origin.clear()
@@ -173,7 +173,7 @@ def test_nothing_is_deleted_where_an_index_file_is_gone(archive, mirror):
     assert tree(mirror.dest) == files | {"e.cdf": b"x"}
 
 
-def test_the_report_has_every_file_and_failed_files_can_be_had_again(archive, mirror, tmp_path):
+def test_p2_the_report_has_every_file_and_failed_files_can_be_had_again(archive, mirror, tmp_path):
     files = small(8)
     archive.dataset("d", files, algorithm="sha256")
     lost = f"/{TINY}/data/2020/005.cdf"
@@ -191,7 +191,7 @@ def test_the_report_has_every_file_and_failed_files_can_be_had_again(archive, mi
     assert tree(mirror.dest) == files
 
 
-def test_verify_finds_every_kind_of_damage_offline(archive, mirror):
+def test_p1_verify_finds_every_kind_of_damage_offline(archive, mirror):
     files = small(9) | {"data/large.cdf": content(2 * MB, "l")}
     archive.dataset("d", files)
     mirror("d", "--part-size", "256K").expect(0)

@@ -1,5 +1,5 @@
 """Mirrors on a disk that fails: whichever call it is, the run says so, no name means other bytes than the file's, and a
-rerun ends with the tree of an undisturbed run. (faults.c has the n-th call fail.)
+rerun ends with the tree of an undisturbed run. (The library faults has the n-th call fail.)
 
 HELIODEX_TEST_FAULTS says how many calls of each function fail, one a run (3 by default; any large number: all)."""
 

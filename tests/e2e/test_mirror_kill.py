@@ -17,7 +17,7 @@ SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
 MB = 1 << 20
 
 
-def test_34_kill_at_random_moments(archive, client, tmp_path):
+def test_34_p1_p3_kill_at_random_moments(archive, client, tmp_path):
     chance = random.Random(SEED)
     files = {f"data/{i % 7}/{i:03}.cdf": content(chance.randrange(0, 30_000), i) for i in range(120)}
     files |= {f"data/large{i}.cdf": content(chance.randrange(2 * MB, 5 * MB), i) for i in range(4)}

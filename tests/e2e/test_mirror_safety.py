@@ -30,7 +30,7 @@ def unescaped(path):
     return urllib.parse.unquote_to_bytes(path.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
-def test_38_every_key_has_a_file_below_the_destination(archive, mirror, tmp_path):
+def test_38_p8_every_key_has_a_file_below_the_destination(archive, mirror, tmp_path):
     """Of a list, as an index file has no rows with newlines; those are in test_38_keys_of_an_index."""
     files = {key: content(100 + i, key) for i, key in enumerate(UNPLEASANT)}
     for key, data in files.items():
@@ -56,7 +56,7 @@ def test_38_keys_of_an_index(archive, mirror):
     assert {unescaped(path): data for path, data in tree(mirror.dest).items()} == files
 
 
-def test_38_links_in_the_destination_are_not_followed(archive, mirror, tmp_path):
+def test_38_p8_links_in_the_destination_are_not_followed(archive, mirror, tmp_path):
     files = {"a/x.cdf": content(10, 1), "b/y.cdf": content(10, 2), "z.cdf": content(10, 3), "w.cdf": content(10, 4)}
     archive.dataset("d", files)
     outside = tmp_path / "outside"
@@ -110,7 +110,7 @@ def test_38_a_journal_from_elsewhere_cannot_lead_out(archive, mirror, tmp_path):
     assert victim.read_text() == "mine"
 
 
-def test_10_no_secret_reaches_journal_report_or_messages(archive, mirror, tmp_path):
+def test_p10_no_secret_reaches_journal_report_or_messages(archive, mirror, tmp_path):
     archive.dataset("d", {"a.cdf": content(10, 1), "gone.cdf": b""})
     archive.tiny.origin.remove(f"/{TINY}/gone.cdf")
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_SESSION_TOKEN": "token-secret"}

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from origin import Behaviour, Origin, etag_of
+from origin import Behaviour, Origin, etag_of, redirect
 from servers import make_authority
 
 BODY = bytes(range(256)) * 40
@@ -178,6 +178,64 @@ def test_replace_and_remove(origin):
     assert ask(origin)[0] == 404
 
 
+def test_change_after_some_requests(origin):
+    origin.change("/b/x", b"new", after=2)
+    tag = etag_of(BODY)
+    answers = [ask(origin, headers={"If-Match": tag}) for _ in range(4)]
+    assert [answer[0] for answer in answers] == [200, 200, 412, 412]
+    status, headers, body = ask(origin)
+    assert (body, headers["ETag"]) == (b"new", etag_of(b"new"))
+
+
+def test_redirect(origin):
+    origin.script("/b/x", redirect("/b/y"), redirect("http://elsewhere.example/z?a=b", 307))
+    for status, place in [(302, "/b/y"), (307, "http://elsewhere.example/z?a=b")]:
+        told, headers, body = ask(origin)
+        assert (told, headers["Location"], body, headers["Content-Length"]) == (status, place, b"", "0")
+    assert ask(origin)[0] == 200
+
+
+def test_another_range_than_was_asked_for(origin):
+    origin.script("/b/x", Behaviour(other_range=(5, 8)), Behaviour(other_range=(0, 20)))
+    status, headers, body = ask(origin, headers={"Range": "bytes=0-9"})
+    assert (status, headers["Content-Range"], body) == (206, f"bytes 5-7/{len(BODY)}", BODY[5:8])
+    status, headers, body = ask(origin, headers={"Range": "bytes=0-9"})
+    assert (headers["Content-Length"], body) == ("20", BODY[:20])
+
+
+def test_less_than_the_range_that_was_asked_for(origin):
+    origin.always("/b/x", Behaviour(range_max=10))
+    for wanted, begin, end in [("bytes=100-199", 100, 110), ("bytes=5-7", 5, 8), ("bytes=-3", 10237, 10240)]:
+        status, headers, body = ask(origin, headers={"Range": wanted})
+        assert (status, headers["Content-Range"], body) == (206, f"bytes {begin}-{end - 1}/{len(BODY)}", BODY[begin:end])
+    assert ask(origin)[2] == BODY
+
+
+def test_raw_bytes_in_place_of_an_answer(origin):
+    origin.script("/b/x", Behaviour(raw=b"SSH-2.0-OpenSSH\r\n"))
+    with socket.create_connection(("127.0.0.1", origin.port), timeout=10) as client:
+        client.sendall(b"GET /b/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        with client.makefile("rb") as reader:
+            assert reader.read() == b"SSH-2.0-OpenSSH\r\n"
+    assert settled(origin, 1)[0].status == 0
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_refused_connections(tmp_path, tls):
+    with Origin(tls=make_authority(tmp_path).context() if tls else None) as origin:
+        origin.put("/b/x", BODY)
+        origin.refuse(2)
+        for _ in range(2):
+            with pytest.raises(ConnectionResetError):
+                with socket.create_connection(("127.0.0.1", origin.port), timeout=10) as client:
+                    client.recv(1)
+        assert origin.wait_for(lambda: origin.connections_now == 0) and origin.connections == 2
+        with socket.create_connection(("127.0.0.1", origin.port), timeout=10) as client:
+            client.settimeout(0.1)
+            with pytest.raises(TimeoutError):  # it waits for us to begin
+                client.recv(1)
+
+
 def test_folder(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "a b+ü").write_bytes(b"1")
@@ -201,6 +259,14 @@ def test_throttle_is_a_token_bucket(origin):
     assert time.monotonic() - begun >= 3 / 20 - 0.01
     refused = [a for a in answers if a[0] == 503]
     assert refused and all(a[1]["Retry-After"] == "1" for a in refused)
+
+
+def test_throttle_of_some_paths(origin):
+    origin.throttle(rate=0.001, burst=1, status=429, below="/b/")
+    assert [ask(origin)[0] for _ in range(3)] == [200, 429, 429]
+    origin.put("/c/x", BODY)
+    origin.script("/b/x", Behaviour(status=500))
+    assert [ask(origin, "/c/x")[0], ask(origin)[0], ask(origin)[0]] == [200, 500, 429]
 
 
 def test_counters_and_keep_alive(origin):

@@ -100,7 +100,7 @@ FORMS = {
 
 @pytest.mark.parametrize("indextype", ["csv-zip", "CSV-Zip"])
 @pytest.mark.parametrize("parts", [[], ["--part-size", "64K"]])
-def test_zip_of_every_form(tiny, client, indextype, parts):
+def test_27_zip_of_every_form(tiny, client, indextype, parts):
     add(tiny, "z", FORMS, ".csv.zip", indextype=indextype)
     done = client.index(*parts).expect(0, "11 fetched", "1 gap")
     assert "warning" not in done.err.lower()
@@ -194,7 +194,7 @@ def add_refused(tiny, content_of):
         add(tiny, identifier_of(kind), {2018: zipped(GOOD), 2019: content_of(kind)}, ".csv.zip", indextype="csv-zip")
 
 
-def test_refused_with_its_reason(tiny, client, tmp_path):
+def test_27_refused_with_its_reason(tiny, client, tmp_path):
     """Each tells what is wrong with it, and which file it is; all others go on."""
     add_refused(tiny, lambda kind: REFUSED[kind][0])
     tiny.add("good", {2019: 20})
@@ -209,7 +209,7 @@ def test_refused_with_its_reason(tiny, client, tmp_path):
     client.check("good")
 
 
-def test_refused_keeps_rows(tiny, client):
+def test_27_refused_keeps_rows(tiny, client):
     """What was held stays, stale, until the file is well again."""
     add_refused(tiny, lambda kind: zipped(GOOD))
     client.index().expect(0)
@@ -226,7 +226,7 @@ def test_refused_keeps_rows(tiny, client):
 
 
 @pytest.mark.parametrize("kind", ["bomb", "several", "gzip cut off", "parquet"])
-def test_refused_alone(tiny, client, kind):
+def test_27_refused_alone(tiny, client, kind):
     content, reason = REFUSED[kind]
     add(tiny, "bad", {2019: content}, ".csv.zip", indextype="csv-zip")
     client.index(*FAST).expect(7, "bad_2019.csv.zip", reason)
@@ -258,7 +258,7 @@ def gz(identifier, year, count=30):
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip", "Content-Type": "text/csv"}])
 @pytest.mark.parametrize("parts", [[], ["--part-size", "64K"]])
-def test_gzip_by_the_same_name(tiny, client, headers, parts):
+def test_22_27_gzip_by_the_same_name(tiny, client, headers, parts):
     """Ranges, If-Match and If-None-Match are of the bytes as they are stored, whatever the encoding is called."""
     years = {2017: gz("g", 2017), 2018: None, 2019: gzip.compress(noise("g", 2019, 5000).encode())}
     add(tiny, "g", years, ".csv")
@@ -404,7 +404,7 @@ def test_strict(mixed):
     mixed.index("--strict").expect(1, "m_2017.csv: a gap")
 
 
-def test_403_by_both_names_among_readable_neighbours_is_a_gap(mixed):
+def test_12_403_by_both_names_among_readable_neighbours_is_a_gap(mixed):
     """As from a bucket that does not let lists be made: what is missing answers 403."""
     for year in (2016, 2017, 2018, 2019):
         for name in (mixed.plain, mixed.gzipped):
@@ -414,7 +414,7 @@ def test_403_by_both_names_among_readable_neighbours_is_a_gap(mixed):
     mixed.check()
 
 
-def test_403_for_all_but_the_gzipped(tiny, client):
+def test_12_403_for_all_but_the_gzipped(tiny, client):
     """Nothing else tells that the bucket can be read."""
     add(tiny, "g", {2018: gz("g", 2018), 2019: gz("g", 2019)}, ".csv.gz")
     for year in (2018, 2019):
@@ -424,7 +424,7 @@ def test_403_for_all_but_the_gzipped(tiny, client):
 
 
 @pytest.mark.parametrize("first,second", [(403, 404), (404, 403), (403, 403)])
-def test_403_by_either_name_of_all_years_is_a_failure(tiny, client, first, second):
+def test_12_403_by_either_name_of_all_years_is_a_failure(tiny, client, first, second):
     tiny.add("g", {2018: None, 2019: None})
     for year in (2018, 2019):
         tiny.origin.always(tiny.path("g", year), Behaviour(status=first))

@@ -214,7 +214,7 @@ def test_nothing_is_kept_where_the_document_fails(tiny, client):
     client.check()
 
 
-def test_document_that_leads_elsewhere(tiny, client):
+def test_41_document_that_leads_elsewhere(tiny, client):
     """A redirect to a file of this machine is refused, and is no absence."""
     secret = tiny.folder / "secret.info"
     secret.write_text(json.dumps({"parameters": [{"name": "stolen"}]}))

@@ -200,7 +200,7 @@ def test_lines_that_name_no_file_are_told_and_left_out(heliodex, tmp_path):
     assert (tmp_path / "plan").read_bytes() == b""
 
 
-def test_a_remote_bucket_names_no_files_of_this_machine(client, tiny, tmp_path):
+def test_41_a_remote_bucket_names_no_files_of_this_machine(client, tiny, tmp_path):
     tiny.add("ONE", {2020: "2020-01-01T00:00:00Z,2020-01-01T00:00:00Z,file:///etc/passwd,1\n"
                            "2020-01-02T00:00:00Z,2020-01-02T00:00:00Z,http://169.254.169.254/x,1\n"
                            f"2020-01-03T00:00:00Z,2020-01-03T00:00:00Z,s3://{TINY}/a,1\n"})
@@ -385,6 +385,20 @@ def test_reports_that_cover_the_plan(mission):
     states = ["unchanged", "resumed", "fetched"]
     whole = mission.report("all", [mission.line(file, None, states[i % 3]) for i, file in enumerate(mission.plan.files)])
     assert mission.merge(0, whole)[0] == []
+
+
+def test_a_shard_is_one_of_the_plan(mission):
+    for shard in "1/3", "4/5":
+        done = mission.program("mirror", "--plan", mission.folder / "mission.plan", "--shard", shard, "--dest", "d")
+        done.expect(2, f"--shard {shard}: the plan has 4 shards")
+    mission.program("mirror", "--plan", mission.folder / "none", "--dest", "d").expect(3, "none")
+
+
+def test_the_summary_of_a_merge_for_machines(mission):
+    done = mission.program("merge", mission.folder / "mission.plan", mission.whole(1), mission.whole(2), "--progress", "json")
+    told, = (event for event in map(json.loads, done.expect(1).err.splitlines()) if event["event"] == "summary")
+    assert (told["shards"], told["shards_complete"]) == (4, 2)
+    assert told["complete"] + told["missing"] == told["files"] and told["failed"] == told["foreign"] == 0
 
 
 def test_what_no_report_has_is_missing(mission):

@@ -116,7 +116,7 @@ def check(query, datasets, question, several):
     return len(rows), problem and f"query {' '.join(names)} {' '.join(map(shlex.quote, map(str, told)))}: {problem}"
 
 
-def test_random_questions(indexed, reference):
+def test_p7_random_questions(indexed, reference):
     chance = random.Random(SEED)
     usable = [identifier for identifier in reference.ids if reference.dataset(identifier).rows]
     extra = [identifier for identifier in usable if reference.dataset(identifier).extra_names]
@@ -135,7 +135,7 @@ def test_random_questions(indexed, reference):
     assert sum(count > 0 for count, _ in answers) > len(questions) / 3  # the questions are worth asking
 
 
-def test_random_sums(indexed, reference):
+def test_p7_random_sums(indexed, reference):
     chance = random.Random(SEED + 1)
     usable = [identifier for identifier in reference.ids if reference.dataset(identifier).rows]
 
@@ -386,6 +386,19 @@ def test_a_dataset_that_fails_is_told(client, tiny):
     client.program("query", client.bucket, "ba*", "bad", *client.access, "--offline").expect(7, "bad")
 
 
+def test_a_column_of_a_dataset_that_fails_is_not_said_to_be_missing(client, tiny):
+    tiny.add("plain", {2020: 3})
+    tiny.add("more", {2020: f"start,stop,datakey,filesize,kind\n2020-01-01T00:00Z,2020-01-02T00:00Z,s3://{TINY}/a,1,x\n"})
+    client.index().expect(0)
+    snapshot, = client.program.store.rglob("more.hdx")
+    snapshot.write_bytes(snapshot.read_bytes()[:-1])
+    question = ["query", client.bucket, "plain", "more", *client.access, "--offline", "--where"]
+    done = client.program(*question, "kind=x").expect(7, "more", "snapshot")
+    assert "no extra column" not in done.err
+    snapshot.unlink()
+    client.program("query", client.bucket, "plain", *client.access, "--offline", "--where", "kind=x").expect(2, "kind")
+
+
 def test_columns_of_all(client, tiny):
     tiny.add("one", {2019: HEADER + "2019-01-01,2019-01-02,s3://b/1,1,7,x\n"})
     tiny.add("two", {2019: "# start, stop, datakey, filesize, kind, age\n2019-01-01T12,2019-01-02,s3://b/2,2,y,8\n"})
@@ -517,7 +530,7 @@ def test_urls_at_aws(indexed, reference, sample, heliodex):
     assert done.lines == [key.replace(url, f"https://{SAMPLE}.s3.us-west-2.amazonaws.com/")]
 
 
-def test_lines_cannot_be_injected(client, tiny):
+def test_38_lines_cannot_be_injected(client, tiny):
     """The scanner takes no newline into a key today; what it takes is not to break a line."""
     key = "a\tb\x7fc\x1b.cdf"
     tiny.add("keys", {2019: f"2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://{TINY}/{key},1\n"})
@@ -536,7 +549,7 @@ def test_lists_name_a_file_once_where_it_follows_itself(client, tiny):
     assert len(listed(client, "*", "keys").expect(0).lines) == 5
 
 
-def test_output_of_a_list_is_atomic(odd_keys):
+def test_p1_output_of_a_list_is_atomic(odd_keys):
     path = odd_keys.program.home / "list"
     listed(odd_keys, "plain", "s5cmd", "-o", path).expect(0)
     assert len(path.read_text().splitlines()) == 4

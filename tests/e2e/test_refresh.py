@@ -114,24 +114,24 @@ def test_offline_never_asks(three):
 # ---- gaps
 
 
-def test_gap_is_shown(three):
+def test_12_gap_is_shown(three):
     done = three.index()
     assert done.expect(0).err.lower().count("gap")
     shown = three.program("info", three.bucket, "gappy", *three.access).expect(0)
     assert any("2018" in line and "gap" in line for line in shown.lines), shown
 
 
-def test_gap_is_a_failure_if_strict(three):
+def test_12_gap_is_a_failure_if_strict(three):
     three.index("--strict").expect(1, "gappy_2018.csv")
 
 
-def test_all_years_missing_is_a_gap(tiny, client):
+def test_12_all_years_missing_is_a_gap(tiny, client):
     tiny.add("void", {2018: None, 2019: None})
     client.index().expect(0, "gap")
     assert count_of(client, "void") == 0
 
 
-def test_gap_that_is_filled(three):
+def test_12_gap_that_is_filled(three):
     three.index().expect(0)
     three.tiny.write(three.tiny.path("gappy", 2018), "2018-05-05Z,2018-05-06Z,found,1\n")
     three.index().expect(0)
@@ -142,13 +142,13 @@ def test_gap_that_is_filled(three):
 # ---- 403
 
 
-def test_403_among_readable_neighbours_is_a_gap(three):
+def test_12_403_among_readable_neighbours_is_a_gap(three):
     three.tiny.origin.missing = 403
     three.index().expect(0, "gap")
     three.check()
 
 
-def test_403_where_what_is_missing_is_404_is_a_refusal(three):
+def test_12_403_where_what_is_missing_is_404_is_a_refusal(three):
     """Of a bucket that may be listed: a year that may not be read is no gap, and its rows stay."""
     three.tiny.origin.always(three.tiny.path("full", 2018), Behaviour(status=403))
     three.index().expect(1, "full_2018.csv: status 403")
@@ -160,7 +160,7 @@ def test_403_where_what_is_missing_is_404_is_a_refusal(three):
     three.check("full")
 
 
-def test_403_for_every_year_fails_the_dataset(three):
+def test_12_403_for_every_year_fails_the_dataset(three):
     for year in (2017, 2018, 2019):
         three.tiny.origin.always(three.tiny.path("gappy", year), Behaviour(status=403))
     three.index().expect(1, "gappy")
@@ -168,7 +168,7 @@ def test_403_for_every_year_fails_the_dataset(three):
     three.check("full")
 
 
-def test_403_everywhere(three):
+def test_12_403_everywhere(three):
     for name in ("gappy", "full"):
         for year in (2017, 2018, 2019):
             three.tiny.origin.always(three.tiny.path(name, year), Behaviour(status=403))
@@ -192,7 +192,7 @@ def test_datasets_that_wait_for_what_a_403_means_do_not_hold_up_the_others(tiny,
 # ---- failures, stale years
 
 
-def test_index_file_that_is_none_ends_nothing_else(heliodex, tiny):
+def test_p2_index_file_that_is_none_ends_nothing_else(heliodex, tiny):
     """A disk that fails ends the run; a source that cannot be read does not."""
     for i in range(40):
         tiny.add(f"d{i}", {2019: 3 if i else None})
@@ -202,7 +202,7 @@ def test_index_file_that_is_none_ends_nothing_else(heliodex, tiny):
 
 
 
-def test_failed_year_keeps_its_rows(three):
+def test_p2_failed_year_keeps_its_rows(three):
     three.index().expect(0)
     path = three.tiny.path("full", 2018)
     three.tiny.write(three.tiny.path("full", 2019), "2019-05-05Z,2019-05-06Z,newer,1\n")
@@ -217,7 +217,7 @@ def test_failed_year_keeps_its_rows(three):
     assert "stale" not in shown.out
 
 
-def test_unreadable_wanted_year_gives_no_rows(three):
+def test_p2_unreadable_wanted_year_gives_no_rows(three):
     three.tiny.origin.always(three.tiny.path("full", 2018), Behaviour(status=500))
     done = three.query("full", "--retries", "1").expect(5, "full_2018.csv")
     assert done.out == ""
@@ -226,7 +226,7 @@ def test_unreadable_wanted_year_gives_no_rows(three):
     three.query("full", "--start", "2017-06", "--stop", "2018", "--retries", "1").expect(0)
 
 
-def test_exit_codes_of_a_run(three):
+def test_p2_exit_codes_of_a_run(three):
     """All failed: the gravest code; some failed: 1."""
     def behave(name, status):
         for year in (2017, 2018, 2019):
@@ -240,7 +240,7 @@ def test_exit_codes_of_a_run(three):
     three.index("--retries", "0", "--store", three.program.home / "third").expect(4)
 
 
-def test_report_and_failed_out(three, tmp_path):
+def test_p2_report_and_failed_out(three, tmp_path):
     three.tiny.origin.always(three.tiny.path("full", 2018), Behaviour(status=500))
     three.index("--retries", "0", "--report", tmp_path / "report", "--failed-out", tmp_path / "failed").expect(1)
     items = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
@@ -273,7 +273,7 @@ def test_only_the_changed_file_is_fetched(three):
     three.check()
 
 
-def test_vanished_year_is_dropped_after_asking_twice(three):
+def test_12_vanished_year_is_dropped_after_asking_twice(three):
     three.index().expect(0)
     path = three.tiny.path("full", 2018)
     (three.tiny.folder / path.lstrip("/")).unlink()
@@ -326,7 +326,7 @@ def test_another_endpoint_is_another_source(three):
     other = ["--endpoint-url", "http://127.0.0.1:1"]
     three.program("query", three.bucket, "full", *other, "--offline").expect(3)
 
-def test_snapshot_of_another_bucket_is_refused(three):
+def test_37_snapshot_of_another_bucket_is_refused(three):
     three.index().expect(0)
     three.tiny.write("/other-bucket/catalog.json", three.tiny.read(three.tiny.catalog_path))
     three.program("index", "s3://other-bucket/", *three.access).expect(0)
@@ -345,7 +345,7 @@ def test_index_in_another_bucket(tiny, client):
 
 
 @pytest.mark.parametrize("index", ["file:///etc/", "http://169.254.169.254/latest/", "http://[fe80::1]/x/"])
-def test_remote_catalog_reaches_nothing_local(tiny, client, index):
+def test_41_remote_catalog_reaches_nothing_local(tiny, client, index):
     tiny.add("evil", {2019: None}, index=index)
     tiny.add("good", {2019: 3})
     done = client.index("--connect-timeout", "2s", "--retries", "0")

@@ -64,7 +64,7 @@ def who(gateway):
 
 
 @pytest.mark.parametrize("discover", ["auto", "probe"])
-def test_refused_once_then_signed(user, gateway, discover):
+def test_09_refused_once_then_signed(user, gateway, discover):
     user.index("--discover", discover).expect(0)
     requests = asked(gateway)
     assert requests[0] == (CATALOG, 403, NOBODY)
@@ -75,7 +75,7 @@ def test_refused_once_then_signed(user, gateway, discover):
     user.check()
 
 
-def test_refused_together_then_signed(user, gateway):
+def test_09_refused_together_then_signed(user, gateway):
     """What is under way when the bucket turns out to be private is asked again, once."""
     user.query("full", "--start", "2012-06", "--stop", "2012-07").expect(0)
     gateway.clear()
@@ -108,7 +108,7 @@ def test_no_sign_request(user, gateway):
     assert asked(gateway) == [(CATALOG, 403, NOBODY), (LIST, 403, NOBODY)]
 
 
-def test_the_owner_pays_or_the_requester(user, gateway):
+def test_09_the_owner_pays_or_the_requester(user, gateway):
     """Who agrees to pay is signed for from the first request on."""
     user.index("--request-payer", "requester").expect(0)
     assert who(gateway) == {"reader"}
@@ -129,7 +129,7 @@ def request_of(done):
 @pytest.mark.parametrize("change,code", [
     ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "SignatureDoesNotMatch"),
     ({"AWS_ACCESS_KEY_ID": "NOSUCHKEYATALL000000"}, "InvalidAccessKeyId")])
-def test_wrong_credentials(other, gateway, reader, change, code, options):
+def test_09_wrong_credentials(other, gateway, reader, change, code, options):
     user = other({**reader, **change})
     done = user.index(*options).expect(4, code, "credentials of the environment (AWS_ACCESS_KEY_ID")
     request_of(done)
@@ -139,7 +139,7 @@ def test_wrong_credentials(other, gateway, reader, change, code, options):
     assert asked(gateway) == [(LIST, 403, NOBODY)] * (not options) + [(LIST, 403, REFUSED)]
 
 
-def test_no_credentials(other, gateway):
+def test_09_no_credentials(other, gateway):
     done = other({}).index().expect(4, "AccessDenied", "no credentials")
     request_of(done)
     assert asked(gateway) == [(CATALOG, 403, NOBODY)]
@@ -148,14 +148,14 @@ def test_no_credentials(other, gateway):
     assert gateway.requests() == []
 
 
-def test_credentials_that_may_not(other, gateway):
+def test_09_credentials_that_may_not(other, gateway):
     """Valid ones of someone who is not permitted anything."""
     stranger = keys(*gateway.user("stranger"))
     request_of(other(stranger).index().expect(4, "AccessDenied", "asked with the credentials of"))
     assert asked(gateway) == [(CATALOG, 403, NOBODY), (CATALOG, 403, "stranger")]
 
 
-def test_a_wrong_secret_is_not_tried_for_every_file(gateway, other, tmp_path):
+def test_09_a_wrong_secret_is_not_tried_for_every_file(gateway, other, tmp_path):
     """The catalog is public, its hundreds of index files are not."""
     shelf = Shelf(gateway, "half-private", tmp_path)
     for i in range(30):
@@ -369,7 +369,7 @@ def registry(tiny, region):
     ([], {}, "eu-west-2"),
     ([], {"AWS_REGION": "eu-west-1"}, "eu-west-2"),
     (["--region", "sa-east-1"], {"AWS_REGION": "eu-west-1"}, "sa-east-1")])
-def test_region_of_the_registry(heliodex, tiny, options, env, region):
+def test_08_region_of_the_registry(heliodex, tiny, options, env, region):
     tiny.add("full", dict.fromkeys(YEARS, 3))
     held = keys("AKIAHELD", "the/secret+", "the//token==")
     heliodex("index", "tiny place", *registry(tiny, "eu-west-2"), "--sign", "--discover", "probe", *options,
@@ -382,7 +382,7 @@ def test_region_of_the_registry(heliodex, tiny, options, env, region):
     assert all("authorization" not in each.headers for each in tiny.origin.of("/registry.json"))
 
 
-def test_region_of_the_environment(heliodex, tiny):
+def test_08_region_of_the_environment(heliodex, tiny):
     tiny.add("full", {2019: 3})
     access = ["--endpoint-url", tiny.origin.url, "--sign"]
     for env, region in [({"AWS_REGION": "eu-west-1"}, "eu-west-1"), ({}, "us-east-1"),
@@ -396,7 +396,7 @@ def test_region_of_the_environment(heliodex, tiny):
 # ---- secrets stay secret
 
 
-def test_nothing_secret_is_told(heliodex, temporary, tmp_path):
+def test_p10_nothing_secret_is_told(heliodex, temporary, tmp_path):
     gateway, shelf, (access, secret, token) = temporary
     right = keys(access, secret, token)
     told = []

@@ -163,7 +163,7 @@ def test_google(user):
 # ---- access
 
 
-def test_public_bucket_is_never_signed(user, tmp_path):
+def test_09_public_bucket_is_never_signed(user, tmp_path):
     """Nor are credentials looked for: no source is asked."""
     asked = tmp_path / "asked"
     user.write(".aws/config", f"[default]\ncredential_process = touch {asked}\n")
@@ -172,7 +172,7 @@ def test_public_bucket_is_never_signed(user, tmp_path):
     assert signed(user.server.requests()) == [] and not asked.exists()
 
 
-def test_private_bucket_is_signed_once_refused(user):
+def test_09_private_bucket_is_signed_once_refused(user):
     user.stage.private = True
     user.keys()
     user.index().expect(0)
@@ -183,7 +183,7 @@ def test_private_bucket_is_signed_once_refused(user):
     user.check("one")
 
 
-def test_refusals_at_once_wait_for_one_search(user, tmp_path):
+def test_09_refusals_at_once_wait_for_one_search(user, tmp_path):
     """Index files of another private bucket: many are refused before the credentials are found, once."""
     other = Stage("other-bucket", private=True)
     other.users = user.stage.users
@@ -205,7 +205,7 @@ def test_refusals_at_once_wait_for_one_search(user, tmp_path):
     assert user.stage.complaints + other.complaints == []
 
 
-def test_refusal_in_a_readable_bucket_is_not_signed(user):
+def test_09_refusal_in_a_readable_bucket_is_not_signed(user):
     """The catalog was readable anonymously: credentials would not be meant for this bucket's other objects."""
     user.keys()
     user.stage.script = lambda request: DENIED if "one_" in request.target else None
@@ -213,7 +213,7 @@ def test_refusal_in_a_readable_bucket_is_not_signed(user):
     assert signed(user.server.requests()) == []
 
 
-def test_no_sign_request(user):
+def test_09_no_sign_request(user):
     user.stage.private = True
     user.keys()
     user.index("--no-sign-request").expect(4, "catalog.json", "AccessDenied", "--no-sign-request")
@@ -243,13 +243,13 @@ def test_signing_at_once_needs_credentials(user, arguments):
     user.index(*arguments, "--no-sign-request").expect(2, "--no-sign-request")
 
 
-def test_payer_is_hinted_at(user):
+def test_09_payer_is_hinted_at(user):
     user.stage.script = lambda request: DENIED
     user.keys()
     user.index("--sign").expect(4, "--request-payer")
 
 
-def test_no_credentials(user):
+def test_09_no_credentials(user):
     user.stage.private = True
     done = user.index()
     done.expect(4, "AccessDenied", "no credentials", "AWS_ACCESS_KEY_ID", "profile default", "home/.aws/credentials",
@@ -257,7 +257,7 @@ def test_no_credentials(user):
     assert [r.status for r in user.server.requests()] == [403]
 
 
-def test_credentials_belong_to_the_endpoint(user, endpoint):
+def test_41_credentials_belong_to_the_endpoint(user, endpoint):
     """A catalog that is read from an endpoint names a bucket at Amazon: that one never sees a signature."""
     user.keys()
     endpoint.stage.users = user.stage.users
@@ -299,7 +299,7 @@ def moves(user, status, region=WEST, header=True, **members):
 
 @pytest.mark.parametrize("status,header", [(301, True), (307, True), (400, True), (400, False), (301, False)])
 @pytest.mark.parametrize("sign", [True, False])
-def test_region_is_put_right_once(user, status, header, sign):
+def test_08_region_is_put_right_once(user, status, header, sign):
     """What the first answer says holds for the bucket: each object is asked for at once where it is."""
     user.keys()
     moves(user, status, header=header, Region=WEST)
@@ -311,7 +311,7 @@ def test_region_is_put_right_once(user, status, header, sign):
     user.check("one")
 
 
-def test_region_of_a_private_bucket(user):
+def test_08_region_of_a_private_bucket(user):
     """First it is anonymous and at the wrong place, then anonymous at the right one, then signed there."""
     user.keys()
     user.stage.private = True
@@ -323,7 +323,7 @@ def test_region_of_a_private_bucket(user):
 
 
 @pytest.mark.parametrize("sign", [True, False])
-def test_region_of_a_list(user, sign):
+def test_08_region_of_a_list(user, sign):
     """The question goes along, and is signed anew."""
     user.keys()
     moves(user, 301)
@@ -333,7 +333,7 @@ def test_region_of_a_list(user, sign):
     assert first.target == second.target and first.host == VIRTUAL and f".{WEST}." in second.host
 
 
-def test_region_is_remembered_by_hundreds_at_once(user):
+def test_08_region_is_remembered_by_hundreds_at_once(user):
     """The catalog is at an endpoint of its own; all that is asked first for the other bucket is answered by 301."""
     other = Stage("other-bucket", private=True)
     other.add("far", list(range(1960, 2020)))
@@ -355,14 +355,14 @@ def test_region_is_remembered_by_hundreds_at_once(user):
     assert other.complaints == []
 
 
-def test_wrong_region_is_put_right(user):
+def test_08_wrong_region_is_put_right(user):
     moves(user, 301)
     user.index("--region", "eu-west-1").expect(0)
     assert hosts(user) == [f"{TINY}.s3.eu-west-1.amazonaws.com", f"{TINY}.s3.{WEST}.amazonaws.com"]
 
 
 @pytest.mark.parametrize("sign", [True, False])
-def test_second_region_is_not_followed(user, sign):
+def test_08_second_region_is_not_followed(user, sign):
     user.keys()
     def script(request):
         region = "eu-west-1" if WEST in request.host else WEST
@@ -376,7 +376,7 @@ def test_second_region_is_not_followed(user, sign):
 
 @pytest.mark.parametrize("region", [f"{EVIL}/", f"x.{EVIL}/#", "..", "a" * 100, "us-west-2\u00e9", "us west", "-@evil"])
 @pytest.mark.parametrize("where", ["header", "xml"])
-def test_region_that_is_none_is_not_used(user, region, where):
+def test_08_region_that_is_none_is_not_used(user, region, where):
     user.keys()
     header = {"x-amz-bucket-region": region} if where == "header" else {}
     user.stage.script = lambda request: (400, header, error("AuthorizationHeaderMalformed", Region=region))
@@ -396,7 +396,7 @@ def elsewhere():
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_signed_request_is_not_redirected(user, endpoint, elsewhere, status):
+def test_41_signed_request_is_not_redirected(user, endpoint, elsewhere, status):
     user.keys(token="session//token+of=user")
     for to in (f"{elsewhere.url}/x", f"https://{EVIL}/x", "http://169.254.169.254/latest/", endpoint.url + "/x",
                f"https://{EVIL}/{TINY}/catalog.json?a=b"):
@@ -411,7 +411,7 @@ def test_signed_request_is_not_redirected(user, endpoint, elsewhere, status):
             assert user.server.connects == ([(VIRTUAL, 443)] if server is user.server else [])
 
 
-def test_unsigned_request_is_redirected_without_credentials(user, endpoint, elsewhere):
+def test_41_unsigned_request_is_redirected_without_credentials(user, endpoint, elsewhere):
     user.keys(token="session//token+of=user")
     catalog = user.stage.objects["catalog.json"]
     elsewhere.answer = lambda request: (200, {}, catalog)
@@ -422,7 +422,7 @@ def test_unsigned_request_is_redirected_without_credentials(user, endpoint, else
     assert not {"authorization", "x-amz-security-token", "x-amz-date"} & set(elsewhere.requests()[0].headers)
 
 
-def test_redirected_host_that_refuses_gets_no_signature(user, endpoint, elsewhere):
+def test_41_redirected_host_that_refuses_gets_no_signature(user, endpoint, elsewhere):
     """The refusal is not the bucket's."""
     user.keys()
     elsewhere.answer = lambda request: DENIED
@@ -432,7 +432,7 @@ def test_redirected_host_that_refuses_gets_no_signature(user, endpoint, elsewher
 
 
 @pytest.mark.parametrize("times,code", [(5, 0), (6, 7)])
-def test_unsigned_redirects_are_bounded(user, endpoint, times, code):
+def test_41_unsigned_redirects_are_bounded(user, endpoint, times, code):
     def script(request):
         step = int(request.path[2:]) if request.path.startswith("/r") else 0
         if request.path == f"/{TINY}/catalog.json" or 0 < step < times:
@@ -445,7 +445,7 @@ def test_unsigned_redirects_are_bounded(user, endpoint, times, code):
 
 
 @pytest.mark.parametrize("to", ["http://169.254.169.254/latest/", "http://[fe80::1]/", "file:///etc/passwd"])
-def test_unsigned_redirect_to_this_machine(user, endpoint, to):
+def test_41_unsigned_redirect_to_this_machine(user, endpoint, to):
     """Not even by way of a proxy, which would ask for us."""
     endpoint.stage.script = lambda request: (302, {"Location": to}, b"")
     environment = {"http_proxy": user.server.proxy.url, "no_proxy": "127.0.0.1"}

@@ -361,7 +361,7 @@ def names_of(folder, own):
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["own", "strangers"])
-def test_memory(tmp_path, own):
+def test_p4_memory(tmp_path, own):
     """Of hundreds of folders with thousands of names, no more is kept than the session may take."""
     build = plain_build()
     if not build:

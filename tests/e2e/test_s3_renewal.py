@@ -63,7 +63,7 @@ def wait_for(condition, seconds=10):
         time.sleep(0.005)
 
 
-def test_renewed_while_the_old_ones_work(private, metadata):
+def test_10_renewed_while_the_old_ones_work(private, metadata):
     """Those that end in four minutes are used while the service is asked again, which answers after the third file."""
     metadata.give(*OLD, seconds=240)
     good, third, renewed = metadata.answer, threading.Event(), threading.Event()
@@ -93,7 +93,7 @@ def test_renewed_while_the_old_ones_work(private, metadata):
     private.check("many")
 
 
-def test_renewal_ahead_that_gives_the_same(private, metadata):
+def test_10_renewal_ahead_that_gives_the_same(private, metadata):
     """The service has no others yet: it is asked again later, not with each request."""
     metadata.give(*OLD, seconds=240)
     private.stage.script = lambda request: wait_for(lambda: asked(metadata) == 2) if request.path == LAST else None
@@ -101,7 +101,7 @@ def test_renewal_ahead_that_gives_the_same(private, metadata):
     assert asked(metadata) == 2 and len(files(private, OLD[0], 206)) == len(YEARS)
 
 
-def test_renewal_ahead_that_fails(private, metadata):
+def test_10_renewal_ahead_that_fails(private, metadata):
     """What is held is good for minutes still: a warning, no failure, and no further attempt."""
     metadata.give(*OLD, seconds=240)
     good = metadata.answer
@@ -136,7 +136,7 @@ def expire(private, answer=EXPIRED, after=3, others=None):
 
 
 @pytest.mark.parametrize("jobs", ["1", "64"])
-def test_renewed_once_in_mid_run(private, metadata, jobs):
+def test_10_renewed_once_in_mid_run(private, metadata, jobs):
     """Whatever was under way and refused is asked again with the new ones."""
     expire(private, others=metadata)
     index(private, "--jobs", jobs).expect(0)
@@ -153,7 +153,7 @@ FINAL = [EXPIRED, (403, {}, error("ExpiredToken", "The security token has expire
 
 
 @pytest.mark.parametrize("answer", FINAL)
-def test_renewal_that_gives_the_same(private, metadata, answer):
+def test_10_renewal_that_gives_the_same(private, metadata, answer):
     """Ends the run without asking for what is left; a rerun with good ones goes on."""
     expire(private, answer)
     done = index(private)
@@ -169,7 +169,7 @@ def test_renewal_that_gives_the_same(private, metadata, answer):
 
 
 @pytest.mark.parametrize("answer", FINAL)
-def test_no_file_is_taken_for_a_gap(private, metadata, tmp_path, answer):
+def test_10_12_no_file_is_taken_for_a_gap(private, metadata, tmp_path, answer):
     """A refusal of the credentials says nothing about the objects, though others of their folder could be read."""
     expire(private, answer)
     index(private, "--report", tmp_path / "report").expect(1, " 0 gaps", f"{len(YEARS) - 3} failed")
@@ -178,7 +178,7 @@ def test_no_file_is_taken_for_a_gap(private, metadata, tmp_path, answer):
     assert "gap" not in shown, shown
 
 
-def test_files_that_were_refused_anonymously_are_no_gaps(private):
+def test_10_files_that_were_refused_anonymously_are_no_gaps(private):
     """They wait for credentials, which expire when their turn comes: that they were refused before says nothing."""
     home = private.program.home
     script = private.write("process", f"#!/bin/sh\nuntil [ -e {home}/go ]; do sleep 0.02; done\ncat {home}/answer\n")
@@ -208,7 +208,7 @@ def test_files_that_were_refused_anonymously_are_no_gaps(private):
 
 
 @pytest.mark.parametrize("answer", FINAL)
-def test_rows_are_kept_if_credentials_expire(private, metadata, answer):
+def test_10_rows_are_kept_if_credentials_expire(private, metadata, answer):
     index(private).expect(0)
     private.server.clear()
     expire(private, answer)
@@ -218,7 +218,7 @@ def test_rows_are_kept_if_credentials_expire(private, metadata, answer):
     assert len(files(private)) == 4
 
 
-def test_renewed_again_hours_later(private, metadata):
+def test_10_renewed_again_hours_later(private, metadata):
     """Once means once until the new ones have worked."""
     third = "ASIATHIRD0000000003", "third/secret+3", "third//token+3=="
     private.stage.users[third[0]] = third[1:]
@@ -236,7 +236,7 @@ def test_renewed_again_hours_later(private, metadata):
     private.check("many")
 
 
-def test_renewed_ones_that_are_not_taken_either(private, metadata):
+def test_10_renewed_ones_that_are_not_taken_either(private, metadata):
     """A source that always has others is asked once more, not for ever."""
     count = iter(range(100))
 
@@ -251,7 +251,7 @@ def test_renewed_ones_that_are_not_taken_either(private, metadata):
 
 @pytest.mark.parametrize("how", ["good", "refused", "expired", "unreachable", "odd"])
 @pytest.mark.parametrize("where", ["instance", "container"])
-def test_no_secret_of_a_service_is_written(private, metadata, tmp_path, how, where):
+def test_p10_no_secret_of_a_service_is_written(private, metadata, tmp_path, how, where):
     """P10: neither its credentials nor what lets one ask for them."""
     metadata.authorization = "Bearer of//secrets=="
     if how == "refused":
@@ -273,7 +273,7 @@ def test_no_secret_of_a_service_is_written(private, metadata, tmp_path, how, whe
 
 
 @pytest.mark.parametrize("answer", FINAL)
-def test_environment_expired(private, metadata, answer):
+def test_10_environment_expired(private, metadata, answer):
     """Nothing else can be found there: no retries."""
     private.keys(*OLD)
     expire(private, answer, after=0)
@@ -281,7 +281,7 @@ def test_environment_expired(private, metadata, answer):
     assert len(files(private)) == 1 and metadata.requests() == []
 
 
-def test_catalog_refused_as_expired(private):
+def test_10_catalog_refused_as_expired(private):
     private.keys(*OLD)
     private.stage.script = lambda request: EXPIRED if signed([request]) else None
     private.index().expect(4, "ExpiredToken", "environment")
@@ -290,7 +290,7 @@ def test_catalog_refused_as_expired(private):
     assert len(private.server.requests()) == 3
 
 
-def test_container_is_renewed(private, metadata):
+def test_10_container_is_renewed(private, metadata):
     """Credentials that are not of the instance are renewed as well."""
     expire(private, others=metadata)
     index(private, env=metadata.container_environment()).expect(0)
@@ -309,7 +309,7 @@ def lasting(private, metadata):
 
 
 @pytest.mark.parametrize("hours", [1, -1])
-def test_clock_is_corrected_once(lasting, hours):
+def test_39_clock_is_corrected_once(lasting, hours):
     """The server's clock, which is as good as ours being wrong; what follows is signed for its time at once."""
     lasting.stage.off = datetime.timedelta(hours=hours)
     done = index(lasting, "--jobs", "1").expect(0, "warning", "clock", "behind" if hours > 0 else "ahead")
@@ -319,7 +319,7 @@ def test_clock_is_corrected_once(lasting, hours):
     lasting.check("many")
 
 
-def test_clock_is_corrected_for_all_at_once(lasting):
+def test_39_clock_is_corrected_for_all_at_once(lasting):
     lasting.stage.off = datetime.timedelta(hours=1)
     catalog = lasting.stage.objects["catalog.json"]
     lasting.stage.script = lambda request: (200, {}, catalog) if request.path == "/catalog.json" else None
@@ -328,7 +328,7 @@ def test_clock_is_corrected_for_all_at_once(lasting):
     assert sorted(files(lasting, status=206)) == [f"/i/many_{year}.csv" for year in YEARS]
 
 
-def test_clock_a_little_wrong_is_left_alone(lasting):
+def test_39_clock_a_little_wrong_is_left_alone(lasting):
     lasting.stage.off = datetime.timedelta(minutes=10)
     assert "clock" not in index(lasting).expect(0).err
     assert lasting.stage.complaints == []
@@ -337,7 +337,7 @@ def test_clock_a_little_wrong_is_left_alone(lasting):
 SKEWED = 403, {}, error("RequestTimeTooSkewed", "The difference between the request time and ours is too large.")
 
 
-def test_server_that_insists(lasting):
+def test_39_server_that_insists(lasting):
     """It is corrected once: what is refused then is a failure."""
     lasting.stage.off = datetime.timedelta(hours=1)
     lasting.stage.script = lambda request: SKEWED if signed([request]) else None
@@ -346,13 +346,13 @@ def test_server_that_insists(lasting):
 
 
 @pytest.mark.parametrize("headers", [{"Date": "none"}, {"Date": ""}, {"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}])
-def test_odd_dates(lasting, headers):
+def test_39_odd_dates(lasting, headers):
     lasting.stage.script = lambda request: (403, headers, SKEWED[2]) if signed([request]) else None
     index(lasting).expect(4, "RequestTimeTooSkewed")
     assert len(signed(lasting.server.requests())) <= 2
 
 
-def test_skew_in_mid_run_is_no_gap(lasting):
+def test_39_skew_in_mid_run_is_no_gap(lasting):
     expire(lasting, SKEWED)
     index(lasting).expect(1, "RequestTimeTooSkewed", " 0 gaps", f"{len(YEARS) - 3} failed")
 
@@ -365,7 +365,7 @@ def test_refusal_in_mid_run_is_a_gap(lasting):
     assert len(files(lasting, status=403)) == 1
 
 
-def test_credentials_that_have_expired_by_the_servers_clock(private, metadata):
+def test_10_39_credentials_that_have_expired_by_the_servers_clock(private, metadata):
     """The service goes on to give them: no endless round of asking."""
     private.stage.off = datetime.timedelta(hours=2)
     index(private).expect(4, "clock", "expired", "instance metadata")

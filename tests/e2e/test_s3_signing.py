@@ -149,7 +149,7 @@ def test_bucket_that_does_not_exist_is_no_gap(user, tmp_path, sign):
     user.check("one")
 
 
-def test_slow_down_is_retried(private, tmp_path):
+def test_15_16_slow_down_is_retried(private, tmp_path):
     asked = []
 
     def script(request):
@@ -212,7 +212,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("progress", ["json", "plain"])
-def test_no_secret_is_written(private, tmp_path, case, progress):
+def test_p10_no_secret_is_written(private, tmp_path, case, progress):
     """P10: not by any message, report, statistics or file of the store."""
     (tmp_path / "out").mkdir()
     CASES[case](private)
@@ -228,7 +228,7 @@ def test_no_secret_is_written(private, tmp_path, case, progress):
 
 
 @pytest.mark.parametrize("before", [180, 190, 200, 230, 252])
-def test_secrets_cut_by_the_end_of_a_message(private, before):
+def test_p10_secrets_cut_by_the_end_of_a_message(private, before):
     """A signature of which the last digits are missing can be completed by trying."""
     def script(request):
         if signed([request]) and request.path == FILE:

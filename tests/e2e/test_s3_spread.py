@@ -48,7 +48,7 @@ def crowd():
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_connections_are_spread(heliodex, crowd, tmp_path, signed):
+def test_p6_connections_are_spread(heliodex, crowd, tmp_path, signed):
     user = User(heliodex, crowd, crowd.stage)
     user.keys()
     (tmp_path / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"{each} {NAME}\n" for each in ADDRESSES))

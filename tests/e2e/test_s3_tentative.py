@@ -62,7 +62,7 @@ def check(user, *without):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_refused_list_does_not_decide(far, known):
+def test_09_refused_list_does_not_decide(far, known):
     """Objects are public, lists are for nobody: one list is refused, and credentials are not even looked for."""
     if known:
         far.keys()
@@ -130,7 +130,7 @@ class Overtaking:
 
 @pytest.mark.parametrize("jobs,count", [("64", 1), ("3", 1), ("3", 14)])
 @pytest.mark.parametrize("refusal", [UNKNOWN, DENIED], ids=["unknown", "denied"])
-def test_refusal_that_overtakes(far, jobs, count, refusal):
+def test_09_refusal_that_overtakes(far, jobs, count, refusal):
     """A 403 comes before the 200s that are under way: all that anybody may read is fetched, and the one is a gap.
 
     Files that were asked for signed alone, meanwhile, are no gaps: they are asked for anonymously, too.

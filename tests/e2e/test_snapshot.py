@@ -197,7 +197,7 @@ def test_columns_are_described(tiny, client):
 
 
 @pytest.mark.parametrize("others", [0, 40000])
-def test_equal_rows_stand_by_the_years_of_their_files(tiny, client, others):
+def test_p9_equal_rows_stand_by_the_years_of_their_files(tiny, client, others):
     """Whatever was refreshed when: the same row in two years' files, told apart by its size."""
     row = "2018-06-01T00:00:00Z,2018-06-02T00:00:00Z,s3://b/d/a.cdf,{}\n"
 
@@ -226,7 +226,7 @@ def versions(first):
         f"s3://{TINY}/{first}/{i:06}.cdf,{1000 + i * first % 9000}\n" for i in range(first * 1000, first * 1000 + LARGE))
 
 
-def test_readers_see_the_old_or_the_new(tiny, client):
+def test_p5_readers_see_the_old_or_the_new(tiny, client):
     """Eight processes query while a ninth refreshes: each answer is one version or the other, whole."""
     texts = [versions(1), versions(2)]
     small = [texts[0][:4000].rsplit("\n", 1)[0] + "\n", texts[1][:9000].rsplit("\n", 1)[0] + "\n"]
@@ -279,7 +279,7 @@ def simulate(tmp_path, rows):
     return json.loads(done.stdout)
 
 
-def test_memory_does_not_grow_with_the_rows(tmp_path):
+def test_p4_memory_does_not_grow_with_the_rows(tmp_path):
     """Written in a stream and read back, every row compared. (Sanitizers keep memory that was freed: fewer rows there.)"""
     few, many = simulate(tmp_path, 300000), simulate(tmp_path, 1500000 if SANITIZED else 12000000)
     assert many["rows"] > few["rows"] and many["peak_mib"] < few["peak_mib"] + 64

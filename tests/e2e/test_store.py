@@ -1,12 +1,13 @@
-"""Snapshots through bad times: killed and interrupted runs, several at once, full disks, corrupt and foreign files."""
+"""Snapshots through bad times: interrupted runs, several at once, full disks, corrupt and foreign files. (Killed ones:
+test_index_kill.py.)"""
 
+import json
 import os
 import random
 import resource
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -43,52 +44,47 @@ def leftovers(client):
             if path.is_file() and path.suffix not in (".hdx", ".json", ".meta") and path.name != ".lock"]
 
 
-# ---- killed
+# ---- what is named
 
 
-def test_killed_at_random_moments(filled):
-    """Old answers or new ones, never anything else; a rerun converges and leaves nothing behind."""
+def test_what_is_named_must_be_held(filled):
+    bucket = filled.bucket
     filled.index().expect(0)
-    old = held_by(filled)
-    change_everything(filled)
-    begun = time.monotonic()
-    filled.index("--store", filled.program.home / "measure").expect(0)
-    usual = time.monotonic() - begun
-    chance = random.Random(34)
-    new = {name: filled.tiny.reference().dataset(name) for name in DATASETS}
-    new = {name: dataset.csv(dataset.answer()) for name, dataset in new.items()}
-    for _ in range(12):
-        process = filled.program.start("index", filled.bucket, *filled.access, start_new_session=True)
-        time.sleep(chance.random() * usual)
-        process.kill()
-        process.communicate()
-        for name, answer in held_by(filled).items():
-            assert answer in (old[name], new[name])
-    filled.program("verify").expect(0)
-    filled.index().expect(0)
-    assert held_by(filled) == new
-    assert leftovers(filled) == []
+
+    def program(*arguments):
+        return filled.program(*arguments, *filled.access)
+
+    def listed(*ids):
+        return [json.loads(line)["id"] for line in program("store", "list", bucket, *ids, "--json").expect(0).lines]
+
+    assert listed("b") == ["b"] and listed("c", "a") == ["c", "a"] and listed() == list(DATASETS)
+    program("verify", bucket, "b", "a").expect(0)
+    program("verify", bucket, "b", "--json").expect(0)
+    for verb in ("store", "list"), ("verify",):
+        program(*verb, bucket, "nowhere").expect(3, f"{bucket}nowhere: nothing is held of it")
+    for verb in ("store", "list"), ("store", "remove"), ("verify",):
+        program(*verb, bucket, "../a").expect(3, "../a: not the id of a dataset")
+    program("store", "remove", bucket, "b").expect(0)
+    assert listed() == ["a", "c"]
+    program("store", "remove", bucket).expect(0)
+    program("verify", bucket).expect(3, "nothing of it is held")
+    program("verify").expect(0, "no snapshot is held")
 
 
-def test_killed_first_run_converges(filled):
-    chance = random.Random(35)
-    for _ in range(6):
-        process = filled.program.start("index", filled.bucket, *filled.access)
-        filled.tiny.origin.wait_for(lambda: len(filled.tiny.origin.log) > 3, seconds=5)
-        time.sleep(chance.random() * 0.1)
-        process.kill()
-        process.communicate()
-        filled.tiny.origin.clear()
+def test_37_a_list_of_the_store_names_what_cannot_be_read(filled):
     filled.index().expect(0)
-    filled.check()
-    assert leftovers(filled) == []
+    one, *_ = filled.program.store.rglob("b.hdx")
+    one.write_bytes(b"not a snapshot" * 100)
+    done = filled.program("store", "list", "--json").expect(7, str(one), "1 snapshots cannot be read")
+    rows = {row["path"]: row["id"] for row in map(json.loads, done.lines)}
+    assert len(rows) == 3 and rows[str(one)] is None
 
 
 # ---- interrupted
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_run_ends_and_resumes(filled, number, code):
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_35_interrupted_run_ends_and_resumes(filled, number, code):
     gate = threading.Event()
     origin = filled.tiny.origin
     for year in YEARS:
@@ -111,7 +107,7 @@ def test_interrupted_run_ends_and_resumes(filled, number, code):
     assert leftovers(filled) == []
 
 
-def test_second_interrupt_is_immediate(filled):
+def test_35_second_interrupt_is_immediate(filled):
     gate = threading.Event()
     for year in YEARS:
         filled.tiny.origin.always(filled.tiny.path("c", year), Behaviour(until=gate))
@@ -129,7 +125,7 @@ def test_second_interrupt_is_immediate(filled):
 # ---- several at once
 
 
-def test_eight_at_once(filled):
+def test_36_eight_at_once(filled):
     """Each waits for the other or says that there is one; what is held is whole."""
     processes = [filled.program.start("index", filled.bucket, *filled.access) for _ in range(8)]
     codes = []
@@ -144,7 +140,7 @@ def test_eight_at_once(filled):
     assert leftovers(filled) == []
 
 
-def test_queries_while_indexing(filled):
+def test_36_p5_queries_while_indexing(filled):
     filled.index().expect(0)
     old = held_by(filled)
     change_everything(filled)
@@ -167,7 +163,7 @@ def grow(client):
             f"2015-03-01T00:00:00Z,2015-03-02T00:00:00Z,{random.Random(i).getrandbits(400):x},{i}\n" for i in range(4000)))
 
 
-def test_file_size_limit(filled):
+def test_29_file_size_limit(filled):
     """As a full disk: said, exit 6, what was held stays."""
     filled.index().expect(0)
     old = held_by(filled)
@@ -184,7 +180,7 @@ def test_file_size_limit(filled):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
-def test_full_disk(filled, tmp_path):
+def test_28_full_disk(filled, tmp_path):
     place = tmp_path / "small"
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], capture_output=True).returncode:
@@ -197,14 +193,14 @@ def test_full_disk(filled, tmp_path):
         subprocess.run(["umount", place], check=True)
 
 
-def test_store_that_is_a_file(filled, tmp_path):
+def test_31_store_that_is_a_file(filled, tmp_path):
     (tmp_path / "file").write_text("mine")
     assert filled.index("--store", tmp_path / "file").code in (2, 6)
     assert (tmp_path / "file").read_text() == "mine"
     assert not filled.tiny.asked()  # said before anything is fetched
 
 
-def test_few_file_descriptors(tiny, client):
+def test_32_few_file_descriptors(tiny, client):
     tiny.add("a", {year: 3 for year in range(1960, 2020)})
 
     def limit():
@@ -214,7 +210,7 @@ def test_few_file_descriptors(tiny, client):
     client.check()
 
 
-def test_nothing_outside_of_the_store(filled):
+def test_p8_nothing_outside_of_the_store(filled):
     filled.index().expect(0)
     assert sorted(path.name for path in filled.program.home.iterdir()) == ["store"]
 
@@ -231,7 +227,7 @@ def snapshot(filled):
     return path
 
 
-def test_flipped_bytes_are_found(filled, snapshot):
+def test_37_p5_flipped_bytes_are_found(filled, snapshot):
     """Wherever a byte is wrong: exit 7 and never a wrong row."""
     good = snapshot.read_bytes()
     dataset = filled.tiny.reference().dataset("big")
@@ -248,7 +244,7 @@ def test_flipped_bytes_are_found(filled, snapshot):
     filled.program("verify").expect(0)
 
 
-def test_corrupt_block_is_named(filled, snapshot):
+def test_37_corrupt_block_is_named(filled, snapshot):
     good = snapshot.read_bytes()
     snapshot.write_bytes(good[:200] + bytes([good[200] ^ 255]) + good[201:])
     filled.query("big", "--offline").expect(7, "block", "big.hdx")
@@ -256,7 +252,7 @@ def test_corrupt_block_is_named(filled, snapshot):
 
 
 @pytest.mark.parametrize("what", ["empty", "half", "short", "longer", "foreign"])
-def test_truncated_or_foreign_files(filled, snapshot, what):
+def test_37_truncated_or_foreign_files(filled, snapshot, what):
     good = snapshot.read_bytes()
     snapshot.write_bytes({"empty": b"", "half": good[:len(good) // 2], "short": good[:-1], "longer": good + b"\0",
                           "foreign": b"SQLite format 3\0" + bytes(5000)}[what])
@@ -264,14 +260,14 @@ def test_truncated_or_foreign_files(filled, snapshot, what):
     assert done.out == ""
 
 
-def test_index_replaces_a_corrupt_snapshot(filled, snapshot):
+def test_37_index_replaces_a_corrupt_snapshot(filled, snapshot):
     good = snapshot.read_bytes()
     snapshot.write_bytes(good[:-20] + bytes(20))
     filled.index("big").expect(0)
     filled.check("big")
 
 
-def test_another_datasets_snapshot_is_refused(filled):
+def test_37_another_datasets_snapshot_is_refused(filled):
     filled.index().expect(0)
     a, = filled.program.store.rglob("a.hdx")
     (a.parent / "b.hdx").write_bytes(a.read_bytes())
@@ -319,7 +315,7 @@ def test_prefix_of_a_bucket(tiny, client):
 # ---- damage
 
 
-def test_damaged_block_is_fetched_anew_by_index(client, tiny):
+def test_37_damaged_block_is_fetched_anew_by_index(client, tiny):
     """Its footer is sound, so that nothing but its bytes tell; the server says that nothing has changed."""
     tiny.add("one", {2019: 300})
     client.index().expect(0)

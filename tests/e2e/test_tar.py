@@ -12,15 +12,10 @@ import pytest
 from conftest import TINY
 from mirror import content, tree
 from origin import Behaviour
-from test_cat import Cat, path
+from test_cat import path
 
 MB = 1 << 20
 TIME = 1583020801  # 2020-03-01T00:00:01Z
-
-
-@pytest.fixture
-def cat(client):
-    return Cat(client)
 
 
 def by_gnu(data, folder):
@@ -86,7 +81,7 @@ def test_members_are_plain_files_of_nobody(archive, cat):
             assert member.isreg()
 
 
-def test_the_same_files_make_the_same_archive(archive, cat):
+def test_p9_the_same_files_make_the_same_archive(archive, cat):
     put(archive, "d", {f"data/{i}": content(i * 977, i) for i in range(20)})
     assert cat("d", "--tar").expect(0).raw == cat("d", "--tar", "--jobs", "1").expect(0).raw
 
@@ -142,7 +137,7 @@ def test_no_member_takes_the_place_of_another(archive, cat, tmp_path):
     assert len(tarfile.open(fileobj=io.BytesIO(cat("--keys-from", tmp_path / "list", "--tar").expect(0).raw)).getnames()) == 2
 
 
-def test_hostile_keys_stay_inside(archive, cat, tmp_path):
+def test_38_p8_hostile_keys_stay_inside(archive, cat, tmp_path):
     files = {"../../up": b"1", "/absolute": b"2", "a//b": b"3", "new\nline": b"4", "./c": b"5"}
     inside = tmp_path / "a" / "b" / "c"
     inside.mkdir(parents=True)

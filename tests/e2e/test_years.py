@@ -91,7 +91,7 @@ def test_years_that_the_catalog_no_longer_has(client, tiny):
 
 
 @pytest.mark.parametrize("kind", ["usual", "multiyear", "no stops"])
-def test_answers_never_depend_on_what_was_indexed_before(client, tiny, kind):
+def test_p7_answers_never_depend_on_what_was_indexed_before(client, tiny, kind):
     """Any history of runs and queries gives the same answer, rows filed under wrong years and over New Year too."""
     chance = random.Random(kind)
     years = {}
@@ -215,7 +215,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failure_never_looks_like_a_gap(client, tiny, failure):
+def test_12_a_failure_never_looks_like_a_gap(client, tiny, failure):
     """Of a year that was never read, of one that is held, and of one that was a gap."""
     tiny.add("set", {2016: 5, 2017: 5, 2018: None, 2019: 5})
     new, held, gap = (tiny.path("set", year) for year in (2016, 2017, 2018))
@@ -241,7 +241,7 @@ def test_a_failure_never_looks_like_a_gap(client, tiny, failure):
     client.check()
 
 
-def test_gap_and_other_years_in_one_run(client, tiny):
+def test_12_gap_and_other_years_in_one_run(client, tiny):
     """A year that fails, one that vanishes and one that changes: each by itself."""
     tiny.add("set", {year: 5 for year in range(2015, 2020)})
     client.index().expect(0)
@@ -264,7 +264,7 @@ def deny(tiny, identifier, *years):
         tiny.origin.always(tiny.path(identifier, year), Behaviour(status=403))
 
 
-def test_403_where_another_dataset_of_the_folder_was_read(client, tiny):
+def test_12_403_where_another_dataset_of_the_folder_was_read(client, tiny):
     """It stands for "not there", as the bucket may not be listed; a whole dataset of such years is not believed."""
     tiny.add("none", {2018: None, 2019: None})
     tiny.add("mixed", {2018: 3, 2019: None})
@@ -278,7 +278,7 @@ def test_403_where_another_dataset_of_the_folder_was_read(client, tiny):
     assert client.query("none", "--offline").code != 0
 
 
-def test_403_of_a_folder_is_not_explained_by_another_folder(client, tiny):
+def test_12_403_of_a_folder_is_not_explained_by_another_folder(client, tiny):
     tiny.add("read", {2019: 3})
     tiny.add("mixed", {2018: None, 2019: None}, index=f"s3://{TINY}/elsewhere/")
     tiny.origin.always(f"/{TINY}/elsewhere/mixed_2019.csv", Behaviour(status=403))
@@ -286,7 +286,7 @@ def test_403_of_a_folder_is_not_explained_by_another_folder(client, tiny):
     assert states(client, "mixed")[2019]["state"] == "failed"
 
 
-def test_held_year_that_is_denied(client, tiny):
+def test_12_held_year_that_is_denied(client, tiny):
     """Among years that can be read it is gone, asked twice; when all are denied, nothing is dropped."""
     tiny.add("set", {2017: 5, 2018: 5, 2019: 5})
     client.index().expect(0)

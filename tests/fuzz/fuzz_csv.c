@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void expect(const struct hdx_buffer *expected, struct hdx_buffer got) {
   if (!csv_record_same(expected, &got)) {
-    fprintf(stderr, "expected:\n%s\n", hdx_buffer_string((struct hdx_buffer *)(uintptr_t)expected));
+    fprintf(stderr, "expected:\n%s\n", hdx_buffer_string((struct hdx_buffer *)expected));
     fprintf(stderr, "found:\n%s\n", hdx_buffer_string(&got));
     abort();
   }

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = {"journal", "journal-a"};
 static int folder = -1;
-static char path[] = "/tmp/hdx-fuzz-journal-XXXXXX";
+static char path[] = "/dev/shm/hdx-fuzz-journal-XXXXXX";
 
 static void require(bool ok) {
   if (!ok)

@@ -171,7 +171,7 @@ def test_the_files_of_the_cache_are_the_truth(bucket, tmp_path, change):
 
 @pytest.mark.parametrize("cache", [True, False])
 @pytest.mark.parametrize("damage", ["empty", "other", "cut", "flipped"])
-def test_a_damaged_snapshot_is_made_anew(bucket, tmp_path, cache, damage, caplog):
+def test_37_a_damaged_snapshot_is_made_anew(bucket, tmp_path, cache, damage, caplog):
     """Index files are the truth: of a cache without a request for them."""
     options = {"cache_folder": tmp_path / "c"} if cache else {"store": tmp_path / "s"}
     before = registry(bucket, cache=cache, **options).request_file_registry("one")
@@ -191,7 +191,7 @@ def test_a_damaged_snapshot_is_made_anew(bucket, tmp_path, cache, damage, caplog
     assert "anew" not in caplog.text
 
 
-def test_two_processes_share_a_cache(bucket, tmp_path):
+def test_36_two_processes_share_a_cache(bucket, tmp_path):
     """What one fetches is there for the other, and nothing is read twice."""
     first, second = (registry(bucket, cache_folder=tmp_path / "c") for _ in range(2))
     assert len(first.request_file_registry("one", "2018", "2019")) == 40

@@ -43,7 +43,7 @@ def sample_bucket(sample):
     return f"file://{sample}/{SAMPLE}/"
 
 
-def test_all_rows_of_every_dataset(sample, sample_bucket, reference):
+def test_p7_all_rows_of_every_dataset(sample, sample_bucket, reference):
     bucket = CloudCatalog(sample_bucket)
     compared = 0
     for id in reference.ids:
@@ -57,7 +57,7 @@ def test_all_rows_of_every_dataset(sample, sample_bucket, reference):
     assert compared > 40
 
 
-def test_ranges_at_random(sample, sample_bucket, reference):
+def test_p7_ranges_at_random(sample, sample_bucket, reference):
     bucket = CloudCatalog(sample_bucket)
     bucket._refreshing = False  # one question after the other of snapshots that are open
     chance = random.Random(7)

@@ -211,7 +211,7 @@ def test_what_is_no_json(origin, content):
 @pytest.mark.parametrize("content", [
     b'{"registry": [], "n": ' + b"9" * 5000 + b"}",
     b'{"registry": [], "n": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"])
-def test_hostile_json_is_an_error_of_ours(origin, content):
+def test_23_hostile_json_is_an_error_of_ours(origin, content):
     try:
         registry = CatalogRegistry(publish(origin, "/registry.json", content))
     except IntegrityError:

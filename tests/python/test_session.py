@@ -527,7 +527,7 @@ def test_settings_with_units(bucket):
         assert len(keys(session, "one")) == 340
 
 
-def test_secrets_are_told_to_nobody(bucket, caplog):
+def test_p10_secrets_are_told_to_nobody(bucket, caplog):
     secrets = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "hush-hush", "aws_session_token": "not-for-you"}
     bucket.origin.always(bucket.catalog_path, Behaviour(status=403))
     told = []

@@ -65,6 +65,26 @@ static void test_the_maximum_is_hard_and_the_error_sticks(void **state) {
   hdx_buffer_deinit(&buffer);
 }
 
+static void test_what_is_made_of_a_part_that_failed_has_failed(void **state) {
+  (void)state;
+  struct hdx_buffer part, whole;
+  hdx_buffer_init(&part, 4);
+  hdx_buffer_init(&whole, 100);
+  hdx_buffer_append_text(&part, HDX_TEXT("abc"));
+  hdx_buffer_append_buffer(&whole, &part);
+  assert_int_equal(hdx_buffer_status(&whole, "whole", NULL), HDX_OK);
+  hdx_buffer_append_text(&part, HDX_TEXT("de"));
+  hdx_buffer_append_buffer(&whole, &part);
+  assert_int_equal(hdx_buffer_status(&whole, "whole", NULL), HDX_LIMIT);
+  hdx_buffer_clear(&whole);
+  hdx_buffer_clear(&part);
+  part.status = HDX_MEMORY; /* nothing of it was written */
+  hdx_buffer_append_buffer(&whole, &part);
+  assert_int_equal(hdx_buffer_status(&whole, "whole", NULL), HDX_MEMORY);
+  hdx_buffer_deinit(&part);
+  hdx_buffer_deinit(&whole);
+}
+
 static void test_take_hands_the_bytes_over(void **state) {
   (void)state;
   struct hdx_buffer buffer;
@@ -103,6 +123,7 @@ int main(void) {
       cmocka_unit_test(test_appends),
       cmocka_unit_test(test_it_grows_and_keeps_its_bytes),
       cmocka_unit_test(test_the_maximum_is_hard_and_the_error_sticks),
+      cmocka_unit_test(test_what_is_made_of_a_part_that_failed_has_failed),
       cmocka_unit_test(test_take_hands_the_bytes_over),
       cmocka_unit_test(test_wipe_overwrites_also_what_was_taken_back),
   };

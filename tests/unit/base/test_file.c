@@ -124,12 +124,21 @@ static void folders_are_made(void **state) {
   char deep[200];
   struct stat stat_;
   snprintf(deep, sizeof deep, "%s//a/b/c/", root);
-  assert_int_equal(hdx_file_make_folders(deep, &error), HDX_OK);
-  assert_int_equal(hdx_file_make_folders(deep, &error), HDX_OK);
+  assert_int_equal(hdx_file_make_folders(deep, false, &error), HDX_OK);
+  assert_int_equal(hdx_file_make_folders(deep, false, &error), HDX_OK);
   assert_true(stat(deep, &stat_) == 0 && S_ISDIR(stat_.st_mode));
   assert_int_equal(hdx_file_replace(path, HDX_TEXT(""), &error), HDX_OK);
+  mode_t mask = umask(0);
+  snprintf(deep, sizeof deep, "%s/p/q//", root);
+  assert_int_equal(hdx_file_make_folders(deep, true, &error), HDX_OK);
+  assert_int_equal(stat(deep, &stat_), 0);
+  assert_int_equal(stat_.st_mode & 07777, 0700);
+  snprintf(deep, sizeof deep, "%s/p", root);
+  assert_int_equal(stat(deep, &stat_), 0);
+  assert_int_equal(stat_.st_mode & 07777, 0755);
+  umask(mask);
   snprintf(deep, sizeof deep, "%s/file/x", root);
-  assert_int_equal(hdx_file_make_folders(deep, &error), HDX_IO);
+  assert_int_equal(hdx_file_make_folders(deep, false, &error), HDX_IO);
 }
 
 static void a_file_is_replaced_at_once(void **state) {

@@ -210,6 +210,19 @@ static void test_quote(void **state) {
   assert_int_equal(strlen(hdx_url_quote(HDX_TEXT("http://user:pw@host/"), tiny, sizeof tiny)), 7);
 }
 
+static void test_shown(void **state) {
+  (void)state;
+  static const char *const texts[][2] = {{"http://h/p?X-Amz-Signature=1", "http://h/p?"},
+                                         {"HTTPS://h?a#b", "HTTPS://h?"},
+                                         {"https://h/p#f", "https://h/p#f"},
+                                         {"s3://b/k?x", "s3://b/k?x"},
+                                         {"file:///a?b", "file:///a?b"},
+                                         {"k?x", "k?x"},
+                                         {"", ""}};
+  for (size_t i = 0; i < COUNT(texts); i++)
+    assert_true(hdx_text_is(hdx_url_shown(hdx_text_of(texts[i][0])), texts[i][1]));
+}
+
 static void test_of_path(void **state) {
   (void)state;
   struct hdx_buffer url, path;
@@ -229,7 +242,8 @@ int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_parts),      cmocka_unit_test(test_refused), cmocka_unit_test(test_longest),
       cmocka_unit_test(test_like),       cmocka_unit_test(test_encode),  cmocka_unit_test(test_bucket_names),
-      cmocka_unit_test(test_link_local), cmocka_unit_test(test_quote),   cmocka_unit_test(test_of_path),
+      cmocka_unit_test(test_link_local), cmocka_unit_test(test_quote),   cmocka_unit_test(test_shown),
+      cmocka_unit_test(test_of_path),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

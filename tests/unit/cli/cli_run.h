@@ -53,7 +53,7 @@ static inline int reset(void **state) {
 static inline int split(const char *line, char **words, char *copy, size_t size) {
   int count = 0;
   size_t used = 0;
-  words[count++] = (char *)(uintptr_t) "heliodex";
+  words[count++] = (char *)"heliodex";
   bool begins = true;
   for (; *line && used + sizeof folder < size; line++) {
     if (*line == ' ') {

@@ -18,7 +18,7 @@ static enum hdx_status parse(const char *line) {
   error = (struct hdx_error){0};
   snprintf(copy, sizeof copy, "%s", line);
   char *rest = NULL;
-  words[count++] = (char *)(uintptr_t) "heliodex";
+  words[count++] = (char *)"heliodex";
   for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
     words[count++] = strcmp(word, "''") == 0 ? word + 2 : word;
   words[count] = NULL;
@@ -269,6 +269,14 @@ static void environment(void **state) {
   assert_int_equal(s->jobs, 3);
   assert_false(s->offline);
   assert_int_equal(s->format, CLI_FORMAT_NDJSON);
+  unsetenv("HELIODEX_FORMAT");
+  setenv("HELIODEX_JSON", "on", 1);
+  assert_int_equal(good("query b i")->format, CLI_FORMAT_NDJSON);
+  setenv("HELIODEX_JSON", "off", 1);
+  assert_int_equal(good("query b i")->format, CLI_FORMAT_AUTO);
+  setenv("HELIODEX_JSON", "maybe", 1);
+  bad("query b i", "HELIODEX_JSON in the environment: expected yes or no, found 'maybe'");
+  unsetenv("HELIODEX_JSON");
   setenv("HELIODEX_JOBS", "many", 1);
   bad("query b i", "HELIODEX_JOBS in the environment: expected a whole number from 1 to 4096, found 'many'");
   good("query b i --jobs 3"); /* not asked */

@@ -66,6 +66,9 @@ static void visible(void **state) {
                           "31m"),
                  "\\xc2\\x9b31m", 11);                                         /* CSI in eight bits */
   assert_visible(cli_text("\xe2\x80\xaexe.txt"), "\\xe2\\x80\\xaexe.txt", 18); /* right-to-left override */
+  assert_visible(cli_text("a\xd8\x9c"), "a\\xd8\\x9c", 9);                     /* Arabic letter mark */
+  assert_visible(cli_text("\xf3\xa0\x81\x81"), "\\xf3\\xa0\\x81\\x81", 16);    /* a letter that nobody sees */
+  assert_visible(cli_text("\xe2\x80\x8d"), "\xe2\x80\x8d", 1);                 /* zero-width joiner */
   assert_visible(cli_text("\xff\xc3"), "\\xff\\xc3", 8);
 }
 

@@ -137,11 +137,32 @@ static void at_the_end_of_numbers(void **state) {
   hdx_extents_deinit(&extents);
 }
 
+/* What would take the square of its length is not taken. */
+static void no_more_runs_than_there_can_be(void **state) {
+  (void)state;
+  struct hdx_extents extents = {0};
+  struct hdx_extent extent = {0};
+  for (uint64_t i = HDX_EXTENTS_MAX; i > 0; i--) {
+    extent = (struct hdx_extent){i * 20, i * 20 + 10, 0};
+    assert_int_equal(hdx_extents_add(&extents, &extent, &error), HDX_OK);
+  }
+  extent = (struct hdx_extent){0, 10, 0};
+  assert_int_equal(hdx_extents_add(&extents, &extent, &error), HDX_INTEGRITY);
+  assert_non_null(strstr(error.message, "more than 16384 runs"));
+  extent = (struct hdx_extent){10, 20, 0}; /* it touches one */
+  assert_int_equal(hdx_extents_add(&extents, &extent, &error), HDX_OK);
+  assert_int_equal(extents.count, HDX_EXTENTS_MAX);
+  assert_int_equal(extents.list[0].from, 10);
+  assert_int_equal(extents.list[0].to, 30);
+  hdx_extents_deinit(&extents);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(in_any_order),
       cmocka_unit_test(a_file_of_no_bytes_is_complete),
       cmocka_unit_test(at_the_end_of_numbers),
+      cmocka_unit_test(no_more_runs_than_there_can_be),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

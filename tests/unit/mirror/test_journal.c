@@ -241,7 +241,7 @@ static void parts_add_up_until_something_ends_them(void **state) {
     if (reading)                                                                                                       \
       reopen("journal");                                                                                               \
     dumped();                                                                                                          \
-    char *from = strstr((char *)(uintptr_t)hdx_buffer_string(&known), "part");                                         \
+    char *from = strstr((char *)hdx_buffer_string(&known), "part");                                                    \
     for (char *c = from; from && (c = strchr(c, ':'));)                                                                \
       memmove(c, c + 9, strlen(c + 9) + 1);                                                                            \
     assert_string_equal(from ? from : "", text);                                                                       \

@@ -171,6 +171,60 @@ static void test_depth(void **state) {
   }
 }
 
+enum { LARGE = 1000000 };
+
+/* `beginning`, a part very often, `end`. */
+static struct hdx_text repeated(struct hdx_buffer *text, const char *beginning, const char *part, const char *end) {
+  hdx_buffer_clear(text);
+  hdx_buffer_append_text(text, hdx_text_of(beginning));
+  for (unsigned i = 0; i < LARGE; i++)
+    hdx_buffer_append_text(text, hdx_text_of(part));
+  hdx_buffer_append_text(text, hdx_text_of(end));
+  return hdx_buffer_text(text);
+}
+
+/* Numbers, names and texts of any size are kept; what never ends is refused where it ends. */
+static void test_23_24_hostile_sizes(void **state) {
+  static const struct {
+    const char *beginning, *part, *end;
+    enum hdx_json_type type; /* of the first element, if the whole is JSON */
+    size_t size;             /* of its text */
+    const char *fault;       /* or NULL */
+  } cases[] = {
+      {"[", "7", "]", HDX_JSON_NUMBER, LARGE, NULL},
+      {"[0.", "3", "e5]", HDX_JSON_NUMBER, LARGE + 4, NULL},
+      {"[1e", "9", "]", HDX_JSON_NUMBER, LARGE + 2, NULL},
+      {"[\"", "\\u00e9", "\"]", HDX_JSON_STRING, 2 * LARGE, NULL},
+      {"{\"", "k", "\":1}", HDX_JSON_NUMBER, 1, NULL},
+      {"[{", "\"a\":1,", "\"a\":1}]", HDX_JSON_OBJECT, 6 * LARGE + 7, NULL},
+      {"[", "[", "", HDX_JSON_NULL, 0, "line 1 column 65: expected no deeper nesting than 64 levels"},
+      {"[", "1,", "", HDX_JSON_NULL, 0, "line 1 column 2000002: expected "},
+      {"[", "\n", "x", HDX_JSON_NULL, 0, "line 1000001 column 1: expected "},
+      {"\"", "a", "", HDX_JSON_NULL, 0, "line 1 column 1: expected a string with a closing quote"},
+      {"", "]", "", HDX_JSON_NULL, 0, "line 1 column 1: expected "},
+  };
+  struct hdx_buffer text;
+  struct hdx_json json;
+  struct hdx_error error;
+  (void)state;
+  hdx_buffer_init(&text, 8 * LARGE + 64);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct hdx_text whole = repeated(&text, cases[i].beginning, cases[i].part, cases[i].end);
+    enum hdx_status status = parse(whole.data, whole.size, &json, &error);
+    assert_int_equal(status, cases[i].fault ? HDX_INTEGRITY : HDX_OK);
+    if (cases[i].fault) {
+      if (!strstr(error.message, cases[i].fault))
+        fail_msg("%zu: %s", i, error.message);
+      continue;
+    }
+    const struct hdx_json_value *first = hdx_json_first(&json, json.values);
+    assert_int_equal(first->type, cases[i].type);
+    assert_int_equal(first->text.size, cases[i].size);
+    hdx_json_deinit(&json);
+  }
+  hdx_buffer_deinit(&text);
+}
+
 static void test_truncations(void **state) {
   (void)state;
   static const char text[] = "{\"a\": [1, -2.5e3, true, null], \"b\\n\": {\"c\": \"\\u00e9 \xc3\xa9\"}, \"d\": []}";
@@ -233,8 +287,13 @@ static void test_many_values_are_bounded(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_trees),       cmocka_unit_test(test_faults), cmocka_unit_test(test_depth),
-      cmocka_unit_test(test_truncations), cmocka_unit_test(test_views),  cmocka_unit_test(test_many_values_are_bounded),
+      cmocka_unit_test(test_trees),
+      cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_depth),
+      cmocka_unit_test(test_23_24_hostile_sizes),
+      cmocka_unit_test(test_truncations),
+      cmocka_unit_test(test_views),
+      cmocka_unit_test(test_many_values_are_bounded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

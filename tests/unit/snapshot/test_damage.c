@@ -79,7 +79,7 @@ static enum hdx_status read_all(const char *bytes, size_t size, const struct mod
   return status;
 }
 
-static void every_byte_counts(void **state) {
+static void test_37_p5_every_byte_counts(void **state) {
   (void)state;
   struct model model;
   struct hdx_error error;
@@ -158,7 +158,7 @@ static void sort_blocks(struct small *small) {
     qsort(small->model.rows + from, small->zones[n].rows, sizeof *small->model.rows, model_total_order);
 }
 
-static void every_byte_counts_in_every_kind(void **state) {
+static void test_37_every_byte_counts_in_every_kind(void **state) {
   (void)state;
   for (int kind = 0; kind < SMALL_KINDS; kind++)
     for (size_t blocks = 1; blocks <= 3; blocks += 2) {
@@ -187,7 +187,7 @@ static void every_byte_counts_in_every_kind(void **state) {
 }
 
 /* Rows of the blocks before a corrupt one come; of it, none; and it is named. */
-static void a_corrupt_block_is_named(void **state) {
+static void test_37_a_corrupt_block_is_named(void **state) {
   (void)state;
   struct model model;
   struct hdx_error error;
@@ -223,7 +223,7 @@ static void a_corrupt_block_is_named(void **state) {
 }
 
 /* Bytes of blocks are changed and every checksum is made to fit: anything may come but a crash. */
-static void fitting_checksums_do_not_suffice(void **state) {
+static void test_37_fitting_checksums_do_not_suffice(void **state) {
   (void)state;
   struct model model;
   struct hdx_error error;
@@ -256,7 +256,7 @@ static void fitting_checksums_do_not_suffice(void **state) {
   model_deinit(&model);
 }
 
-static void other_files_are_told_apart(void **state) {
+static void test_37_other_files_are_told_apart(void **state) {
   (void)state;
   struct model model;
   struct hdx_error error;
@@ -274,9 +274,9 @@ static void other_files_are_told_apart(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_byte_counts),          cmocka_unit_test(every_byte_counts_in_every_kind),
-      cmocka_unit_test(a_corrupt_block_is_named),   cmocka_unit_test(fitting_checksums_do_not_suffice),
-      cmocka_unit_test(other_files_are_told_apart),
+      cmocka_unit_test(test_37_p5_every_byte_counts),       cmocka_unit_test(test_37_every_byte_counts_in_every_kind),
+      cmocka_unit_test(test_37_a_corrupt_block_is_named),   cmocka_unit_test(test_37_fitting_checksums_do_not_suffice),
+      cmocka_unit_test(test_37_other_files_are_told_apart),
   };
   snprintf(path, sizeof path, "/tmp/hdx-damage-%ld.hdx", (long)getpid());
   return cmocka_run_group_tests(tests, NULL, NULL);

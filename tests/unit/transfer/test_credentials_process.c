@@ -227,9 +227,9 @@ static void a_hanging_program_is_ended_with_its_children_when_cancelled(void **s
     FILE *stat = fopen(name, "r");
     if (!stat)
       return;
-    fgets(line, sizeof line, stat);
+    bool gone = !fgets(line, sizeof line, stat);
     fclose(stat);
-    if (strstr(line, ") Z "))
+    if (gone || strstr(line, ") Z "))
       return;
     usleep(10000);
   }

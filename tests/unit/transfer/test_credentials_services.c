@@ -292,6 +292,14 @@ static void bad_tokens_are_not_sent(void **state) {
   setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path_of("missing"), 1);
   assert_int_equal(find(), HDX_DENIED);
   assert_said("missing");
+  setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path_of("token"), 1);
+  write_file("token", "");
+  assert_int_equal(find(), HDX_DENIED);
+  assert_said("token is empty");
+  large[0] = '/';
+  setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", large, 1);
+  assert_int_equal(find(), HDX_DENIED);
+  assert_said("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: longer than ");
   server_stop(&server);
   assert_int_equal(atomic_load(&server.asked), 0);
 }

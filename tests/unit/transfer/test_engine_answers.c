@@ -59,6 +59,40 @@ static void cut_once(const struct asked *asked, size_t number, struct behaviour 
     behaviour->cut = 100;
 }
 
+static char in_chunks[SMALL + 16]; /* as one chunk, behind which the last, empty one is missing */
+
+static void without_its_end(const struct asked *asked, size_t number, struct behaviour *behaviour) {
+  size_t head = (size_t)sprintf(in_chunks, "%x\r\n", SMALL);
+  (void)asked, (void)number;
+  memcpy(in_chunks + head, content, SMALL);
+  memcpy(in_chunks + head + SMALL, "\r\n", 2);
+  *behaviour = (struct behaviour){.body = in_chunks,
+                                  .size = head + SMALL + 2,
+                                  .etag = "\"first\"",
+                                  .status = 206,
+                                  .fields = "Transfer-Encoding: chunked\r\n",
+                                  .range_field = "Content-Range: bytes 0-299/300\r\n",
+                                  .claimed = SIZE_MAX - 1,
+                                  .pause = SIZE_MAX,
+                                  .cut = head + SMALL + 2,
+                                  .ignore_range = true};
+}
+
+/* An answer that breaks off behind its last byte is whole: no range is left that could be asked for. */
+static void test_03_reset_behind_the_last_byte(void **state) {
+  (void)state;
+  for (int scattered = 0; scattered < 2; scattered++) {
+    serve(SMALL);
+    server.script = without_its_end;
+    struct sink *sink = fetch((struct hdx_fetch_request){.scattered = scattered});
+    assert_ok(sink);
+    sink_has(sink, content, 0, SMALL);
+    assert_int_equal(atomic_load(&server.asked_count), 1);
+    sink_free(sink);
+    unserve();
+  }
+}
+
 static void cut_before_its_first_byte(const struct asked *asked, size_t number, struct behaviour *behaviour) {
   (void)asked;
   if (number == 0)
@@ -83,6 +117,29 @@ static void what_cannot_be_gone_on_with_begins_again(void **state) {
     sink_free(sink);
     unserve();
   }
+}
+
+static void cut_then_as_it_was(const struct asked *asked, size_t number, struct behaviour *behaviour) {
+  bool conditional = strcasestr(asked->head, "\r\nif-none-match:");
+  behaviour->etag = behaviour->date = NULL;
+  if (number == 0)
+    behaviour->cut = 100;
+  else if (conditional)
+    behaviour->status = 304;
+}
+
+/* What has begun to come is modified: not to be asked for again on the condition that it is. */
+static void what_has_come_is_not_unmodified_later(void **state) {
+  (void)state;
+  serve(SMALL);
+  server.script = cut_then_as_it_was;
+  struct sink *sink = fetch((struct hdx_fetch_request){.whole = true, .etag = "\"old\""});
+  assert_ok(sink);
+  assert_int_equal(sink->begun, 2);
+  sink_has(sink, content, 0, SMALL);
+  assert_non_null(strcasestr(server.asked[0].head, "\r\nif-none-match:"));
+  sink_free(sink);
+  unserve();
 }
 
 static void a_size_that_is_wrong_does_no_harm(void **state) {
@@ -313,6 +370,34 @@ static void an_aborted_request_ends_with_what_it_was_given(void **state) {
   unserve();
 }
 
+static void abort_again(struct sink *sink, const struct hdx_block *block) {
+  (void)block;
+  hdx_fetch_abort(engine, sink, HDX_LIMIT, "no more room");
+}
+
+/* A consumer that is handed what has come, as its request ends, may say once more that it wants to end it. */
+static void a_request_may_be_aborted_again(void **state) {
+  size_t held = 0;
+  (void)state;
+  serve(8 * PART);
+  server.script = hang_after_half;
+  struct sink *sink = request("/object", (struct hdx_fetch_request){.scattered = true});
+  sink->on_block = abort_again;
+  while (held < 3 * (PART / 2)) { /* that many parts hold what has come of them */
+    uv_run(hdx_engine_loop(engine), UV_RUN_NOWAIT);
+    held = 0;
+    for (const struct hdx_part *part = engine->active.first; part; part = part->next)
+      held += part->received;
+  }
+  hdx_fetch_abort(engine, sink, HDX_LIMIT, "no more room");
+  finish(sink);
+  assert_int_equal(sink->status, HDX_LIMIT);
+  assert_string_equal(sink->message, "no more room");
+  assert_int_equal(sink->told_bytes, held);
+  sink_free(sink);
+  unserve();
+}
+
 static bool others_are_answered(void) {
   return atomic_load(&server.answered_count) >= 5;
 }
@@ -398,6 +483,31 @@ static void after_a_cancellation_requests_are_made_again(void **state) {
   unserve();
 }
 
+/* ------------------------------------------------------------------------------------------------ hostile versions */
+
+/* Versions come from journals and snapshots, which others may have written. */
+static void a_version_adds_no_field_to_a_request(void **state) {
+  static const char evil[] = "\"first\"\r\nX-Evil: 1", evil_date[] = "Mon\r\nX-Evil: 1\r\n\r\nGET /other HTTP/1.1";
+  const struct hdx_byte_range range = {10, 20};
+  const struct hdx_fetch_request wanted[] = {
+      {.etag = evil},
+      {.last_modified = evil_date},
+      {.scattered = true, .ranges = &range, .range_count = 1, .if_match = evil},
+      {.scattered = true, .ranges = &range, .range_count = 1, .if_match = evil_date},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    serve(SMALL);
+    struct sink *sink = fetch(wanted[i]);
+    assert_ok(sink);
+    assert_int_equal(atomic_load(&server.asked_count), 1);
+    assert_null(strcasestr(server.asked[0].head, "evil"));
+    sink_has(sink, content, 0, SMALL); /* all of it, as no version is named */
+    sink_free(sink);
+    unserve();
+  }
+}
+
 /* --------------------------------------------------------------------------------------------------- back-pressure */
 
 static struct hdx_block *kept;
@@ -451,7 +561,9 @@ static void a_consumer_that_keeps_its_blocks_is_waited_for(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_small_object_that_is_cut_goes_on_from_its_byte),
+      cmocka_unit_test(test_03_reset_behind_the_last_byte),
       cmocka_unit_test(what_cannot_be_gone_on_with_begins_again),
+      cmocka_unit_test(what_has_come_is_not_unmodified_later),
       cmocka_unit_test(a_size_that_is_wrong_does_no_harm),
       cmocka_unit_test(an_object_too_large_is_refused_before_its_first_byte),
       cmocka_unit_test(ranges_that_are_not_as_asked_for_are_not_taken),
@@ -461,9 +573,11 @@ int main(void) {
       cmocka_unit_test(checksums_of_parts_are_left_out),
       cmocka_unit_test(checksums_are_asked_for_of_buckets_alone),
       cmocka_unit_test(an_aborted_request_ends_with_what_it_was_given),
+      cmocka_unit_test(a_request_may_be_aborted_again),
       cmocka_unit_test(nothing_is_handed_out_once_a_request_is_aborted),
       cmocka_unit_test(what_hangs_waits_or_has_not_begun_can_be_aborted),
       cmocka_unit_test(after_a_cancellation_requests_are_made_again),
+      cmocka_unit_test(a_version_adds_no_field_to_a_request),
       cmocka_unit_test(a_consumer_that_keeps_its_blocks_is_waited_for),
   };
   return cmocka_run_group_tests(tests, make_content, free_content);

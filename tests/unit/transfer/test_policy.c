@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static void waits_grow_to_the_cap_and_honour_the_server(void **state) {
+static void test_02_15_waits_grow_to_the_cap_and_honour_the_server(void **state) {
   uint64_t random = 1;
   (void)state;
   for (unsigned attempt = 0; attempt < 40; attempt++) {
@@ -26,7 +26,7 @@ static void waits_grow_to_the_cap_and_honour_the_server(void **state) {
   assert_true(hdx_retry_wait_ms(0, 5000, &random) >= 5000);
 }
 
-static void only_passing_answers_are_tried_again(void **state) {
+static void test_16_only_passing_answers_are_tried_again(void **state) {
   (void)state;
   const long again[] = {408, 425, 429, 500, 502, 503, 504, 509},
              final[] = {200, 301, 400, 401, 403, 404, 412, 416, 501};
@@ -78,7 +78,7 @@ static void a_near_host_gets_no_more_than_pays(void **state) {
   hdx_host_free(host);
 }
 
-static void a_throttling_host_is_halved_once_a_burst_and_creeps_up(void **state) {
+static void test_15_p6_a_throttling_host_is_halved_once_a_burst_and_creeps_up(void **state) {
   (void)state;
   struct hdx_host *host = hdx_host_new(HDX_TEXT("http://tired"), 256);
   uint64_t now = second;
@@ -160,12 +160,12 @@ static void a_smaller_pool_frees_what_it_gets_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(waits_grow_to_the_cap_and_honour_the_server),
-      cmocka_unit_test(only_passing_answers_are_tried_again),
+      cmocka_unit_test(test_02_15_waits_grow_to_the_cap_and_honour_the_server),
+      cmocka_unit_test(test_16_only_passing_answers_are_tried_again),
       cmocka_unit_test(a_distant_host_gets_all_that_is_allowed),
       cmocka_unit_test(a_step_that_paid_is_not_taken_back_when_the_host_slows_down),
       cmocka_unit_test(a_near_host_gets_no_more_than_pays),
-      cmocka_unit_test(a_throttling_host_is_halved_once_a_burst_and_creeps_up),
+      cmocka_unit_test(test_15_p6_a_throttling_host_is_halved_once_a_burst_and_creeps_up),
       cmocka_unit_test(quantiles_are_right_within_seven_percent),
       cmocka_unit_test(the_pool_keeps_its_bound_and_its_reserve),
       cmocka_unit_test(a_smaller_pool_frees_what_it_gets_back),

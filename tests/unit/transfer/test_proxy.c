@@ -48,11 +48,20 @@ static void hosts_are_excluded_by_name_and_domain(void **state) {
   assert_string_equal(note("http://ba.org/"), "");
 }
 
-static void passwords_are_not_shown(void **state) {
+static void test_p10_passwords_are_not_shown(void **state) {
+  static const char *const proxies[] = {
+      "http://me:secret@plain:2",
+      "me:secret@plain:2", /* libcurl takes one without a scheme */
+      "http://me:sec/secret@plain:2",
+      "http://me:secret@secret@plain:2",
+  };
   (void)state;
-  setenv("http_proxy", "http://me:secret@plain:2", 1);
-  assert_null(strstr(note("http://a.org/"), "secret"));
-  assert_non_null(strstr(note("http://a.org/"), "plain:2"));
+  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
+    setenv("http_proxy", proxies[i], 1);
+    assert_null(strstr(note("http://a.org/"), "secret"));
+    assert_null(strstr(note("http://a.org/"), "me:"));
+    assert_non_null(strstr(note("http://a.org/"), "plain:2"));
+  }
 }
 
 /* As libcurl has it. */
@@ -71,7 +80,7 @@ int main(void) {
       cmocka_unit_test_setup(the_scheme_chooses_the_variable, forget_all),
       cmocka_unit_test_setup(hosts_are_excluded_by_name_and_domain, forget_all),
       cmocka_unit_test_setup(an_empty_variable_is_none, forget_all),
-      cmocka_unit_test_setup(passwords_are_not_shown, forget_all),
+      cmocka_unit_test_setup(test_p10_passwords_are_not_shown, forget_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,208 @@
+/* A library to be preloaded that has the n-th call of a function fail, as a full disk or a lack of memory would.
+ *
+ *   HDX_FAULTS=rename:3:ENOSPC      the third rename fails; later ones work
+ *   HDX_FAULTS=pwrite:3:ENOSPC:on   the third and all later ones
+ *   HDX_FAULTS=open:3               with the errno that CALL_MAP has for the function
+ *   HDX_FAULTS=alloc:17             the 17th of all allocations, whichever function it is
+ *   HDX_FAULTS=system:5             the fifth of all others
+ *   HDX_FAULTS_BELOW=/a/folder      calls on files and paths are counted below this folder alone, so that what fails is
+ *                                   the destination, say, and not the store; calls that have none are all counted
+ *   HDX_FAULTS_COUNT=FILE           at the end: how many calls of each function there were, "pwrite 12" …, and how many
+ *                                   allocations before a library was loaded, "libcurl.so.4 212"
+ *   HDX_FAULTS_TOLD=FILE            which call has failed (of several the last) and its stack, a frame a line; no file:
+ *                                   none has
+ *   HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
+ *
+ * Functions are those of CALL_MAP (faults.h). One name may stand for several: `open` for openat, fopen, opendir …,
+ * `malloc` for strdup and all that glibc allocates, `new` for C++. To add one, give it a line there and a wrapper.
+ *
+ * Not counted, as no program can do anything about it, or as it cannot happen:
+ *   - what is before main() and after it: the loader's and constructors' calls
+ *   - what is within dlopen(), the same for libraries that are loaded later; that dlopen() itself fails is counted
+ *   - reads and writes of the descriptors of eventfd(), by which libuv's threads wake each other: they do not fail
+ *   - writes to standard error: nobody could be told of them
+ *   - processes that the program starts: LD_PRELOAD is taken out of the environment
+ *
+ * All threads have one counter. In a program with several threads, or one that waits for several sockets, the n-th call
+ * is not the same one in each run: a loop over n meets most calls all the same, and some twice. HDX_FAULTS_TOLD says
+ * which one it was. Works with AddressSanitizer (verify_asan_link_order=0): real functions are the sanitizer's then. */
+#include "faults.h"
+
+#include <execinfo.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FRAMES_MAX = 64, LIBRARIES_MAX = 16 };
+
+enum group { M, S, GROUP_COUNT };
+
+static const struct {
+  const char *name;
+  int code;
+  enum group group;
+} calls[] = {
+#define X(name, code, group) {#name, code, group},
+    CALL_MAP(X)
+#undef X
+};
+
+static atomic_long counts[CALL_COUNT], group_counts[GROUP_COUNT];
+static struct library {
+  const char *name;
+  long allocations;
+} libraries[LIBRARIES_MAX];
+static atomic_uint library_count;
+static atomic_bool counting;
+static __thread int paused;
+
+/* What HDX_FAULTS says. */
+static struct {
+  bool on, group;
+  unsigned which; /* of calls, or of groups */
+  long number;
+  int code; /* 0: the function's own */
+} wanted;
+
+static const char *below_folder, *told_path, *list_path, *count_path;
+
+void faults_pause(void) {
+  paused++;
+}
+
+void faults_resume(void) {
+  paused--;
+}
+
+static void parse(const char *text) {
+  static const struct {
+    const char *name;
+    int code;
+  } codes[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EROFS", EROFS}, {"EMFILE", EMFILE},
+               {"EACCES", EACCES}, {"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN}, {"EINTR", EINTR}, {"ENFILE", ENFILE}};
+  char name[32], code[32] = "", on[8] = "";
+  bool known = false;
+  if (sscanf(text, "%31[a-z]:%ld:%31[A-Z]:%7s", name, &wanted.number, code, on) < 2)
+    name[0] = 0;
+  for (unsigned i = 0; i < CALL_COUNT; i++)
+    if (strcmp(calls[i].name, name) == 0)
+      known = true, wanted.which = i;
+  if (strcmp(name, "alloc") == 0 || strcmp(name, "system") == 0)
+    known = wanted.group = true, wanted.which = name[0] == 'a' ? M : S;
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    if (strcmp(codes[i].name, code) == 0)
+      wanted.code = codes[i].code;
+  wanted.on = strcmp(on, "on") == 0;
+  if (known && (!*code || wanted.code))
+    return;
+  fprintf(stderr, "HDX_FAULTS=%s: call:n[:ERRNO[:on]] of faults.h is expected\n", text);
+  abort();
+}
+
+static void tell_call(const char *path, int flags, enum call call, long count) {
+  void *frames[FRAMES_MAX];
+  int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600) : -1;
+  if (fd < 0)
+    return;
+  dprintf(fd, "%s %ld\n", calls[call].name, count);
+  backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), fd);
+  close(fd);
+}
+
+int fault(enum call call) {
+  if (paused || !atomic_load_explicit(&counting, memory_order_relaxed))
+    return 0;
+  enum group group = calls[call].group;
+  long of_call = atomic_fetch_add(&counts[call], 1) + 1, of_group = atomic_fetch_add(&group_counts[group], 1) + 1;
+  long count = wanted.group ? of_group : of_call;
+  bool fails = wanted.number > 0 && wanted.which == (wanted.group ? (unsigned)group : (unsigned)call) &&
+               (wanted.on ? count >= wanted.number : count == wanted.number);
+  if (!fails && !list_path)
+    return 0;
+  int kept = errno;
+  faults_pause();
+  tell_call(list_path, O_APPEND, call, of_group);
+  if (fails)
+    tell_call(told_path, O_TRUNC, call, count);
+  faults_resume();
+  errno = kept;
+  if (!fails)
+    return 0;
+  return wanted.code ? wanted.code : calls[call].code;
+}
+
+static bool below(int fd, const char *path) {
+  char link[64], found[PATH_MAX];
+  if (path && path[0] == '/')
+    return strncmp(path, below_folder, strlen(below_folder)) == 0;
+  if (fd == AT_FDCWD)
+    snprintf(link, sizeof link, "/proc/self/cwd");
+  else
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t size = readlink(link, found, sizeof found - 1);
+  return size > 0 && strncmp(found, below_folder, strlen(below_folder)) == 0;
+}
+
+int fault_at(enum call call, int fd, const char *path) {
+  if (paused || !atomic_load_explicit(&counting, memory_order_relaxed))
+    return 0;
+  int kept = errno;
+  bool counts_here = !below_folder || below(fd, path);
+  errno = kept;
+  return counts_here ? fault(call) : 0;
+}
+
+void faults_loaded(const char *library) {
+  unsigned at = atomic_fetch_add(&library_count, 1);
+  if (at < LIBRARIES_MAX)
+    libraries[at] = (struct library){library, atomic_load(&group_counts[M])};
+}
+
+static void tell_counts(void) {
+  FILE *out = count_path ? fopen(count_path, "we") : NULL;
+  if (!out)
+    return;
+  for (int i = 0; i < CALL_COUNT; i++)
+    fprintf(out, "%s %ld\n", calls[i].name, atomic_load(&counts[i]));
+  for (unsigned i = 0; i < library_count && i < LIBRARIES_MAX; i++)
+    fprintf(out, "%s %ld\n", libraries[i].name, libraries[i].allocations);
+  fprintf(out, "alloc %ld\nsystem %ld\n", atomic_load(&group_counts[M]), atomic_load(&group_counts[S]));
+  fclose(out);
+}
+
+static int (*program_main)(int, char **, char **);
+
+static int counted_main(int argc, char **argv, char **environment) {
+  void *frame;
+  const char *faults = getenv("HDX_FAULTS");
+  below_folder = getenv("HDX_FAULTS_BELOW");
+  told_path = getenv("HDX_FAULTS_TOLD");
+  list_path = getenv("HDX_FAULTS_LIST");
+  count_path = getenv("HDX_FAULTS_COUNT");
+  if (faults && *faults)
+    parse(faults);
+  unsetenv("LD_PRELOAD");
+  backtrace(&frame, 1); /* loads what it needs */
+  atomic_store(&counting, true);
+  int result = program_main(argc, argv, environment);
+  atomic_store(&counting, false);
+  return result;
+}
+
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*loader_fini)(void), void *stack_end);
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*loader_fini)(void), void *stack_end) {
+  REAL(__libc_start_main);
+  program_main = main;
+  return real(counted_main, argc, argv, init, fini, loader_fini, stack_end);
+}
+
+__attribute__((destructor)) static void end(void) {
+  atomic_store(&counting, false);
+  tell_counts();
+}

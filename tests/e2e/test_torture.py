@@ -1,0 +1,88 @@
+"""Each scenario with some of its allocations and system calls failing, one a run (torture.py says what is asked of it).
+
+HELIODEX_TEST_SEED says which, HELIODEX_TEST_TORTURE how many of each scenario and kind; scripts/torture tries all.
+"""
+
+import os
+import random
+
+import pytest
+
+from torture import FAULTS, Trials
+from torture_scenarios import SCENARIOS
+
+SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
+SOME = int(os.environ.get("HELIODEX_TEST_TORTURE", "3"))
+
+
+@pytest.fixture(scope="module", params=SCENARIOS, ids=lambda scenario: scenario.name)
+def trials(request, build, tmp_path_factory):
+    if not FAULTS.exists():
+        pytest.skip(f"{FAULTS} was not built")
+    trials = Trials(request.param, tmp_path_factory.mktemp("torture"))
+    yield trials
+    trials.close()
+
+
+def some_calls_fail(trials, kind):
+    numbers = trials.calls(kind)
+    chance = random.Random(f"{SEED} {trials.scenario.name} {kind}")
+    for number in sorted(chance.sample(numbers, min(SOME, len(numbers)))):
+        trial = trials.run(kind, number)
+        assert not trial.problems, f"{trials.command(kind, number)}\n{trial.problems}\n{trial.told}\n{trial.done}"
+
+
+def test_33_an_allocation_fails(trials):
+    some_calls_fail(trials, "alloc")
+
+
+def test_33_memory_has_run_out(trials):
+    some_calls_fail(trials, "all-alloc")
+
+
+def test_28_30_32_a_system_call_fails(trials):
+    some_calls_fail(trials, "system")
+
+
+# ---- failures that were found so, each by itself
+
+
+@pytest.fixture
+def failing(heliodex):
+    """Runs a command with a fault, which happens."""
+    told = heliodex.home / "told"
+
+    def run(fault, *arguments, env={}):
+        done = heliodex(*arguments, env={
+                        **env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
+                        "ASAN_OPTIONS": heliodex.environment["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
+        assert told.exists(), f"no call failed: {done}"
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize("fault", ["readdir:1:EIO:on", "readdir:4:EIO", "stat:2:EIO:on"])
+def test_30_37_snapshots_that_cannot_be_listed_are_not_left_out(client, tiny, failing, fault):
+    for name in "abc":
+        tiny.add(name, {2020: 3})
+    client.index().expect(0)
+    failing(fault, "verify").expect(6, "cannot be l")
+
+
+def test_33_no_thread_to_look_for_credentials(client, tiny, failing):
+    tiny.add("a", {2020: 3})
+    config = client.program.home / ".aws" / "config"
+    config.parent.mkdir()
+    config.write_text("[default]\ncredential_process = echo {}\n")
+    done = failing("thread:2:EAGAIN:on", "index", client.bucket, *client.access, "--sign")
+    done.expect(8, "no thread can be started to look for credentials")
+    failing("thread:1:EAGAIN:on", "index", client.bucket, *client.access).expect(8, "no thread can be started")
+
+
+@pytest.mark.parametrize("library", range(1, 3))
+def test_a_library_that_cannot_be_loaded(archive, client, failing, library):
+    archive.dataset("d", {"data/a.cdf": b"abc"})
+    client.index().expect(0)
+    done = failing(f"dlopen:{library}", "cat", client.bucket, "d", *client.access)
+    done.expect(6, "cannot be loaded")

@@ -1,0 +1,202 @@
+#!/usr/bin/python3
+"""Takes the protection against each fault out of a copy of the sources, and sees the tests of that fault fail.
+
+    tests/mutations.py [ROW...]      all rows of the table of faults, or some: 03 15 p6
+
+The copy and its build (release) are below build/mutants. For each row the protection is taken out, the program built
+and the tests named here run, which must fail; what survives is told, and the exit status is 1. Takes half an hour.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "build" / "mutants"
+TARGETS = ["heliodex", "hdx-faults", "hdx-session", "hdx-generate"]
+
+# row, what is taken out, file below src/, text, text in its place, tests (file of tests/e2e, expression of pytest's -k)
+MUTATIONS = [
+    ("01", "the hint", "transfer/fetch.c", " (is the name right, and is there a network?)", "",
+     "test_faults_network", "test_01"),
+    ("02", "retries", "transfer/fetch.c", "part->attempts >= attempts_max || late", "true || late", "test_faults",
+     "test_02_reset"),
+    ("02", "chance in waits", "transfer/retry.c", "hdx_retry_random(random_state) % (most + 1)", "most",
+     "test_faults_network", "test_02_waits"),
+    ("03", "going on at byte k", "transfer/attempt.c", "part->from + part->received, part->to - 1",
+     "part->from, part->to - 1", "test_faults_network", "test_03"),
+    ("03", "the end of the head", "transfer/fetch.c", "code == CURLE_OK && !part->head.ended", "false",
+     "test_faults_network", "test_02_what_is_no_http"),
+    ("04", "the stall limit", "transfer/engine.c", "!part->paused && now - part->progress_ns > stall_ns", "false",
+     "test_mirror_faults", "test_04"),
+    ("05", "drips that count as silence", "transfer/attempt.c", "DRIP_BYTES_MAX = 511", "DRIP_BYTES_MAX = 0",
+     "test_faults_network", "test_05_a_drip_is_ended"),
+    ("06", "no second attempt", "transfer/fetch.c", "  case CURLE_PEER_FAILED_VERIFICATION:\n", "",
+     "test_faults_network", "test_06 and expired and index"),
+    ("07", "the end at a proxy's refusal", "transfer/fetch.c", "tunnel == 401 || tunnel == 403 || tunnel == 407",
+     "false", "test_faults_network", "test_07_a_real and https"),
+    ("08", "the region of an answer", "transfer/bucket.c", "status != 301 && status != 307 && status != 400",
+     "true", "test_s3_amazon", "test_08_region_is_put_right"),
+    ("09", "credentials after a refusal", "transfer/bucket.c", "bucket->access = HDX_ACCESS_SIGNED;",
+     "bucket->access = HDX_ACCESS_ANONYMOUS;", "test_s3_amazon", "test_09_private"),
+    ("10", "the renewal", "transfer/identity.c", "if (identity->renewable && !identity->renewed) {",
+     "if (false && !identity->renewed) {", "test_faults_access", "test_10_files_go_on"),
+    ("11", "what 404 means", "transfer/answer.c", "return HDX_NOT_FOUND;", "return HDX_INTEGRITY;",
+     "test_mirror_faults", "test_11"),
+    ("12", "gaps", "job/year.c", "bool missing = result->status == HDX_NOT_FOUND && !result->not_of_object;",
+     "bool missing = false;", "test_refresh", "test_12_gap"),
+    ("13", "416 as a change", "transfer/fetch.c", "status == 412 || status == 416", "status == 412", "test_faults",
+     "test_13"),
+    ("14", "the look at the entity tag", "transfer/accept.c", "} else if (has_changed(fetch, head)) {",
+     "} else if (false && has_changed(fetch, head)) {", "test_faults", "test_14_other"),
+    ("15", "halving", "transfer/host.c", "host->limit = host->limit > 1 ? host->limit / 2 : 1;", "",
+     "test_faults_network", "test_15_p6_a_refusal"),
+    ("15", "dates in Retry-After", "transfer/answer.c", "date > now ? (uint64_t)(date - now) * 1000 : 0", "now < 0",
+     "test_faults", "test_15_retry_after_may_be_a_date"),
+    ("16", "500 among what is retried", "transfer/retry.c", "429, 500, 502", "429, 502", "test_faults_network",
+     "test_16"),
+    ("17", "the place of a whole object", "transfer/accept.c",
+     "if (part->from + part->received > 0 || part != fetch->parts || part->sibling) {", "if (false) {",
+     "test_faults", "test_17"),
+    ("18", "the look at Content-Range", "transfer/accept.c",
+     "!part->ranged || !head->has_range || head->range_first != part->from + part->received ||\n"
+     "      head->range_last >= part->to",
+     "false", "test_faults_documents", "test_18"),
+    ("18", "ranges of unknown size", "transfer/accept.c", "head->range_total == HDX_SIZE_UNKNOWN) {", "false) {",
+     "test_faults", "test_18_ranges_of_an_object"),
+    ("19", "the end that was promised", "transfer/attempt.c", "if (size > end - part->from - part->received) {",
+     "if (false) {", "test_faults_documents", "test_19_more"),
+    ("18", "the rest of a range", "transfer/fetch.c",
+     "part->to == UINT64_MAX || part->from + part->received == part->to", "true", "test_faults_documents",
+     "test_18_ranges_that_are_shorter"),
+    ("20", "the shape of a page", "parse/csv_sniff.c", "expected an index file (CSV), found %s", "found",
+     "test_faults_documents", "test_20_a_page"),
+    ("20", "the size of the index", "job/verify.c",
+     "verify->size_stated != UINT64_MAX && size != verify->size_stated", "false", "test_faults_documents",
+     "test_20_cat"),
+    ("21", "the server's checksum", "job/verify.c", "if (!hdx_digest_equal(&found, &verify->served))", "if (false)",
+     "test_mirror_faults", "test_21"),
+    ("21", "the index's checksum", "job/verify.c", "if (!hdx_digest_equal(&found, &verify->stated))", "if (false)",
+     "test_mirror_faults", "test_21"),
+    ("22", "bytes as they are", "transfer/curl_begin.c", "  api->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);",
+     '  api->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);\n  api->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");',
+     "test_faults_documents", "test_22"),
+    ("23", "endpoints that stand twice", "catalog/registry.c",
+     "if (hdx_text_equal(places[i - 1].endpoint, places[i].endpoint))", "if (false)", "test_faults_documents",
+     "test_23_endpoints"),
+    ("24", "the limit of catalogs", "job/document.c", ".bytes_max = session->config.catalog_bytes_max",
+     ".bytes_max = UINT64_MAX", "test_faults_documents", "test_24_a_catalog or test_23_a_registry_without"),
+    ("25", "the limit of bad rows", "job/faults.c", "atomic_fetch_add(&run->bad_rows, 1) < most",
+     "atomic_fetch_add(&run->bad_rows, 1) + 1", "test_bad_rows", "test_25"),
+    ("26", "leap seconds", "base/time.c", "number(c, 2, 0, 60, &clock->second)",
+     "number(c, 2, 0, 59, &clock->second)", "test_faults_documents", "test_25_26"),
+    ("27", "the ratio of bombs", "parse/inflate.c", "made > HDX_INFLATE_SLACK_BYTES && ", "false && ",
+     "test_faults_documents", "test_27"),
+    ("28", "failed writes of snapshots", "base/file.c",
+     'return hdx_error_errno(error, path, "cannot be written", n < 0 ? errno : ENOSPC);', "return HDX_OK;",
+     "test_faults_disk", "test_28_30_p5 and pwrite"),
+    ("28", "failed writes of output", "cli/writer.c", "writer->state = CLI_WRITER_FAILED;\n    }\n    /* A signal",
+     "size = 0;\n    }\n    /* A signal", "test_faults_disk", "test_28_standard"),
+    ("29", "the signal of file sizes", "job/session.c", "{SIGPIPE, SIGXFSZ}", "{SIGPIPE, SIGPIPE}", "test_store",
+     "test_29"),
+    ("30", "a failed fsync", "base/file.c", "if (fsync(temp->fd) != 0)",
+     "if (fsync(temp->fd) != 0 && fsync(temp->fd) != 0)", "test_faults_disk", "test_28_30_p5 and fsync"),
+    ("31", "a destination that is no folder", "mirror/destination.c", "if (code == ENOTDIR)", "if (false)",
+     "test_mirror_faults", "test_31"),
+    ("32", "fewer connections", "transfer/engine.c", "limit.rlim_cur);\n  options->jobs = (uint32_t)most;",
+     "limit.rlim_cur);", "test_faults_disk", "test_32"),
+    ("33", "the look at what was allocated", "base/buffer.c", "    if (!data) {", "    if (false) {", "test_torture",
+     "test_33_memory"),
+    ("34", "files of the dead", "base/file.c", "flock(fd, LOCK_EX | LOCK_NB) == 0 && unlinkat", "false && unlinkat",
+     "test_index_kill", "test_34"),
+    ("35", "handlers", "cli/signals.c", "{SIGINT, SIGTERM, SIGHUP}", "{SIGUSR1, SIGUSR1, SIGUSR1}",
+     "test_faults_disk", "test_35"),
+    ("36", "the lock of the store", "snapshot/store.c", "if (flock(fd, LOCK_EX | LOCK_NB) != 0) {", "if (false) {",
+     "test_faults_disk", "test_36"),
+    ("37", "the hash of a block", "snapshot/unblock.c", "hdx_hash(bytes, zone->length) != zone->hash", "false",
+     "test_store", "test_37"),
+    ("38", "the escape of ..", "mirror/path.c", 'hdx_text_is(text, "..")', "false", "test_mirror_safety",
+     "test_38"),
+    ("39", "the server's date", "transfer/identity.c", "  identity->skew_ns = off;", "", "test_faults_access",
+     "test_39"),
+    ("40", "waiting for an output that does not block", "cli/writer.c",
+     "return poll(&entry, 1, -1) >= 0 || errno == EINTR;", "return entry.fd < 0;", "test_cli", "test_40_standard_output"),
+    ("40", "patience with oneself", "transfer/engine.c", "!part->paused && now - part->progress_ns > stall_ns",
+     "now - part->progress_ns > stall_ns", "test_cat", "test_40_p4"),
+    ("40", "a reader that goes", "cli/writer.c", "} else if (code == EPIPE) {", "} else if (false) {", "test_cat",
+     "test_35_40"),
+    ("41", "link-local addresses", "transfer/redirect.c", "!hdx_url_link_local(to_url.host) &&", "",
+     "test_s3_amazon", "test_41_unsigned_redirect_to"),
+    ("41", "signed requests that stay", "transfer/redirect.c", "if (part->generation) {", "if (false) {",
+     "test_s3_amazon", "test_41_signed"),
+    ("p1", "outputs that are whole or not there", "cli/writer.c", "if (!keep || writer->state != CLI_WRITER_GOOD) {",
+     "if (false) {", "test_cat", "test_p1"),
+    ("p2", "the line of what failed", "cli/report.c", "  if (report->lines.data)\n    put_file(",
+     "  if (report->lines.data && !item->failed)\n    put_file(", "test_promises", "test_p2_every_file"),
+    ("p6", "the bound of connections", "transfer/host.c", "host->limit_max = limit_max;",
+     "host->limit_max = 4 * limit_max;", "test_faults_network", "test_p6"),
+    ("p7", "the rule of overlap", "snapshot/match.c", "stops.least = range->start;",
+     "stops.least = range->start + 1;", "test_index_query", "test_p7_random"),
+    ("p10", "secrets that a server sends back", "transfer/answer.c",
+     "!hdx_identity_betrayed(identity, answer->message, sizeof answer->message)", "true", "test_s3_signing", "test_p10"),
+]
+
+
+def run(*command, **options):
+    return subprocess.run([str(each) for each in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          errors="replace", **options)
+
+
+def prepare():
+    """A copy of what git knows, as it is now."""
+    files = run("git", "ls-files", "-z", cwd=ROOT).stdout.split("\0")
+    for name in filter(None, files):
+        source, target = ROOT / name, WORK / "tree" / name
+        if source.is_file() and not (target.exists() and target.read_bytes() == source.read_bytes()):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    done = run("cmake", "--preset", "release", "-DHDX_WERROR=OFF", cwd=WORK / "tree")
+    if done.returncode or build():
+        sys.exit("the unchanged sources are not built: " + done.stderr)
+
+
+def build():
+    done = run("cmake", "--build", "--preset", "release", "--target", *TARGETS, cwd=WORK / "tree")
+    return done.returncode and done.stdout[-2000:]
+
+
+def fails(file, expression):
+    """Whether the tests fail on the program that was built."""
+    environment = {**os.environ, "HDX_BUILD": str(WORK / "tree" / "build" / "release"), "HELIODEX_TEST_KILLS": "20"}
+    done = run("/usr/bin/python3", "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"{file}.py", "-k",
+               expression, cwd=ROOT / "tests" / "e2e", env=environment)
+    return {0: "survived", 1: "failed"}.get(done.returncode, "no such test")
+
+
+def mutate(row, what, file, text, instead, tests, expression):
+    path = WORK / "tree" / "src" / file
+    source = path.read_text()
+    if source.count(text) != 1:
+        return "cannot be taken out: the source has changed"
+    path.write_text(source.replace(text, instead))
+    try:
+        return "is not built" if build() else fails(tests, expression)
+    finally:
+        path.write_text(source)
+
+
+def main(rows):
+    prepare()
+    survived = 0
+    for row, what, *rest in MUTATIONS:
+        if not rows or row in rows:
+            result = mutate(row, what, *rest)
+            survived += result != "failed"
+            print(f"{row:>3}  {what}: {result}", flush=True)
+    sys.exit(survived > 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
