@@ -31,7 +31,7 @@ def finish(program, process):
 # ---- many processes
 
 
-def test_36_24_index_runs_on_one_store(filled):
+def test_36_many_index_runs_on_one_store(filled):
     """Each waits for its turn, says so, and ends well."""
     processes = [filled.program.start("index", filled.bucket, *filled.access) for _ in range(PROCESSES)]
     done = [finish(filled.program, process).expect(0) for process in processes]
