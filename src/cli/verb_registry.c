@@ -31,7 +31,8 @@ static enum hdx_status run_registry(struct cli *cli, struct hdx_error *error) {
   }
   status = cli_rows_close(cli, &render, status, error);
   if (status == HDX_OK && count == 0)
-    status = cli_fail(error, HDX_EMPTY, "%s: the registry names no bucket", hdx_registry_url(registry));
+    status = cli_fail(error, HDX_EMPTY, "%.*s: the registry names no bucket",
+                      CLI_TEXT_ARG(cli_location(cli_text(hdx_registry_url(registry)))));
   hdx_registry_close(registry);
   return status;
 }

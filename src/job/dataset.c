@@ -58,8 +58,8 @@ static void finish(struct hdx_dataset_job *job) {
   hdx_index_advance(run);
 }
 
-/* The dataset as a whole failed. `message` does not name it: the item does so itself. */
-static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char *message) {
+/* Tells of a failure of the dataset as a whole. `message` does not name it: the item does so itself. */
+static void tell(struct hdx_dataset_job *job, enum hdx_status status, const char *message) {
   struct hdx_index_run *run = job->run;
   char text[HDX_ERROR_TEXT_MAX];
   const struct hdx_index_item item = {.bucket = run->catalog->source.url.data,
@@ -69,11 +69,17 @@ static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char
                                       .url = job->path ? job->path : "",
                                       .message = message};
   job->failed = true;
-  job->succeeded = 0;
   snprintf(text, sizeof text, "%.*s: %s", HDX_TEXT_ARG(job->dataset->id), message);
   hdx_index_failed(run, status, text);
   if (run->options->item)
     run->options->item(run->options->user, &item);
+}
+
+/* It ends with that. */
+static void fail(struct hdx_dataset_job *job, enum hdx_status status, const char *message) {
+  struct hdx_index_run *run = job->run;
+  job->succeeded = 0;
+  tell(job, status, message);
   if (run->inspector)
     run->inspector->dataset(run->inspector->user, job, status, message);
   finish(job);
@@ -223,9 +229,8 @@ void hdx_dataset_begin_years(struct hdx_dataset_job *job) {
     return;
   }
   if (status != HDX_OK) {
-    job->failed = true;
     job->begun = status;
-    hdx_index_failed(run, status, job->error.message);
+    tell(job, status, job->error.message);
   }
   if (!job->years_left)
     settled(job);

@@ -49,11 +49,13 @@ static void on_block(void *user, struct hdx_block *block) {
 static enum hdx_status take(const struct download *download, const struct hdx_fetch_result *result,
                             struct hdx_document *document, struct hdx_error *error) {
   const char *address = download->request.stored_as;
-  enum hdx_status status = hdx_buffer_status(&download->body, download->target.url, error);
-  if (status == HDX_OK && download->crowded)
-    status = hdx_error_set(error, HDX_LIMIT, "%s: more catalogs come in at once than the memory is for", address);
+  struct hdx_text shown = hdx_url_shown(hdx_text_of(address));
+  enum hdx_status status = hdx_buffer_status(&download->body, "what came of it", error);
   if (status != HDX_OK)
-    return status;
+    return hdx_error_context(error, status, "%.*s", HDX_TEXT_ARG(shown));
+  if (download->crowded)
+    return hdx_error_set(error, HDX_LIMIT, "%.*s: more catalogs come in at once than the memory is for",
+                         HDX_TEXT_ARG(shown));
   return hdx_document_make(hdx_text_of(address), hdx_text_of(result->etag), hdx_text_of(result->last_modified),
                            hdx_buffer_text(&download->body), document, error);
 }
@@ -147,7 +149,8 @@ void hdx_session_document_start(struct hdx_session *session, const struct hdx_do
   if (status == HDX_OK || status == HDX_NOT_FOUND)
     status = hdx_session_online(session, &error);
   if (status != HDX_OK && config->offline)
-    hdx_error_set(&error, HDX_NOT_FOUND, "%s: not held in %s, and offline", request->stored_as, session->store.root);
+    hdx_error_set(&error, HDX_NOT_FOUND, "%.*s: not held in %s, and offline",
+                  HDX_TEXT_ARG(hdx_url_shown(hdx_text_of(request->stored_as))), session->store.root);
   if (status == HDX_OK)
     status = fetch(download, &error);
   if (status != HDX_OK)

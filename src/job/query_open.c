@@ -430,16 +430,29 @@ static void fill_info(struct hdx_query_part *part) {
   hdx_query_fill_years(part);
 }
 
+/* That the run failed with the dataset as a whole: what was held answers. A file without a year that failed is stale,
+ * which has been told. */
+static void tell_not_renewed(const struct hdx_query_part *part) {
+  const struct hdx_year *state = hdx_reader_year(part->reader, 0);
+  bool stale = state && state->state == HDX_YEAR_STALE;
+  for (const struct hdx_year_failure *failure = part->failures; failure; failure = failure->next)
+    if (!failure->year && !stale)
+      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: what is held could not be renewed: %s",
+                    part->id.data, failure->message.data);
+}
+
 static void check_part(struct hdx_query_part *part) {
   struct hdx_error error = {0};
   enum hdx_status status = check_years(part, &error);
   if (status == HDX_OK && !part->reader)
     status = part->run_status != HDX_OK ? hdx_error_set(&error, part->run_status, "%s", part->run_message.data)
                                         : offline(part, &error);
-  if (status != HDX_OK)
+  if (status != HDX_OK) {
     settle(part, status, &error);
-  else
-    fill_info(part);
+    return;
+  }
+  tell_not_renewed(part);
+  fill_info(part);
 }
 
 static int by_id(const void *a, const void *b) {

@@ -57,7 +57,20 @@ static enum hdx_status locate_registry(struct hdx_session *session, struct hdx_a
 static enum hdx_status stored_name(const char *url, struct hdx_buffer *name, struct hdx_error *error) {
   hdx_url_encode(name, hdx_text_of(url), false);
   hdx_buffer_append_text(name, HDX_TEXT(".json"));
-  return hdx_buffer_status(name, url, error);
+  return hdx_buffer_status(name, "the registry's name in the store", error);
+}
+
+/* Reads what came or is held; messages name it without a query, which may be a signature. */
+static enum hdx_status read_document(struct hdx_session *session, struct hdx_registry *registry,
+                                     struct hdx_error *error) {
+  struct hdx_text shown = hdx_url_shown(hdx_text_of(session->config.registry_url));
+  char *source = hdx_text_dup(shown);
+  if (!source)
+    return hdx_error_memory(error, shown.size + 1);
+  enum hdx_status status =
+      hdx_registry_doc_parse(registry->document.bytes, source, &session->log, &registry->doc, error);
+  free(source);
+  return status;
 }
 
 /* Gets the registry's document. */
@@ -96,7 +109,7 @@ static enum hdx_status open_registry(struct hdx_session *session, bool stored_on
   if (status == HDX_OK)
     status = get_document(session, stored_only, hdx_buffer_text(&name), &registry->document, &fresh, error);
   if (status == HDX_OK) {
-    status = hdx_registry_doc_parse(registry->document.bytes, url, &session->log, &registry->doc, error);
+    status = read_document(session, registry, error);
     if (status == HDX_OK && fresh) {
       status = hdx_store_save_document(&session->store, HDX_TEXT(REGISTRY_FOLDER), hdx_buffer_text(&name),
                                        &registry->document, error);

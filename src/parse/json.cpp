@@ -257,10 +257,11 @@ hdx_status refuse(hdx_text text, const char *source, simdjson::error_code code, 
 }
 
 /* When it is first used, simdjson makes names of what it may use, in functions that may not throw: the program would
- * end there. Whether there is memory for them is tried beforehand. */
+ * end there. Whether there is memory for them is tried beforehand. Volatile: compilers may take an allocation that
+ * nobody uses for one that succeeds. */
 bool may_begin() {
   static std::atomic<bool> begun;
-  void *names = begun ? nullptr : std::malloc(4096);
+  void *volatile names = begun ? nullptr : std::malloc(4096);
   bool may = begun || names;
   std::free(names);
   begun = may;

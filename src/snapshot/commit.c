@@ -92,6 +92,14 @@ static enum hdx_status write_mixed(struct hdx_writer *writer, struct hdx_error *
   return status;
 }
 
+/* Writes what has not been written. */
+static enum hdx_status write_rest(struct hdx_writer *writer, struct hdx_error *error) {
+  if (writer->lost.status != HDX_OK)
+    return hdx_error_set(error, writer->lost.status, "%s", writer->lost.message);
+  forget_dropped(writer);
+  return writer->rows < HDX_MIXED_ROWS_MAX ? write_mixed(writer, error) : hdx_writer_flush(writer, error);
+}
+
 static int by_offset(const void *a, const void *b) {
   const struct hdx_written *x = a, *y = b;
   return (x->zone.offset > y->zone.offset) - (x->zone.offset < y->zone.offset);
@@ -247,9 +255,7 @@ enum hdx_status hdx_writer_finish(struct hdx_writer *writer, const struct hdx_su
   uint64_t bytes = 0;
   assert(!writer->flying);
   *file = (struct hdx_temp){.fd = -1};
-  forget_dropped(writer);
-  enum hdx_status status =
-      writer->rows < HDX_MIXED_ROWS_MAX ? write_mixed(writer, error) : hdx_writer_flush(writer, error);
+  enum hdx_status status = write_rest(writer, error);
   if (status == HDX_OK)
     status = close_holes(writer, error);
   if (status == HDX_OK)

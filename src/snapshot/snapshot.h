@@ -47,7 +47,8 @@ enum hdx_status hdx_writer_create(const char *path, struct hdx_writer **writer, 
 /* Has the bytes of rows that are held back counted in `held_bytes`, too, which lives as long as the writer. */
 void hdx_writer_count_held(struct hdx_writer *writer, atomic_uint_fast64_t *held_bytes);
 
-/* Writes what is held back, and holds nothing back any more. Any thread. */
+/* Writes what is held back, of whatever year, and holds nothing back any more. Any thread. Where that fails rows are
+ * lost: a commit fails then, too. IO, MEMORY. */
 enum hdx_status hdx_writer_spill(struct hdx_writer *writer, struct hdx_error *error);
 
 /* The number of the extra column called `name`, new or known. LIMIT: more than HDX_COLUMNS_MAX. Any thread. */

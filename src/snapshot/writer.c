@@ -250,8 +250,11 @@ static struct hdx_held *take_held(struct hdx_writer *writer) {
   return held;
 }
 
-static void land(struct hdx_writer *writer, struct hdx_held *held) {
+/* A chunk that could not be written is lost, unless its year was dropped: `failure` is why, or NULL. */
+static void land(struct hdx_writer *writer, struct hdx_held *held, const struct hdx_error *failure) {
   hdx_writer_lock(writer);
+  if (failure && !held->dropped)
+    writer->lost = *failure;
   struct hdx_held **at = &writer->flying;
   while (*at != held)
     at = &(*at)->next;
@@ -262,11 +265,12 @@ static void land(struct hdx_writer *writer, struct hdx_held *held) {
 
 enum hdx_status hdx_writer_flush(struct hdx_writer *writer, struct hdx_error *error) {
   enum hdx_status status = HDX_OK;
+  struct hdx_error failure;
   for (struct hdx_held *held; status == HDX_OK && (held = take_held(writer));) {
-    status = hdx_writer_put_rows(writer, &held->rows, false, &held->dropped, error);
-    land(writer, held);
+    status = hdx_writer_put_rows(writer, &held->rows, false, &held->dropped, &failure);
+    land(writer, held, status == HDX_OK ? NULL : &failure);
   }
-  return status;
+  return status == HDX_OK ? HDX_OK : hdx_error_set(error, status, "%s", failure.message);
 }
 
 enum hdx_status hdx_writer_spill(struct hdx_writer *writer, struct hdx_error *error) {

@@ -38,6 +38,7 @@ struct hdx_writer {
   atomic_uint_fast64_t *held_bytes; /* of several writers, or NULL */
   bool large; /* there were too many rows to be held back: they are written at once from then on */
   _Atomic uint64_t rows;
+  struct hdx_error lost; /* why rows that were held back, of a year that was complete, could not be written */
 
   struct hdx_arena names;
   struct hdx_text columns[HDX_COLUMNS_MAX];

@@ -9,8 +9,12 @@ void hdx_block_pool_init(struct hdx_block_pool *pool, size_t max) {
   hdx_block_pool_resize(pool, max);
 }
 
-/* Frees blocks that are not in use, as long as there are more than there should be. */
+/* Lowers max to what is wanted, as far as that leaves a quarter to those that must not wait, and frees blocks that are
+ * not in use, as long as there are more than there should be. */
 static void shrink(struct hdx_block_pool *pool) {
+  size_t least = pool->ahead + (pool->ahead + 2) / 3;
+  least = least > pool->wanted ? least : pool->wanted;
+  pool->max = least < pool->max ? least : pool->max;
   while (pool->free && pool->made > pool->max) {
     struct hdx_block *next = pool->free->next;
     free(pool->free);
@@ -20,7 +24,8 @@ static void shrink(struct hdx_block_pool *pool) {
 }
 
 void hdx_block_pool_resize(struct hdx_block_pool *pool, size_t max) {
-  pool->max = max < BLOCKS_MIN ? BLOCKS_MIN : max;
+  pool->wanted = max < BLOCKS_MIN ? BLOCKS_MIN : max;
+  pool->max = pool->wanted > pool->max ? pool->wanted : pool->max;
   shrink(pool);
 }
 
@@ -37,7 +42,14 @@ bool hdx_block_reserve(struct hdx_block_pool *pool, size_t count) {
   if (count > pool->max || spoken_for + count > pool->max - pool->max / 4)
     return false;
   pool->reserved += count;
+  pool->ahead += count;
   return true;
+}
+
+void hdx_block_unreserve(struct hdx_block_pool *pool, size_t ahead, size_t reserved) {
+  pool->reserved -= reserved;
+  pool->ahead -= ahead;
+  shrink(pool);
 }
 
 struct hdx_block *hdx_block_take(struct hdx_block_pool *pool, bool reserved) {

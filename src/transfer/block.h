@@ -21,17 +21,24 @@ struct hdx_block {
 struct hdx_block_pool {
   struct hdx_block *free;
   size_t made, used, max;
+  size_t wanted;   /* what max is to be: it is more as long as parts that run ahead have too much for that */
   size_t reserved; /* of the unused ones, spoken for by parts that run ahead */
+  size_t ahead;    /* those, and what of them has been taken: by parts that wait for others */
 };
 
 void hdx_block_pool_init(struct hdx_block_pool *pool, size_t max);
 void hdx_block_pool_deinit(struct hdx_block_pool *pool);
-/* From now on there are `max` blocks, eight at the least; those in use beyond that are freed when they are put back. */
+/* From now on there are `max` blocks, eight at the least; those in use beyond that are freed when they are put back. As
+ * long as parts that run ahead have more than three quarters of so few, there are as many as leave a quarter to those
+ * that they wait for. */
 void hdx_block_pool_resize(struct hdx_block_pool *pool, size_t max);
 
 /* Speaks for `count` blocks so that a part that runs ahead never waits while it holds some; leaves a quarter of the
  * pool to those that must not wait. False if there are not so many. */
 bool hdx_block_reserve(struct hdx_block_pool *pool, size_t count);
+/* A part does not run ahead any more, or has ended: of the `ahead` blocks that it spoke for in all, `reserved` have not
+ * been taken, and nobody speaks for them now. */
+void hdx_block_unreserve(struct hdx_block_pool *pool, size_t ahead, size_t reserved);
 
 /* An empty block, out of the reservation if `reserved` (and then one less is reserved); NULL if none is left. */
 struct hdx_block *hdx_block_take(struct hdx_block_pool *pool, bool reserved);

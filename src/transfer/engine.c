@@ -58,9 +58,11 @@ static bool reserve(struct hdx_part *part) {
   size_t blocks = (size_t)((part->to - part->from - part->received + HDX_BLOCK_BYTES - 1) / HDX_BLOCK_BYTES);
   if (part->block)
     blocks--;
-  if (part->reserved < blocks && !hdx_block_reserve(&part->fetch->engine->pool, blocks - part->reserved))
+  size_t count = part->reserved < blocks ? blocks - part->reserved : 0;
+  if (count && !hdx_block_reserve(&part->fetch->engine->pool, count))
     return false;
-  part->reserved = part->reserved < blocks ? blocks : part->reserved;
+  part->reserved += count;
+  part->ahead += count;
   return true;
 }
 

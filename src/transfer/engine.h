@@ -65,7 +65,7 @@ struct hdx_part {
   uint64_t first_attempt_ns, due_ns;
   struct hdx_block *block;               /* being filled */
   struct hdx_block *ready, **ready_last; /* full, kept until this part is the head */
-  size_t reserved;                       /* blocks spoken for */
+  size_t reserved, ahead;                /* blocks spoken for, now and in all */
 
   /* of the attempt under way */
   CURL *easy;

@@ -332,7 +332,7 @@ void hdx_fetch_outcome(struct hdx_part *part, CURLcode code) {
   if (part->refusal != HDX_REFUSAL_NONE)
     refused(part);
   else if (location && !copy)
-    fail(fetch, HDX_MEMORY, 0, "out of memory");
+    fail_memory(fetch);
   else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && (part->head.status >= 300 || part->enough)) ||
            is_whole(part))
     answered(part, copy);
@@ -417,7 +417,8 @@ static enum hdx_status check_ranges(const struct hdx_fetch_request *request, str
   for (size_t i = 0; good && i < request->range_count; i++)
     good = ranges[i].from < ranges[i].to && (i == 0 || ranges[i].from > ranges[i - 1].to);
   return good ? HDX_OK
-              : hdx_error_set(error, HDX_USAGE, "%s: ranges that are empty, touch or are out of order", request->url);
+              : hdx_error_set(error, HDX_USAGE, "%.*s: ranges that are empty, touch or are out of order",
+                              HDX_TEXT_ARG(hdx_url_shown(hdx_text_of(request->url))));
 }
 
 enum hdx_status hdx_fetch(struct hdx_engine *engine, const struct hdx_fetch_request *request, struct hdx_error *error) {

@@ -11,11 +11,13 @@ enum {
   SPARE_ROOM = 128, /* descriptors that others may get meanwhile */
 };
 
-/* libuv's table has a power of two of pointers. */
+/* libuv's table has a power of two of pointers. Volatile: compilers may take an allocation that nobody uses for one
+ * that succeeds. */
 static bool has_room(size_t descriptors) {
-  void *table = malloc(2 * descriptors * sizeof(void *));
+  void *volatile table = malloc(2 * descriptors * sizeof(void *));
+  bool had = table != NULL;
   free(table);
-  return table != NULL;
+  return had;
 }
 
 bool hdx_loop_room(const uv_loop_t *loop, int fd) {

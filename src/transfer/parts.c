@@ -28,6 +28,12 @@ void hdx_fetch_enqueue(struct hdx_part *part) {
   hdx_engine_kick(part->fetch->engine);
 }
 
+/* What it spoke for is kept for it no longer. */
+static void unreserve(struct hdx_part *part) {
+  hdx_block_unreserve(&part->fetch->engine->pool, part->ahead, part->reserved);
+  part->ahead = part->reserved = 0;
+}
+
 static void free_part(struct hdx_part *part) {
   struct hdx_block_pool *pool = &part->fetch->engine->pool;
   hdx_attempt_end(part);
@@ -39,7 +45,7 @@ static void free_part(struct hdx_part *part) {
   }
   if (part->block)
     hdx_block_put(pool, part->block);
-  pool->reserved -= part->reserved;
+  unreserve(part);
   hdx_buffer_deinit(&part->answer);
   hdx_headers_deinit(&part->headers);
   free(part);
@@ -97,8 +103,7 @@ static void lead(struct hdx_part *part) {
     hdx_fetch_hand_out(part->fetch, block);
   }
   part->ready_last = &part->ready;
-  part->fetch->engine->pool.reserved -= part->reserved;
-  part->reserved = 0;
+  unreserve(part);
 }
 
 void hdx_part_done(struct hdx_part *part) {

@@ -8,13 +8,14 @@ static void fail(struct hdx_part *part, enum hdx_status status, const char *mess
   hdx_fetch_complete(part->fetch, status, false, part->head.status, message);
 }
 
-/* Without the query of the place, which may hold a signature. */
+/* Without the queries of both places, which may hold a signature. */
 static char *redirected_name(const struct hdx_fetch *fetch, const char *to) {
+  struct hdx_text from = hdx_url_shown(hdx_text_of(fetch->request.url));
   int size = (int)strcspn(to, "?#");
-  size_t room = strlen(fetch->request.url) + (size_t)size + sizeof " (redirected to )";
+  size_t room = from.size + (size_t)size + sizeof " (redirected to )";
   char *name = malloc(room);
   if (name)
-    snprintf(name, room, "%s (redirected to %.*s)", fetch->request.url, size, to);
+    snprintf(name, room, "%.*s (redirected to %.*s)", HDX_TEXT_ARG(from), size, to);
   return name;
 }
 

@@ -93,6 +93,18 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
         held.program("verify").expect(0)
 
 
+@needs_shim
+def test_30_a_query_whose_snapshot_cannot_be_renewed_says_so(held, tmp_path):
+    shutil.copytree(held.program.store, tmp_path / "twin")
+    shim = Shim(held.program, tmp_path, tmp_path / "count")
+    held.query("a", "--refresh", "--store", tmp_path / "twin", env=shim.environment()).expect(0)
+    last = f"rename:{shim.counts()['rename']}:EIO"  # documents come before
+    shim.below = held.program.store
+    done = held.query("a", "--refresh", env=shim.environment(last)).expect(0, "a: what is held could not be renewed", ".hdx")
+    assert done.out == held.old["a"]
+    assert held.query("a", "--refresh").expect(0, "").out == held.new["a"]
+
+
 def test_28_a_store_on_a_full_disk_goes_on_when_there_is_room(held, disk):
     store = disk / "store"
     held.index("--store", store).expect(0)

@@ -343,19 +343,30 @@ def test_p10_no_signature_of_a_url_is_told(one, tmp_path):
     origin.put("/b/good.cdf", b"x")
     origin.always("/b/bad.cdf", Behaviour(status=503))
     origin.always("/b/short.cdf", Behaviour(body=b"x", length=5))
+    origin.always("/b/moved.cdf", Behaviour(status=302, headers={"Location": "/b/away.cdf?sign=hunter2"}))
     signed = [f"{origin.url}/b/{name}.cdf?X-Amz-Security-Token=hunter2&X-Amz-Signature=hunter2#hunter2"
-              for name in ("good", "bad", "short", "gone")]
+              for name in ("good", "bad", "short", "gone", "moved")]
     (tmp_path / "list").write_text("\n".join(signed) + "\n")
     options = ["--keys-from", tmp_path / "list", "--retries", "1", "-vv"]
     told = one.program("mirror", *options, "--dest", tmp_path / "dest", "--report", tmp_path / "r").expect(1, "bad.cdf?").err
     told += "".join(json.loads(line)["message"] or "" for line in (tmp_path / "r").read_text().splitlines())
-    told += one.program("cat", *options).expect(1, "gone.cdf?").err
+    told += one.program("cat", *options).expect(1, "gone.cdf?", "moved.cdf? (redirected to ").err
     told += one.program("cat", *options, "--exec", "exit 3").expect(7, "good.cdf?: the command ended").err
     told += one.program("cat", *options, "--tar").err
     (tmp_path / "dest" / "b" / "good.cdf").write_bytes(b"y")
     told += one.program("verify", "--mirror", tmp_path / "dest").err
     assert "good.cdf" in told and "hunter2" not in told
     assert "Signature=hunter2" in (tmp_path / "r").read_text()  # its location: by which it can be asked for again
+
+
+@pytest.mark.parametrize("document, code, told", [
+    ("{", 7, "registry.json?: line 1"), ('{"registry": []}', 9, "registry.json?: the registry names no bucket")])
+def test_p10_no_signature_of_a_registry_is_told(one, document, code, told):
+    origin = one.tiny.origin
+    origin.put("/registry.json", document.encode())
+    url = f"{origin.url}/registry.json?X-Amz-Signature=hunter2"
+    done = one.program("registry", "--registry", url, "--error-on-empty", "-vv").expect(code, told)
+    assert "hunter2" not in done.err
 
 
 def test_p10_commands_are_not_told_credentials(archive, client):

@@ -323,6 +323,28 @@ static void a_folder_that_cannot_be_written_is_named(void **state) {
   rmdir(path);
 }
 
+/* Rows of a year that is complete, lost as others were added: what is written later must not be taken for all. */
+static void test_p5_rows_that_could_not_be_spilt_are_missed(void **state) {
+  (void)state;
+  struct model model;
+  struct hdx_writer *writer;
+  struct hdx_error error;
+  struct hdx_subject subject = model_subject();
+  char below[200], nowhere[220];
+  make(&model, 500, 2000, 2);
+  snprintf(below, sizeof below, "%s/missing", folder);
+  snprintf(nowhere, sizeof nowhere, "%s/set.hdx", below);
+  assert_int_equal(hdx_writer_create(nowhere, &writer, &error), HDX_OK);
+  model_write_year(&model, writer, 2000, SIZE_MAX);
+  assert_int_equal(hdx_writer_spill(writer, &error), HDX_IO);
+  assert_int_equal(mkdir(below, 0755), 0);
+  model_write_year(&model, writer, 2001, SIZE_MAX);
+  assert_int_equal(hdx_writer_commit(writer, &subject, NULL, 0, 0, NULL, &error), HDX_IO);
+  assert_non_null(strstr(error.message, below));
+  assert_int_equal(rmdir(below), 0); /* nothing is in it */
+  model_deinit(&model);
+}
+
 static void a_corrupt_year_is_not_kept(void **state) {
   (void)state;
   struct model model;
@@ -360,6 +382,7 @@ int main(void) {
       T(large_texts_make_small_blocks),
       T(a_full_disk_leaves_the_old_snapshot),
       T(a_folder_that_cannot_be_written_is_named),
+      T(test_p5_rows_that_could_not_be_spilt_are_missed),
       T(a_corrupt_year_is_not_kept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

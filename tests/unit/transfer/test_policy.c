@@ -158,6 +158,29 @@ static void a_smaller_pool_frees_what_it_gets_back(void **state) {
   hdx_block_pool_deinit(&pool);
 }
 
+/* Parts that run ahead keep what they have until their turn comes: those before them must not wait for it. */
+static void test_p4_a_smaller_pool_keeps_a_quarter_for_those_that_others_wait_for(void **state) {
+  (void)state;
+  struct hdx_block_pool pool;
+  struct hdx_block *blocks[33];
+  size_t count = 0, ahead = 24;
+  hdx_block_pool_init(&pool, 32);
+  assert_true(hdx_block_reserve(&pool, ahead));
+  for (; count < 10; count++)
+    blocks[count] = hdx_block_take(&pool, true);
+  hdx_block_pool_resize(&pool, 16);
+  assert_false(hdx_block_reserve(&pool, 1));
+  while ((blocks[count] = hdx_block_take(&pool, false)))
+    count++;
+  assert_int_equal(count, 10 + 8);
+  hdx_block_unreserve(&pool, ahead, ahead - 10);
+  assert_null(hdx_block_take(&pool, false)); /* 18 are in use, of 16 */
+  while (count)
+    hdx_block_put(&pool, blocks[--count]);
+  assert_int_equal(pool.made, 16);
+  hdx_block_pool_deinit(&pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_02_15_waits_grow_to_the_cap_and_honour_the_server),
@@ -168,6 +191,7 @@ int main(void) {
       cmocka_unit_test(test_15_p6_a_throttling_host_is_halved_once_a_burst_and_creeps_up),
       cmocka_unit_test(quantiles_are_right_within_seven_percent),
       cmocka_unit_test(the_pool_keeps_its_bound_and_its_reserve),
+      cmocka_unit_test(test_p4_a_smaller_pool_keeps_a_quarter_for_those_that_others_wait_for),
       cmocka_unit_test(a_smaller_pool_frees_what_it_gets_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
