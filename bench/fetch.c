@@ -111,13 +111,13 @@ int main(int argc, char **argv) {
   struct run run = {.like = {.bytes_max = UINT64_MAX, .begin = on_begin, .block = on_block, .done = on_done}};
   struct hdx_error error;
   for (int option; (option = getopt(argc, argv, "j:p:b:e:r:so:az:uh")) != -1;) {
-    struct hdx_text text = {optarg, optarg ? strlen(optarg) : 0};
+    struct hdx_text text = hdx_text_of(optarg ? optarg : "");
     switch (option) {
     case 'j':
-      options.jobs = (uint32_t)atoi(optarg);
+      options.jobs = (uint32_t)atoi(text.data);
       break;
     case 'p':
-      options.part_bytes = strtoull(optarg, NULL, 10);
+      options.part_bytes = strtoull(text.data, NULL, 10);
       break;
     case 'b':
       place.bucket = text;
@@ -135,7 +135,7 @@ int main(int argc, char **argv) {
       options.sign = HDX_SIGN_AUTO;
       break;
     case 'z':
-      run.like.size = strtoull(optarg, NULL, 10);
+      run.like.size = strtoull(text.data, NULL, 10);
       break;
     case 'u':
       run.like.scattered = true;

@@ -50,7 +50,7 @@ static enum hdx_status on_unpacked(void *user, const char *data, size_t size, st
   if (bench->what == SCAN)
     return hdx_csv_feed(bench->csv, data, size, error);
   if (bench->what == COMPARE &&
-      (size > bench->plain.size - bench->at || memcmp(bench->plain.data + bench->at, data, size)))
+      (size > bench->plain.size - bench->at || memcmp(bench->plain.data + bench->at, data, size) != 0))
     return hdx_error_set(error, HDX_INTEGRITY, "other bytes than those of the plain file");
   bench->at += size;
   return HDX_OK;

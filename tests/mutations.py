@@ -27,7 +27,7 @@ MUTATIONS = [
      "test_faults_network", "test_02_waits"),
     ("03", "going on at byte k", "transfer/attempt.c", "part->from + part->received, part->to - 1",
      "part->from, part->to - 1", "test_faults_network", "test_03"),
-    ("03", "the end of the head", "transfer/fetch.c", "code == CURLE_OK && !part->head.ended", "false",
+    ("02", "the end of the head", "transfer/fetch.c", "code == CURLE_OK && !part->head.ended", "false",
      "test_faults_network", "test_02_what_is_no_http"),
     ("04", "the stall limit", "transfer/engine.c", "!part->paused && now - part->progress_ns > stall_ns", "false",
      "test_mirror_faults", "test_04"),
@@ -151,8 +151,11 @@ def run(*command, **options):
 
 def prepare():
     """A copy of what git knows, as it is now."""
-    files = run("git", "ls-files", "-z", cwd=ROOT).stdout.split("\0")
-    for name in filter(None, files):
+    names = set(filter(None, run("git", "ls-files", "-z", cwd=ROOT).stdout.split("\0")))
+    for old in (WORK / "tree" / "src").rglob("*"):
+        if old.is_file() and str(old.relative_to(WORK / "tree")) not in names:
+            old.unlink()  # it would be built
+    for name in sorted(names):
         source, target = ROOT / name, WORK / "tree" / name
         if source.is_file() and not (target.exists() and target.read_bytes() == source.read_bytes()):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """A machine in a cloud: a network of its own in which the addresses of metadata services answer whoever asks.
 
-    cloud = Cloud(folder, redirects={"/b/x": "http://…"})      # its origin serves folder at ORIGIN
+    cloud = Cloud(folder, work, {"/b/x": "http://…"})           # its origin serves folder at ORIGIN; work: for a file of it
     answers = cloud.run([program, argument, …], …, env={…})     # one after the other: [(exit code, standard error)]
     cloud.asked                                                # [(address, request line)] of the metadata services
     missing()                                                  # why there is no such machine here, or None

@@ -27,6 +27,16 @@ TINY = "tiny-bucket"
 SAMPLE = "gov-nasa-hdrl-data1"
 
 
+def plain_build():
+    """A build folder without sanitizers, or None: HDX_BUILD itself, or what HDX_VALGRIND_BUILD names."""
+    named = [BUILD, *[Path(each) for each in [os.environ.get("HDX_VALGRIND_BUILD")] if each]]
+    for each in named:
+        cache = each / "CMakeCache.txt"
+        if cache.is_file() and "\nHDX_SANITIZE:STRING=\n" in cache.read_text():
+            return each
+    return None
+
+
 class Done:
     """A run of the program that has ended."""
 

@@ -7,8 +7,8 @@
         origin.of("/b/x.csv")                    # the requests of that object, in the order of their arrival
 
 Objects come from put() and otherwise from the folder. A well-behaved answer knows HEAD, Range (one range), If-Range,
-If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since; the ETag is the MD5 of the content. What is missing is 404 with S3's XML
-(or 403: `missing`).
+If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since; the ETag is the MD5 of the content. What is missing is
+404 with S3's XML (or 403: `missing`).
 
 A script is a list of behaviours for one path; each request of that path takes the next one, None stands for a good
 answer, and after the last all answers are good again. always() sets a behaviour that never runs out, change() has the

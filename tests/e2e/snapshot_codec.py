@@ -359,7 +359,7 @@ def texts(data, count):
 
     prefixes, suffixes, lengths = list_of(prefix_width, 0), list_of(suffix_width, 0), list_of(length_width, length)
     begins = struct.unpack(f"<{groups}I", raw.take(4 * groups))
-    middle, at, out = raw.part(middle_size), 0, []
+    middle, out = raw.part(middle_size), []
     raw.end()
     for i, (prefix, suffix, size) in enumerate(zip(prefixes, suffixes, lengths)):
         reference = out[i - 1 if i % GROUP else 0] if i else b""

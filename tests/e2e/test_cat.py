@@ -268,7 +268,6 @@ def web(tmp_path):
 def test_40_p4_a_slow_consumer_bounds_memory(web, heliodex, tmp_path):
     """600 MB wait behind a consumer that takes nothing."""
     sizes = [40 * MB] * 5 + [5 * MB] * 40 + [200 * MB]
-    data = {}
     for i, size in enumerate(sizes):
         file = web.folder / f"{i}"
         with open(file, "wb") as out:

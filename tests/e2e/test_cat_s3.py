@@ -7,7 +7,7 @@ import pytest
 
 from gateway import AWKWARD_KEYS
 from mirror import content, report
-from s3_bucket import keys, owner
+from s3_bucket import keys
 
 MB = 1 << 20
 BUCKET = "cats"

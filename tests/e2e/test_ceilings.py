@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import hostile
-from conftest import TINY
+from conftest import TINY, plain_build
 from origin import Behaviour
 from servers import Nginx
 from usage import MIB, memory_max, run
@@ -18,6 +18,13 @@ from usage import MIB, memory_max, run
 LEAST = "16M"
 DATASETS = 12  # of hostile rows
 BUCKET = f"s3://{TINY}/"
+
+
+@pytest.fixture
+def heliodex(heliodex):
+    """Without sanitizers, if there is such a build: they take several times the memory."""
+    heliodex.path = (plain_build() or heliodex.path.parent) / "heliodex"
+    return heliodex
 
 
 @pytest.fixture

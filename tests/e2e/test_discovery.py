@@ -7,10 +7,11 @@ import threading
 
 import pytest
 
+from conftest import plain_build
 from gateway import missing
 from origin import Behaviour, Origin
 from s3_bucket import owner
-from test_s3_lists_hostile import peak_of, plain_build
+from test_s3_lists_hostile import peak_of
 
 BUCKETS = ["bucket-a", "bucket-b", "bucket-c", "bucket-d", "bucket-e"]
 

@@ -93,8 +93,7 @@ def test_16_retries_are_bounded(one):
 
 def test_what_is_no_passing_error_is_not_retried(one):
     one.tiny.origin.always(ONE, Behaviour(status=400))
-    done = one.index(*FAST)
-    assert done.code in (5, 7) and "400" in done.err
+    one.index(*FAST).expect(7, "400")
     assert statuses(one) == [400]
 
 
@@ -107,7 +106,7 @@ def test_02_reset_before_the_headers(one):
 
 def test_02_reset_for_ever_is_told_with_a_count(one):
     one.tiny.origin.always(ONE, Behaviour(cut=-1))
-    one.index(*FAST).expect(5, "one_2019.csv", "4")
+    one.index(*FAST).expect(5, "one_2019.csv", "(4 attempts)")
     # libcurl asks once more by itself where a connection that was kept alive turns out to be dead.
     assert len(statuses(one)) in (4, 5)
 
@@ -119,7 +118,8 @@ def test_02_refused(heliodex):
 
 
 def test_01_name_that_does_not_resolve(heliodex):
-    heliodex("index", "http://nowhere.invalid/b/", "--retries", "0").expect(5, "nowhere.invalid", "is the name right, and is there a network?")
+    done = heliodex("index", "http://nowhere.invalid/b/", "--retries", "0")
+    done.expect(5, "nowhere.invalid", "is the name right, and is there a network?")
 
 
 # ---- bodies that are cut, stall or drip
@@ -157,8 +157,8 @@ def test_03_cut_again_and_again(large):
 @pytest.mark.parametrize("k", [-1, 0, 100])
 def test_04_stall_ends_the_attempt(one, k):
     one.tiny.origin.script(ONE, Behaviour(stall=k))
-    one.index("--stall-time", "300ms").expect(0, "warning", "one_2019.csv: ",
-                                               "came for 0.3 s: asking again on another connection")
+    one.index("--stall-time", "900ms").expect(0, "warning", "one_2019.csv: ",
+                                               "came for 0.9 s: asking again on another connection")
     first, second = one.tiny.origin.of(ONE)
     assert first.connection != second.connection
     if k > 0:
@@ -172,12 +172,13 @@ def test_04_stall_for_ever(one):
     assert len(statuses(one)) == 3
 
 
-def test_05_slow_drip_is_not_a_stall(one):
-    size = len(one.tiny.read(ONE))
-    one.tiny.origin.script(ONE, Behaviour(drip=(size // 20, 0.05)))
-    one.index("--stall-time", "500ms").expect(0)
-    assert len(statuses(one)) == 1
-    one.check()
+def test_05_slow_drip_is_not_a_stall(tiny, client):
+    """It takes longer than the stall time; a single drip within that is enough."""
+    tiny.add("one", {2019: 400})
+    tiny.origin.script(ONE, Behaviour(drip=(len(tiny.read(ONE)) // 30, 0.05)))
+    client.index("--stall-time", "1s").expect(0)
+    assert len(statuses(client)) == 1
+    client.check()
 
 
 # ---- objects that change, answers that lie
@@ -315,8 +316,7 @@ def test_18_19_length_that_lies(one, difference):
     one.check()
     one.tiny.origin.always(ONE, Behaviour(length=size + difference, ignore_conditions=True))
     store = one.program.home / "other"
-    done = one.index(*FAST, "--store", store)
-    assert done.code in (5, 7) and "one_2019.csv" in done.err
+    one.index(*FAST, "--store", store).expect(7, "one_2019.csv", "Content-Length and Content-Range differ")
     assert one.query("one", "--offline", "--store", store).code != 0
 
 
@@ -499,18 +499,16 @@ def test_41_p10_redirect_of_a_later_part(large):
     large.check()
 
 
-@pytest.mark.parametrize("count, code", [(5, 0), (6, None)])
+@pytest.mark.parametrize("count, code", [(5, 0), (6, 7)])
 def test_41_five_redirects_and_no_more(one, count, code):
     one.tiny.origin.put(f"/hop{count}", one.tiny.read(ONE))
     for i in range(count):
         one.tiny.origin.always(f"/hop{i}", Behaviour(status=307, headers={"Location": f"/hop{i + 1}"}))
     one.tiny.origin.always(ONE, Behaviour(status=301, headers={"Location": "/hop1"}))
-    done = one.index("--retries", "0")
-    assert done.code == code if code is not None else done.code in (4, 5, 7), done
+    one.index("--retries", "0").expect(code, *["more than five redirects"] if code else [])
     if code == 0:
         one.check()
     else:
-        assert "redirect" in done.err
         assert not one.tiny.origin.of("/hop6")
 
 
@@ -518,9 +516,7 @@ def test_41_five_redirects_and_no_more(one, count, code):
                                     "http://[fe80::1]/", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x"])
 def test_41_redirects_that_are_refused(one, target):
     one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": target}))
-    done = one.index("--retries", "0", "--connect-timeout", "2s")
-    assert done.code in (4, 7), done
-    assert "redirect" in done.err or "link-local" in done.err
+    one.index("--retries", "0", "--connect-timeout", "2s").expect(4, "a redirect that is not allowed")
 
 
 def test_41_never_from_https_to_http(heliodex, tmp_path, one):
@@ -529,7 +525,7 @@ def test_41_never_from_https_to_http(heliodex, tmp_path, one):
         safe.always(ONE, Behaviour(status=302, headers={"Location": one.tiny.origin.url + ONE}))
         one.tiny.origin.clear()
         done = heliodex("index", one.bucket, "--endpoint-url", safe.url, "--ca-file", authority.ca, "--retries", "0")
-        assert done.code in (4, 7) and "redirect" in done.err, done
+        done.expect(4, "a redirect that is not allowed")
         assert not one.tiny.origin.requests()
 
 
@@ -554,17 +550,14 @@ def test_06_certificates(heliodex, tmp_path, one):
         heliodex(*access, "--ca-file", authority.ca).expect(0)
         heliodex(*access, env={"SSL_CERT_FILE": authority.ca}).expect(0)
         heliodex(*access, env={"CURL_CA_BUNDLE": authority.ca}).expect(0)
-        heliodex(*access, "--ca-file", tmp_path / "none.pem")
-        wrong = safe.url.replace("127.0.0.1", "[::1]")
-        assert heliodex("index", one.bucket, "--endpoint-url", wrong, "--retries", "0").code in (4, 5)
+        heliodex(*access, "--ca-file", tmp_path / "none.pem").expect(6, "none.pem")
 
 
 def test_06_expired_certificate(heliodex, tmp_path, one):
     authority = make_authority(tmp_path, days=-1)
     with Origin(one.tiny.folder, tls=authority.context()) as safe:
-        begun = time.monotonic()
         heliodex("index", one.bucket, "--endpoint-url", safe.url, "--ca-file", authority.ca).expect(4, "expired")
-        assert time.monotonic() - begun < 60  # it is not retried
+        assert safe.connections == 1 and not safe.requests()  # it is not retried
 
 
 # ---- secrets
@@ -573,7 +566,6 @@ def test_06_expired_certificate(heliodex, tmp_path, one):
 def test_41_p10_password_in_a_url_is_never_shown(heliodex):
     for arguments in (["index", "http://user:hunter2@127.0.0.1:1/b/"],
                       ["index", "s3://some-bucket/", "--endpoint-url", "http://user:hunter2@127.0.0.1:1"]):
-        done = heliodex(*arguments, "--retries", "0", "-vv")
-        assert done.code in (2, 5)
+        done = heliodex(*arguments, "--retries", "0", "-vv").expect(2, "password")
         assert "hunter2" not in done.err + done.out
         assert "hunter2" not in "".join(str(p) for p in heliodex.store.rglob("*"))

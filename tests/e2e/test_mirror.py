@@ -16,7 +16,7 @@ def small(count, prefix="data/2020"):
 def test_files_of_a_query_are_there_with_their_bytes_and_times(archive, mirror):
     files = small(40) | {"data/empty.cdf": b"", "data/large.cdf": content(3 * MB + 17, "large")}
     archive.dataset("d", files)
-    done = mirror("d", "--part-size", "256K").expect(0, "42 fetched")
+    mirror("d", "--part-size", "256K").expect(0, "42 fetched")
     assert tree(mirror.dest) == files
     assert partial(mirror.dest) == []
     for key in files:
@@ -131,7 +131,7 @@ def test_what_is_not_wanted_any_more_is_deleted_on_request(archive, mirror):
     (mirror.dest / "data/2020/mine.txt").write_text("not heliodex's")
     left = dict(list(files.items())[:4])
     mirror("d", "--limit", "4").expect(0, "4 unchanged")
-    done = mirror("d", "--limit", "4", "--delete-extra", "--dry-run").expect(0, "would delete 2 files")
+    mirror("d", "--limit", "4", "--delete-extra", "--dry-run").expect(0, "would delete 2 files")
     assert len(tree(mirror.dest)) == 7
     mirror("d", "--limit", "4", "--delete-extra", "--max-delete", "1").expect(8, "nothing is deleted")
     mirror("d", "no-such-*", "--limit", "4", "--delete-extra").expect(0, "nothing is deleted", "no-such-*")

@@ -78,6 +78,7 @@ def some(count):
 def test_28_30_any_call_that_fails(archive, disk, tmp_path, call, error, on):
     disk.mirror("")
     count = disk.counts()[call]
+    assert count > 0
     for n in some(count):
         mirror, done = disk.mirror(f"{call}:{n}:{error}{on}", "--report", tmp_path / "r")
         told = f"{call} {n} of {count}: {done}"

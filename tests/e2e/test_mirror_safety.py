@@ -1,7 +1,6 @@
 """Mirrors of hostile keys: nothing is written outside of the destination, and every key has a file."""
 
 import os
-import subprocess
 import urllib.parse
 
 import pytest
@@ -104,6 +103,7 @@ def test_38_a_journal_from_elsewhere_cannot_lead_out(archive, mirror, tmp_path):
     victim.write_text("mine")
     journal = mirror.dest / STATE / "journal"
     text = journal.read_bytes()
+    assert b"\ta.cdf\t" in text
     journal.write_bytes(text.replace(b"\ta.cdf\t", b"\t../victim\t"))
     mirror("d", "--delete-extra")
     mirror.verify()

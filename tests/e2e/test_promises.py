@@ -157,7 +157,7 @@ def everything_but(folder, *left_out):
 
 def test_p8_nothing_but_the_store_and_the_destination_is_written(archive, client, tmp_path):
     """Ids, keys and names of a hostile archive; all verbs; the home and everything around it stay as they are."""
-    archive.dataset("d", {"../../../up.cdf": b"1", "data/a.cdf": b"2", "/etc/absolute": b"3"})
+    archive.dataset("d", {"../../up.cdf": b"1", "data/a.cdf": b"2", str(tmp_path / "absolute"): b"3"})
     entry = {"title": "x", "start": "2019", "stop": "2019"}
     client.tiny.entries += [{"id": "../../evil", "index": f"s3://{TINY}/i/", **entry},
                             {"id": "..", "index": f"s3://{TINY}/../../", **entry}]

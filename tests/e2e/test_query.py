@@ -16,8 +16,8 @@ import urllib.parse
 
 import pytest
 
-from conftest import SAMPLE, TINY, Client, Program, Tiny
-from reference import SECOND, ask, base_name, merged_csv, split_version, summary_csv, time_ns, time_text
+from conftest import SAMPLE, TINY, Program
+from reference import SECOND, ask, base_name, merged_csv, summary_csv, time_ns, time_text
 from test_index_query import difference, ranges_of
 
 WORKERS = max(2, os.cpu_count() or 2)

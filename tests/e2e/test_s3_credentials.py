@@ -244,10 +244,9 @@ def test_interrupted_while_a_source_is_asked(private, metadata, how):
     while not metadata.requests() and not (private.program.home / "asked").exists() and time.monotonic() < end:
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
-    begun = time.monotonic()
     out, err = run.communicate(timeout=20)
     private.program.finished(["index"], run.returncode, out, err).expect(130)
-    assert time.monotonic() - begun < 5 and signed(private.server.requests()) == []
+    assert signed(private.server.requests()) == []
 
 
 def test_credentials_that_are_not_taken(private):

@@ -3,7 +3,6 @@
 A stage (stage.py) is the endpoint; its lists are answered by a function of the test.
 """
 
-import os
 import random
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import parse_qsl, quote
 import pytest
 
 from answering import Answering
-from conftest import BUILD, Program
+from conftest import Program, plain_build
 from stage import Stage, User, etag
 
 YEARS = list(range(1990, 2020))
@@ -327,16 +326,6 @@ def test_query_that_lacks_years_lists_nothing(user, lacking):
 
 FOLDERS, NAMES = 250, 7000
 PEAK_BYTES_MAX = 96 << 20
-
-
-def plain_build():
-    """A build folder without sanitizers, or None."""
-    named = [BUILD, *[Path(each) for each in [os.environ.get("HDX_VALGRIND_BUILD")] if each]]
-    for each in named:
-        cache = each / "CMakeCache.txt"
-        if cache.is_file() and "\nHDX_SANITIZE:STRING=\n" in cache.read_text():
-            return each
-    return None
 
 
 def peak_of(process):

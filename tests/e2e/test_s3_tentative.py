@@ -4,7 +4,6 @@ The catalog lies in one public bucket, the index files of a dataset in another, 
 first of many requests to it are answered.
 """
 
-import json
 import re
 import threading
 import time
@@ -12,7 +11,6 @@ import urllib.parse
 
 import pytest
 
-from answering import Answering
 from aws import error
 from metadata import ROLE_PATH, Metadata
 from signature import access_key

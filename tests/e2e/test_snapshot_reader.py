@@ -138,7 +138,7 @@ def test_blocks_that_are_kept(build, tmp_path):
         assert rows == store.query("large") == encoded(dataset.csv(dataset.answer()))
 
 
-def test_37_damage_is_noticed(stores, tmp_path):
+def test_damage_is_noticed(stores, tmp_path):
     """A byte that differs, wherever it is, or a file that is cut short."""
     for identifier in ("tiny", "corpus_times", "heap_constant"):
         whole = stores[1].files[identifier].read_bytes()

@@ -268,7 +268,7 @@ def main(arguments):
     names = {scenario.name: scenario for scenario in SCENARIOS}
     parser = argparse.ArgumentParser(prog="torture", description="Runs scenarios with each of their calls failing.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time (the cores)")
-    parser.add_argument("--step", type=int, default=1, help="only each so manieth call")
+    parser.add_argument("--step", type=int, default=1, help="only one call of so many")
     parser.add_argument("what", nargs="*", metavar="SCENARIO|KIND|KIND:N",
                         help=f"{', '.join(names)}; {', '.join(KINDS)}; of which the N-th (all)")
     options = parser.parse_args(arguments)

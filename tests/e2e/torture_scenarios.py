@@ -117,7 +117,7 @@ class Query(Held):
     name = "query"
 
     def command(self):
-        return ["query", self.bucket, "d", "--start", "2019-02", "--where", "checksum!=x", "--format", "csv", "-o", "rows"]
+        return ["query", self.bucket, "d", "--start", "2019-02", "--where", "checksum!=x", "-o", "rows"]
 
 
 class QueryMany(Held):
@@ -235,7 +235,7 @@ class Signed(Listing):
 
 
 class Tls(Scenario):
-    """libcurl does not say that it is memory that OpenSSL lacks: certificates cannot be read, or a connection breaks."""
+    """libcurl does not say that OpenSSL lacks memory: certificates cannot be read, or a connection breaks."""
 
     name = "tls"
     memory = 1, 4, 5, 6, 8

@@ -191,7 +191,7 @@ def test_37_a_damaged_snapshot_is_made_anew(bucket, tmp_path, cache, damage, cap
     assert "anew" not in caplog.text
 
 
-def test_36_two_processes_share_a_cache(bucket, tmp_path):
+def test_two_registries_share_a_cache(bucket, tmp_path):
     """What one fetches is there for the other, and nothing is read twice."""
     first, second = (registry(bucket, cache_folder=tmp_path / "c") for _ in range(2))
     assert len(first.request_file_registry("one", "2018", "2019")) == 40

@@ -9,9 +9,9 @@
  *                                   the destination, say, and not the store; calls that have none are all counted
  *   HDX_FAULTS_COUNT=FILE           at the end: how many calls of each function there were, "pwrite 12" …, and how many
  *                                   allocations before a library was loaded, "libcurl.so.4 212"
- *   HDX_FAULTS_TOLD=FILE            which call has failed (of several the last) and its stack, a frame a line; no file:
- *                                   none has
- *   HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
+ *   HDX_FAULTS_TOLD=FILE            which call has failed and its stack, a frame a line; no file: none has. Of several
+ * the last, but none behind the first 300: a stack costs more than what a library does without memory, thousands of
+ * times HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
  *
  * Functions are those of CALL_MAP (faults.h). One name may stand for several: `open` for openat, fopen, opendir …,
  * `malloc` for strdup and all that glibc allocates, `new` for C++. To add one, give it a line there and a wrapper.
@@ -37,7 +37,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FRAMES_MAX = 64, LIBRARIES_MAX = 16 };
+enum { FRAMES_MAX = 64, LIBRARIES_MAX = 16, TOLD_MAX = 300 };
 
 enum group { M, S, GROUP_COUNT };
 
@@ -126,7 +126,7 @@ int fault(enum call call) {
   int kept = errno;
   faults_pause();
   tell_call(list_path, O_APPEND, call, of_group);
-  if (fails)
+  if (fails && count < wanted.number + TOLD_MAX)
     tell_call(told_path, O_TRUNC, call, count);
   faults_resume();
   errno = kept;

@@ -42,7 +42,7 @@ static void a_further_head_begins_anew(void **state) {
   assert_int_equal(head.length, 3);
 }
 
-static void test_03_a_head_ends_with_an_empty_line(void **state) {
+static void test_02_a_head_ends_with_an_empty_line(void **state) {
   (void)state;
   assert_true(parse("HTTP/1.1 200 OK\r\n\r\n").ended);
   assert_true(parse("HTTP/1.1 200 OK\n\n").ended);
@@ -120,7 +120,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fields_of_a_partial_answer),
       cmocka_unit_test(a_further_head_begins_anew),
-      cmocka_unit_test(test_03_a_head_ends_with_an_empty_line),
+      cmocka_unit_test(test_02_a_head_ends_with_an_empty_line),
       cmocka_unit_test(ranges_that_make_no_sense_are_marked),
       cmocka_unit_test(tags_that_cannot_be_sent_back_are_left_out),
       cmocka_unit_test(checksums_are_kept_as_sent),
