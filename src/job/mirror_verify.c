@@ -178,8 +178,7 @@ static bool add(void *user, const struct hdx_journal_file *from) {
 }
 
 static enum hdx_status start(struct verifying *verifying, struct hdx_error *error) {
-  const struct hdx_config *config = &verifying->session->config;
-  unsigned threads = config->threads ? config->threads : uv_available_parallelism();
+  unsigned threads = hdx_session_threads(verifying->session);
   verifying->task_count = 2 * (size_t)threads;
   verifying->tasks = calloc(verifying->task_count, sizeof *verifying->tasks);
   if (!verifying->tasks)

@@ -252,12 +252,18 @@ static enum hdx_status fetch(struct hdx_query *query, const struct hdx_dataset *
   bool told = false;
   for (size_t i = 0; i < query->part_count; i++)
     told |= query->parts[i].run_status != HDX_OK;
-  /* A year that failed is told by the years that are wanted; here it ends the query only if nothing can be said. */
-  if (status == HDX_OK || (status != HDX_INTERRUPTED && told))
+  if (status == HDX_OK)
     return HDX_OK;
-  if (error)
-    *error = failed;
-  return status;
+  /* A year that failed is told by the years that are wanted; here it ends the query only if nothing can be said. */
+  if (status == HDX_INTERRUPTED || !told) {
+    if (error)
+      *error = failed;
+    return status;
+  }
+  if (run.datasets_done < count)
+    hdx_log_write(&query->session->log, HDX_LOG_WARNING, "%zu of %zu datasets were not asked for any more: %s",
+                  count - run.datasets_done, count, failed.message);
+  return HDX_OK;
 }
 
 /* Opens what a run has made of a dataset. */

@@ -230,8 +230,7 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
   return hdx_session_start(session, error);
 }
 
-/* A thread that encodes takes some memory, whatever it has to do. */
-static unsigned thread_count(const struct hdx_session *session) {
+unsigned hdx_session_threads(const struct hdx_session *session) {
   const struct hdx_config *config = &session->config;
   unsigned threads = config->threads ? config->threads : uv_available_parallelism();
   uint64_t most = config->memory_bytes / THREAD_BYTES; /* two at the least: memory is checked */
@@ -274,7 +273,7 @@ enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error 
   enum hdx_status status = hdx_engine_open(&options, &engine, error);
   if (status != HDX_OK)
     return status;
-  status = hdx_workers_open(hdx_engine_loop(engine), thread_count(session), &session->workers, error);
+  status = hdx_workers_open(hdx_engine_loop(engine), hdx_session_threads(session), &session->workers, error);
   if (status != HDX_OK) {
     hdx_engine_close(engine);
     return status;

@@ -52,6 +52,9 @@ enum hdx_status hdx_session_start(struct hdx_session *session, struct hdx_error 
 /* Starts the network. NOT_FOUND: the session is offline. */
 enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error *error);
 
+/* How many threads there may be: a thread takes some memory, whatever it has to do. */
+unsigned hdx_session_threads(const struct hdx_session *session);
+
 /* What open catalogs leave of the memory, half of it at the least: for what is fetched, and for rows. */
 uint64_t hdx_session_memory(const struct hdx_session *session);
 /* Tells the engine of that. */
