@@ -46,7 +46,6 @@ struct job {
 
 static unsigned run_flags;
 static bool anything_signed;
-static struct hdx_text servers_say;
 
 /* Addresses that the engine asks for by itself: none, as no socket is opened. What a request must be, whoever sent us
  * to its place. */
@@ -114,17 +113,11 @@ static void check_whole(const struct job *job) {
     CHECK(job->seen[i] == (i < net.object_size && wanted(job, i)));
 }
 
-/* Whether servers say this of themselves. */
-static bool made_up(const char *text) {
-  return memmem(servers_say.data, servers_say.size, text, strlen(text)) != NULL;
-}
-
 static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct job *job = user;
   CHECK(job->done++ == 0 && result->bytes == job->got);
-  /* A key is sent to no server, a token with what is signed: else the server made it up. */
-  CHECK(!strstr(result->message, secret) || made_up(secret));
-  CHECK(!anything_signed || !strstr(result->message, token));
+  CHECK(!strstr(result->message, secret));
+  CHECK(!anything_signed || !strstr(result->message, token)); /* else the server made it up */
   CHECK(result->status == HDX_OK || result->message[0]);
   CHECK(!result->not_modified || (result->status == HDX_OK && job->flags & FLAG_CONDITION && job->got == 0));
   if (job->flags & FLAG_HEAD)
@@ -193,7 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   anything_signed = false;
   memset(&net, 0, sizeof net);
   net.object_size = (size_t)(data[2] | data[3] << 8) % SIZE_MOST;
-  net.script = servers_say = (struct hdx_text){(const char *)data + 4, size - 4};
+  net.script = (struct hdx_text){(const char *)data + 4, size - 4};
   net.honest = true;
   net.secure = run_flags & (FLAG_TLS | FLAG_BUCKET);
   net.in_flight_max = JOBS;
