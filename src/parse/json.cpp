@@ -9,6 +9,7 @@
 #include <simdjson.h>
 
 #include <atomic>
+#include <cassert>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -323,6 +324,7 @@ hdx_status parse(hdx_text text, const char *source, hdx_json *json, hdx_error *e
     free_document(doc);
     return status;
   }
+  assert(parsed.count > 0); /* a document is a value at the least */
   void *fitting = std::realloc(doc->values, parsed.count * sizeof(hdx_json_value));
   if (fitting)
     doc->values = static_cast<hdx_json_value *>(fitting);
