@@ -109,6 +109,42 @@ static void few_blocks_are_enough_for_many_parts(void **state) {
   unserve();
 }
 
+static atomic_bool shrunk;
+
+static bool has_shrunk(void) {
+  return atomic_load(&shrunk);
+}
+
+static void first_part_waits(const struct asked *asked, size_t number, struct behaviour *behaviour) {
+  (void)number;
+  if (asked->from == 0) {
+    behaviour->pause = 1;
+    behaviour->resume = has_shrunk;
+  }
+}
+
+/* Parts that run ahead have more blocks than there are to be now, and keep them until the first part has its own. */
+static void test_p4_what_has_begun_is_finished_with_less_memory(void **state) {
+  struct hdx_engine_options options = engine_options();
+  options.part_bytes = 2 * HDX_BLOCK_BYTES;
+  size_t size = 6 * options.part_bytes;
+  (void)state;
+  assert_true(server_start(content, size));
+  server.script = first_part_waits;
+  open_engine(&options);
+  struct sink *sink = request("/object", (struct hdx_fetch_request){.url = NULL});
+  while (engine->pool.ahead < 10)
+    uv_run(hdx_engine_loop(engine), UV_RUN_ONCE);
+  hdx_engine_share_memory(engine, 0);
+  atomic_store(&shrunk, true);
+  finish(sink);
+  assert_ok(sink);
+  sink_has(sink, content, 0, size);
+  sink_free(sink);
+  assert_int_equal(engine->pool.max, 8);
+  unserve();
+}
+
 /* A part that holds a block and waits for the rate needs no other one to go on. */
 static void few_blocks_are_enough_at_a_limited_rate(void **state) {
   struct hdx_engine_options options = engine_options();
@@ -401,6 +437,7 @@ int main(void) {
       cmocka_unit_test(a_large_object_takes_all_that_its_host_is_given_and_no_more),
       cmocka_unit_test(blocks_in_order_have_their_offsets),
       cmocka_unit_test(few_blocks_are_enough_for_many_parts),
+      cmocka_unit_test(test_p4_what_has_begun_is_finished_with_less_memory),
       cmocka_unit_test(few_blocks_are_enough_at_a_limited_rate),
       cmocka_unit_test(a_broken_part_goes_on_from_its_byte),
       cmocka_unit_test(an_object_that_changes_is_begun_anew_once),
