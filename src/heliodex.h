@@ -281,8 +281,13 @@ const char *hdx_registry_url(const struct hdx_registry *registry);
 HDX_API
 int64_t hdx_registry_checked_at(const struct hdx_registry *registry);
 
+/* Whether the endpoint of an entry may be followed. DENIED: the registry is of the network, and the endpoint a file or
+ * a link-local address; USAGE: it is no URL. */
+HDX_API
+enum hdx_status hdx_registry_allowed(const struct hdx_registry *registry, size_t i, struct hdx_error *error);
+
 /* The endpoint of the entry called `name` whose region begins with `region_prefix` (may be ""). NOT_FOUND: none;
- * USAGE: several and not `first`; the message says whether a region prefix would settle it. */
+ * USAGE: several and not `first`; the message says whether a region prefix would settle it; DENIED: as above. */
 HDX_API
 enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const char *name, const char *region_prefix,
                                       bool first, struct hdx_text *endpoint, struct hdx_error *error);

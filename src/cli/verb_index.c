@@ -265,8 +265,10 @@ static enum hdx_status index_buckets(struct run *run, const struct hdx_registry 
   for (size_t i = 0; i < buckets && !run->bad_ended; i++) {
     struct hdx_text endpoint = hdx_registry_at(registry, i)->endpoint;
     char *bucket = strndup(endpoint.data, endpoint.size);
-    enum hdx_status status = bucket ? index_bucket(run, bucket, globs, run->cli->args.operand_count, error)
-                                    : cli_fail(error, HDX_MEMORY, "out of memory");
+    enum hdx_status status =
+        bucket ? hdx_registry_allowed(registry, i, error) : cli_fail(error, HDX_MEMORY, "out of memory");
+    if (status == HDX_OK)
+      status = index_bucket(run, bucket, globs, run->cli->args.operand_count, error);
     /* The disk, the memory and the user's patience are the same for all buckets. */
     bool ends = status == HDX_INTERRUPTED || status == HDX_IO || status == HDX_MEMORY || status == HDX_INTERNAL;
     if (!ends) {

@@ -160,11 +160,23 @@ int64_t hdx_registry_checked_at(const struct hdx_registry *registry) {
   return registry->document.checked_at;
 }
 
+/* A registry of the network leads to nothing that is this machine's. */
+static enum hdx_status check_endpoint(const char *registry_url, struct hdx_text endpoint, struct hdx_error *error) {
+  bool remote = !hdx_text_starts_with(hdx_text_of(registry_url), HDX_TEXT("file:"));
+  return hdx_source_allowed(remote, endpoint, error);
+}
+
+enum hdx_status hdx_registry_allowed(const struct hdx_registry *registry, size_t i, struct hdx_error *error) {
+  return check_endpoint(hdx_registry_url(registry), registry->doc.entries[i].endpoint, error);
+}
+
 enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const char *name, const char *region_prefix,
                                       bool first, struct hdx_text *endpoint, struct hdx_error *error) {
   const struct hdx_registry_entry *entry;
   enum hdx_status status =
       hdx_registry_doc_endpoint(&registry->doc, hdx_text_of(name), hdx_text_of(region_prefix), first, &entry, error);
+  if (status == HDX_OK)
+    status = check_endpoint(hdx_registry_url(registry), entry->endpoint, error);
   if (status == HDX_OK)
     *endpoint = entry->endpoint;
   return status;
@@ -231,13 +243,6 @@ static void recall(struct hdx_session *session, struct place *place, struct hdx_
   hdx_buffer_deinit(&url);
 }
 
-/* Whether an endpoint of the registry is one that may be followed. */
-static enum hdx_status check_endpoint(const struct hdx_session *session, struct hdx_text endpoint,
-                                      struct hdx_error *error) {
-  bool remote = strncmp(session->config.registry_url, "file:", 5) != 0;
-  return hdx_source_allowed(remote, endpoint, error);
-}
-
 /* Asks the registry where the bucket of that name is. */
 static enum hdx_status look_up(struct hdx_session *session, struct place *place, struct hdx_arena *arena,
                                struct hdx_error *error) {
@@ -250,7 +255,7 @@ static enum hdx_status look_up(struct hdx_session *session, struct place *place,
   if (status == HDX_OK)
     status = take_entry(entry, place, arena, error);
   if (status == HDX_OK)
-    status = check_endpoint(session, place->name, error);
+    status = check_endpoint(session->config.registry_url, place->name, error);
   hdx_registry_close(registry);
   return status;
 }
@@ -274,6 +279,6 @@ enum hdx_status hdx_session_entry_source(struct hdx_session *session, const stru
   struct place place;
   enum hdx_status status = take_entry(entry, &place, arena, error);
   if (status == HDX_OK)
-    status = check_endpoint(session, place.name, error);
+    status = check_endpoint(session->config.registry_url, place.name, error);
   return status == HDX_OK ? source_of(session, &place, arena, source, error) : status;
 }

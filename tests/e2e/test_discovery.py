@@ -213,6 +213,12 @@ def test_41_a_registry_of_the_network_leads_to_no_file(sky, tmp_path):
     sky.publish()
     done = sky.search("i").expect(1, "Mine", "file://")
     assert {hit[0] for hit in found(done)} == {"s3://bucket-b/"}
+    access = ["--registry", sky.origin.url + "/registry.json", "--endpoint-url", sky.origin.url]
+    sky.program("registry", "endpoint", "Mine", *access).expect(4, "may not name a file:// address")
+    sky.program("index", "--all", "--dry-run", *access, "--keep-index", tmp_path / "kept").expect(1, "may not name a file:// address")
+    sky.program("index", "--all", *access, "--keep-index", tmp_path / "kept")
+    held = sky.program("store", "list", "--format", "csv").out
+    assert "file:" not in held and not list((tmp_path / "kept").rglob("*0094*"))
     done = sky.program("search", "sun", "--registry", sky.folder / "registry.json", "--endpoint-url", sky.origin.url).expect(0)
     assert [hit[1] for hit in found(done)] == ["aia_0131", "aia_0094"]
 
