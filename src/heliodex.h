@@ -282,7 +282,7 @@ HDX_API
 int64_t hdx_registry_checked_at(const struct hdx_registry *registry);
 
 /* Whether the endpoint of an entry may be followed. DENIED: the registry is of the network, and the endpoint a file or
- * a link-local address; USAGE: it is no URL. */
+ * a link-local address. */
 HDX_API
 enum hdx_status hdx_registry_allowed(const struct hdx_registry *registry, size_t i, struct hdx_error *error);
 

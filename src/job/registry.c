@@ -166,8 +166,17 @@ static enum hdx_status check_endpoint(const char *registry_url, struct hdx_text 
   return hdx_source_allowed(remote, endpoint, error);
 }
 
+/* What cannot be judged, as gs://, is where it is used. */
+static enum hdx_status check_allowed(const struct hdx_registry *registry, struct hdx_text endpoint,
+                                     struct hdx_error *error) {
+  struct hdx_error why;
+  if (check_endpoint(hdx_registry_url(registry), endpoint, &why) != HDX_DENIED)
+    return HDX_OK;
+  return hdx_error_set(error, HDX_DENIED, "%s", why.message);
+}
+
 enum hdx_status hdx_registry_allowed(const struct hdx_registry *registry, size_t i, struct hdx_error *error) {
-  return check_endpoint(hdx_registry_url(registry), registry->doc.entries[i].endpoint, error);
+  return check_allowed(registry, registry->doc.entries[i].endpoint, error);
 }
 
 enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const char *name, const char *region_prefix,
@@ -176,7 +185,7 @@ enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const
   enum hdx_status status =
       hdx_registry_doc_endpoint(&registry->doc, hdx_text_of(name), hdx_text_of(region_prefix), first, &entry, error);
   if (status == HDX_OK)
-    status = check_endpoint(hdx_registry_url(registry), entry->endpoint, error);
+    status = check_allowed(registry, entry->endpoint, error);
   if (status == HDX_OK)
     *endpoint = entry->endpoint;
   return status;
