@@ -18,7 +18,7 @@ SOME_CALLS = int(os.environ.get("HELIODEX_TEST_FAULTS", "3"))  # of each functio
 @pytest.fixture
 def archive(tiny):
     it = Archive(tiny)
-    it.dataset("d", {f"data/{i % 3}/{i:02}.cdf": content(1000 + i, i) for i in range(12)}
+    it.dataset("d", {f"data/{i % 3}/{i:02}.cdf": content(1000 + i, i) for i in range(40)}
                | {"data/large.cdf": content(MB + 300_000, "l"), "data/empty.cdf": b""})
     return it
 
