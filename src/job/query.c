@@ -413,6 +413,11 @@ enum hdx_status hdx_query_source(struct hdx_query *query, const struct hdx_sourc
   return status;
 }
 
+/* Of one key, which is no reason to end a list of others. */
+static enum hdx_status too_long(struct hdx_text key, struct hdx_error *error) {
+  return hdx_error_set(error, HDX_USAGE, "a key of %zu bytes is too long for a URL", key.size);
+}
+
 static enum hdx_status fetched(struct hdx_query *query, struct hdx_text base, struct hdx_text key, bool presigned,
                                struct hdx_error *error) {
   struct hdx_buffer *out = &query->location;
@@ -420,8 +425,8 @@ static enum hdx_status fetched(struct hdx_query *query, struct hdx_text base, st
   const struct hdx_source *source;
   enum hdx_status status = hdx_query_source(query, &source, error);
   hdx_address_init(&address);
-  if (status == HDX_OK)
-    status = hdx_source_locate(source, key, base, false, &address, error);
+  if (status == HDX_OK && (status = hdx_source_locate(source, key, base, false, &address, error)) == HDX_LIMIT)
+    status = too_long(key, error);
   /* Whoever gets the URL would resolve them: it would be another key's. */
   if (status == HDX_OK && hdx_address_climbs(&address))
     status = hdx_error_set(error, HDX_DENIED, "%.*s: a component . or .. could lead outside of what was named",
@@ -449,6 +454,8 @@ enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, stru
     hdx_source_join(base, key, out);
   else
     status = fetched(query, base, key, kind == HDX_LOCATION_PRESIGNED, error);
+  if (status == HDX_OK && hdx_buffer_status(out, "location", error) == HDX_LIMIT)
+    return too_long(key, error);
   if (status == HDX_OK)
     status = hdx_buffer_status(out, "location", error);
   if (status == HDX_OK)

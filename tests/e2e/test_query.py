@@ -539,6 +539,15 @@ def test_38_lines_cannot_be_injected(client, tiny):
         assert listed(client, "keys", form).expect(7, "control characters").out == ""
 
 
+def test_38_a_key_that_is_too_long_is_left_out_alone(client, tiny):
+    keys = [f"s3://{TINY}/a.cdf", f"s3://{TINY}/" + "b" * 40000, f"s3://{TINY}/c.cdf"]
+    tiny.add("keys", {2019: "".join(f"2019-01-0{i + 1},2019-01-0{i + 1},{key},1\n" for i, key in enumerate(keys))})
+    client.index().expect(0)
+    for form in ("urls", "s5cmd", "aria2", "rclone"):
+        done = listed(client, "keys", form).expect(1, "too long")
+        assert "a.cdf" in done.out and "c.cdf" in done.out and "bbb" not in done.out, form
+
+
 def test_lists_name_a_file_once_where_it_follows_itself(client, tiny):
     line = f"2019-01-01T00:00:00Z,2019-01-01T01:00:00Z,s3://{TINY}/x.cdf,1\n"
     later = f"2019-01-02T00:00:00Z,2019-01-02T01:00:00Z,s3://{TINY}/x.cdf,1\n"
