@@ -82,6 +82,14 @@ static bool state_of(struct hdx_year_job *year, struct hdx_year *state, bool *ke
   }
 }
 
+/* A file that was emptied is as good as gone, and perhaps being written at this moment. */
+static void warn_of_emptied(const struct hdx_year_job *year, const struct hdx_year *state) {
+  if (held(year->old) && year->old->rows && !state->rows)
+    hdx_log_write(&year->dataset->run->session->log, HDX_LOG_WARNING,
+                  "%s: has no row any more; its %llu rows are dropped", year->target.url,
+                  (unsigned long long)year->old->rows);
+}
+
 /* Counts what became of a year, and tells the caller. */
 static void report(struct hdx_year_job *year, const struct hdx_year *state, bool kept) {
   struct hdx_index_run *run = year->dataset->run;
@@ -107,6 +115,7 @@ static void report(struct hdx_year_job *year, const struct hdx_year *state, bool
     summary->repairs += state->repairs;
     summary->duplicates += state->duplicates;
     summary->files_unsorted += state->unsorted;
+    warn_of_emptied(year, state);
   } else if (year->outcome == HDX_OUTCOME_UNCHANGED) {
     summary->files_unchanged++;
   } else if (gap) {

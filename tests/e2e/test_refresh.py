@@ -291,6 +291,15 @@ def test_year_that_is_back_at_the_second_asking(three):
     assert count_of(three, "full") == 60
 
 
+def test_12_emptied_file_is_warned_of(client, tiny):
+    tiny.add("d", {2019: 3, 2020: 2})
+    client.index().expect(0)
+    tiny.write(tiny.path("d", 2019), "")
+    client.index().expect(0, "d_2019.csv: has no row any more; its 3 rows are dropped")
+    client.check("d")
+    assert "no row any more" not in client.index().expect(0).err
+
+
 def test_vanished_year_is_kept_on_request(three):
     three.index().expect(0)
     (three.tiny.folder / three.tiny.path("full", 2018).lstrip("/")).unlink()
