@@ -11,6 +11,7 @@ enum {
   FORGIVE_MS = 60000,        /* a host that was given up may be tried again after that */
   RATE_BURST_MS = 250,       /* how much of the rate limit may be saved up */
   REQUEST_BYTES = 512 << 10, /* libcurl's buffer, TLS, what is known of the object */
+  OWN_DESCRIPTORS = 18,      /* standard streams, the loop, the store, a destination and its journal, a report */
 };
 
 uint64_t hdx_engine_now(void) {
@@ -285,12 +286,13 @@ static void bound_jobs_by_memory(struct hdx_engine_options *options) {
   options->jobs = (uint32_t)most;
 }
 
-/* Connections may take half of the file descriptors: the rest is for snapshots and for what the program has open. */
+/* Connections may take half of the file descriptors, less what any run has open: the other half is for the files that
+ * are written meanwhile, one for each at the most. */
 static void bound_jobs(struct hdx_engine_options *options) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
     return;
-  rlim_t most = limit.rlim_cur / 2 > 4 ? limit.rlim_cur / 2 - 4 : 1;
+  rlim_t most = limit.rlim_cur > OWN_DESCRIPTORS + 2 ? (limit.rlim_cur - OWN_DESCRIPTORS) / 2 : 1;
   if (options->jobs <= most)
     return;
   hdx_log_write(options->log, HDX_LOG_WARNING, "%llu requests at once in place of %u: only %llu files may be open",
