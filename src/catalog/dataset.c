@@ -16,6 +16,11 @@ static int earlier(int a, int b) {
   return a < b ? a : b;
 }
 
+int64_t hdx_dataset_clock(int64_t now) {
+  const int64_t written = INT64_C(1767225600) * HDX_SECOND_NS; /* 2026-01-01 */
+  return now > written ? now : written;
+}
+
 struct hdx_years hdx_dataset_years(int64_t catalog_start, int64_t catalog_stop, int64_t now, int64_t start,
                                    int64_t stop) {
   struct hdx_years years = {FIRST_YEAR, hdx_time_year(now) + 1}, none = {1, 0}, without_year = {0, 0};

@@ -10,6 +10,10 @@ struct hdx_years {
   int first, last;
 };
 
+/* The time by which years are counted: `now`, or when this was written, if a machine's clock is behind that (as those
+ * are that have lost it). Else nothing of an archive would have been made yet, and every answer would be empty. */
+int64_t hdx_dataset_clock(int64_t now);
+
 /* The years that `index` wants: from the catalog's start to min(its stop, this year + 1), narrowed to those that
  * [start, stop) names (HDX_TIME_NONE: not narrowed). A catalog start that is not a time means from 1957 (the first
  * space mission), a stop that is not one means this year + 1. A catalog start of HDX_TIME_STATIC: the file without a

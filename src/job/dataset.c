@@ -13,10 +13,10 @@ static void opened(struct hdx_work *work);
 
 struct hdx_years hdx_index_wanted(const struct hdx_index_run *run, const struct hdx_dataset *dataset) {
   if (run->for_query)
-    return hdx_dataset_query_years(hdx_dataset_catalog_start(dataset), dataset->stop, dataset->multiyear, run->now,
-                                   run->options->start, run->options->stop);
-  return hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, run->now, run->options->start,
-                           run->options->stop);
+    return hdx_dataset_query_years(hdx_dataset_catalog_start(dataset), dataset->stop, dataset->multiyear,
+                                   hdx_dataset_clock(run->now), run->options->start, run->options->stop);
+  return hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, hdx_dataset_clock(run->now),
+                           run->options->start, run->options->stop);
 }
 
 static void close_job(struct hdx_dataset_job *job) {

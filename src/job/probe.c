@@ -87,8 +87,8 @@ static enum hdx_status locate(const struct run *run, size_t place, struct hdx_bu
 /* Marks what the catalog promises; nothing is known of any file. */
 static void want(struct run *run) {
   const struct hdx_dataset *dataset = run->dataset;
-  struct hdx_years years = hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop, hdx_time_now(),
-                                             HDX_TIME_NONE, HDX_TIME_NONE);
+  struct hdx_years years = hdx_dataset_years(hdx_dataset_catalog_start(dataset), dataset->stop,
+                                             hdx_dataset_clock(hdx_time_now()), HDX_TIME_NONE, HDX_TIME_NONE);
   for (size_t place = 0; place < PLACE_COUNT; place++) {
     int year = year_of(place);
     run->files[place] = (struct file){.shown = {.year = year,

@@ -18,8 +18,9 @@ void hdx_query_part_deinit(struct hdx_query_part *part) {
 /* ---- what is held ---- */
 
 void hdx_query_want(struct hdx_query_part *part) {
-  part->years = hdx_dataset_query_years(part->catalog_start, part->catalog_stop, part->multiyear, hdx_time_now(),
-                                        part->query->options.start, part->query->options.stop);
+  part->years =
+      hdx_dataset_query_years(part->catalog_start, part->catalog_stop, part->multiyear,
+                              hdx_dataset_clock(hdx_time_now()), part->query->options.start, part->query->options.stop);
 }
 
 static bool known(const struct hdx_reader *reader, int year) {
@@ -33,8 +34,8 @@ static int last_needed(const struct hdx_query_part *part) {
   int last = part->years.last;
   if (!part->reader || !hdx_reader_info(part->reader)->stop_made_up || part->years.first > last)
     return last;
-  struct hdx_years all =
-      hdx_dataset_years(part->catalog_start, part->catalog_stop, hdx_time_now(), HDX_TIME_NONE, HDX_TIME_NONE);
+  struct hdx_years all = hdx_dataset_years(part->catalog_start, part->catalog_stop, hdx_dataset_clock(hdx_time_now()),
+                                           HDX_TIME_NONE, HDX_TIME_NONE);
   for (int year = last + 1; year <= all.last; year++) {
     last = year;
     if (!known(part->reader, year) || hdx_reader_year(part->reader, year)->rows)

@@ -153,3 +153,13 @@ def test_39_a_clock_that_is_a_little_wrong_is_nobodys_business(heliodex, gateway
     shelf = Shelf(gateway, f"clock-{next(NUMBERS)}", tmp_path).add("set", {2018: 20}).publish()
     own = User(heliodex, gateway, shelf, owner(gateway))
     assert "clock" not in own.index("--sign", env=wrong_clock(heliodex, "+10m")).expect(0).err
+
+
+@needs_faketime
+def test_39_a_clock_that_is_lost_makes_no_archive_empty(client, tiny):
+    """By such a clock the archive's years are still to come."""
+    tiny.add("d", {2018: 5, 2019: 3})
+    lost = wrong_clock(client.program, "-25y")
+    client.index(env=lost).expect(0, "2 fetched")
+    client.check("d")
+    assert client.query("d", "--offline", env=lost).expect(0).out == client.query("d", "--offline").out
