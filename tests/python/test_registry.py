@@ -258,3 +258,14 @@ def test_scripts_can_name_its_errors(origin):
         CatalogRegistry(f"{origin.url}/none.json")
     with pytest.raises(heliodex.InvalidRegistry, match="registry"):
         CatalogRegistry(publish_registry(origin, "no list"))
+
+
+def test_41_a_registry_of_the_network_names_no_file(origin, tmp_path):
+    entries = [entry("Mine", "none", "FILE:///etc/"), entry("Good", "us-east-1", "s3://good/")]
+    registry = CatalogRegistry(publish_registry(origin, entries))
+    with pytest.raises(heliodex.DeniedError, match="may not name a file"):
+        registry.get_endpoint("Mine")
+    assert registry.get_endpoint("Good") == "s3://good/"
+    local = tmp_path / "registry.json"
+    local.write_bytes(origin.objects["/registry.json"][0])
+    assert CatalogRegistry(local).get_endpoint("Mine") == "FILE:///etc/"

@@ -110,7 +110,8 @@ class CatalogRegistry:
 
     def get_endpoint(self, name: str, region_prefix: str = "", force_first: bool = False) -> str:
         """The endpoint of the bucket called `name` (exactly, or else in any letter case) whose region begins with
-        `region_prefix`. KeyError: there is none; ValueError: there are several, and not the first of them is wanted."""
+        `region_prefix`. KeyError: there is none; ValueError: there are several, and not the first of them is wanted;
+        DeniedError: it is a file of this machine, and the registry comes from the network."""
         found = [entry for entry in self.get_registry() if entry["name"] == name]
         if not found and not self.strict:
             found = [entry for entry in self.get_registry() if entry["name"].lower() == name.lower()]
@@ -120,6 +121,8 @@ class CatalogRegistry:
         if len(there) > 1 and not force_first:
             raise UsageError(_ambiguous(name, there))
         endpoint: str = there[0]["endpoint"]
+        if endpoint.lower().startswith("file:") and self.catalog_url.lower().startswith(("http:", "https:", "s3:")):
+            raise DeniedError(f"{endpoint}: a remote document may not name a file:// address")
         return endpoint
 
     def __repr__(self) -> str:
