@@ -801,10 +801,11 @@ enum hdx_location {
 };
 
 /* Where the data file called `key` of the query's dataset is; *location is borrowed from the query until its next call.
- * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location, or none that
- * can be presigned; DENIED: a remote index names a file:// or link-local address, or a key that climbs (..); to
- * presign, also: there are no credentials. The first to be presigned looks for them, which may block for a minute; the
- * bucket's region should be known (from the configuration, the registry, or an earlier answer of the bucket's). */
+ * May ask for the catalog (which is mostly held) to see which bucket is its own. USAGE: not a location, too long
+ * for one, or none that can be presigned; DENIED: a remote index names a file:// or link-local address, or a key that
+ * climbs (..); to presign, also: there are no credentials. The first to be presigned looks for them, which may block
+ * for a minute; the bucket's region should be known (from the configuration, the registry, or an earlier answer of the
+ * bucket's). */
 HDX_API
 enum hdx_status hdx_query_location(struct hdx_query *query, size_t dataset, struct hdx_text key, enum hdx_location kind,
                                    struct hdx_text *location, struct hdx_error *error);
