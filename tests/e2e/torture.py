@@ -118,7 +118,7 @@ class Trials:
             process.kill()
             out, err = process.communicate()
             code = None
-        out = out.replace(os.fsencode(home), b"HOME")
+        out = self.scenario.shown(out.replace(os.fsencode(home), b"HOME"))
         return Done(["heliodex", *arguments], code, out, err.decode("utf-8", "replace"))
 
     def command(self, kind, number):
@@ -184,7 +184,7 @@ class Trials:
 
     def check_again(self, home):
         again = self.start(home, {})
-        if again.code != 0:
+        if again.code not in self.scenario.again:
             yield f"the same command afterwards: {again}"
         elif again.raw != self.undisturbed.raw:
             yield f"the same command afterwards has another output: {again}"
@@ -214,8 +214,7 @@ def counted(path):
 
 
 def is_temporary(path):
-    parts = Path(path).parts
-    return parts[-1].startswith(".") or ".heliodex" in parts
+    return any(part.startswith(".") for part in Path(path).parts)
 
 
 def is_one_of(found, before, after):
