@@ -26,11 +26,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from conftest import BUILD, SANITIZER_EXIT, Done, Program
+from conftest import BUILD, FAULTS, SANITIZER_EXIT, Done, Program
 from snapshot_codec import Damaged
 from snapshot_reader import Snapshot
 
-FAULTS = BUILD / "tests" / "e2e" / "hdx-faults.so"
 LOGS = BUILD / "torture"  # a file for each trial in which something was wrong
 SECONDS_MAX = 60
 KINDS = "alloc", "system", "all-alloc"  # what fails; of "all" all calls from the n-th on

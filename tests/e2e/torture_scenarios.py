@@ -297,8 +297,8 @@ class Listed(Scenario):
         self.tiny.origin.always(f"/{TINY}/", Behaviour(status=200, body=listing(*(f"i/{file}" for file in files))))
 
     def command(self):
-        return ["index", self.bucket, "--discover", "list", "--keep-index", "kept", "--report", "/dev/null",
-                "--failed-out", "/dev/null"]
+        return ["index", self.bucket, "--discover", "list", "--keep-index", "kept", "--report", ".report",
+                "--failed-out", ".failed"]
 
 
 class Local(Scenario):
@@ -424,7 +424,7 @@ class MirrorList(Held):
 
     def command(self):
         return ["mirror", "--keys-from", "list", "--dest", "dest", "--adopt", "--recheck", "--delete-extra",
-                "--report", "/dev/null", "--failed-out", "/dev/null"]
+                "--report", ".report", "--failed-out", ".failed"]
 
 
 class Shards(Held):
