@@ -70,11 +70,13 @@ bool hdx_journal_file(const struct hdx_journal *journal, struct hdx_text locatio
 bool hdx_journal_part(const struct hdx_journal *journal, struct hdx_text location, struct hdx_buffer *text,
                       struct hdx_journal_part *part);
 /* Visits every file that is complete, or every one that is not, in the order in which their locations first came; ends
- * early if `visit` returns false. Locations that are added meanwhile are not visited. */
-void hdx_journal_files(const struct hdx_journal *journal,
-                       bool (*visit)(void *user, const struct hdx_journal_file *file), void *user);
-void hdx_journal_parts(const struct hdx_journal *journal,
-                       bool (*visit)(void *user, const struct hdx_journal_part *part), void *user);
+ * early if `visit` returns false. Locations that are added meanwhile are not visited. MEMORY: none was visited. */
+enum hdx_status hdx_journal_files(const struct hdx_journal *journal,
+                                  bool (*visit)(void *user, const struct hdx_journal_file *file), void *user,
+                                  struct hdx_error *error);
+enum hdx_status hdx_journal_parts(const struct hdx_journal *journal,
+                                  bool (*visit)(void *user, const struct hdx_journal_part *part), void *user,
+                                  struct hdx_error *error);
 size_t hdx_journal_file_count(const struct hdx_journal *journal);
 
 /* These add a line to what is to be written, and to what is known. MEMORY, LIMIT: nothing more can be added; LIMIT also

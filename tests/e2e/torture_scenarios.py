@@ -203,7 +203,7 @@ class VerifyMirror(MirrorAgain):
     name = "verify-mirror"
 
     def command(self):
-        return ["verify", "--mirror", "dest"]
+        return ["verify", "--mirror", "dest", "-v"]
 
     def arguments(self):
         return self.command()
