@@ -80,7 +80,8 @@ enum hdx_status hdx_journal_parts(const struct hdx_journal *journal,
 size_t hdx_journal_file_count(const struct hdx_journal *journal);
 
 /* These add a line to what is to be written, and to what is known. MEMORY, LIMIT: nothing more can be added; LIMIT also
- * where a text is too long for a line, which changes nothing; IO: after a failure, or only opened to read. */
+ * where a text is too long for a line, which changes nothing; IO: only opened to read. After a failure all later ones
+ * are its like. */
 enum hdx_status hdx_journal_add_file(struct hdx_journal *journal, const struct hdx_journal_file *file,
                                      struct hdx_error *error);
 /* `part->extents` is not looked at. An extent of no bytes begins the part anew, for a partial file that is not there
