@@ -213,7 +213,8 @@ def counted(path):
 
 
 def is_temporary(path):
-    return any(part.startswith(".") for part in Path(path).parts)
+    parts = Path(path).parts
+    return any(part.startswith(".") for part in parts)
 
 
 def is_one_of(found, before, after):

@@ -268,9 +268,10 @@ class Validate(Scenario):
 
 
 class SignedContainer(Signed):
-    """The service of a container gives the credentials."""
+    """The service of a container gives the credentials. libcurl does not always say that it lacks memory to ask it."""
 
     name = "signed-container"
+    memory = 1, 4, 8
 
     def publish(self):
         super().publish()
@@ -343,17 +344,21 @@ class Search(Scenario):
         return ["search", "the", "--registry", f"{self.origin.url}/registry.json", "--format", "json"]
 
 
+def without_times(out):
+    return re.sub(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"TIME", out)
+
+
 class Info(Scenario):
     """Nothing is held: the server is asked for each year, and for the first row."""
 
-    name = "info"
+    name, shown = "info", staticmethod(without_times)
 
     def command(self):
         return ["info", self.bucket, "e"]
 
 
 class InfoHeld(Held):
-    name = "info-held"
+    name, shown = "info-held", staticmethod(without_times)
 
     def command(self):
         return ["info", self.bucket, "e", "--json"]
@@ -396,15 +401,6 @@ class Manifest(Held):
 
     def command(self):
         return ["query", self.bucket, "d", "--format", "aria2"]
-
-
-class VerifyDeep(Held):
-    """What is held is compared with index files that are fetched anew."""
-
-    name = "verify-deep"
-
-    def command(self):
-        return ["verify", self.bucket, "--deep"]
 
 
 class MirrorList(Held):
@@ -484,6 +480,6 @@ class StoreRemove(Held):
 
 
 SCENARIOS = [Start, Index, Refresh, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, Cat, Tar, Exec, Verify,
-             VerifyMirror, Plan, Listing, Signed, Tls, Validate, SignedContainer, Listed, Local, Redirected, Tree, Search,
-             Info, InfoHeld, Count, Latest, Presigned, Manifest, VerifyDeep, MirrorList, MirrorShard, Merge, ValidateDraft,
-             StoreList, StoreRemove]
+             VerifyMirror, Plan, Listing, Signed, Tls, Validate]
+SCENARIOS += [SignedContainer, Listed, Local, Redirected, Tree, Search, Info, InfoHeld, Count, Latest, Presigned, Manifest,
+              MirrorList, MirrorShard, Merge, ValidateDraft, StoreList, StoreRemove]
