@@ -136,7 +136,7 @@ def test_35_an_interruption_waits_for_those_that_run(archive, cat, tmp_path, cou
     process = cat.start("d", "--exec", command, "-P", "1", "--failed-out", failed, "--report", tmp_path / "report")
     with open(tmp_path / "begun") as begun:
         assert begun.read() == "f00\n"
-    archive.tiny.origin.wait_for(lambda: archive.data_requests() >= 2)
+    assert archive.tiny.origin.wait_for(lambda: archive.data_requests() >= 2)
     process.send_signal(signal.SIGTERM)
     assert process.poll() is None
     with open(tmp_path / "go", "w") as go:

@@ -344,8 +344,8 @@ def test_a_file_that_is_listed_and_not_to_be_had(client):
     client.tiny.add("set", YEARS)
     client.tiny.origin.always(f"/{TINY}/", Behaviour(status=200, body=page(["i/set_2018.csv", "i/set_2020.csv"])))
     client.tiny.origin.always(client.tiny.path("set", 2018), Behaviour(status=403))
-    shown = show(client, "set")
-    assert states(shown)[2018] == "present" and shown["probe"]["first_row"] is None
+    shown = show(client, "set", code=1, told=["1 of 3 index files could not be asked for", "set_2018.csv: status 403"])
+    assert states(shown) == {2018: "failed", 2019: "gap", 2020: "present"} and shown["probe"]["first_row"] is None
     assert "set_2018.csv: status 403" in shown["probe"]["reason"]
 
 
