@@ -231,7 +231,7 @@ static void on_watch(uv_timer_t *timer) {
   if (limited && options->duration_ms_max && (now - run->started_ns) / 1000000 >= options->duration_ms_max)
     hdx_mirror_stop(run, HDX_LIMIT, "the time that the run may take is over");
   if (limited && options->bytes_max && totals.bytes - run->bytes_before >= options->bytes_max)
-    hdx_mirror_stop(run, HDX_LIMIT, "as many bytes have come as the run may fetch");
+    hdx_mirror_stop(run, HDX_LIMIT, ENOUGH_BYTES);
   watch_space(run, now);
   hdx_mirror_advance(run);
 }
