@@ -72,6 +72,23 @@ def test_many_files(archive, mirror):
     mirror("d").expect(0, "1,500 unchanged")
 
 
+@pytest.mark.parametrize("call, below", [("open", f"{STATE}/lock"), ("read", ""), ("pread", ""), ("write", ""), ("pwrite", "")])
+def test_30_calls_that_a_signal_interrupts_are_made_again(archive, mirror, failing, call, below):
+    """Each of the first ones: the run is none the worse."""
+    files = {KEY: content(600_000, "a"), "data/b.cdf": b"b"}
+    archive.dataset("d", files)
+    mirror.client.index().expect(0)
+    for number in range(1, 9):
+        arguments = ["mirror", mirror.client.bucket, "d", "--dest", mirror.dest / str(number), "--part-size", "256K"]
+        try:
+            failing(f"{call}:{number}:EINTR", *arguments, *mirror.client.access,
+                    env={"HDX_FAULTS_BELOW": str(mirror.dest / str(number) / below)}).expect(0, "2 fetched")
+        except AssertionError as error:
+            assert "no call failed" in str(error)
+            break
+        assert tree(mirror.dest / str(number)) == files
+
+
 # ---- what goes on
 
 
@@ -175,6 +192,37 @@ def test_34_parts_of_a_large_file_are_kept_when_the_run_is_killed(archive, mirro
     assert tree(mirror.dest) == files and partial(mirror.dest) == []
     sent = sum(request.sent for request in origin.of(PATH) if request.method == "GET")
     assert sent <= 16 * MB if named else sent == 48 * MB
+
+
+# ---- answers that do not end
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_18_19_an_answer_without_a_byte(archive, mirror, always):
+    """It says that it has all of them."""
+    files = {KEY: content(100_000, "a"), "data/b.cdf": b"b"}
+    archive.dataset("d", files)
+    empty = Behaviour(raw=b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-65535/100000\r\nTransfer-Encoding: chunked\r\n"
+                          b"ETag: \"e\"\r\n\r\n0\r\n\r\n")
+    archive.tiny.origin.script(PATH, Behaviour(), *[empty] * (50 if always else 2))  # behind HEAD
+    if always:
+        mirror("d", "--retries", "2", "--part-size", "64K").expect(1, KEY, "an empty answer")
+    else:
+        mirror("d", "--retries", "2", "--part-size", "64K").expect(0, "2 fetched")
+    assert tree(mirror.dest) == {name: data for name, data in files.items() if name != KEY or not always}
+
+
+def test_04_a_stall_behind_the_last_byte(archive, mirror):
+    """The end of the answer does not come, and all that it is to have has: it is not asked for again."""
+    files = {KEY: content(128 << 10, "a")}
+    archive.dataset("d", files)
+    archive.tiny.origin.always(PATH, Behaviour(chunked=True, stall=64 << 10))
+    mirror("d", "--stall-time", "1", "--retries", "0", "--part-size", "64K").expect(0, "1 fetched")
+    assert tree(mirror.dest) == files
+
+
+def test_a_file_url_with_a_nul(mirror):
+    mirror.client.program("registry", "--registry", "file:///tmp/%00/registry.json").expect(2, "not the URL of a file")
 
 
 # ---- what cannot be read or removed
