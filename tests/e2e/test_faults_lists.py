@@ -62,7 +62,8 @@ def test_30_a_plan_that_cannot_be_read(planned, failing, number):
 def test_30_standard_input_that_cannot_be_read(heliodex, failing):
     with open(listed(heliodex, *KEYS), "rb") as file:
         process = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
-        failing("read:1:EIO", "plan", "--shards", "1", "--keys-from", "-", stdin=process.stdout).expect(6, "standard input", "cannot be read")
+        done = failing("read:1:EIO", "plan", "--shards", "1", "--keys-from", "-", stdin=process.stdout)
+        done.expect(6, "standard input", "cannot be read")
         process.stdout.close()
         process.wait()
 
@@ -85,8 +86,9 @@ def test_31_no_folder_for_standard_input(heliodex):
     (heliodex.home / "file").write_bytes(b"x")
     with open(listed(heliodex, *KEYS), "rb") as file:
         process = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
-        heliodex("plan", "--shards", "1", "--keys-from", "-", "--store", heliodex.home / "file" / "store", stdin=process.stdout).expect(
-            6, "file: a folder was expected")
+        done = heliodex("plan", "--shards", "1", "--keys-from", "-", "--store", heliodex.home / "file" / "store",
+                        stdin=process.stdout)
+        done.expect(6, "file: a folder was expected")
         process.stdout.close()
         process.wait()
 

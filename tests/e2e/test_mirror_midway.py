@@ -1,5 +1,5 @@
-"""What happens in the middle of a mirror, or between two runs of it: room that goes, limits, versions, partial files and
-lists that are not there any more."""
+"""What happens in the middle of a mirror, or between two runs of it: room that goes, limits, versions, partial files
+and lists that are not there any more."""
 
 import fcntl
 import signal
@@ -72,7 +72,8 @@ def test_many_files(archive, mirror):
     mirror("d").expect(0, "1,500 unchanged")
 
 
-@pytest.mark.parametrize("call, below", [("open", f"{STATE}/lock"), ("read", ""), ("pread", ""), ("write", ""), ("pwrite", "")])
+@pytest.mark.parametrize("call, below", [("open", f"{STATE}/lock"), ("read", ""), ("pread", ""), ("write", ""),
+                                         ("pwrite", "")])
 def test_30_calls_that_a_signal_interrupts_are_made_again(archive, mirror, failing, call, below):
     """Each of the first ones: the run is none the worse."""
     files = {KEY: content(600_000, "a"), "data/b.cdf": b"b"}
@@ -202,8 +203,8 @@ def test_18_19_an_answer_without_a_byte(archive, mirror, always):
     """It says that it has all of them."""
     files = {KEY: content(100_000, "a"), "data/b.cdf": b"b"}
     archive.dataset("d", files)
-    empty = Behaviour(raw=b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-65535/100000\r\nTransfer-Encoding: chunked\r\n"
-                          b"ETag: \"e\"\r\n\r\n0\r\n\r\n")
+    empty = Behaviour(raw=b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-65535/100000\r\nETag: \"e\"\r\n"
+                          b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     archive.tiny.origin.script(PATH, Behaviour(), *[empty] * (50 if always else 2))  # behind HEAD
     if always:
         mirror("d", "--retries", "2", "--part-size", "64K", "-j", "1").expect(1, KEY, "3 attempts")
@@ -275,8 +276,8 @@ def test_30_a_file_that_cannot_be_read_is_fetched_anew(archive, mirror, failing)
     archive.dataset("d", files)
     mirror("d").expect(0)
     path = mirror.dest / KEY
-    done = failing("pread:1:EIO", "mirror", mirror.client.bucket, "d", "--dest", mirror.dest, *mirror.client.access, "--recheck",
-                   env={"HDX_FAULTS_BELOW": str(path)})
+    done = failing("pread:1:EIO", "mirror", mirror.client.bucket, "d", "--dest", mirror.dest, *mirror.client.access,
+                   "--recheck", env={"HDX_FAULTS_BELOW": str(path)})
     done.expect(0, "1 fetched, 1 unchanged")
     assert tree(mirror.dest) == files
 

@@ -19,8 +19,8 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIATORTURE000000001", "AWS_SECRET_ACCESS_KEY": "t
 
 def listing(*keys):
     """The answer to a request for a list."""
-    objects = "".join(f"<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>"
-                      "<ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag><Size>1000</Size></Contents>" for key in keys)
+    objects = "".join(f"<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><Size>1000</Size>"
+                      "<ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag></Contents>" for key in keys)
     return (f'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             f"<Name>{TINY}</Name><KeyCount>{len(keys)}</KeyCount><IsTruncated>false</IsTruncated>{objects}"
             "</ListBucketResult>").encode()
@@ -379,8 +379,8 @@ class Latest(Held):
 
     def publish(self):
         super().publish()
-        self.tiny.add("v", {2020: "".join(f"2020-01-0{1 + i // 2}T00:00:00Z,2020-01-09T00:00:00Z,s3://{TINY}/{i // 2}_v{i}.cdf,1\n"
-                                          for i in range(8))})
+        lines = (f"2020-01-0{1 + i // 2}Z,2020-01-09Z,s3://{TINY}/{i // 2}_v{i}.cdf,1\n" for i in range(8))
+        self.tiny.add("v", {2020: "".join(lines)})
 
     def command(self):
         return ["query", self.bucket, "v", "d", "--latest-version", "--reverse", "--limit", "6", "--format", "table"]
