@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,12 @@ def one(tiny, client):
     tiny.add("plain", {2019: 40, 2020: 40})
     client.index().expect(0)
     return client
+
+
+def pending(pid):
+    """The signals that a process has not yet been given."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(lines["ShdPnd"], 16) | int(lines["SigPnd"], 16)
 
 
 def registry(client, *endpoints, path="/registry.json"):
@@ -202,3 +209,44 @@ def test_37_sums_of_a_snapshot_that_is_damaged_further_on(tiny, client, options)
     done = client.program("query", client.bucket, "d", *client.access, "--offline", *options, "--start", "2020-02-15T03:04",
                           "--stop", "2020-09-15T03:04", "--key", "*5.cdf")
     assert done.code == 7 and "block" in done.err and not any(line.startswith("d,") for line in done.lines), done
+
+
+# ---- ends that cannot wait
+
+
+def test_35_the_second_signal_is_immediate(archive, cat, tmp_path):
+    """The first one waits for the command that runs; what was begun of the report goes all the same."""
+    archive.dataset("d", {"a": b"1", "b": b"2"})
+    os.mkfifo(tmp_path / "begun")
+    report = tmp_path / "out" / "report"
+    report.parent.mkdir()
+    process = cat.start("d", "--exec", f"echo $$ > {tmp_path}/begun; exec sleep 600", "-P", "1", "--report", report)
+    with open(tmp_path / "begun") as begun:
+        child = int(begun.read())
+    try:
+        assert [path.name.startswith(".") for path in report.parent.iterdir()] == [True]
+        process.send_signal(signal.SIGTERM)
+        assert archive.tiny.origin.wait_for(lambda: not pending(process.pid) & 1 << signal.SIGTERM - 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+        assert list(report.parent.iterdir()) == []
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.communicate()
+
+
+def test_37_a_snapshot_that_is_cut_while_it_is_read(tiny, client):
+    """Somebody writes to it: no row is made up, and it is told. A disk that cannot read does the same."""
+    tiny.add("d", {2020: 200000})
+    client.index().expect(0)
+    snapshot = next(client.program.store.rglob("*.hdx"))
+    whole = client.query("d", "--offline").expect(0).raw
+    process = client.program.start("query", client.bucket, "d", *client.access, "--offline", "--format", "csv")
+    first = os.read(process.stdout.fileno(), 10)
+    os.truncate(snapshot, 4096)
+    rest, err = process.communicate(timeout=60)
+    assert whole.startswith((first + rest).rpartition(b"\n")[0])
+    assert process.returncode == 6 and b"cannot be read any more" in err, err
+    client.query("d", "--offline").expect(7, "d.hdx")
+    client.index().expect(0)
+    assert client.query("d", "--offline").expect(0).raw == whole

@@ -2,6 +2,7 @@
 bad rows or kept files fail them; streams with little memory."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -91,7 +92,7 @@ def test_35_an_interruption_while_nobody_reads(tiny, client, options):
         tiny.add(name, {2020: 60000})
     client.index().expect(0)
     process = client.program.start("query", client.bucket, *names, *client.access, "--offline", "--format", "csv", *options)
-    first = process.stdout.read(10)
+    first = os.read(process.stdout.fileno(), 10)
     process.send_signal(signal.SIGTERM)
     rest, err = process.communicate(timeout=60)
     lines = (first + rest).count(b"\n")
