@@ -3,6 +3,7 @@
 #include "cli/text.h"
 #include "cli/values.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,15 +103,14 @@ static enum hdx_status set_value(struct cli_args *args, const struct cli_option 
     return *text ? add_item(text, value, error) : cli_fail(error, HDX_USAGE, "the value is empty");
   case CLI_WHERE:
     return add_where(text, value, error);
-  case CLI_PRESET: {
-    bool yes = false;
-    enum hdx_status status = cli_value_bool(text, &yes, error);
-    if (status == HDX_OK && yes)
-      *(unsigned *)value = (unsigned)option->min;
-    return status;
+  case CLI_PRESET:
+    break;
   }
-  }
-  return cli_fail(error, HDX_INTERNAL, "option of an unknown type");
+  bool yes = false;
+  enum hdx_status status = cli_value_bool(text, &yes, error);
+  if (status == HDX_OK && yes)
+    *(unsigned *)value = (unsigned)option->min;
+  return status;
 }
 
 /* The same with where the value comes from before the message: "--jobs: expected …". */
@@ -136,19 +136,19 @@ static void set_flag(struct cli_args *args, const struct cli_option *option) {
   args->given[cli_option_place(option)] = true;
 }
 
-static enum hdx_status set_defaults(struct cli_args *args, struct hdx_error *error) {
+/* Those of the table are legal, and none of them is a list, which takes memory. */
+static void set_defaults(struct cli_args *args) {
+  struct hdx_error error;
   for (size_t i = 0; i < cli_option_count(); i++) {
     const struct cli_option *option = cli_option_at(i);
     if (option->type == CLI_TIME)
       *(int64_t *)member(args, option) = HDX_TIME_NONE;
     if (option->fallback) {
-      enum hdx_status status = set_from(args, option, option->name, option->fallback, error);
-      if (status != HDX_OK)
-        return cli_fail(error, HDX_INTERNAL, "the default of --%s is none", option->name);
+      enum hdx_status status = set_from(args, option, option->name, option->fallback, &error);
+      assert(status == HDX_OK);
     }
   }
   memset(args->given, 0, sizeof args->given);
-  return HDX_OK;
 }
 
 struct line {
@@ -466,9 +466,8 @@ enum hdx_status cli_args_parse(int argc, char **argv, struct cli_args *args, str
   args->words = calloc((size_t)argc + 1, sizeof *args->words);
   if (!args->words)
     return cli_fail(error, HDX_MEMORY, "out of memory");
-  enum hdx_status status = set_defaults(args, error);
-  if (status == HDX_OK)
-    status = parse_line(args, argc, argv, error);
+  set_defaults(args);
+  enum hdx_status status = parse_line(args, argc, argv, error);
   if (status != HDX_OK)
     return status;
   if (!args->verb && args->operand_count > 0)

@@ -148,6 +148,18 @@ def test_24_what_a_document_is_its_first_bytes_tell(tiny, client, tmp_path, bom)
     client.program("validate", tmp_path / "index", "--format", "ndjson").expect(0)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_24_a_draft_that_names_no_bucket(tiny, client, elsewhere):
+    """Its own is then the one that most of its index locations name, if any does."""
+    tiny.add("x", {2020: 3}, index=f"{tiny.origin.url}/{TINY}/i/" if elsewhere else f"s3://{TINY}/i/")
+    tiny.extra["endpoint"] = None
+    tiny.publish()
+    draft = tiny.folder / tiny.catalog_path.lstrip("/")
+    done = client.program("validate", draft, "--deep", *client.access, "--format", "ndjson", "--severity", "error")
+    assert done.code in (0, 1) and "1 index files, 3 rows, 0 unread" in done.err, done
+    assert {row["rule"] for row in findings(done)} <= {"member-missing", "endpoint-missing"}, done
+
+
 def test_validate_without_libcurl(tiny, client, failing):
     tiny.add("x", {2020: 3})
     failing("dlopen:1", "validate", client.bucket, *client.access).expect(6, "cannot be loaded")

@@ -77,12 +77,31 @@ static void offline_nothing_is_asked(void **state) {
   hdx_session_close(session);
 }
 
+/* What is no id is no name of a file either. */
+static void ids_that_are_none(void **state) {
+  struct hdx_session *session;
+  struct hdx_config config;
+  struct hdx_snapshot_info *info;
+  struct hdx_error error;
+  (void)state;
+  hdx_config_init(&config);
+  config.store = "/nowhere";
+  assert_int_equal(hdx_session_open(&config, &session, &error), HDX_OK);
+  static const char *const ids[] = {"a/b", "..", "", "a\nb"};
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+    assert_int_equal(hdx_snapshot_info(session, "s3://a-bucket/", ids[i], &info, &error), HDX_NOT_FOUND);
+    assert_non_null(strstr(error.message, "not the id of a dataset"));
+  }
+  hdx_session_close(session);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(variables_are_read_when_it_is_opened), /* the kernel's is read once */
       cmocka_unit_test(an_empty_profile_is_none),
       cmocka_unit_test(endpoints_are_servers),
       cmocka_unit_test(offline_nothing_is_asked),
+      cmocka_unit_test(ids_that_are_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
