@@ -84,8 +84,9 @@ static void parse(const char *text) {
   static const struct {
     const char *name;
     int code;
-  } codes[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EROFS", EROFS}, {"EMFILE", EMFILE},
-               {"EACCES", EACCES}, {"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN}, {"EINTR", EINTR}, {"ENFILE", ENFILE}};
+  } codes[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EROFS", EROFS},
+               {"EMFILE", EMFILE}, {"EACCES", EACCES}, {"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN},
+               {"EINTR", EINTR},   {"ENFILE", ENFILE}, {"ENOENT", ENOENT}};
   char name[32], code[32] = "", on[8] = "";
   bool known = false;
   if (sscanf(text, "%31[a-z]:%ld:%31[A-Z]:%7s", name, &wanted.number, code, on) < 2)

@@ -4,6 +4,7 @@
 #define HDX_TEST_SNAPSHOT_FAILING_ROWS_H
 
 #include "base/file.h"
+#include "codec/hash.h"
 #include "snapshot/snapshot.h"
 #include "unit/failing.h"
 
@@ -80,6 +81,37 @@ static inline enum hdx_status failing_commit(struct hdx_writer *writer, struct h
   for (int i = 0; i < FAILING_YEARS; i++)
     years[i] = (struct hdx_year){.year = FAILING_FIRST + i, .url = "s3://bucket/set/set_Y.csv", .etag = "\"e\""};
   return hdx_writer_commit(writer, &subject, years, FAILING_YEARS, 0, NULL, error);
+}
+
+/* Adds to the digest all that the cursor still has to say. */
+static inline enum hdx_status failing_digest(struct hdx_cursor *cursor, const struct hdx_reader *reader,
+                                             uint64_t *digest, struct hdx_error *error) {
+  const struct hdx_snapshot_info *info = hdx_reader_info(reader);
+  struct hdx_batch batch;
+  enum hdx_status status;
+  while ((status = hdx_cursor_next(cursor, &batch, error)) == HDX_OK && batch.count)
+    for (size_t i = 0; i < batch.count; i++) {
+      int64_t numbers[] = {batch.start[i], batch.stop[i], batch.size[i], (int64_t)*digest};
+      *digest = hdx_hash_seeded(batch.key[i].data, batch.key[i].size, hdx_hash(numbers, sizeof numbers));
+      for (size_t c = 0; c < batch.extra_count; c++)
+        if (batch.extra[c][i].size)
+          *digest = hdx_hash_seeded(batch.extra[c][i].data, batch.extra[c][i].size,
+                                    *digest ^ hdx_hash(info->extra_names[c].data, info->extra_names[c].size));
+    }
+  return status;
+}
+
+/* Of a whole file. */
+static inline uint64_t failing_digest_of(const char *file) {
+  struct hdx_reader *reader;
+  struct hdx_cursor *cursor;
+  uint64_t digest = 0;
+  assert_int_equal(hdx_reader_open(file, HDX_TEXT(""), &reader, NULL), HDX_OK);
+  assert_int_equal(hdx_cursor_open(reader, &failing_everything, &cursor, NULL), HDX_OK);
+  assert_int_equal(failing_digest(cursor, reader, &digest, NULL), HDX_OK);
+  hdx_cursor_close(cursor);
+  hdx_reader_close(reader);
+  return digest;
 }
 
 /* Whether the next row of a batch is row i as it should be; the last one's stop is its start where it has none. */

@@ -1,6 +1,5 @@
 /* What happens where a snapshot is written and memory or the disk fails: the file is the old one or the new one, and
  * nothing else is left behind. */
-#include "codec/hash.h"
 #include "failing_rows.h"
 #include "folder.h"
 #include "small.h"
@@ -103,31 +102,6 @@ static void test_30_p5_a_disk_that_fails_while_a_snapshot_is_written(void **stat
 
 static char older[160];
 
-/* Everything that a snapshot says, in order. */
-static uint64_t digest_of(const char *file) {
-  struct hdx_reader *reader;
-  struct hdx_cursor *cursor;
-  struct hdx_batch batch;
-  uint64_t digest = 0;
-  assert_int_equal(hdx_reader_open(file, HDX_TEXT(""), &reader, NULL), HDX_OK);
-  assert_int_equal(hdx_cursor_open(reader, &failing_everything, &cursor, NULL), HDX_OK);
-  const struct hdx_snapshot_info *info = hdx_reader_info(reader);
-  do {
-    assert_int_equal(hdx_cursor_next(cursor, &batch, NULL), HDX_OK);
-    for (size_t i = 0; i < batch.count; i++) {
-      int64_t numbers[] = {batch.start[i], batch.stop[i], batch.size[i], (int64_t)digest};
-      digest = hdx_hash_seeded(batch.key[i].data, batch.key[i].size, hdx_hash(numbers, sizeof numbers));
-      for (size_t c = 0; c < batch.extra_count; c++)
-        if (batch.extra[c][i].size)
-          digest = hdx_hash_seeded(batch.extra[c][i].data, batch.extra[c][i].size,
-                                   digest ^ hdx_hash(info->extra_names[c].data, info->extra_names[c].size));
-    }
-  } while (batch.count);
-  hdx_cursor_close(cursor);
-  hdx_reader_close(reader);
-  return digest;
-}
-
 /* Makes a snapshot of all that an older one has, whose columns get other numbers. */
 static enum hdx_status use_keep(void *user, struct hdx_error *error) {
   struct hdx_reader *reader = NULL;
@@ -149,7 +123,7 @@ static enum hdx_status use_keep(void *user, struct hdx_error *error) {
   forget_encoder();
   faults_pause();
   if (status == HDX_OK)
-    assert_true(digest_of(path) == *(uint64_t *)user);
+    assert_true(failing_digest_of(path) == *(uint64_t *)user);
   faults_resume();
   if (status != HDX_OK)
     expect_old_file();
@@ -165,7 +139,7 @@ static void test_33_p5_memory_while_rows_are_kept(void **state) {
     struct small small;
     small_make(&small, kinds[k], 90, 3, k);
     assert_int_equal(hdx_file_replace(older, hdx_buffer_text(&small.file), NULL), HDX_OK);
-    uint64_t digest = digest_of(older);
+    uint64_t digest = failing_digest_of(older);
     failing_memory(use_keep, &digest);
     small_free(&small);
     unlink(older);
