@@ -6,6 +6,8 @@
  *   struct document | text, NUL, padding of blanks | values | arena of strings that have escapes
  *
  * Nothing throws: the error-code interface is used, and what might throw ends as MEMORY. */
+/* Without optimisation it also checks how it is used, in memory of which it does not look whether it was there. */
+#define SIMDJSON_DEVELOPMENT_CHECKS 0
 #include <simdjson.h>
 
 #include <atomic>
