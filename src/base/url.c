@@ -7,6 +7,7 @@
 #include "base/error.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 
 enum { QUOTE_BYTES_MAX = 120, HOST_BYTES_MAX = 255 };
@@ -90,8 +91,7 @@ const char *hdx_url_quote(struct hdx_text text, char *out, size_t size) {
     cut = true;
   }
   size_t n = 0;
-  if (size == 0)
-    return "";
+  assert(size > 0);
   if (from)
     n = (size_t)snprintf(out, size, "%.*s://…@", (int)(scheme < 16 ? scheme : 16), text.data);
   for (size_t i = from; i < to && n + 1 < size; i++) {

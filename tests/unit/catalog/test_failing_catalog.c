@@ -87,8 +87,13 @@ static void test_33_memory_for_documents(void **state) {
 
 /* ---- places ---- */
 
+struct source_case {
+  const char *bucket;
+  size_t used; /* of the arena's first piece: the next text, or the one behind it, needs another */
+};
+
 static enum hdx_status use_source(void *user, struct hdx_error *error) {
-  const char *bucket = user;
+  const struct source_case *source_case = user;
   static const struct hdx_map maps[] = {{"s3://a/", "http://mirror/a"}, {"https://h/d/", "s3://d/x/"}};
   static const char *const locations[][2] = {{"s3://a/k", "http://mirror/a/k"},
                                              {"https://h/d/k", "https://s3.amazonaws.com/d/x/k"},
@@ -100,7 +105,10 @@ static enum hdx_status use_source(void *user, struct hdx_error *error) {
   struct hdx_address address;
   hdx_arena_init(&arena, 1 << 20);
   hdx_address_init(&address);
-  enum hdx_status status = hdx_source_init(&source, hdx_text_of(bucket), &options, &arena, error);
+  faults_pause();
+  hdx_arena_bytes(&arena, source_case->used);
+  faults_resume();
+  enum hdx_status status = hdx_source_init(&source, hdx_text_of(source_case->bucket), &options, &arena, error);
   if (status == HDX_OK)
     status = hdx_source_adopt(&source, HDX_TEXT("s3://own/p/"), HDX_TEXT("own"), &arena, error);
   for (size_t i = 0; status == HDX_OK && i < sizeof locations / sizeof *locations; i++) {
@@ -119,12 +127,12 @@ static enum hdx_status use_source(void *user, struct hdx_error *error) {
 
 static void test_33_memory_for_places(void **state) {
   (void)state;
-  static char name[] = "own", prefix[] = "s3://own/p/", web[] = "http://h/p/", deep[6000] = "s3://own/";
-  memset(deep + strlen(deep), 'p', sizeof deep - strlen(deep) - 1); /* more than the first piece of an arena */
-  failing_memory(use_source, name);
-  failing_memory(use_source, prefix);
-  failing_memory(use_source, web);
-  failing_memory(use_source, deep);
+  static const char *const buckets[] = {"own", "s3://own/p/", "http://h/p/"};
+  for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++)
+    for (size_t left = 0; left < 150; left += 5) {
+      struct source_case source_case = {buckets[i], 4096 - left};
+      failing_memory(use_source, &source_case);
+    }
 }
 
 /* ---- rows ---- */

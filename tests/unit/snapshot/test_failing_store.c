@@ -178,7 +178,25 @@ static void test_30_33_snapshots_are_listed_and_removed(void **state) {
   failing_calls("stat", "", use_removal, NULL, HDX_IO);
 }
 
-/* What others remove meanwhile is gone, and no failure. */
+/* What others remove meanwhile is not there, and no failure. */
+static void test_36_files_vanish_while_they_are_listed(void **state) {
+  (void)state;
+  for (unsigned n = 1, failed = 1; failed; n++) {
+    char what[32];
+    struct hdx_store store;
+    size_t count = 0;
+    fill();
+    snprintf(what, sizeof what, "stat:%u:ENOENT", n);
+    faults_begin(what);
+    assert_int_equal(hdx_store_init(&store, root, NULL), HDX_OK);
+    assert_int_equal(hdx_store_walk(&store, HDX_TEXT(""), count_path, &count, NULL), HDX_OK);
+    failed = faults_end() > 0;
+    assert_true(failed ? count <= 3 : count == 3);
+    hdx_store_deinit(&store);
+    count_files(true);
+  }
+}
+
 static void test_36_files_vanish_while_they_are_removed(void **state) {
   (void)state;
   for (unsigned n = 1, failed = 1; failed; n++) {
@@ -218,8 +236,12 @@ static void test_33_memory_for_a_place(void **state) {
 
 /* ---- locks ---- */
 
+/* What dead processes left is swept as far as that can be done, which is not told: whether it was. */
+static bool swept;
+
 static enum hdx_status use_locks(void *user, struct hdx_error *error) {
   (void)user;
+  char dead[300];
   struct hdx_store store = {NULL};
   struct hdx_store_lock lock = {-1}, second = {-1};
   struct hdx_scratch scratch = {.lock = {-1}};
@@ -232,12 +254,24 @@ static enum hdx_status use_locks(void *user, struct hdx_error *error) {
   if (status == HDX_OK)
     assert_int_not_equal(hdx_store_lock(&store, HDX_TEXT("aws/b"), &second, &held), HDX_OK);
   hdx_store_unlock(&lock);
-  if (status == HDX_OK)
+  if (status == HDX_OK) {
+    put_file("aws/.dead"); /* nobody's */
+    faults_pause();
+    snprintf(dead, sizeof dead, "%s/.scratch-dead", root);
+    assert_int_equal(mkdir(dead, 0700), 0);
+    faults_resume();
+    put_file(".scratch-dead/x.hdx");
     status = hdx_store_scratch_init(&scratch, &store, error);
-  if (status == HDX_OK)
+  }
+  if (status == HDX_OK) {
+    swept = access(dead, F_OK) != 0;
+    assert_true(access(scratch.store.root, F_OK) == 0);
     hdx_store_scratch_deinit(&scratch);
+  }
   hdx_store_deinit(&store);
-  count_files(true);
+  size_t left = count_files(true);
+  if (status == HDX_OK)
+    assert_in_range(left, 1, swept ? 1 : 2);
   return status;
 }
 
@@ -247,6 +281,8 @@ static void test_33_36_locks(void **state) {
   failing_memory(use_locks, NULL);
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
     failing_calls(calls[i], "", use_locks, NULL, HDX_IO);
+  assert_true(swept);
+  failing_calls("stat", "", use_locks, NULL, HDX_IO); /* a lock file that cannot be looked at is opened anew */
   /* Who holds a lock is only told: it is one all the same. */
   faults_begin("pwrite:1:ENOSPC:on");
   assert_int_equal(use_locks(NULL, NULL), HDX_OK);
@@ -263,6 +299,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_30_33_documents),
       cmocka_unit_test(test_30_33_snapshots_are_listed_and_removed),
+      cmocka_unit_test(test_36_files_vanish_while_they_are_listed),
       cmocka_unit_test(test_36_files_vanish_while_they_are_removed),
       cmocka_unit_test(test_33_memory_for_a_place),
       cmocka_unit_test(test_33_36_locks),

@@ -49,7 +49,9 @@ static enum hdx_status expect_either(enum hdx_status status, const struct hdx_er
 enum way { HELD, SPILLED, DROPPED, WAYS };
 
 static enum hdx_status fill_writer(struct hdx_writer *writer, enum way way, struct hdx_error *error) {
-  static const struct hdx_parameter parameter = {HDX_PARAMETER_INTEGER, HDX_TEXT("nT"), HDX_TEXT("described")};
+  static char text[5000]; /* more than the first piece of an arena */
+  memset(text, 'd', sizeof text);
+  const struct hdx_parameter parameter = {HDX_PARAMETER_INTEGER, HDX_TEXT("nT"), {text, sizeof text}};
   enum hdx_status status = HDX_OK;
   for (int year = FAILING_FIRST; status == HDX_OK && year < FAILING_FIRST + FAILING_YEARS; year++) {
     status = failing_add(writer, year, error);
@@ -96,6 +98,34 @@ static void test_30_p5_a_disk_that_fails_while_a_snapshot_is_written(void **stat
     failing_calls(calls[i], ":ENOSPC:on", use_writer, &way, HDX_IO);
   }
   failing_calls("pread", "", use_writer, &way, HDX_IO);
+}
+
+/* A dataset whose years have no rows. */
+static enum hdx_status use_empty(void *user, struct hdx_error *error) {
+  (void)user;
+  struct hdx_writer *writer = NULL;
+  struct hdx_reader *reader;
+  put_old_file();
+  enum hdx_status status = hdx_writer_create(path, &writer, error);
+  if (status == HDX_OK)
+    status = failing_commit(writer, error);
+  forget_encoder();
+  if (status != HDX_OK) {
+    expect_old_file();
+    return status;
+  }
+  faults_pause();
+  assert_int_equal(hdx_reader_open(path, HDX_TEXT(""), &reader, NULL), HDX_OK);
+  assert_int_equal(hdx_reader_info(reader)->rows, 0);
+  assert_int_equal(hdx_reader_info(reader)->year_count, FAILING_YEARS);
+  hdx_reader_close(reader);
+  faults_resume();
+  return HDX_OK;
+}
+
+static void test_33_p5_memory_for_a_snapshot_without_rows(void **state) {
+  (void)state;
+  failing_memory(use_empty, NULL);
 }
 
 /* ---- rows of an older snapshot ---- */
@@ -151,6 +181,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_33_p5_memory_while_a_snapshot_is_written),
       cmocka_unit_test(test_30_p5_a_disk_that_fails_while_a_snapshot_is_written),
+      cmocka_unit_test(test_33_p5_memory_for_a_snapshot_without_rows),
       cmocka_unit_test(test_33_p5_memory_while_rows_are_kept),
   };
   int failed = cmocka_run_group_tests(tests, folder_setup, folder_teardown);
