@@ -1,5 +1,6 @@
 /* What happens where a snapshot is written and memory or the disk fails: the file is the old one or the new one, and
  * nothing else is left behind. */
+#include "codec/texts.h"
 #include "failing_rows.h"
 #include "folder.h"
 #include "small.h"
@@ -128,6 +129,67 @@ static void test_33_p5_memory_for_a_snapshot_without_rows(void **state) {
   failing_memory(use_empty, NULL);
 }
 
+/* ---- texts too long to be written anew, behind a hole ---- */
+
+enum { LONG_ROWS = 9 }; /* of 1 MiB: two years of them are more than is written anew as a whole */
+
+static enum hdx_status add_long(struct hdx_writer *writer, int year, struct hdx_error *error) {
+  static char text[HDX_TEXT_BYTES_MAX];
+  int64_t start[LONG_ROWS], size[LONG_ROWS];
+  struct hdx_text key[LONG_ROWS];
+  const struct hdx_csv_batch batch = {.count = LONG_ROWS, .start = start, .stop = start, .size = size, .key = key};
+  struct hdx_rows rows;
+  memset(text, 't', sizeof text);
+  for (size_t i = 0; i < LONG_ROWS; i++) {
+    start[i] = (int64_t)i + year;
+    size[i] = 5;
+    key[i] = (struct hdx_text){text, sizeof text - i};
+  }
+  hdx_rows_init(&rows, SIZE_MAX);
+  enum hdx_status status = hdx_rows_append(&rows, &batch, 0, LONG_ROWS, NULL, 0, year, error);
+  if (status == HDX_OK)
+    status = hdx_writer_add(writer, year, &rows, true, error);
+  hdx_rows_deinit(&rows);
+  return status;
+}
+
+static enum hdx_status use_holes(void *user, struct hdx_error *error) {
+  (void)user;
+  struct hdx_writer *writer = NULL;
+  struct hdx_reader *reader;
+  put_old_file();
+  enum hdx_status status = hdx_writer_create(path, &writer, error);
+  if (status == HDX_OK)
+    status = add_long(writer, FAILING_FIRST, error);
+  if (status == HDX_OK)
+    hdx_writer_drop_year(writer, FAILING_FIRST);
+  for (int year = FAILING_FIRST; status == HDX_OK && year < FAILING_FIRST + 2; year++)
+    status = add_long(writer, year, error);
+  if (status == HDX_OK)
+    status = failing_commit(writer, error);
+  else
+    hdx_writer_abandon(writer);
+  forget_encoder();
+  if (status != HDX_OK) {
+    expect_old_file();
+    return status;
+  }
+  faults_pause();
+  assert_int_equal(hdx_reader_open(path, HDX_TEXT(""), &reader, NULL), HDX_OK);
+  assert_int_equal(hdx_reader_info(reader)->rows, 2 * LONG_ROWS);
+  assert_int_equal(hdx_reader_info(reader)->blocks, 2);
+  assert_int_equal(hdx_reader_verify(reader, NULL), HDX_OK);
+  hdx_reader_close(reader);
+  faults_resume();
+  return HDX_OK;
+}
+
+static void test_30_33_p5_blocks_that_are_moved_together(void **state) {
+  (void)state;
+  assert_true(failing_calls("alloc", "", use_holes, NULL, HDX_MEMORY) > 30);
+  assert_true(failing_calls("pread", "", use_holes, NULL, HDX_IO) > 2);
+}
+
 /* ---- rows of an older snapshot ---- */
 
 static char older[160];
@@ -182,6 +244,7 @@ int main(void) {
       cmocka_unit_test(test_33_p5_memory_while_a_snapshot_is_written),
       cmocka_unit_test(test_30_p5_a_disk_that_fails_while_a_snapshot_is_written),
       cmocka_unit_test(test_33_p5_memory_for_a_snapshot_without_rows),
+      cmocka_unit_test(test_30_33_p5_blocks_that_are_moved_together),
       cmocka_unit_test(test_33_p5_memory_while_rows_are_kept),
   };
   int failed = cmocka_run_group_tests(tests, folder_setup, folder_teardown);
