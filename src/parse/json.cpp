@@ -5,7 +5,8 @@
  * Memory of a document, one allocation each:
  *   struct document | text, NUL, padding of blanks | values | arena of strings that have escapes
  *
- * Nothing throws: the error-code interface is used, and what might throw ends as MEMORY. */
+ * Nothing throws: of simdjson only functions that are noexcept are called, and what they return is looked at, also
+ * where it can only be success. */
 /* Without optimisation it also checks how it is used, in memory of which it does not look whether it was there. */
 #define SIMDJSON_DEVELOPMENT_CHECKS 0
 #include <simdjson.h>
@@ -14,7 +15,6 @@
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 
 /* C allows what C++ warns of: a function named as its struct, an initializer that names some members. */
 #pragma GCC diagnostic push
@@ -306,7 +306,9 @@ void free_document(document *doc) {
   std::free(doc);
 }
 
-hdx_status parse(hdx_text text, const char *source, hdx_json *json, hdx_error *error) {
+} // namespace
+
+extern "C" hdx_status hdx_json_parse(hdx_text text, const char *source, hdx_json *json, hdx_error *error) {
   static const char mark[] = "\xef\xbb\xbf";
   if (text.size >= 3 && std::memcmp(text.data, mark, 3) == 0)
     text = {text.data + 3, text.size - 3};
@@ -338,16 +340,6 @@ hdx_status parse(hdx_text text, const char *source, hdx_json *json, hdx_error *e
   parsed.values = doc->values;
   *json = parsed;
   return HDX_OK;
-}
-
-} // namespace
-
-extern "C" hdx_status hdx_json_parse(hdx_text text, const char *source, hdx_json *json, hdx_error *error) {
-  try {
-    return parse(text, source, json, error);
-  } catch (const std::bad_alloc &) {
-    return hdx_error_memory(error, text.size);
-  }
 }
 
 extern "C" void hdx_json_deinit(hdx_json *json) {

@@ -53,7 +53,8 @@ static enum hdx_status fill_writer(struct hdx_writer *writer, enum way way, stru
   static char text[5000]; /* more than the first piece of an arena */
   memset(text, 'd', sizeof text);
   const struct hdx_parameter parameter = {HDX_PARAMETER_INTEGER, HDX_TEXT("nT"), {text, sizeof text}};
-  enum hdx_status status = HDX_OK;
+  uint32_t unused;
+  enum hdx_status status = hdx_writer_column(writer, HDX_TEXT("another, which no block has"), &unused, error);
   for (int year = FAILING_FIRST; status == HDX_OK && year < FAILING_FIRST + FAILING_YEARS; year++) {
     status = failing_add(writer, year, error);
     if (status == HDX_OK && way != HELD)
@@ -131,7 +132,8 @@ static void test_33_p5_memory_for_a_snapshot_without_rows(void **state) {
 
 /* ---- texts too long to be written anew, behind a hole ---- */
 
-enum { LONG_ROWS = 9 }; /* of 1 MiB: two years of them are more than is written anew as a whole */
+/* Of 1 MiB: more than is written anew as a whole, and than an encoder keeps memory for. */
+enum { LONG_ROWS = 17 };
 
 static enum hdx_status add_long(struct hdx_writer *writer, int year, struct hdx_error *error) {
   static char text[HDX_TEXT_BYTES_MAX];
@@ -163,8 +165,8 @@ static enum hdx_status use_holes(void *user, struct hdx_error *error) {
     status = add_long(writer, FAILING_FIRST, error);
   if (status == HDX_OK)
     hdx_writer_drop_year(writer, FAILING_FIRST);
-  for (int year = FAILING_FIRST; status == HDX_OK && year < FAILING_FIRST + 2; year++)
-    status = add_long(writer, year, error);
+  if (status == HDX_OK)
+    status = add_long(writer, FAILING_FIRST, error);
   if (status == HDX_OK)
     status = failing_commit(writer, error);
   else
@@ -176,8 +178,8 @@ static enum hdx_status use_holes(void *user, struct hdx_error *error) {
   }
   faults_pause();
   assert_int_equal(hdx_reader_open(path, HDX_TEXT(""), &reader, NULL), HDX_OK);
-  assert_int_equal(hdx_reader_info(reader)->rows, 2 * LONG_ROWS);
-  assert_int_equal(hdx_reader_info(reader)->blocks, 2);
+  assert_int_equal(hdx_reader_info(reader)->rows, LONG_ROWS);
+  assert_int_equal(hdx_reader_info(reader)->blocks, 1);
   assert_int_equal(hdx_reader_verify(reader, NULL), HDX_OK);
   hdx_reader_close(reader);
   faults_resume();
@@ -187,7 +189,7 @@ static enum hdx_status use_holes(void *user, struct hdx_error *error) {
 static void test_30_33_p5_blocks_that_are_moved_together(void **state) {
   (void)state;
   assert_true(failing_calls("alloc", "", use_holes, NULL, HDX_MEMORY) > 30);
-  assert_true(failing_calls("pread", "", use_holes, NULL, HDX_IO) > 2);
+  assert_true(failing_calls("pread", "", use_holes, NULL, HDX_IO) > 1);
 }
 
 /* ---- rows of an older snapshot ---- */
