@@ -92,7 +92,7 @@ static void expect_content(const char *content) {
 static enum hdx_status use_reading(void *user, struct hdx_error *error) {
   (void)user;
   struct hdx_buffer bytes;
-  char part[3];
+  char part[3] = "";
   hdx_buffer_init(&bytes, 1 << 16);
   enum hdx_status status = hdx_file_read(path, 1 << 16, &bytes, error);
   assert_true(status != HDX_OK || hdx_text_is(hdx_buffer_text(&bytes), "the bytes"));

@@ -149,7 +149,7 @@ static enum hdx_status use_rows(void *user, struct hdx_error *error) {
     int64_t start[PART], stop[PART], size[PART];
     struct hdx_text key[PART], extra[PART];
     const struct hdx_text *extras[] = {extra};
-    char texts[PART][32];
+    char texts[PART][32] = {{0}};
     size_t column, before = rows.count;
     for (size_t i = 0; i < PART; i++) { /* backwards */
       start[i] = stop[i] = (int64_t)(COUNT - at - i);

@@ -185,7 +185,7 @@ static enum hdx_status use_fingerprint(void *user, struct hdx_error *error) {
   static const struct hdx_text names[] = {HDX_TEXT("a"), HDX_TEXT("b")};
   static const struct hdx_parameter parameters[] = {{HDX_PARAMETER_INTEGER, HDX_TEXT("km"), HDX_TEXT("")},
                                                     {HDX_PARAMETER_STRING, HDX_TEXT(""), HDX_TEXT("said")}};
-  uint64_t one, same;
+  uint64_t one = 0, same = 0;
   enum hdx_status status = hdx_snapshot_fingerprint(names, parameters, 2, &one, error);
   if (status == HDX_OK)
     status = hdx_snapshot_fingerprint(names, parameters, 2, &same, error);
