@@ -10,17 +10,22 @@
  *   HDX_FAULTS_COUNT=FILE           at the end: how many calls of each function there were, "pwrite 12" …, and how many
  *                                   allocations before a library was loaded, "libcurl.so.4 212"
  *   HDX_FAULTS_TOLD=FILE            which call has failed and its stack, a frame a line; no file: none has. Of several
- * the last, but none behind the first 300: a stack costs more than what a library does without memory, thousands of
- * times HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
+ *                                   the last, but none behind the first 300: a stack costs more than what a
+ *                                   library does without memory, thousands of times
+ *   HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
  *
  * Functions are those of CALL_MAP (faults.h). One name may stand for several: `open` for openat, fopen, opendir …,
- * `malloc` for strdup and all that glibc allocates, `new` for C++. To add one, give it a line there and a wrapper.
+ * `malloc` for strdup and all that glibc allocates, `new` for C++, `path` for realpath and getcwd, `option` for all
+ * that asks and tells about a socket, `wait` for poll, epoll_wait, nanosleep and waitpid, which a signal may interrupt,
+ * and `advise` for hints to the kernel. To add one, give it a line there and a wrapper.
  *
  * Not counted, as no program can do anything about it, or as it cannot happen:
  *   - what is before main() and after it: the loader's and constructors' calls
  *   - what is within dlopen(), the same for libraries that are loaded later; that dlopen() itself fails is counted
  *   - reads and writes of the descriptors of eventfd(), by which libuv's threads wake each other: they do not fail
  *   - writes to standard error: nobody could be told of them
+ *   - what only fails for wrong arguments: sigaction, getrlimit, prctl, gethostname, fcntl but to duplicate, keys of
+ * threads …
  *   - processes that the program starts: LD_PRELOAD is taken out of the environment
  *
  * All threads have one counter. In a program with several threads, or one that waits for several sockets, the n-th call
