@@ -71,9 +71,13 @@ class Held(Scenario):
 
 
 class Start(Scenario):
-    """A single request."""
+    """A single request, to a host whose name is to be resolved."""
 
     name, start_up = "start", True
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.access[1] = self.origin.url.replace("127.0.0.1", "localhost")
 
     def command(self):
         return ["datasets", self.bucket]
@@ -114,7 +118,13 @@ class Packed(Scenario):
 
 
 class Query(Held):
+    """Its output takes the place of another file."""
+
     name = "query"
+
+    def prepare(self, program):
+        super().prepare(program)
+        (program.home / "rows").write_text("other rows")
 
     def command(self):
         return ["query", self.bucket, "d", "--start", "2019-02", "--where", "checksum!=x", "-o", "rows"]
@@ -184,6 +194,15 @@ class Verify(Held):
 
     def command(self):
         return ["verify", self.bucket]
+
+
+class VerifyDeep(Held):
+    """What is held is compared with its source."""
+
+    name = "verify-deep"
+
+    def command(self):
+        return ["verify", "--deep", self.bucket]
 
 
 class VerifyMirror(MirrorAgain):
@@ -256,4 +275,4 @@ class Validate(Scenario):
 
 
 SCENARIOS = [Start, Index, Refresh, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, Cat, Tar, Exec, Verify,
-             VerifyMirror, Plan, Listing, Signed, Tls, Validate]
+             VerifyDeep, VerifyMirror, Plan, Listing, Signed, Tls, Validate]
