@@ -95,6 +95,17 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
 
 
 @needs_shim
+def test_30_p5_what_cannot_be_synced_does_not_get_its_name(held, tmp_path):
+    """Though all of it may be there: after a crash it might not."""
+    (path,) = held.program.store.rglob("a.hdx")
+    shim = Shim(held.program, path.parent / ".a.hdx.", tmp_path / "count")  # what temporary files of it begin with
+    held.index(env=shim.environment("fsync:1:EIO:on")).expect(1, "a.hdx", "cannot be synced")
+    assert answers(held) == {"a": held.old["a"], "b": held.new["b"]}
+    held.index().expect(0)
+    assert answers(held) == held.new
+
+
+@needs_shim
 def test_30_a_query_whose_snapshot_cannot_be_renewed_says_so(held, tmp_path):
     shutil.copytree(held.program.store, tmp_path / "twin")
     shim = Shim(held.program, tmp_path, tmp_path / "count")

@@ -54,7 +54,7 @@ def disk(client, tmp_path):
     return Disk(client, tmp_path)
 
 
-def test_30_a_file_that_could_not_be_replaced_is_not_taken_for_the_new_one(archive, disk, tiny):
+def test_30_p3_a_file_that_could_not_be_replaced_is_not_taken_for_the_new_one(archive, disk, tiny):
     """Size and time of both are the same."""
     mirror, done = disk.mirror("")
     path = f"/{TINY}/data/1/04.cdf"
