@@ -15,8 +15,8 @@ import pytest
 from conftest import TINY
 from mirror import STATE, content, tree
 from origin import Behaviour
-from test_cat import peak_bytes
 from test_mirror_disk import FAULTS
+from usage import Watch
 
 MB = 1 << 20
 YEARS = range(2010, 2020)
@@ -345,15 +345,15 @@ def test_40_p4_a_query_waits_for_its_reader_in_bounded_memory(tiny, client):
     lean = {"ASAN_OPTIONS": client.program.environment["ASAN_OPTIONS"] + ":quarantine_size_mb=1"}
     process = client.program.start("query", client.bucket, "much", *client.access, "--offline", "--format", "csv",
                                    "--memory", "16M", env=lean)
-    digest, length, peak = hashlib.sha256(), 0, 0
-    while block := os.read(process.stdout.fileno(), 65536):
-        digest.update(block)
-        length += len(block)
-        peak = peak_bytes(process.pid) or peak
+    digest, length = hashlib.sha256(), 0
+    with Watch(process) as used:
+        while block := os.read(process.stdout.fileno(), 65536):
+            digest.update(block)
+            length += len(block)
     process.stdout.close()
     assert process.wait(30) == 0, process.stderr.read()
     assert digest.digest() == right and length > 96 * MB
-    assert peak < (16 + 64) * MB, f"{peak / MB:.0f} MiB"
+    assert used.memory < (16 + 64) * MB, f"{used.memory / MB:.0f} MiB"
 
 
 def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):

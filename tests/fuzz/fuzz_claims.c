@@ -162,9 +162,10 @@ static void take_elsewhere(void) {
 
 /* ---- the input ---- */
 
-/* What a layout makes, and a journal may hold: components that can be names. */
+/* What a layout makes, and a journal may hold: components that can be names, the last of which has no other part. */
 static bool possible(struct hdx_text path) {
-  if (path.size == 0 || path.size > HDX_PATH_BYTES_MAX || memchr(path.data, 0, path.size))
+  if (path.size == 0 || hdx_text_ends_with(path, HDX_TEXT("%+")) || path.size > HDX_PATH_BYTES_MAX ||
+      memchr(path.data, 0, path.size))
     return false;
   for (size_t from = 0, to; from <= path.size; from = to + 1) {
     for (to = from; to < path.size && path.data[to] != '/'; to++)
