@@ -104,6 +104,15 @@ class Refresh(Held):
         return ["index", self.bucket]
 
 
+class KeepIndex(Scenario):
+    """Index files are kept, too."""
+
+    name = "keep-index"
+
+    def command(self):
+        return ["index", self.bucket, "--keep-index", "kept"]
+
+
 class Packed(Scenario):
     name = "packed"
 
@@ -168,6 +177,19 @@ class MirrorAgain(Held):
         return ["mirror", self.bucket, "d", "--dest", "dest", "--refresh"]
 
 
+class MirrorDelete(Held):
+    """Files that are wanted no more are removed."""
+
+    name = "mirror-delete"
+
+    def prepare(self, program):
+        super().prepare(program)
+        program("mirror", self.bucket, "d", "--dest", "dest", *self.access).expect(0)
+
+    def command(self):
+        return ["mirror", self.bucket, "d", "--dest", "dest", "--limit", "1", "--delete-extra"]
+
+
 class Cat(Held):
     name = "cat"
 
@@ -222,6 +244,38 @@ class Plan(Held):
         return ["plan", self.bucket, "d", "--shards", "2", "-o", "plan"]
 
 
+class Merge(Held):
+    """The report of a plan's only shard."""
+
+    name = "merge"
+
+    def prepare(self, program):
+        super().prepare(program)
+        program("plan", self.bucket, "d", "--shards", "1", "-o", "plan", *self.access).expect(0)
+        program("mirror", "--plan", "plan", "--shard", "1", "--dest", "dest", "--report", "report",
+                *self.access).expect(0)
+
+    def command(self):
+        return ["merge", "plan", "report"]
+
+    def arguments(self):
+        return self.command()
+
+
+class Search(Scenario):
+    """The registry and its only bucket."""
+
+    name = "search"
+
+    def publish(self):
+        super().publish()
+        entry = {"endpoint": f"s3://{TINY}/", "name": "Tiny", "region": "us-east-1"}
+        self.tiny.write("/registry.json", json.dumps({"version": "1.0", "registry": [entry]}))
+
+    def command(self):
+        return ["search", "the", "--registry", f"{self.origin.url}/registry.json"]
+
+
 class Listing(Scenario):
     """An S3 bucket that is listed, with a signature."""
 
@@ -274,5 +328,5 @@ class Validate(Scenario):
         return ["validate", self.bucket, "--deep"]
 
 
-SCENARIOS = [Start, Index, Refresh, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, Cat, Tar, Exec, Verify,
-             VerifyDeep, VerifyMirror, Plan, Listing, Signed, Tls, Validate]
+SCENARIOS = [Start, Index, Refresh, KeepIndex, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, MirrorDelete, Cat,
+             Tar, Exec, Verify, VerifyDeep, VerifyMirror, Plan, Merge, Search, Listing, Signed, Tls, Validate]
