@@ -108,6 +108,8 @@ struct hdx_column {
 
 void hdx_column_init(struct hdx_column *column);
 void hdx_column_deinit(struct hdx_column *column);
+/* Of memory that it holds. */
+size_t hdx_column_bytes(const struct hdx_column *column);
 
 /* Looks at a column of `count` texts that has exactly `size` bytes. INTEGRITY, MEMORY. */
 enum hdx_status hdx_column_open(struct hdx_column *column, struct hdx_zstd *zstd, struct hdx_book *book,

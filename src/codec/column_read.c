@@ -23,6 +23,11 @@ void hdx_column_deinit(struct hdx_column *column) {
   hdx_column_init(column);
 }
 
+size_t hdx_column_bytes(const struct hdx_column *column) {
+  size_t row = sizeof *column->kinds_memory + sizeof *column->wide;
+  return column->memory_capacity + column->capacity * row + column->texts.raw_capacity + column->ints.capacity;
+}
+
 static enum hdx_status broken(struct hdx_error *error, const char *what) {
   return hdx_error_set(error, HDX_INTEGRITY, "texts: %s", what);
 }

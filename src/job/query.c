@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 enum {
-  ARENA_BYTES_MAX = 64 << 20, /* what is asked, and what failed of some thousand datasets */
-  COLUMNS_MAX = 1000          /* extra columns of all datasets: each has a place in every row that is merged */
+  ARENA_BYTES_MAX = 64 << 20,  /* what is asked, and what failed of some thousand datasets */
+  MAPPED_BYTES_MAX = 32 << 20, /* of all snapshots, that stay in memory when they were read */
+  COLUMNS_MAX = 1000           /* extra columns of all datasets: each has a place in every row that is merged */
 };
 
 /* ---- the question ---- */
@@ -163,6 +164,8 @@ static enum hdx_status unite(struct hdx_query *query, struct hdx_error *error) {
     struct hdx_query_info *info = &query->parts[i].info;
     info->dataset_count = 1;
     query->parts[i].query = query;
+    hdx_reader_keep(query->parts[i].reader, MAPPED_BYTES_MAX / query->part_count);
+    hdx_reader_rest(query->parts[i].reader);
     query->info.time_digits = info->time_digits > query->info.time_digits ? info->time_digits : query->info.time_digits;
     query->info.stop_made_up |= info->stop_made_up;
   }
@@ -341,8 +344,7 @@ static enum hdx_status count_part(struct hdx_query_part *part, struct hdx_counts
     status = part->query->options.latest_version ? count_latest(part, counts, error)
                                                  : hdx_cursor_count(part->cursor, counts, error);
   if (part->query->part_count > 1) { /* many datasets need not all have one */
-    hdx_cursor_close(part->cursor);
-    part->cursor = NULL;
+    hdx_query_close_cursor(part);
   }
   return status;
 }

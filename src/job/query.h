@@ -56,7 +56,8 @@ struct hdx_query_part {
   int64_t before; /* backwards: rows that start later have been handed out */
   int64_t *cuts;  /* backwards: starts of windows that are still to come, ascending; those before are not cut yet */
   size_t cut_count, cut_capacity;
-  int64_t after; /* in portions: rows that start earlier have been handed out */
+  int64_t after;       /* forwards: where the next portion begins, if there is no cursor */
+  size_t cursor_bytes; /* that the cursor took when it was last looked at */
   bool ended;
   struct hdx_batch batch;
   size_t at;
@@ -84,6 +85,7 @@ struct hdx_query {
   bool begun;
   unsigned wanted; /* columns: HDX_COLUMN_… */
   uint64_t handed_out;
+  size_t cursor_bytes;       /* of all parts */
   struct hdx_latest *latest; /* NULL: not asked for, or not yet begun */
   size_t *heap;              /* parts by their next row */
   size_t heap_count;
@@ -122,6 +124,8 @@ void hdx_query_part_deinit(struct hdx_query_part *part);
 void hdx_query_begin(struct hdx_query *query, unsigned wanted);
 /* Prepares the part's cursor for the query's range. */
 enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error);
+/* Closes the part's cursor, if it has one, and lets go of what it has read. */
+void hdx_query_close_cursor(struct hdx_query_part *part);
 /* The next rows, whatever the limit. */
 enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
 

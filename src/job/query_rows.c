@@ -10,8 +10,11 @@
  *
  * Several datasets are merged by a heap of their next rows. A batch ends where the rows that it points to would go. A
  * dataset with few rows in the range is copied and its cursor closed, so that many datasets do not need as many blocks
- * in memory; where even so the session's memory has no room for a block of each, and always backwards, all are copied
- * in portions, and their cursors opened anew for each portion. */
+ * in memory. Where the memory for cursors is used up, and always backwards, rows are copied in portions, and the cursor
+ * is opened anew for each.
+ *
+ * Of the session's memory a half is for what is copied, and a half for cursors: of several datasets a quarter for those
+ * that stay open, and another one for the one that is read. */
 #include "job/query.h"
 
 #include "base/heap.h"
@@ -19,14 +22,26 @@
 #include <stdlib.h>
 
 enum {
-  WINDOW_ROWS = 65536,     /* that are turned around at once, but for those of one instant */
-  OPEN_BYTES = 512 << 10,  /* of an open cursor, about */
-  PORTION_ROW_BYTES = 256, /* of a row that is copied, about */
-  PORTION_ROWS_MIN = 64,
-  SHARE_BYTES_MIN = 256 << 10, /* that the kept rows of a dataset may take, however many there are */
-  KEPT_ROWS = 1024,            /* of a dataset that are copied when there are several */
-  MERGED_ROWS = 4096           /* of a batch of several datasets */
+  WINDOW_ROWS = 65536,    /* that are turned around at once, but for those of one instant */
+  WINDOW_ROW_BYTES = 256, /* of a row of these, about */
+  PORTION_ROWS_MIN = 16,
+  SAMPLE_ROWS = 16,           /* that tell how much memory a row takes */
+  SHARE_BYTES_MIN = 16 << 10, /* that the kept rows of a dataset may take, however many there are */
+  KEPT_ROWS = 1024,           /* of a dataset that are copied when there are several */
+  MERGED_ROWS = 4096          /* of a batch of several datasets */
 };
+
+/* ---- memory ---- */
+
+static uint64_t cursors_max(const struct hdx_query *query) {
+  return query->session->config.memory_bytes / (query->part_count == 1 ? 2 : 4);
+}
+
+/* That the kept rows of a dataset may take. */
+static uint64_t share_of(const struct hdx_query *query) {
+  uint64_t share = query->session->config.memory_bytes / 2 / query->part_count;
+  return share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
+}
 
 /* ---- one dataset ---- */
 
@@ -37,6 +52,7 @@ enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, stru
   if (status != HDX_OK)
     return status;
   hdx_cursor_range(part->cursor, &range);
+  hdx_cursor_memory(part->cursor, (size_t)cursors_max(query));
   return hdx_cursor_filter(part->cursor, &query->filter, wanted, error);
 }
 
@@ -45,9 +61,19 @@ static enum hdx_status out_of_order(const struct hdx_query_part *part, struct hd
   return hdx_error_set(error, HDX_INTEGRITY, "%s: its rows are out of order", part->path);
 }
 
-static void close_cursor(struct hdx_query_part *part) {
+/* Notes what the cursor of a part takes now; whether all cursors together may stay open. */
+static bool cursors_fit(struct hdx_query_part *part) {
+  size_t bytes = part->cursor ? hdx_cursor_bytes(part->cursor) : 0;
+  part->query->cursor_bytes += bytes - part->cursor_bytes;
+  part->cursor_bytes = bytes;
+  return part->query->cursor_bytes <= cursors_max(part->query);
+}
+
+void hdx_query_close_cursor(struct hdx_query_part *part) {
   hdx_cursor_close(part->cursor);
   part->cursor = NULL;
+  cursors_fit(part);
+  hdx_reader_rest(part->reader);
 }
 
 static enum hdx_status keep(struct hdx_query_part *part, const struct hdx_batch *batch, size_t count,
@@ -88,7 +114,7 @@ static void turn_around(struct hdx_kept_rows *rows, unsigned wanted) {
 
 /* How many rows of a dataset may be kept to be turned around. */
 static size_t window_rows(const struct hdx_query *query) {
-  uint64_t rows = query->session->config.memory_bytes / query->part_count / PORTION_ROW_BYTES;
+  uint64_t rows = share_of(query) / WINDOW_ROW_BYTES;
   uint64_t limit = query->options.limit;
   rows = query->part_count == 1 || rows > WINDOW_ROWS ? WINDOW_ROWS : rows;
   rows = limit && limit < rows ? limit : rows;
@@ -151,8 +177,7 @@ static bool halve(struct hdx_query_part *part, int64_t *first, enum hdx_status *
 /* Collects the rows that start in [*first, before]; *first is set later if these are too many. */
 static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, unsigned wanted, struct hdx_error *error) {
   const struct hdx_query *query = part->query;
-  uint64_t bytes_max = query->session->config.memory_bytes, share = bytes_max / query->part_count;
-  share = share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
+  uint64_t bytes_max = query->session->config.memory_bytes, share = share_of(query);
   struct hdx_batch batch;
   enum hdx_status status = hdx_query_ask(part, wanted, error);
   if (status != HDX_OK)
@@ -211,46 +236,24 @@ static enum hdx_status next_window(struct hdx_query_part *part, unsigned wanted,
     turn_around(&part->kept, wanted);
   }
   if (part->query->part_count > 1)
-    close_cursor(part);
+    hdx_query_close_cursor(part);
   part->batch = hdx_kept_rows_batch(&part->kept, wanted);
   return status;
 }
 
 /* ---- forwards ---- */
 
-/* The next batch of a dataset; of several, what is small is copied. */
-static enum hdx_status next_forward(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
-  enum hdx_status status = HDX_OK;
-  part->batch.count = 0;
-  if (part->ended)
-    return HDX_OK;
-  status = hdx_cursor_next(part->cursor, &part->batch, error);
-  if (status != HDX_OK || part->query->part_count == 1 || part->batch.count >= KEPT_ROWS)
-    return status;
-  hdx_kept_rows_clear(&part->kept);
-  while (status == HDX_OK && part->batch.count && part->kept.count < KEPT_ROWS) {
-    status = keep(part, &part->batch, part->batch.count, error);
-    if (status == HDX_OK)
-      status = hdx_cursor_next(part->cursor, &part->batch, error);
+/* How many rows of a dataset are copied at once, if all take as much as those of the batch. */
+static size_t portion_rows(const struct hdx_query *query, const struct hdx_batch *batch) {
+  size_t sampled = batch->count < SAMPLE_ROWS ? batch->count : SAMPLE_ROWS, text = 0;
+  size_t arrays = 4 * sizeof(int64_t) + (1 + batch->extra_count) * sizeof(struct hdx_text);
+  for (size_t i = 0; i < sampled; i++) {
+    text += batch->key[i * batch->count / sampled].size;
+    for (size_t c = 0; c < batch->extra_count; c++)
+      text += batch->extra[c][i * batch->count / sampled].size;
   }
-  if (status != HDX_OK)
-    return status;
-  if (part->batch.count)
-    status = keep(part, &part->batch, part->batch.count, error);
-  else
-    part->ended = true;
-  if (part->ended)
-    close_cursor(part);
-  part->batch = hdx_kept_rows_batch(&part->kept, wanted);
-  return status;
-}
-
-/* How many rows of a dataset are copied at once where not all can have a cursor; 0: they can. */
-static size_t portion_rows(const struct hdx_query *query) {
-  uint64_t share = query->session->config.memory_bytes / query->part_count;
-  if (query->part_count == 1 || share >= OPEN_BYTES)
-    return 0;
-  return share / PORTION_ROW_BYTES > PORTION_ROWS_MIN ? (size_t)(share / PORTION_ROW_BYTES) : PORTION_ROWS_MIN;
+  uint64_t rows = share_of(query) / (arrays + (sampled ? text / sampled : 0));
+  return rows > PORTION_ROWS_MIN ? (size_t)rows : PORTION_ROWS_MIN;
 }
 
 /* The rows of a batch up to where a portion is full, all rows of one instant included. */
@@ -265,44 +268,53 @@ static size_t take_until(const struct hdx_kept_rows *rows, const struct hdx_batc
   return batch->count;
 }
 
-/* The next portion of a dataset, whose cursor is open only meanwhile. */
-static enum hdx_status next_portion(struct hdx_query_part *part, unsigned wanted, size_t full,
-                                    struct hdx_error *error) {
+/* Copies rows of a batch, all of it if there is `room` for the cursor to stay; else as many as a portion has, after
+ * which, as after the last row, the cursor is closed. */
+static enum hdx_status copy(struct hdx_query_part *part, const struct hdx_batch *batch, bool room,
+                            struct hdx_error *error) {
+  size_t count = room ? batch->count : take_until(&part->kept, batch, portion_rows(part->query, batch));
+  enum hdx_status status = keep(part, batch, count, error);
+  if (status != HDX_OK || (count == batch->count && count))
+    return status;
+  part->ended = batch->count == 0;
+  if (!part->ended && batch->start[count] <= part->after)
+    return out_of_order(part, error);
+  part->after = part->ended ? INT64_MAX : batch->start[count];
+  hdx_query_close_cursor(part);
+  return HDX_OK;
+}
+
+/* The next rows of a dataset: a batch of its cursor, if that may stay open, or copies. */
+static enum hdx_status next_forward(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
   struct hdx_kept_rows *rows = &part->kept;
-  struct hdx_batch batch;
-  part->batch.count = 0;
+  enum hdx_status status = HDX_OK;
   hdx_kept_rows_clear(rows);
+  part->batch = hdx_kept_rows_batch(rows, wanted);
   if (part->ended)
     return HDX_OK;
-  enum hdx_status status = hdx_query_ask(part, wanted, error);
-  if (status == HDX_OK)
-    hdx_cursor_window(part->cursor, part->after, INT64_MAX);
-  for (bool more = true; status == HDX_OK && more;) {
-    status = hdx_cursor_next(part->cursor, &batch, error);
-    if (status != HDX_OK)
-      break;
-    size_t count = take_until(rows, &batch, full);
-    part->ended = batch.count == 0;
-    more = count == batch.count && !part->ended;
-    if (count < batch.count && batch.start[count] <= part->after)
-      status = out_of_order(part, error);
-    else if (count < batch.count)
-      part->after = batch.start[count];
-    if (status != HDX_OK)
-      break;
-    status = keep(part, &batch, count, error);
+  if (!part->cursor) {
+    status = hdx_query_ask(part, wanted, error);
+    if (status == HDX_OK)
+      hdx_cursor_window(part->cursor, part->after, INT64_MAX);
   }
-  close_cursor(part);
+  for (bool room = true; status == HDX_OK && part->cursor && (!room || rows->count < KEPT_ROWS);) {
+    struct hdx_batch batch;
+    status = hdx_cursor_next(part->cursor, &batch, error);
+    room = cursors_fit(part);
+    if (status == HDX_OK && (part->query->part_count == 1 || (room && !rows->count && batch.count >= KEPT_ROWS))) {
+      part->batch = batch;
+      return HDX_OK;
+    }
+    if (status == HDX_OK)
+      status = copy(part, &batch, room, error);
+  }
   part->batch = hdx_kept_rows_batch(rows, wanted);
   return status;
 }
 
 static enum hdx_status next_of(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
-  size_t portion = portion_rows(part->query);
   part->at = 0;
-  if (part->query->options.reverse)
-    return next_window(part, wanted, error);
-  return portion ? next_portion(part, wanted, portion, error) : next_forward(part, wanted, error);
+  return part->query->options.reverse ? next_window(part, wanted, error) : next_forward(part, wanted, error);
 }
 
 /* ---- several datasets ---- */
@@ -398,8 +410,10 @@ static enum hdx_status begin(struct hdx_query *query, struct hdx_error *error) {
     part->cut_count = 0;
     part->batch = (struct hdx_batch){0};
     part->at = 0;
-    if (!query->options.reverse && !portion_rows(query))
-      status = hdx_query_ask(part, query->wanted | (several ? HDX_COLUMN_KEY : 0u), error);
+    if (part->cursor && !several)
+      status = hdx_query_ask(part, query->wanted, error);
+    else if (part->cursor)
+      hdx_query_close_cursor(part);
   }
   if (status == HDX_OK && several)
     status = begin_merging(query, error);

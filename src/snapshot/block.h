@@ -111,6 +111,12 @@ enum { HDX_WANT_SIZE = 1, HDX_WANT_KEY = 2, HDX_WANT_EXTRA = 4, HDX_WANT_ALL = 7
 enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd, const uint32_t *rows, size_t count,
                                  unsigned wanted, struct hdx_error *error);
 
+/* Lets go of what was only needed to decode, and of the room for rows that were not selected. What was selected stays
+ * as it is; to select more, the block has to be opened again. */
+void hdx_block_pack(struct hdx_block *block);
+/* Of memory that it holds. */
+size_t hdx_block_bytes(const struct hdx_block *block);
+
 /* The greatest stop - start of an opened block; INT64_MAX where it is unknown (some rows have no stop). */
 int64_t hdx_block_longest(const struct hdx_block *block);
 

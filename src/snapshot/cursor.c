@@ -1,8 +1,7 @@
 /* Answering a range of time from a snapshot.
  *
  * The zones are walked in the order of their least start. A block that reaches into none of those behind it is handed
- * out as it is; blocks whose starts overlap are merged: a heap holds the open ones by their next row, and a row may
- * leave as long as it starts before the next zone does. So no more blocks are open than overlap at one instant.
+ * out as it is; blocks whose starts overlap are merged (merge.c).
  *
  * Where stops are made up, a row's stop needs the next row of the whole dataset, whether that matches or not. Then
  * every zone from the first wanted one on is opened, those too that reach into it from before, and rows are matched
@@ -10,7 +9,6 @@
 #include "snapshot/cursor.h"
 
 #include "base/error.h"
-#include "base/heap.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,11 +17,7 @@ static_assert((int)HDX_COLUMN_SIZE == HDX_WANT_SIZE && (int)HDX_COLUMN_KEY == HD
                   (int)HDX_COLUMN_EXTRA == HDX_WANT_EXTRA,
               "columns of batches are those of blocks");
 
-enum {
-  BATCH_ROWS = HDX_BLOCK_ROWS,
-  SLOTS_MAX = 8192,
-  OPEN_ROWS_MAX = 4 << 20 /* of all blocks that are open at once: some 200 bytes each */
-};
+enum { SLOTS_MAX = 8192, MEMORY_MAX = 256 << 20 /* if nothing else is said */ };
 
 /* ---- which zones ---- */
 
@@ -39,8 +33,11 @@ size_t hdx_cursor_next_zone(const struct hdx_cursor *cursor, size_t n) {
   return n;
 }
 
-static void begin(struct hdx_cursor *cursor) {
+void hdx_cursor_walk(struct hdx_cursor *cursor, int64_t first, int64_t last) {
   const struct hdx_footer *footer = &cursor->reader->footer;
+  cursor->first_start = first;
+  cursor->last_start = last;
+  cursor->memory_peak = 0;
   cursor->heap_count = 0;
   for (size_t s = 0; s < cursor->slot_count; s++)
     cursor->slots[s]->used = false;
@@ -51,11 +48,15 @@ static void begin(struct hdx_cursor *cursor) {
   cursor->next = hdx_cursor_next_zone(cursor, 0);
 }
 
+static void begin(struct hdx_cursor *cursor) {
+  hdx_cursor_walk(cursor, cursor->window_first, cursor->window_last);
+}
+
 void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range) {
   const struct hdx_footer *footer = &cursor->reader->footer;
   cursor->range = *range;
-  cursor->first_start = INT64_MIN;
-  cursor->last_start = INT64_MAX;
+  cursor->window_first = INT64_MIN;
+  cursor->window_last = INT64_MAX;
   cursor->all_years = true;
   for (size_t i = 0; i < footer->year_count; i++) {
     int year = footer->years[i].year;
@@ -65,8 +66,8 @@ void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range) 
 }
 
 void hdx_cursor_window(struct hdx_cursor *cursor, int64_t first, int64_t last) {
-  cursor->first_start = first;
-  cursor->last_start = last;
+  cursor->window_first = first;
+  cursor->window_last = last;
   begin(cursor);
 }
 
@@ -79,7 +80,7 @@ bool hdx_cursor_last_zone(struct hdx_cursor *cursor, int64_t last, int64_t *firs
     n += before ? half + 1 : 0;
     count = before ? count - half - 1 : half;
   }
-  cursor->first_start = INT64_MIN;
+  cursor->first_start = INT64_MIN; /* the zones before it are looked at, whatever window was asked for */
   cursor->last_start = last;
   while (n > 0 && !hdx_cursor_zone_wanted(cursor, &footer->zones[n - 1]))
     n--;
@@ -125,10 +126,25 @@ enum hdx_status hdx_cursor_open(const struct hdx_reader *reader, const struct hd
     return hdx_error_memory(error, sizeof *made);
   }
   made->wanted = HDX_WANT_ALL;
+  made->memory_max = MEMORY_MAX;
   hdx_filter_init(&made->filter);
   hdx_cursor_range(made, range);
   *cursor = made;
   return HDX_OK;
+}
+
+void hdx_cursor_memory(struct hdx_cursor *cursor, size_t bytes) {
+  cursor->memory_max = bytes;
+}
+
+size_t hdx_cursor_bytes(const struct hdx_cursor *cursor) {
+  size_t bytes = sizeof *cursor;
+  for (size_t s = 0; s < cursor->slot_count; s++)
+    bytes += sizeof *cursor->slots[s] + hdx_block_bytes(&cursor->slots[s]->block);
+  if (cursor->extra)
+    bytes +=
+        HDX_BLOCK_ROWS * (3 * sizeof(int64_t) + (1 + cursor->reader->footer.column_count) * sizeof(struct hdx_text));
+  return bytes;
 }
 
 void hdx_cursor_as_filed(struct hdx_cursor *cursor) {
@@ -208,12 +224,6 @@ static enum hdx_status select_all(struct hdx_cursor *cursor, struct hdx_slot *sl
 static enum hdx_status open_zone(struct hdx_cursor *cursor, size_t *slot_out, bool *alone, struct hdx_error *error) {
   const struct hdx_footer *footer = &cursor->reader->footer;
   const struct hdx_zone *zone = &footer->zones[cursor->next];
-  size_t open_rows = zone->rows;
-  for (size_t s = 0; s < cursor->slot_count; s++)
-    open_rows += cursor->slots[s]->used ? cursor->slots[s]->block.count : 0;
-  if (open_rows > OPEN_ROWS_MAX)
-    return hdx_error_set(error, HDX_LIMIT, "%s: blocks of more than %d rows overlap in time", cursor->reader->path,
-                         OPEN_ROWS_MAX);
   size_t after = hdx_cursor_next_zone(cursor, cursor->next + 1);
   enum hdx_status status = hdx_cursor_take_slot(cursor, slot_out, error);
   if (status != HDX_OK)
@@ -247,76 +257,6 @@ static enum hdx_status open_zone(struct hdx_cursor *cursor, size_t *slot_out, bo
   slot->used = block->selected > 0;
   cursor->next = after;
   return HDX_OK;
-}
-
-/* ---- merging ---- */
-
-static bool slot_before(const void *context, size_t a, size_t b) {
-  const struct hdx_cursor *cursor = context;
-  const struct hdx_slot *x = cursor->slots[a], *y = cursor->slots[b];
-  int order = hdx_row_compare(x->block.start[x->at], x->block.stop[x->at], x->block.key[x->at], y->block.start[y->at],
-                              y->block.stop[y->at], y->block.key[y->at]);
-  int64_t x_year = x->block.year ? x->block.year[x->at] : x->block.year_of_all;
-  int64_t y_year = y->block.year ? y->block.year[y->at] : y->block.year_of_all;
-  if (order == 0 && x_year != y_year)
-    return x_year < y_year;
-  return order ? order < 0 : x->zone < y->zone;
-}
-
-static enum hdx_status make_batch(struct hdx_cursor *cursor, struct hdx_error *error) {
-  size_t extra_count = cursor->reader->footer.column_count;
-  if (cursor->extra)
-    return HDX_OK;
-  cursor->start = cursor->start ? cursor->start : malloc(BATCH_ROWS * sizeof *cursor->start);
-  cursor->stop = cursor->stop ? cursor->stop : malloc(BATCH_ROWS * sizeof *cursor->stop);
-  cursor->size = cursor->size ? cursor->size : malloc(BATCH_ROWS * sizeof *cursor->size);
-  cursor->key = cursor->key ? cursor->key : malloc(BATCH_ROWS * sizeof *cursor->key);
-  cursor->extra = malloc((extra_count * BATCH_ROWS + 1) * sizeof *cursor->extra);
-  if (cursor->start && cursor->stop && cursor->size && cursor->key && cursor->extra)
-    return HDX_OK;
-  free(cursor->extra);
-  cursor->extra = NULL;
-  return hdx_error_memory(error, extra_count * BATCH_ROWS * sizeof *cursor->extra);
-}
-
-/* Copies a row of a slot to place i of the batch. */
-static void copy_row(struct hdx_cursor *cursor, const struct hdx_slot *slot, size_t row, int64_t stop, size_t i) {
-  const struct hdx_block *block = &slot->block;
-  cursor->start[i] = block->start[row];
-  cursor->stop[i] = stop;
-  if (cursor->wanted & HDX_WANT_SIZE)
-    cursor->size[i] = block->size[row];
-  cursor->key[i] = block->key[row];
-  for (size_t c = 0; cursor->wanted & HDX_WANT_EXTRA && c < cursor->reader->footer.column_count; c++)
-    cursor->extra[c * BATCH_ROWS + i] =
-        slot->columns[c] == SIZE_MAX ? HDX_TEXT("") : block->extra[slot->columns[c]][row];
-}
-
-/* Takes rows from the heap as long as no zone still to be opened can come before them. Gives how many match. */
-static size_t merge_rows(struct hdx_cursor *cursor) {
-  const struct hdx_footer *footer = &cursor->reader->footer;
-  bool more = cursor->next < footer->zone_count;
-  int64_t limit = more ? footer->zones[cursor->next].min_start : INT64_MAX;
-  size_t count = 0;
-  while (count < BATCH_ROWS && cursor->heap_count) {
-    struct hdx_slot *slot = cursor->slots[cursor->heap[0]];
-    size_t row = slot->at;
-    int64_t start = slot->block.start[row], stop = slot->block.stop[row];
-    if (more && start >= limit)
-      break;
-    if (++slot->at == slot->block.selected)
-      hdx_heap_pop(cursor->heap, &cursor->heap_count, slot_before, cursor);
-    else
-      hdx_heap_settle(cursor->heap, cursor->heap_count, slot_before, cursor);
-    if (stop == HDX_TIME_NONE && cursor->made_up) {
-      const struct hdx_slot *top = cursor->heap_count ? cursor->slots[cursor->heap[0]] : NULL;
-      stop = top ? top->block.start[top->at] : more ? limit : start;
-      stop = more && stop > limit ? limit : stop;
-    }
-    if (!cursor->made_up || hdx_cursor_row_wanted(cursor, slot, row, stop))
-      copy_row(cursor, slot, row, stop, count++);
-  }
-  return count;
 }
 
 /* ---- handing out ---- */
@@ -363,7 +303,7 @@ static enum hdx_status hand_out_block(struct hdx_cursor *cursor, struct hdx_slot
 static void hand_out_merged(struct hdx_cursor *cursor, size_t count, struct hdx_batch *batch) {
   size_t extra_count = cursor->reader->footer.column_count;
   for (size_t c = 0; c < extra_count; c++)
-    cursor->extra_out[c] = cursor->extra + c * BATCH_ROWS;
+    cursor->extra_out[c] = cursor->extra + c * HDX_BLOCK_ROWS;
   *batch = batch_of(cursor, count, cursor->start, cursor->stop, cursor->size, cursor->key);
 }
 
@@ -380,40 +320,44 @@ static bool finished(const struct hdx_cursor *cursor) {
   return true;
 }
 
+/* Frees the slots that are used up: what the last batch pointed to may go now. */
+static void leave_slots(struct hdx_cursor *cursor) {
+  for (size_t s = 0; s < cursor->slot_count; s++) {
+    struct hdx_slot *slot = cursor->slots[s];
+    if (slot->used && slot->at == slot->block.selected) {
+      slot->used = false;
+      hdx_reader_forget(cursor->reader, slot->zone);
+    }
+  }
+}
+
 enum hdx_status hdx_cursor_next(struct hdx_cursor *cursor, struct hdx_batch *batch, struct hdx_error *error) {
-  while (!finished(cursor)) {
-    size_t count = 0;
-    /* Slots that are used up: what the last batch pointed to may go now. */
-    for (size_t s = 0; s < cursor->slot_count; s++) {
-      struct hdx_slot *slot = cursor->slots[s];
-      if (slot->used && slot->at == slot->block.selected) {
-        slot->used = false;
-        hdx_reader_forget(cursor->reader, slot->zone);
-      }
-    }
-    if (cursor->heap_count) {
-      enum hdx_status status = make_batch(cursor, error);
-      if (status != HDX_OK)
-        return status;
-      count = merge_rows(cursor);
-    }
-    if (count) {
+  enum hdx_status status = HDX_OK;
+  do {
+    size_t count = 0, slot = 0;
+    bool alone = false;
+    leave_slots(cursor);
+    if (finished(cursor))
+      continue;
+    if (cursor->heap_count)
+      status = hdx_cursor_merge(cursor, &count, error);
+    if (status == HDX_OK && count) {
       hand_out_merged(cursor, count, batch);
       return HDX_OK;
     }
-    if (cursor->next >= cursor->reader->footer.zone_count)
+    if (status != HDX_OK || cursor->next >= cursor->reader->footer.zone_count)
       continue;
-    size_t slot = 0;
-    bool alone = false;
-    enum hdx_status status = open_zone(cursor, &slot, &alone, error);
-    if (status != HDX_OK)
-      return status;
-    if (!cursor->slots[slot]->used)
+    if (hdx_cursor_is_full(cursor)) {
+      status = hdx_cursor_narrow(cursor, error);
+      continue;
+    }
+    status = open_zone(cursor, &slot, &alone, error);
+    if (status != HDX_OK || !cursor->slots[slot]->used)
       continue;
     if (alone)
       return hand_out_block(cursor, cursor->slots[slot], batch, error);
-    hdx_heap_push(cursor->heap, &cursor->heap_count, slot, slot_before, cursor);
-  }
+    hdx_cursor_push(cursor, slot);
+  } while (status == HDX_OK && (!finished(cursor) || hdx_cursor_next_pane(cursor)));
   *batch = batch_of(cursor, 0, NULL, NULL, NULL, NULL);
-  return HDX_OK;
+  return status;
 }

@@ -1,6 +1,7 @@
 /* The inside of a cursor, shared by its parts:
  *
- *   cursor.c   which zones are opened when, merging, handing out
+ *   cursor.c   which zones are opened when, handing out
+ *   merge.c    rows of blocks that overlap, and windows where these would take too much memory
  *   match.c    which zones and rows are asked for; decoding what a filter needs and no more
  *   totals.c   sums from zone maps where these suffice */
 #ifndef HDX_SNAPSHOT_CURSOR_H
@@ -21,7 +22,10 @@ struct hdx_slot {
 struct hdx_cursor {
   const struct hdx_reader *reader;
   struct hdx_range range;
-  int64_t first_start, last_start; /* rows that start outside of this are left out; both included */
+  int64_t window_first, window_last; /* rows that start outside of this are left out; both included */
+  int64_t first_start, last_start;   /* the pane of it that is being walked: all, unless the memory is too small */
+  uint64_t pane_width;               /* of the next one */
+  size_t memory_max, memory_peak;    /* of blocks that are open at once; in this pane */
   struct hdx_filter filter;
   unsigned wanted;           /* columns that batches have: HDX_WANT_… */
   size_t *condition_columns; /* the dataset's extra column that each condition is about; SIZE_MAX: it has none */
@@ -72,7 +76,24 @@ unsigned hdx_cursor_filtered(const struct hdx_cursor *cursor);
 size_t hdx_cursor_next_zone(const struct hdx_cursor *cursor, size_t n);
 /* A slot that is not in use. */
 enum hdx_status hdx_cursor_take_slot(struct hdx_cursor *cursor, size_t *slot, struct hdx_error *error);
+/* Begins anew with the window of [first, last]. */
+void hdx_cursor_walk(struct hdx_cursor *cursor, int64_t first, int64_t last);
 /* Stops of rows that have none: the next row's start, which for the last row is `next` (NONE: its own). */
 void hdx_cursor_make_up_stops(struct hdx_block *block, int64_t next);
+
+/* merge.c */
+
+/* Takes rows from the open blocks as long as no zone that is still to be opened can come before them, into the merged
+ * batch: *count of them match. */
+enum hdx_status hdx_cursor_merge(struct hdx_cursor *cursor, size_t *count, struct hdx_error *error);
+/* Adds a slot that was opened to those that are merged. */
+void hdx_cursor_push(struct hdx_cursor *cursor, size_t slot);
+/* Whether the open blocks take more than they may: none is to be opened then before a hdx_cursor_narrow. */
+bool hdx_cursor_is_full(struct hdx_cursor *cursor);
+/* Closes all blocks and begins anew behind what was handed out, with a pane of so few rows that their blocks fit.
+ * LIMIT: it cannot be narrower. */
+enum hdx_status hdx_cursor_narrow(struct hdx_cursor *cursor, struct hdx_error *error);
+/* Goes on to the next pane of the window. False: this was the last one. */
+bool hdx_cursor_next_pane(struct hdx_cursor *cursor);
 
 #endif

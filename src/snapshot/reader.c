@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-  KEPT_BYTES = 32 << 20, /* of a mapped file, whatever is read of it */
+  KEPT_BYTES = 32 << 20, /* if nothing else is said */
   AROUND_BYTES = 1 << 20
 };
 
@@ -66,6 +66,7 @@ enum hdx_status hdx_reader_open_bytes(const void *bytes, size_t size, const char
   }
   made->bytes = bytes;
   made->size = size;
+  made->kept_bytes = KEPT_BYTES;
   enum hdx_status status = hdx_footer_decode(&made->footer, bytes, size, error);
   if (status == HDX_OK)
     status = make_book(made, error);
@@ -182,19 +183,31 @@ enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, str
   return status == HDX_OK ? status : name_block(reader, n, status, error);
 }
 
-void hdx_reader_forget(const struct hdx_reader *reader, size_t n) {
-  const struct hdx_zone *zone = &reader->footer.zones[n];
-  if (!reader->mapped || reader->size < KEPT_BYTES)
+void hdx_reader_keep(struct hdx_reader *reader, size_t bytes) {
+  reader->kept_bytes = bytes;
+}
+
+/* Lets go of the pages of bytes [begin, end) of the file. */
+static void forget(const struct hdx_reader *reader, uint64_t begin, uint64_t end) {
+  if (!reader->mapped || reader->size <= reader->kept_bytes)
     return;
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)reader->bytes;
-  /* The kernel maps pages around the one that is asked for: those before, which were let go, come with it. */
-  uint64_t begin = zone->offset > AROUND_BYTES ? zone->offset - AROUND_BYTES : 0;
-  uintptr_t from = (base + begin) / page * page, to = base + zone->offset + zone->length;
+  uintptr_t from = (base + begin) / page * page, to = base + end;
   union {
     uintptr_t number;
     void *pointer;
   } at = {from};
   madvise(at.pointer, to - from, MADV_DONTNEED); /* best effort */
+}
+
+void hdx_reader_forget(const struct hdx_reader *reader, size_t n) {
+  const struct hdx_zone *zone = &reader->footer.zones[n];
+  /* The kernel maps pages around the one that is asked for: those before, which were let go, come with it. */
+  forget(reader, zone->offset > AROUND_BYTES ? zone->offset - AROUND_BYTES : 0, zone->offset + zone->length);
+}
+
+void hdx_reader_rest(const struct hdx_reader *reader) {
+  forget(reader, 0, reader->size);
 }
 
 /* ---- verifying ---- */

@@ -7,7 +7,8 @@
 struct hdx_reader {
   const uint8_t *bytes; /* the whole file */
   size_t size;
-  bool mapped; /* by the reader; else borrowed */
+  bool mapped;       /* by the reader; else borrowed */
+  size_t kept_bytes; /* of a mapped file, whatever is read of it */
   char *path;
   struct hdx_footer footer;
   struct hdx_book *book; /* the footer's templates; locks itself */
@@ -26,8 +27,8 @@ enum hdx_status hdx_reader_select(const struct hdx_reader *reader, size_t n, str
                                   struct hdx_zstd *zstd, const uint32_t *rows, size_t count, unsigned wanted,
                                   struct hdx_error *error);
 
-/* Lets go of the pages of a block that was read, in a file so large that a walk through it would otherwise pile it up
- * in memory. They come back by themselves when they are read again. */
+/* Lets go of the pages of a block that was read, in a file of more than may be kept: a walk through it would otherwise
+ * pile it up in memory. They come back by themselves when they are read again. */
 void hdx_reader_forget(const struct hdx_reader *reader, size_t n);
 
 #endif

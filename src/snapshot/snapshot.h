@@ -100,6 +100,12 @@ enum hdx_status hdx_reader_open(const char *path, struct hdx_text source, struct
                                 struct hdx_error *error);
 void hdx_reader_close(struct hdx_reader *reader);
 
+/* How much of the file may stay in memory when it has been read; 32 MiB if nothing is said. */
+void hdx_reader_keep(struct hdx_reader *reader, size_t bytes);
+/* Lets go of all of the file that was read, if it is more than may be kept. No cursor may be open. It comes back by
+ * itself. */
+void hdx_reader_rest(const struct hdx_reader *reader);
+
 /* The hash that the trailer has of the footer, and so of all blocks: two snapshots with equal rows need not have the
  * same one, but one that changed has another. */
 uint64_t hdx_reader_digest(const struct hdx_reader *reader);
@@ -133,6 +139,13 @@ struct hdx_cursor;
 enum hdx_status hdx_cursor_open(const struct hdx_reader *reader, const struct hdx_range *range,
                                 struct hdx_cursor **cursor, struct hdx_error *error);
 void hdx_cursor_close(struct hdx_cursor *cursor);
+/* How many bytes blocks that are open at once may take, but for one of them. Blocks that overlap in time all have to
+ * be; where they would take more, they are opened several times, for a piece of their rows each. 256 MiB if it is not
+ * said.
+ */
+void hdx_cursor_memory(struct hdx_cursor *cursor, size_t bytes);
+/* Of memory that the cursor holds just now. */
+size_t hdx_cursor_bytes(const struct hdx_cursor *cursor);
 /* Begins anew with a range without ends, in which missing stops are not made up but HDX_TIME_NONE. */
 void hdx_cursor_as_filed(struct hdx_cursor *cursor);
 /* Begins anew with another range, keeping the memory. */
@@ -165,8 +178,9 @@ enum hdx_status hdx_cursor_count(struct hdx_cursor *cursor, struct hdx_counts *c
 /* The next rows in the order start, stop, key: blocks whose ranges of start overlap are merged, others are handed out
  * block by block. A count of 0 is the end. Views live until the next call. Stops of an index without a stop column are
  * the next row's start, over all rows of the snapshot, whatever years are asked for (the last row's is its start).
- * extra has the info's columns, in order (by name). INTEGRITY: a block is corrupt; LIMIT: thousands of blocks overlap.
- */
+ * extra has the info's columns, in order (by name). INTEGRITY: a block is corrupt; LIMIT: thousands of blocks overlap,
+ * or rows that have to be merged at once take more than the memory: those of one instant, and of blocks that overlap
+ * where stops are made up. */
 enum hdx_status hdx_cursor_next(struct hdx_cursor *cursor, struct hdx_batch *batch, struct hdx_error *error);
 
 #endif

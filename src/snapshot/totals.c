@@ -90,11 +90,11 @@ static enum hdx_status add_zones(struct hdx_cursor *cursor, struct hdx_counts *c
 
 enum hdx_status hdx_cursor_count(struct hdx_cursor *cursor, struct hdx_counts *counts, struct hdx_error *error) {
   unsigned wanted = cursor->wanted;
-  hdx_cursor_window(cursor, cursor->first_start, cursor->last_start);
+  hdx_cursor_window(cursor, cursor->window_first, cursor->window_last);
   cursor->wanted = HDX_WANT_SIZE;
   enum hdx_status status =
       cursor->made_up && overlap(cursor) ? walk(cursor, counts, error) : add_zones(cursor, counts, error);
   cursor->wanted = wanted;
-  hdx_cursor_window(cursor, cursor->first_start, cursor->last_start);
+  hdx_cursor_window(cursor, cursor->window_first, cursor->window_last);
   return status;
 }

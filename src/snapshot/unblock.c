@@ -90,6 +90,13 @@ static int64_t *number_column(struct hdx_block *block, int column) {
   return block->numbers + (size_t)column * block->capacity;
 }
 
+static void point_at_numbers(struct hdx_block *block, bool years) {
+  block->start = number_column(block, START);
+  block->stop = number_column(block, STOP);
+  block->size = number_column(block, SIZE);
+  block->year = years ? number_column(block, YEAR) : NULL;
+}
+
 /* Memory is kept from block to block, but not what one column after the other once needed. */
 static void forget_texts(struct hdx_block *block) {
   for (size_t c = 0; c < block->memory_made; c++) {
@@ -201,10 +208,7 @@ enum hdx_status hdx_block_open(struct hdx_block *block, struct hdx_book *book, s
   block->count = zone->rows;
   block->selected = 0;
   block->text_bytes = 0;
-  block->start = number_column(block, START);
-  block->stop = number_column(block, STOP);
-  block->size = number_column(block, SIZE);
-  block->year = zone->flags & HDX_BLOCK_MIXED ? number_column(block, YEAR) : NULL;
+  point_at_numbers(block, zone->flags & HDX_BLOCK_MIXED);
   block->year_of_all = zone->year;
   const struct hdx_block_column *times = &block->columns[HDX_TIMES];
   status = hdx_times_decode(&block->ints, zstd, times->data, times->size, block->count, zone->flags, block->start,
@@ -269,4 +273,39 @@ enum hdx_status hdx_block_select(struct hdx_block *block, struct hdx_zstd *zstd,
       return hdx_error_context(error, status, "extra column %zu", c);
   }
   return HDX_OK;
+}
+
+/* ---- keeping what was selected ---- */
+
+/* Has an array of texts end with the selected ones. */
+static struct hdx_text *fitted(struct hdx_text *texts, size_t count) {
+  struct hdx_text *fit = realloc(texts, count * sizeof *texts);
+  return fit ? fit : texts;
+}
+
+void hdx_block_pack(struct hdx_block *block) {
+  size_t count = block->selected;
+  int64_t *numbers = count && count < block->capacity ? malloc(NUMBER_COLUMNS * count * sizeof *numbers) : NULL;
+  hdx_column_deinit(&block->column);
+  hdx_ints_deinit(&block->ints);
+  if (!numbers)
+    return;
+  for (size_t column = START; column < SCRATCH; column++)
+    memcpy(numbers + column * count, number_column(block, (int)column), count * sizeof *numbers);
+  free(block->numbers);
+  block->numbers = numbers;
+  block->capacity = count;
+  point_at_numbers(block, block->year != NULL);
+  block->key = fitted(block->key, count);
+  for (size_t c = 0; c < block->extra_made; c++)
+    if (block->extra[c])
+      block->extra[c] = fitted(block->extra[c], count);
+}
+
+size_t hdx_block_bytes(const struct hdx_block *block) {
+  size_t arrays = 1;
+  for (size_t c = 0; c < block->extra_made; c++)
+    arrays += block->extra[c] != NULL;
+  return block->capacity * (NUMBER_COLUMNS * sizeof *block->numbers + arrays * sizeof *block->key) +
+         block->memory_bytes + hdx_column_bytes(&block->column) + block->ints.capacity;
 }

@@ -10,7 +10,10 @@
 
 #define MINUTE INT64_C(60000000000)
 
-enum kind { REGULAR, OVERLAPPING, NO_STOPS, OVERLAPPING_NO_STOPS, SOME_STOPS, OVERLAPPING_SOME_STOPS, KINDS };
+enum kind { REGULAR, OVERLAPPING, NO_STOPS, OVERLAPPING_NO_STOPS, SOME_STOPS, OVERLAPPING_SOME_STOPS, UNSORTED, KINDS };
+
+/* Of a block that is open, with what it takes to decode it. */
+#define BLOCK_BYTES (3u << 20)
 
 static void make(struct model *model, uint64_t *seed, size_t count, enum kind kind) {
   bool overlapping = kind == OVERLAPPING || kind == OVERLAPPING_NO_STOPS || kind == OVERLAPPING_SOME_STOPS;
@@ -19,6 +22,7 @@ static void make(struct model *model, uint64_t *seed, size_t count, enum kind ki
   for (size_t i = 0; i < count; i++) {
     time += (1 + (int64_t)model_below(seed, 3)) * MINUTE;
     int64_t start = overlapping ? time - (int64_t)model_below(seed, 9000) * MINUTE : time;
+    start = kind == UNSORTED ? INT64_C(1262304000000000000) + (int64_t)model_below(seed, count) * MINUTE : start;
     int64_t stop =
         start + ((int64_t)model_below(seed, kind == SOME_STOPS ? 2 : 40) - (kind == SOME_STOPS ? 0 : 20)) * MINUTE;
     bool none = kind == NO_STOPS || kind == OVERLAPPING_NO_STOPS ||
@@ -105,7 +109,7 @@ static bool wanted(const struct model_row *row, const struct question *question)
 
 /* Walks the answer window by window, from the last; within a window as it comes. Gives the rows in the answer's order.
  */
-static void walk_back(struct hdx_cursor *cursor, struct model *got, unsigned columns) {
+static void walk_back(struct hdx_cursor *cursor, size_t memory, struct model *got, unsigned columns) {
   struct hdx_error error;
   int64_t first, last = INT64_MAX;
   struct model windows[256];
@@ -117,6 +121,7 @@ static void walk_back(struct hdx_cursor *cursor, struct model *got, unsigned col
     hdx_cursor_window(cursor, first, last);
     for (struct hdx_batch batch;;) {
       assert_int_equal(hdx_cursor_next(cursor, &batch, &error), HDX_OK);
+      assert_true(hdx_cursor_bytes(cursor) <= memory + BLOCK_BYTES);
       if (batch.count == 0)
         break;
       assert_true(!batch.size == !(columns & HDX_COLUMN_SIZE) && !batch.key == !(columns & HDX_COLUMN_KEY));
@@ -142,7 +147,7 @@ static void walk_back(struct hdx_cursor *cursor, struct model *got, unsigned col
   }
 }
 
-static void check(const struct model *model, struct hdx_cursor *cursor, const struct question *question,
+static void check(const struct model *model, struct hdx_cursor *cursor, size_t memory, const struct question *question,
                   unsigned columns) {
   struct hdx_error error;
   struct hdx_summary want = {.first = HDX_TIME_NONE, .last = HDX_TIME_NONE}, sum;
@@ -152,7 +157,7 @@ static void check(const struct model *model, struct hdx_cursor *cursor, const st
   model_init(&got);
   hdx_cursor_range(cursor, &question->range);
   assert_int_equal(hdx_cursor_filter(cursor, &question->filter, columns, &error), HDX_OK);
-  walk_back(cursor, &got, columns);
+  walk_back(cursor, memory, &got, columns);
   for (size_t i = 0; i < model->count; i++) {
     const struct model_row *row = &model->rows[i];
     if (!wanted(row, question))
@@ -180,7 +185,7 @@ static void check(const struct model *model, struct hdx_cursor *cursor, const st
 }
 
 /* Rows with equal times have unequal keys, so the order is one; that of rows without keys is then the same. */
-static void run_kind(enum kind kind, size_t count, size_t portion, int questions) {
+static void run_kind(enum kind kind, size_t count, size_t portion, int questions, size_t memory) {
   struct hdx_error error;
   struct model model;
   struct hdx_cursor *cursor;
@@ -190,13 +195,14 @@ static void run_kind(enum kind kind, size_t count, size_t portion, int questions
   struct hdx_reader *reader = write_model(&model, portion);
   struct question question = {.range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {2000, 2100}}};
   assert_int_equal(hdx_cursor_open(reader, &question.range, &cursor, &error), HDX_OK);
+  hdx_cursor_memory(cursor, memory);
   for (int i = 0; i < questions; i++) {
     hdx_filter_init(&question.filter);
     if (i > 0)
       question.range = random_range(&model, reader, &seed);
     if (i % 2)
       random_filter(&question, &seed);
-    check(&model, cursor, &question, i % 3 ? HDX_COLUMN_ALL : (unsigned)model_below(&seed, 8));
+    check(&model, cursor, memory, &question, i % 3 ? HDX_COLUMN_ALL : (unsigned)model_below(&seed, 8));
   }
   hdx_cursor_close(cursor);
   hdx_reader_close(reader);
@@ -206,20 +212,74 @@ static void run_kind(enum kind kind, size_t count, size_t portion, int questions
 static void small(void **state) {
   (void)state;
   for (int kind = 0; kind < KINDS; kind++)
-    run_kind((enum kind)kind, 20000, SIZE_MAX, 300);
+    run_kind((enum kind)kind, 20000, SIZE_MAX, 300, 64u << 20);
 }
 
 /* Blocks of one year, written in portions. */
 static void large(void **state) {
   (void)state;
   for (int kind = 0; kind < KINDS; kind++)
-    run_kind((enum kind)kind, 90000, 7000, 24);
+    run_kind((enum kind)kind, 90000, 7000, 24, 64u << 20);
+}
+
+/* Where all blocks of an unsorted file would have to be open at once, it is read in pieces. */
+static void p4_blocks_that_do_not_fit(void **state) {
+  (void)state;
+  run_kind(UNSORTED, 90000, 7000, 24, 2u << 20);
+  run_kind(OVERLAPPING, 90000, 7000, 8, 2u << 20);
+}
+
+/* The whole answer with so much memory. */
+static enum hdx_status walk(const struct hdx_reader *reader, size_t memory, uint64_t *rows, struct hdx_error *error) {
+  const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {2000, 2100}};
+  struct hdx_cursor *cursor;
+  struct hdx_batch batch;
+  assert_int_equal(hdx_cursor_open(reader, &range, &cursor, error), HDX_OK);
+  hdx_cursor_memory(cursor, memory);
+  enum hdx_status status;
+  *rows = 0;
+  while ((status = hdx_cursor_next(cursor, &batch, error)) == HDX_OK && batch.count)
+    *rows += batch.count;
+  hdx_cursor_close(cursor);
+  return status;
+}
+
+/* What cannot be read in pieces is refused, and nothing else. */
+static void check_limit(struct model *model, const char *expected) {
+  struct hdx_error error;
+  uint64_t rows;
+  struct hdx_reader *reader = write_model(model, 7000);
+  assert_int_equal(walk(reader, 2u << 20, &rows, &error), HDX_LIMIT);
+  assert_non_null(strstr(error.message, expected));
+  assert_non_null(strstr(error.message, "the 2 MiB"));
+  assert_int_equal(walk(reader, 64u << 20, &rows, &error), HDX_OK);
+  assert_int_equal(rows, model->count);
+  hdx_reader_close(reader);
+  model_deinit(model);
+}
+
+static void p4_blocks_that_cannot_be_divided(void **state) {
+  (void)state;
+  struct model model;
+  uint64_t seed = 7;
+  model_init(&model);
+  make(&model, &seed, 90000, OVERLAPPING_NO_STOPS);
+  for (size_t i = 0; i < model.count; i++) /* each year's file has rows of all times */
+    model.rows[i].start = INT64_C(1262304000000000000) + (int64_t)model_below(&seed, 90000) * MINUTE;
+  check_limit(&model, "the blocks that overlap in time, of an index without stops,");
+  model_init(&model);
+  make(&model, &seed, 90000, REGULAR);
+  for (size_t i = 0; i < model.count; i++)
+    model.rows[i].start = INT64_C(1262304000000000000) + MINUTE * (i % 10 ? 5000 : (int64_t)i % 9000);
+  check_limit(&model, "the rows that start at the same instant");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(small),
       cmocka_unit_test(large),
+      cmocka_unit_test(p4_blocks_that_do_not_fit),
+      cmocka_unit_test(p4_blocks_that_cannot_be_divided),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }
