@@ -102,8 +102,9 @@ static struct hdx_text file_name(const struct hdx_year_job *year, const char *en
 
 /* Components "..", percent-encoded or not: whoever resolves the URL would leave where it leads. */
 static bool climbs(struct hdx_text path) {
-  char plain[NAME_BYTES];
+  char plain[NAME_BYTES] = "";
   size_t size = 0;
+  CHECK(path.size < sizeof plain);
   for (size_t i = 0; i < path.size; i++)
     if (path.size - i >= 3 && path.data[i] == '%' && path.data[i + 1] == '2' && (path.data[i + 2] | 32) == 'e') {
       plain[size++] = '.';
@@ -136,7 +137,7 @@ static void check_target(const struct hdx_year_job *year, size_t source) {
           hdx_text_equal(year->target.key, hdx_text_sub(location, (size_t)(slash + 1 - location.data), location.size)));
     return;
   }
-  if (source >= COPY && of_bucket) {
+  if ((source == COPY || source == DISK) && of_bucket) {
     struct hdx_text base = hdx_text_of(sources[source]);
     CHECK(hdx_text_starts_with(url, base) && !climbs(hdx_text_sub(url, base.size, url.size)));
   }
