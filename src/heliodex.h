@@ -1302,9 +1302,10 @@ struct hdx_comparison {
 };
 
 /* Fetches and parses the index files of a bucket's snapshots (of `ids`, or of all that are held where none) anew, and
- * compares them with what is held, row by row, calling `visit` for each dataset. Needs as much room in the store as
- * these snapshots take, for as long as it runs; changes nothing. Returns the gravest status. NOT_FOUND: nothing of the
- * kind is held; USAGE: the session is offline. */
+ * compares them with what is held, row by row, calling `visit` for each dataset, first for those whose snapshot cannot
+ * be read (`id` is then the name of its file, without .hdx). Needs as much room in the store as these snapshots take,
+ * for as long as it runs; changes nothing. Returns the gravest status. NOT_FOUND: nothing of the kind is held; USAGE:
+ * the session is offline. */
 HDX_API
 enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
                                   size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),

@@ -151,6 +151,8 @@ static enum hdx_status row_urls(struct cli_manifest *manifest, struct hdx_query 
   enum hdx_status status = manifest->published ? HDX_OK : locate(query, dataset, key, manifest->fetched, &url, error);
   if (status != HDX_OK)
     return status;
+  if (manifest->null && memchr(url.data, 0, url.size))
+    return refuse(key, "it has a NUL, which would break its entry", error);
   if (!manifest->null && has_control(url))
     return refuse(key, "it has control characters, which would break its line (--null keeps it)", error);
   cli_writer_put(manifest->out, url);

@@ -214,6 +214,13 @@ static enum hdx_status open_both(struct comparing *comparing, const struct hdx_d
   return status;
 }
 
+static void tell(struct comparing *comparing, const struct hdx_comparison *comparison) {
+  comparing->visit(comparing->user, comparison);
+  if (comparison->status != HDX_OK && comparing->status == HDX_OK)
+    hdx_error_set(&comparing->first, comparison->status, "%.*s: %s", HDX_TEXT_ARG(comparison->id), comparison->message);
+  comparing->status = hdx_status_graver(comparing->status, comparison->status);
+}
+
 static void compare_dataset(struct comparing *comparing, const struct hdx_dataset *dataset) {
   struct hdx_reader *held = NULL, *fresh = NULL;
   struct hdx_error error = {.message = ""};
@@ -233,10 +240,7 @@ static void compare_dataset(struct comparing *comparing, const struct hdx_datase
     comparison.status = HDX_PARTIAL;
   }
   comparison.message = message;
-  comparing->visit(comparing->user, &comparison);
-  if (comparison.status != HDX_OK && comparing->status == HDX_OK)
-    hdx_error_set(&comparing->first, comparison.status, "%.*s: %s", HDX_TEXT_ARG(dataset->id), message);
-  comparing->status = hdx_status_graver(comparing->status, comparison.status);
+  tell(comparing, &comparison);
   hdx_reader_close(held);
   hdx_reader_close(fresh);
 }
@@ -263,14 +267,28 @@ static enum hdx_status add(struct comparing *comparing, const char *id, struct h
   return HDX_OK;
 }
 
-/* What `held` is of, if the catalog still has it: a snapshot that it no longer names has no source to compare with. */
+/* The dataset of a snapshot that cannot be read: its file's name without the ending. */
+static struct hdx_text id_of_path(const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+  return (struct hdx_text){name, dot ? (size_t)(dot - name) : strlen(name)};
+}
+
+/* Takes a snapshot into the list. One that cannot be read is told at once; one that the catalog no longer names has no
+ * source to compare with. */
 static void on_held(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error) {
   struct comparing *comparing = user;
-  struct hdx_error reason = {.message = ""};
+  struct hdx_error reason;
   char *id = error ? NULL : hdx_text_dup(info->id);
-  enum hdx_status status = id ? add(comparing, id, &reason) : HDX_OK;
-  if (status != HDX_OK)
+  enum hdx_status status = id ? add(comparing, id, &reason) : error ? error->status : HDX_MEMORY;
+  if (status == HDX_NOT_FOUND && id)
     hdx_log_write(&comparing->session->log, HDX_LOG_WARNING, "%s: not compared: %s", id, reason.message);
+  else if (status != HDX_OK)
+    tell(comparing, &(struct hdx_comparison){.bucket = comparing->catalog->source.url.data,
+                                             .id = id_of_path(info->path),
+                                             .status = status,
+                                             .message = error ? error->message
+                                                        : id  ? reason.message
+                                                              : "out of memory"});
   free(id);
 }
 
@@ -303,8 +321,10 @@ static enum hdx_status choose(struct comparing *comparing, const char *bucket, c
   for (size_t i = 0; status == HDX_OK && i < id_count; i++)
     status = add(comparing, ids[i], error);
   if (status == HDX_OK && id_count == 0) {
-    hdx_store_visit(comparing->session, bucket, NULL, 0, false, on_held, comparing, NULL);
-    if (comparing->count == 0)
+    status = hdx_store_visit(comparing->session, bucket, NULL, 0, false, on_held, comparing, error);
+    if (comparing->status != HDX_OK) /* that was told of one after the other */
+      status = HDX_OK;
+    else if (status == HDX_OK && comparing->count == 0)
       status = hdx_error_set(error, HDX_NOT_FOUND, "%s: nothing of it is held in %s", bucket,
                              comparing->session->store.root);
   }

@@ -5,12 +5,11 @@ import json
 import os
 import random
 import resource
-import socket
-import threading
 
 import pytest
 
 import hostile
+from answering import Speaker
 from conftest import TINY, plain_build
 from origin import Behaviour
 from reference import time_ns, time_text
@@ -278,38 +277,6 @@ def test_threads_are_bounded(many_files, client, threads):
 # ---- time
 
 
-class Endless:
-    """A server that never comes to an end: it accepts, and does as `speak` says, until it is stopped."""
-
-    def __init__(self, speak):
-        self.speak, self.over = speak, threading.Event()
-
-    def __enter__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.over.set()
-        self.listener.close()
-
-    def _accept(self):
-        while not self.over.is_set():
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with connection:
-            try:
-                self.speak(connection, self.over)
-            except OSError:
-                pass
-
-
 def say_nothing(connection, over):
     over.wait()
 
@@ -335,7 +302,7 @@ def send_without_end(connection, over):
 @pytest.mark.parametrize("speak, code", [(say_nothing, 5), (drip_headers, 5), (drip_body, 5), (send_without_end, 8)])
 def test_p4_a_server_without_end(heliodex, speak, code):
     """Ends by the stall time, the retry time, or the most that a catalog may have."""
-    with Endless(speak) as server:
+    with Speaker(speak) as server:
         limits = ["--stall-time", "200ms", "--retry-max-time", "1s", "--retries", 2, "--max-catalog", "1M"]
         bounded(heliodex, server, "index", BUCKET, *limits, code=code, timeout=60)
 

@@ -5,7 +5,6 @@ A stage (stage.py) is the endpoint; its lists are answered by a function of the 
 
 import random
 import time
-from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from answering import Answering
 from conftest import Program, plain_build
 from stage import Stage, User, etag
+from usage import peak_of
 
 YEARS = list(range(1990, 2020))
 GAPS = [1995, 2005]
@@ -349,20 +349,6 @@ def test_query_that_lacks_years_lists_nothing(user, lacking):
 
 FOLDERS, NAMES = 250, 7000
 PEAK_BYTES_MAX = 96 << 20
-
-
-def peak_of(process):
-    """The most memory that a process has had at once, as it ends.
-
-    Sampled: what the kernel tells of children at their end counts the parent from which they were made.
-    """
-    peak = 0
-    while process.poll() is None:
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                peak = int(line.split()[1]) << 10
-        time.sleep(0.01)
-    return peak
 
 
 def names_of(folder, own):

@@ -87,6 +87,19 @@ def test_sources_that_cannot_be_read(two):
     assert states(done)["whole"]["state"] == "not comparable" and "2017" in states(done)["whole"]["difference"]
 
 
+@pytest.mark.parametrize("damaged", [["whole"], ["other", "whole"]])
+def test_37_p2_snapshots_that_cannot_be_compared_are_told(two, damaged):
+    """They are not left out, as if they were not held."""
+    for name in damaged:
+        (path,) = two.program.store.rglob(f"{name}.hdx")
+        path.write_bytes(path.read_bytes()[:-1])
+    found = states(verify(two).expect(7, f"{len(damaged)} of 2 datasets"))
+    assert found.keys() == {"whole", "other"}
+    for name, row in found.items():
+        assert (row["state"] == "not comparable" and f"{name}.hdx" in row["difference"]) == (name in damaged), row
+    assert found["other"]["state"] == ("not comparable" if "other" in damaged else "as its source")
+
+
 def test_a_server_that_is_down(two):
     two.tiny.origin.__exit__(None, None, None)
     done = two.program("verify", "--deep", two.bucket, "whole", *two.access, "--format", "ndjson", "--retries", "0")

@@ -84,9 +84,13 @@ class Held(Scenario):
 
 
 class Start(Scenario):
-    """A single request."""
+    """A single request, to a host whose name is to be resolved."""
 
     name, start_up = "start", True
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.access[1] = self.origin.url.replace("127.0.0.1", "localhost")
 
     def command(self):
         return ["datasets", self.bucket]
@@ -113,6 +117,15 @@ class Refresh(Held):
         return ["index", self.bucket]
 
 
+class KeepIndex(Scenario):
+    """Index files are kept, too."""
+
+    name = "keep-index"
+
+    def command(self):
+        return ["index", self.bucket, "--keep-index", "kept"]
+
+
 class Packed(Scenario):
     name = "packed"
 
@@ -127,7 +140,13 @@ class Packed(Scenario):
 
 
 class Query(Held):
+    """Its output takes the place of another file."""
+
     name = "query"
+
+    def prepare(self, program):
+        super().prepare(program)
+        (program.home / "rows").write_text("other rows")
 
     def command(self):
         return ["query", self.bucket, "d", "--start", "2019-02", "--where", "checksum!=x", "-o", "rows"]
@@ -171,6 +190,19 @@ class MirrorAgain(Held):
         return ["mirror", self.bucket, "d", "--dest", "dest", "--refresh"]
 
 
+class MirrorDelete(Held):
+    """Files that are wanted no more are removed."""
+
+    name = "mirror-delete"
+
+    def prepare(self, program):
+        super().prepare(program)
+        program("mirror", self.bucket, "d", "--dest", "dest", *self.access).expect(0)
+
+    def command(self):
+        return ["mirror", self.bucket, "d", "--dest", "dest", "--limit", "1", "--delete-extra"]
+
+
 class Cat(Held):
     name = "cat"
 
@@ -197,6 +229,15 @@ class Verify(Held):
 
     def command(self):
         return ["verify", self.bucket]
+
+
+class VerifyDeep(Held):
+    """What is held is compared with its source."""
+
+    name = "verify-deep"
+
+    def command(self):
+        return ["verify", "--deep", self.bucket]
 
 
 class VerifyMirror(MirrorAgain):
@@ -480,7 +521,7 @@ class StoreRemove(Held):
         return ["store", "remove"]
 
 
-SCENARIOS = [Start, Index, Refresh, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, Cat, Tar, Exec, Verify,
-             VerifyMirror, Plan, Listing, Signed, Tls, Validate]
+SCENARIOS = [Start, Index, Refresh, KeepIndex, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, MirrorDelete, Cat,
+             Tar, Exec, Verify, VerifyDeep, VerifyMirror, Plan, Listing, Signed, Tls, Validate]
 SCENARIOS += [SignedContainer, Listed, Local, Redirected, Tree, Search, Info, InfoHeld, Count, Latest, Presigned, Manifest,
               MirrorList, MirrorShard, Merge, ValidateDraft, StoreList, StoreRemove]

@@ -30,13 +30,24 @@
   X(unlink, EIO, S)                                                                                                    \
   X(mkdir, ENOSPC, S)                                                                                                  \
   X(stat, EIO, S)                                                                                                      \
+  X(statvfs, EIO, S)                                                                                                   \
+  X(access, EACCES, S)                                                                                                 \
+  X(path, EACCES, S)                                                                                                   \
+  X(chmod, EPERM, S)                                                                                                   \
+  X(rmdir, EIO, S)                                                                                                     \
+  X(dup, EMFILE, S)                                                                                                    \
   X(flock, ENOLCK, S)                                                                                                  \
   X(mmap, ENOMEM, S)                                                                                                   \
+  X(advise, EIO, S)                                                                                                    \
+  X(random, ENOSYS, S)                                                                                                 \
+  X(wait, EINTR, S)                                                                                                    \
   X(pipe, EMFILE, S)                                                                                                   \
   X(socket, EMFILE, S)                                                                                                 \
   X(connect, ECONNREFUSED, S)                                                                                          \
   X(send, ECONNRESET, S)                                                                                               \
   X(recv, ECONNRESET, S)                                                                                               \
+  X(option, ENOBUFS, S)                                                                                                \
+  X(resolve, ENOMEM, S)                                                                                                \
   X(epoll, EMFILE, S)                                                                                                  \
   X(thread, EAGAIN, S)                                                                                                 \
   X(spawn, EAGAIN, S)                                                                                                  \
@@ -45,6 +56,12 @@
 #define X(name, code, group) CALL_##name,
 enum call { CALL_MAP(X) CALL_COUNT };
 #undef X
+
+/* Begins to count, from 0, and has fail what HDX_FAULTS would say; NULL: nothing. The environment says the rest. */
+void faults_begin(const char *what);
+
+/* Counts no further. Returns how many calls have failed. */
+long faults_end(void);
 
 /* Counts a call and returns the errno that it is to fail with; 0: it is to be made. */
 int fault(enum call call);
