@@ -1,0 +1,108 @@
+/* A journal whose calls and allocations fail, each in turn: it says so or is none the worse, and knows what was
+ * flushed. */
+#include "mirror/journal.h"
+
+#include "unit/failing.h"
+
+#include "folder.h"
+#include "journal_dump.h"
+
+enum { OLD_LINES = 4000 };
+
+static struct hdx_buffer old, expected;
+
+/* A change of a journal, from its opening to its end; what is in it beforehand is mostly superseded. */
+static enum hdx_status change(void *user, struct hdx_error *error) {
+  struct hdx_journal *journal = NULL;
+  const struct hdx_extent extent = {0, 10, 1};
+  const struct hdx_journal_part part = {
+      .location = HDX_TEXT("s3://b/p\n"), .partial = HDX_TEXT("p"), .etag = HDX_TEXT("e"), .size = 100};
+  const struct hdx_journal_file file = {.location = HDX_TEXT("s3://b/f"), .path = HDX_TEXT("f"), .etag = HDX_TEXT("e")};
+  (void)user;
+  faults_pause();
+  assert_true(put_file("journal", old.data, old.size));
+  int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  faults_resume();
+  enum hdx_status status = hdx_journal_open(folder, "journal", UINT64_MAX, NULL, &journal, error);
+  if (status == HDX_OK)
+    status = hdx_journal_add_part(journal, &part, &extent, error);
+  if (status == HDX_OK)
+    status = hdx_journal_add_file(journal, &file, error);
+  if (status == HDX_OK)
+    status = hdx_journal_add_gone(journal, HDX_TEXT("s3://b/1"), error);
+  if (status == HDX_OK)
+    status = hdx_journal_flush(journal, true, error);
+  hdx_journal_close(journal);
+  faults_pause();
+  struct hdx_buffer now;
+  struct hdx_error ignored;
+  hdx_buffer_init(&now, SIZE_MAX);
+  assert_int_equal(hdx_journal_open(folder, NULL, UINT64_MAX, NULL, &journal, &ignored), HDX_OK);
+  dump(journal, &now);
+  if (status == HDX_OK && expected.size == 0)
+    hdx_buffer_append_text(&expected, hdx_buffer_text(&now));
+  if (status == HDX_OK)
+    assert_string_equal(hdx_buffer_string(&now), hdx_buffer_string(&expected));
+  else
+    assert_non_null(strstr(hdx_buffer_string(&now), "file s3://b/0 ")); /* what was there before */
+  hdx_buffer_deinit(&now);
+  hdx_journal_close(journal);
+  close(folder);
+  faults_resume();
+  return status;
+}
+
+static int setup(void **state) {
+  struct hdx_journal *journal;
+  struct hdx_error error;
+  char name[64];
+  if (root_setup(state) != 0)
+    return 1;
+  int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (hdx_journal_open(folder, "journal", UINT64_MAX, NULL, &journal, &error) != HDX_OK)
+    return 1;
+  for (int i = 0; i < OLD_LINES; i++) {
+    snprintf(name, sizeof name, "s3://b/%d", i % 2);
+    const struct hdx_journal_file file = {.location = hdx_text_of(name), .path = hdx_text_of(name + 5), .size = i};
+    if (hdx_journal_add_file(journal, &file, &error) != HDX_OK)
+      return 1;
+  }
+  if (hdx_journal_flush(journal, false, &error) != HDX_OK)
+    return 1;
+  hdx_journal_close(journal);
+  close(folder);
+  hdx_buffer_init(&old, SIZE_MAX);
+  hdx_buffer_init(&expected, SIZE_MAX);
+  FILE *file = fopen(at("journal"), "rb");
+  for (int c; file && (c = getc(file)) != EOF;)
+    hdx_buffer_append_byte(&old, (char)c);
+  fclose(file);
+  return change(NULL, &error) != HDX_OK;
+}
+
+static int teardown(void **state) {
+  hdx_buffer_deinit(&old);
+  hdx_buffer_deinit(&expected);
+  return root_teardown(state);
+}
+
+static void test_33_memory_for_a_journal(void **state) {
+  (void)state;
+  failing_memory(change, NULL);
+}
+
+static void test_28_30_calls_of_a_journal(void **state) {
+  static const char *const calls[] = {"open", "pwrite", "fsync"};
+  (void)state;
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    failing_calls(calls[i], ":EIO", change, NULL, HDX_IO);
+    failing_calls(calls[i], ":EIO:on", change, NULL, HDX_IO);
+  }
+  failing_calls("system", ":EIO:on", change, NULL, HDX_IO);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_33_memory_for_a_journal, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_28_30_calls_of_a_journal, setup, teardown)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
