@@ -7,11 +7,12 @@
 #include "folder.h"
 #include "journal_dump.h"
 
-enum { OLD_LINES = 4000 };
+enum { OLD_LINES = 5000 }; /* so many that it is written anew */
 
 static struct hdx_buffer old, expected;
 
-/* A change of a journal, from its opening to its end; what is in it beforehand is mostly superseded. */
+/* A change of a journal, from its opening to its end; what is in it beforehand is mostly superseded, and its last line
+ * was cut off. */
 static enum hdx_status change(void *user, struct hdx_error *error) {
   struct hdx_journal *journal = NULL;
   const struct hdx_extent extent = {0, 10, 1};
@@ -77,6 +78,7 @@ static int setup(void **state) {
   for (int c; file && (c = getc(file)) != EOF;)
     hdx_buffer_append_byte(&old, (char)c);
   fclose(file);
+  hdx_buffer_append_text(&old, HDX_TEXT("file\thalf a li"));
   return change(NULL, &error) != HDX_OK;
 }
 
@@ -92,12 +94,8 @@ static void test_33_memory_for_a_journal(void **state) {
 }
 
 static void test_28_30_calls_of_a_journal(void **state) {
-  static const char *const calls[] = {"open", "pwrite", "fsync"};
   (void)state;
-  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-    failing_calls(calls[i], ":EIO", change, NULL, HDX_IO);
-    failing_calls(calls[i], ":EIO:on", change, NULL, HDX_IO);
-  }
+  failing_calls("system", ":EIO", change, NULL, HDX_IO);
   failing_calls("system", ":EIO:on", change, NULL, HDX_IO);
 }
 
