@@ -1,0 +1,96 @@
+/* A destination whose calls and allocations fail, each in turn: a name means a whole file, and what fails says so. */
+#include "mirror/destination.h"
+
+#include "unit/failing.h"
+
+#include "folder.h"
+
+static const char bytes[] = "all of it";
+
+static bool nobody_wants(void *user, const char *name) {
+  (void)user;
+  (void)name;
+  return false;
+}
+
+/* Asserts that what is at the path is whole, or nothing is. */
+static bool is_whole_or_none(const char *path) {
+  char found[sizeof bytes + 1] = "";
+  FILE *file = fopen(at(path), "rb");
+  if (!file)
+    return false;
+  size_t size = fread(found, 1, sizeof found, file);
+  fclose(file);
+  assert_true(size == sizeof bytes && memcmp(found, bytes, size) == 0);
+  return true;
+}
+
+/* Puts a file there by way of a partial one, reads it and removes it. Another partial file is left from before, which
+ * has a second name. */
+static enum hdx_status mirror_one(void *user, struct hdx_error *error) {
+  struct hdx_destination destination = HDX_DESTINATION_NONE;
+  struct hdx_folders folders;
+  struct stat info;
+  uint64_t room = 0;
+  int fd = -1;
+  (void)user;
+  faults_pause();
+  char command[600];
+  snprintf(
+      command, sizeof command,
+      "rm -rf '%s/dest' && mkdir -p '%s/dest/.heliodex/partial' && cd '%s/dest/.heliodex/partial' && echo x >new &&"
+      " ln new ../../other && echo y >old",
+      root, root, root);
+  assert_int_equal(system(command), 0);
+  faults_resume();
+  enum hdx_status status = hdx_destination_open(at("dest"), NULL, true, &destination, error);
+  hdx_folders_init(&folders, &destination);
+  if (status == HDX_OK)
+    status = hdx_destination_free(&destination, &room, error);
+  if (status == HDX_OK)
+    status = hdx_partial_open(&destination, "new", &fd, NULL, error);
+  if (status == HDX_OK && (ftruncate(fd, 0) != 0 || write(fd, bytes, sizeof bytes) != sizeof bytes))
+    status = hdx_error_set(error, HDX_IO, "not written");
+  if (status == HDX_OK)
+    status = hdx_destination_sync(&destination, error);
+  if (status == HDX_OK)
+    status = hdx_partial_place(&folders, "new", "a/b/c", error);
+  if (status == HDX_OK)
+    status = hdx_destination_stat(&folders, "a/b/c", &info, error);
+  faults_pause();
+  bool placed = is_whole_or_none("dest/a/b/c");
+  faults_resume();
+  if (status == HDX_OK)
+    assert_true(placed && room > 0 && info.st_size == sizeof bytes);
+  if (status == HDX_OK)
+    status = hdx_destination_remove(&folders, "a/b/c", error);
+  if (status == HDX_OK)
+    hdx_partial_sweep(&destination, nobody_wants, NULL);
+  if (fd >= 0)
+    hdx_partial_close(fd);
+  hdx_folders_deinit(&folders);
+  hdx_destination_close(&destination);
+  faults_pause();
+  assert_true(access(at("dest/other"), F_OK) == 0); /* it is somebody else's file, too: nothing is written to it */
+  assert_true(stat(at("dest/other"), &info) == 0 && info.st_size == 2);
+  faults_resume();
+  return status;
+}
+
+static void test_33_memory_for_a_destination(void **state) {
+  (void)state;
+  failing_memory(mirror_one, NULL);
+}
+
+static void test_28_30_calls_of_a_destination(void **state) {
+  (void)state;
+  failing_calls("system", ":EIO", mirror_one, NULL, HDX_IO);
+  failing_calls("system", ":EIO:on", mirror_one, NULL, HDX_IO);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_33_memory_for_a_destination, root_setup, root_teardown),
+      cmocka_unit_test_setup_teardown(test_28_30_calls_of_a_destination, root_setup, root_teardown)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
