@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { CURSOR_SHARE = 8 /* of the memory each of the two snapshots may take this part */ };
+
 /* The datasets that are compared. */
 struct comparing {
   struct hdx_session *session;
@@ -111,7 +113,7 @@ static const char *difference(const struct hdx_snapshot_info *held, const struct
 /* Compares the rows of one year, as its index file has them. *what tells what differs, "" if nothing does but perhaps
  * what a column is called (*renamed). */
 static enum hdx_status compare_rows(const struct hdx_reader *held, const struct hdx_reader *fresh, int year,
-                                    uint64_t *count, char *what, size_t size, const char **renamed,
+                                    size_t memory, uint64_t *count, char *what, size_t size, const char **renamed,
                                     struct hdx_error *error) {
   const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {year, year}};
   struct rows a = {.cursor = NULL}, b = {.cursor = NULL};
@@ -121,6 +123,8 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
   if (status == HDX_OK)
     status = hdx_cursor_open(fresh, &range, &b.cursor, error);
   if (status == HDX_OK) {
+    hdx_cursor_memory(a.cursor, memory);
+    hdx_cursor_memory(b.cursor, memory);
     hdx_cursor_as_filed(a.cursor);
     hdx_cursor_as_filed(b.cursor);
   }
@@ -179,7 +183,9 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
   if (!has_rows(year) && !has_rows(now))
     return HDX_OK;
   comparison->years++;
-  enum hdx_status status = compare_rows(held, fresh, year->year, &comparison->rows, what, sizeof what, &renamed, error);
+  size_t memory = (size_t)(hdx_session_memory(comparing->session) / CURSOR_SHARE);
+  enum hdx_status status =
+      compare_rows(held, fresh, year->year, memory, &comparison->rows, what, sizeof what, &renamed, error);
   if (status == HDX_OK && !what[0] && renamed && comparison->years_changed++ == 0 && comparison->status == HDX_OK)
     snprintf(message, size, "%s: extra columns are called otherwise now (%s), with the same values",
              hdx_dataset_year_name(year->year, name), renamed);

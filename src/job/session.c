@@ -9,7 +9,6 @@
 
 enum {
   CATALOG_BYTES_MAX = 64 << 20, /* unless more is asked for */
-  CATALOG_FACTOR = 4,           /* times its size a catalog takes of memory when it has been read */
   CATALOG_SLACK_BYTES = 32 << 20
 };
 #define THREAD_BYTES (UINT64_C(8) << 20) /* an encoder, rows that are being written, what the allocator keeps */
@@ -154,7 +153,7 @@ static void complete(struct hdx_session *session) {
 /* Who has little memory has none for a catalog of any size; who asks for a larger one than is usual knows. */
 static void fit_catalogs(struct hdx_session *session) {
   struct hdx_config *config = &session->config;
-  uint64_t most = (config->memory_bytes + CATALOG_SLACK_BYTES) / CATALOG_FACTOR;
+  uint64_t most = (config->memory_bytes + CATALOG_SLACK_BYTES) / HDX_CATALOG_FACTOR;
   session->little_memory = config->catalog_bytes_max <= CATALOG_BYTES_MAX && most < config->catalog_bytes_max;
   if (session->little_memory)
     config->catalog_bytes_max = most;

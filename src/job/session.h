@@ -56,6 +56,8 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
 /* How many threads there may be: a thread takes some memory, whatever it has to do. */
 unsigned hdx_session_threads(const struct hdx_session *session);
 
+/* How many times its size a catalog takes of memory when it has been read, about. */
+enum { HDX_CATALOG_FACTOR = 4 };
 /* What open catalogs leave of the memory, half of it at the least: for what is fetched, and for rows. */
 uint64_t hdx_session_memory(const struct hdx_session *session);
 /* Tells the engine of that. */
