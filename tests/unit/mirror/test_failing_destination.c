@@ -86,6 +86,7 @@ static void test_28_30_calls_of_a_destination(void **state) {
   (void)state;
   failing_calls("system", ":EIO", mirror_one, NULL, HDX_IO);
   failing_calls("system", ":EIO:on", mirror_one, NULL, HDX_IO);
+  failing_calls("open", ":EINTR", mirror_one, NULL, HDX_IO);
 }
 
 int main(void) {
