@@ -186,7 +186,8 @@ struct hdx_config {
   uint64_t memory_bytes;         /* budget of all buffers, at least 16 MiB; 256 MiB. There are no more jobs than it has
                                     512 KiB, and no more threads than it has 8 MiB */
   uint64_t rate_bytes;           /* limit of bytes a second over all connections; 0: none */
-  uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB */
+  uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB, less where memory_bytes is
+                                    less than 224 MiB. It takes up to four times its size of memory */
   uint64_t retry_ms_max;         /* no retry begins later than this after a request's first attempt; 5 minutes */
   uint64_t stall_ms_max;         /* less than 512 bytes in so long end an attempt; 30 s */
   uint64_t connect_ms_max;       /* 15 s */
@@ -1301,9 +1302,10 @@ struct hdx_comparison {
 };
 
 /* Fetches and parses the index files of a bucket's snapshots (of `ids`, or of all that are held where none) anew, and
- * compares them with what is held, row by row, calling `visit` for each dataset. Needs as much room in the store as
- * these snapshots take, for as long as it runs; changes nothing. Returns the gravest status. NOT_FOUND: nothing of the
- * kind is held; USAGE: the session is offline. */
+ * compares them with what is held, row by row, calling `visit` for each dataset, first for those whose snapshot cannot
+ * be read (`id` is then the name of its file, without .hdx). Needs as much room in the store as these snapshots take,
+ * for as long as it runs; changes nothing. Returns the gravest status. NOT_FOUND: nothing of the kind is held; USAGE:
+ * the session is offline. */
 HDX_API
 enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,
                                   size_t id_count, void (*visit)(void *user, const struct hdx_comparison *comparison),

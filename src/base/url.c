@@ -259,7 +259,8 @@ void hdx_url_encode(struct hdx_buffer *out, struct hdx_text text, bool keep_slas
   for (size_t i = 0, from = 0; i <= text.size; i++) {
     if (i < text.size && (unreserved(text.data[i]) || (keep_slash && text.data[i] == '/')))
       continue;
-    hdx_buffer_append(out, text.data + from, i - from);
+    if (i > from) /* a text may be no address and no bytes */
+      hdx_buffer_append(out, text.data + from, i - from);
     if (i < text.size)
       encode_byte(out, text.data[i]);
     from = i + 1;

@@ -9,14 +9,22 @@
 /* More would bury the summary; the rest is counted. */
 #define TOLD_MAX 20
 
+/* One that cannot be opened is told once, and is not there to be closed. */
+static enum hdx_status open_file(struct cli_writer *writer, const char *path, struct hdx_error *error) {
+  enum hdx_status status = cli_writer_open(writer, path, error);
+  if (status != HDX_OK)
+    cli_writer_close(writer, false, NULL);
+  return status;
+}
+
 enum hdx_status cli_report_open(struct cli *cli, struct cli_report *report, struct hdx_error *error) {
   const struct cli_settings *settings = cli_settings(cli);
   *report = (struct cli_report){.messages = &cli->messages};
   enum hdx_status status = HDX_OK;
   if (settings->report)
-    status = cli_writer_open(&report->lines, settings->report, error);
+    status = open_file(&report->lines, settings->report, error);
   if (status == HDX_OK && settings->failed_out)
-    status = cli_writer_open(&report->ids, settings->failed_out, error);
+    status = open_file(&report->ids, settings->failed_out, error);
   return status;
 }
 
@@ -195,22 +203,31 @@ static void put_ids(struct cli_report *report) {
     }
 }
 
-enum hdx_status cli_report_close(struct cli_report *report, struct hdx_error *error) {
-  enum hdx_status status = report->status, closed;
-  if (status != HDX_OK)
-    cli_fail(error, status, "out of memory for the list of failed ids");
+/* Has the run's status be that of a file that was not written, or tells of it beside the run's own. */
+static void take_over(struct cli_report *report, enum hdx_status closed, const struct hdx_error *why,
+                      enum hdx_status *status, struct hdx_error *error) {
+  if (closed != HDX_OK && *status == HDX_OK) {
+    *status = closed;
+    *error = *why;
+  } else if (closed != HDX_OK) {
+    cli_message(report->messages, CLI_ERROR, "%s", why->message);
+  }
+}
+
+enum hdx_status cli_report_close(struct cli_report *report, enum hdx_status status, struct hdx_error *error) {
+  bool whole = report->status == HDX_OK;
+  struct hdx_error why;
+  if (!whole)
+    take_over(report, cli_fail(&why, report->status, "out of memory for the list of failed ids"), &why, &status, error);
   if (report->untold > 0)
     cli_message(report->messages, CLI_ERROR, "… and %" PRIu64 " more failures (-v shows all, --report FILE lists them)",
                 report->untold);
   if (report->ids.data) {
     put_ids(report);
-    closed = cli_writer_close(&report->ids, status == HDX_OK, status == HDX_OK ? error : NULL);
-    status = status == HDX_OK ? closed : status;
+    take_over(report, cli_writer_close(&report->ids, whole, &why), &why, &status, error);
   }
-  if (report->lines.data) {
-    closed = cli_writer_close(&report->lines, true, status == HDX_OK ? error : NULL);
-    status = status == HDX_OK ? closed : status;
-  }
+  if (report->lines.data)
+    take_over(report, cli_writer_close(&report->lines, true, &why), &why, &status, error);
   for (size_t i = 0; i < report->failed_count; i++)
     free(report->failed[i]);
   free(report->failed);

@@ -53,7 +53,8 @@ void cli_report_bad_row(struct cli_report *report, const struct hdx_bad_row *bad
 /* What became of a data file; once for each, as it is known. */
 void cli_report_file(struct cli_report *report, const struct cli_report_file *file);
 
-/* Completes the files, whatever the run's status was, and says how many failures were not shown. */
-enum hdx_status cli_report_close(struct cli_report *report, struct hdx_error *error);
+/* Completes the files, whatever the run's `status` (and `error`) is, and says how many failures were not shown. What
+ * cannot be written becomes the status of a run that went well; beside that of another run it is told. */
+enum hdx_status cli_report_close(struct cli_report *report, enum hdx_status status, struct hdx_error *error);
 
 #endif

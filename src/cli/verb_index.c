@@ -351,15 +351,12 @@ static enum hdx_status run_index(struct cli *cli, struct hdx_error *error) {
       status = index_bucket(&run, cli_operand(cli, 0), cli->args.operands + 1, cli->args.operand_count - 1, error);
     cli_messages_live(&cli->messages, NULL);
   }
-  struct hdx_error report_error;
-  enum hdx_status reported = cli_report_close(&run.report, &report_error);
+  status = cli_report_close(&run.report, status, error);
   if (cli->indexed && cli_settings(cli)->dry_run)
     tell_dry_run(&run);
   else if (cli->summary.datasets > 0)
     tell_summary(&run);
-  if (status == HDX_OK && reported != HDX_OK)
-    *error = report_error;
-  return status == HDX_OK ? reported : status;
+  return status;
 }
 
 static const char *const examples[] = {

@@ -216,11 +216,7 @@ static enum hdx_status run_verify(struct cli *cli, struct hdx_error *error) {
     status = mirror ? check_mirror(cli, &run, error) : deep ? compare(cli, &run, error) : visit(cli, &run, error);
   cli->rows_complete = run.seen > 0 && status != HDX_INTERRUPTED;
   status = cli_rows_close(cli, &run.render, status, error);
-  struct hdx_error report_error;
-  enum hdx_status reported = cli_report_close(&run.report, &report_error);
-  if (status == HDX_OK && reported != HDX_OK)
-    *error = report_error;
-  return status == HDX_OK ? reported : status;
+  return cli_report_close(&run.report, status, error);
 }
 
 static const char *const examples[] = {

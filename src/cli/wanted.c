@@ -136,9 +136,5 @@ enum hdx_status cli_wanted_run(struct cli *cli, struct cli_wanted *wanted, struc
       status = work(user, error);
     cli_wanted_close(wanted);
   }
-  struct hdx_error report_error;
-  enum hdx_status reported = cli_report_close(report, &report_error);
-  if (status == HDX_OK && reported != HDX_OK)
-    *error = report_error;
-  return status == HDX_OK ? reported : status;
+  return cli_report_close(report, status, error);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { CURSOR_SHARE = 8 /* of the memory each of the two snapshots may take this part */ };
+
 /* The datasets that are compared. */
 struct comparing {
   struct hdx_session *session;
@@ -111,7 +113,7 @@ static const char *difference(const struct hdx_snapshot_info *held, const struct
 /* Compares the rows of one year, as its index file has them. *what tells what differs, "" if nothing does but perhaps
  * what a column is called (*renamed). */
 static enum hdx_status compare_rows(const struct hdx_reader *held, const struct hdx_reader *fresh, int year,
-                                    uint64_t *count, char *what, size_t size, const char **renamed,
+                                    size_t memory, uint64_t *count, char *what, size_t size, const char **renamed,
                                     struct hdx_error *error) {
   const struct hdx_range range = {HDX_TIME_NONE, HDX_TIME_NONE, HDX_MATCH_OVERLAP, {year, year}};
   struct rows a = {.cursor = NULL}, b = {.cursor = NULL};
@@ -121,6 +123,8 @@ static enum hdx_status compare_rows(const struct hdx_reader *held, const struct 
   if (status == HDX_OK)
     status = hdx_cursor_open(fresh, &range, &b.cursor, error);
   if (status == HDX_OK) {
+    hdx_cursor_memory(a.cursor, memory);
+    hdx_cursor_memory(b.cursor, memory);
     hdx_cursor_as_filed(a.cursor);
     hdx_cursor_as_filed(b.cursor);
   }
@@ -179,7 +183,9 @@ static enum hdx_status compare_year(const struct comparing *comparing, const str
   if (!has_rows(year) && !has_rows(now))
     return HDX_OK;
   comparison->years++;
-  enum hdx_status status = compare_rows(held, fresh, year->year, &comparison->rows, what, sizeof what, &renamed, error);
+  size_t memory = (size_t)(hdx_session_memory(comparing->session) / CURSOR_SHARE);
+  enum hdx_status status =
+      compare_rows(held, fresh, year->year, memory, &comparison->rows, what, sizeof what, &renamed, error);
   if (status == HDX_OK && !what[0] && renamed && comparison->years_changed++ == 0 && comparison->status == HDX_OK)
     snprintf(message, size, "%s: extra columns are called otherwise now (%s), with the same values",
              hdx_dataset_year_name(year->year, name), renamed);
@@ -214,6 +220,13 @@ static enum hdx_status open_both(struct comparing *comparing, const struct hdx_d
   return status;
 }
 
+static void tell(struct comparing *comparing, const struct hdx_comparison *comparison) {
+  comparing->visit(comparing->user, comparison);
+  if (comparison->status != HDX_OK && comparing->status == HDX_OK)
+    hdx_error_set(&comparing->first, comparison->status, "%.*s: %s", HDX_TEXT_ARG(comparison->id), comparison->message);
+  comparing->status = hdx_status_graver(comparing->status, comparison->status);
+}
+
 static void compare_dataset(struct comparing *comparing, const struct hdx_dataset *dataset) {
   struct hdx_reader *held = NULL, *fresh = NULL;
   struct hdx_error error = {.message = ""};
@@ -233,10 +246,7 @@ static void compare_dataset(struct comparing *comparing, const struct hdx_datase
     comparison.status = HDX_PARTIAL;
   }
   comparison.message = message;
-  comparing->visit(comparing->user, &comparison);
-  if (comparison.status != HDX_OK && comparing->status == HDX_OK)
-    hdx_error_set(&comparing->first, comparison.status, "%.*s: %s", HDX_TEXT_ARG(dataset->id), message);
-  comparing->status = hdx_status_graver(comparing->status, comparison.status);
+  tell(comparing, &comparison);
   hdx_reader_close(held);
   hdx_reader_close(fresh);
 }
@@ -263,14 +273,28 @@ static enum hdx_status add(struct comparing *comparing, const char *id, struct h
   return HDX_OK;
 }
 
-/* What `held` is of, if the catalog still has it: a snapshot that it no longer names has no source to compare with. */
+/* The dataset of a snapshot that cannot be read: its file's name without the ending. */
+static struct hdx_text id_of_path(const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+  return (struct hdx_text){name, dot ? (size_t)(dot - name) : strlen(name)};
+}
+
+/* Takes a snapshot into the list. One that cannot be read is told at once; one that the catalog no longer names has no
+ * source to compare with. */
 static void on_held(void *user, const struct hdx_snapshot_info *info, const struct hdx_error *error) {
   struct comparing *comparing = user;
-  struct hdx_error reason = {.message = ""};
+  struct hdx_error reason;
   char *id = error ? NULL : hdx_text_dup(info->id);
-  enum hdx_status status = id ? add(comparing, id, &reason) : HDX_OK;
-  if (status != HDX_OK)
+  enum hdx_status status = id ? add(comparing, id, &reason) : error ? error->status : HDX_MEMORY;
+  if (status == HDX_NOT_FOUND && id)
     hdx_log_write(&comparing->session->log, HDX_LOG_WARNING, "%s: not compared: %s", id, reason.message);
+  else if (status != HDX_OK)
+    tell(comparing, &(struct hdx_comparison){.bucket = comparing->catalog->source.url.data,
+                                             .id = id_of_path(info->path),
+                                             .status = status,
+                                             .message = error ? error->message
+                                                        : id  ? reason.message
+                                                              : "out of memory"});
   free(id);
 }
 
@@ -303,8 +327,10 @@ static enum hdx_status choose(struct comparing *comparing, const char *bucket, c
   for (size_t i = 0; status == HDX_OK && i < id_count; i++)
     status = add(comparing, ids[i], error);
   if (status == HDX_OK && id_count == 0) {
-    hdx_store_visit(comparing->session, bucket, NULL, 0, false, on_held, comparing, NULL);
-    if (comparing->count == 0)
+    status = hdx_store_visit(comparing->session, bucket, NULL, 0, false, on_held, comparing, error);
+    if (comparing->status != HDX_OK) /* that was told of one after the other */
+      status = HDX_OK;
+    else if (status == HDX_OK && comparing->count == 0)
       status = hdx_error_set(error, HDX_NOT_FOUND, "%s: nothing of it is held in %s", bucket,
                              comparing->session->store.root);
   }

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { GROUP_MAX = 64 };
+enum {
+  GROUP_MAX = 64,
+  OLD_SHARE = 16 /* of the memory a snapshot that is looked through may take this part */
+};
 
 static void open_old(struct hdx_work *work);
 static void opened(struct hdx_work *work);
@@ -158,6 +161,8 @@ static void open_old(struct hdx_work *work) {
   } else if (job->status == HDX_INTEGRITY) {
     hdx_reader_close(other);
   }
+  if (job->status == HDX_OK)
+    hdx_reader_keep(job->old, (size_t)(hdx_session_memory(job->run->session) / OLD_SHARE));
   if (job->status == HDX_OK && hdx_reader_check(job->old, &job->error) != HDX_OK) {
     hdx_reader_close(job->old);
     job->old = NULL;

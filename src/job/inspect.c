@@ -8,7 +8,9 @@
 
 #include <stdlib.h>
 
-enum { WAITING_SHARE = 2 /* findings that wait for their turn take at most this part of the session's memory */ };
+enum {
+  WAITING_SHARE = 2 /* findings that wait for their turn take at most this part of what catalogs leave of the memory */
+};
 
 /* What was found in one index file. */
 struct record {
@@ -44,9 +46,10 @@ struct inspection {
   const struct hdx_dataset **datasets;
   size_t count;
   struct slot *slots;
-  size_t next;           /* slot to be told */
-  size_t waiting;        /* bytes of what is settled and not told */
-  atomic_size_t held;    /* bytes of all that is not told */
+  size_t next;        /* slot to be told */
+  size_t waiting;     /* bytes of what is settled and not told */
+  atomic_size_t held; /* bytes of all that is not told */
+  uint64_t held_max;
   struct entry *entries; /* of the catalog's datasets */
   char *home;            /* "s3://bucket/" of the catalog's own bucket, or "" */
   bool stops_expected;
@@ -69,7 +72,7 @@ static bool keep(void *user, const struct hdx_finding *finding) {
   struct record *record = user;
   atomic_size_t *held = &record->inspection->held;
   size_t before = record->kept.arena.total;
-  if (atomic_load(held) >= record->inspection->validation->session->config.memory_bytes)
+  if (atomic_load(held) >= record->inspection->held_max)
     return false;
   bool kept = hdx_kept_take(&record->kept, finding);
   atomic_fetch_add(held, record->kept.arena.total - before);
@@ -179,7 +182,7 @@ static void tell_slot(struct inspection *inspection, size_t i) {
 
 /* Tells what is due, and if too much waits what is settled. */
 static void tell_due(struct inspection *inspection) {
-  uint64_t most = inspection->validation->session->config.memory_bytes / WAITING_SHARE;
+  uint64_t most = inspection->held_max / WAITING_SHARE;
   while (inspection->next < inspection->count && inspection->slots[inspection->next].settled) {
     size_t i = inspection->next++;
     if (!inspection->slots[i].told)
@@ -346,6 +349,7 @@ enum hdx_status hdx_inspect(struct hdx_validation *validation, struct hdx_catalo
   struct inspection inspection = {.validation = validation,
                                   .catalog = catalog,
                                   .findings = findings,
+                                  .held_max = hdx_session_memory(validation->session),
                                   .stops_expected = version < 0 || version >= 5};
   enum hdx_status status =
       hdx_index_choose(validation->session, catalog, NULL, 0, &inspection.datasets, &inspection.count, error);

@@ -35,6 +35,7 @@ struct hdx_session {
   struct hdx_workers *workers;
   uint64_t documents_bytes; /* of documents that are coming in */
   uint64_t catalog_bytes;   /* of catalogs that are open */
+  bool little_memory;       /* for a catalog of the size that is usually allowed: catalog_bytes_max is less */
   struct hdx_presigner presigner;
   uv_async_t wake;  /* a cancellation has come */
   uv_timer_t watch; /* while the loop runs, asks whether one has */
@@ -55,6 +56,8 @@ enum hdx_status hdx_session_online(struct hdx_session *session, struct hdx_error
 /* How many threads there may be: a thread takes some memory, whatever it has to do. */
 unsigned hdx_session_threads(const struct hdx_session *session);
 
+/* How many times its size a catalog takes of memory when it has been read, about. */
+enum { HDX_CATALOG_FACTOR = 4 };
 /* What open catalogs leave of the memory, half of it at the least: for what is fetched, and for rows. */
 uint64_t hdx_session_memory(const struct hdx_session *session);
 /* Tells the engine of that. */

@@ -323,20 +323,25 @@ static enum hdx_status published_source(struct hdx_session *session, struct hdx_
   return hdx_session_source(session, copy.data, &catalog->arena, &catalog->source, error);
 }
 
-static enum hdx_status inspect(struct reading *reading, struct hdx_error *error) {
+static enum hdx_status inspect(struct reading *reading, struct hdx_text document, struct hdx_error *error) {
   struct hdx_session *session = reading->validation->session;
   struct hdx_catalog catalog = {.source = reading->place->source};
   struct hdx_error reason;
   /* What keeps the catalog from being read has been found by its rules. */
-  if (hdx_catalog_doc_parse(hdx_buffer_text(&reading->body), hdx_buffer_string(&reading->place->name), NULL,
-                            &catalog.doc, &reason) != HDX_OK)
+  if (hdx_catalog_doc_parse(document, hdx_buffer_string(&reading->place->name), NULL, &catalog.doc, &reason) != HDX_OK)
     return reason.status == HDX_MEMORY ? hdx_error_set(error, reason.status, "%s", reason.message) : HDX_OK;
   hdx_arena_init(&catalog.arena, 16 << 20);
   enum hdx_status status = reading->place->local ? published_source(session, &catalog, error) : HDX_OK;
   if (status == HDX_OK)
     status = hdx_source_adopt(&catalog.source, catalog.doc.endpoint, catalog.doc.own_bucket, &catalog.arena, error);
+  /* What the document takes, as it is and as it was read by its rules and for its datasets, is not there for rows. */
+  uint64_t taken = HDX_CATALOG_FACTOR * (uint64_t)document.size;
+  session->catalog_bytes += taken;
+  hdx_session_share_memory(session);
   if (status == HDX_OK)
     status = hdx_inspect(reading->validation, &catalog, reading->findings, error);
+  session->catalog_bytes -= taken;
+  hdx_session_share_memory(session);
   hdx_catalog_doc_deinit(&catalog.doc);
   hdx_arena_deinit(&catalog.arena);
   return status;
@@ -352,13 +357,14 @@ static enum hdx_status check_json(struct reading *reading, struct hdx_error *err
     return HDX_OK; /* found */
   if (status != HDX_OK)
     return status;
+  hdx_buffer_deinit(&reading->body); /* there is a copy */
   if (expected == EXPECTED_REGISTRY || (expected == EXPECTED_ANY && hdx_rules_is_registry(&json))) {
     status = hdx_rules_registry(reading->findings, &count, error);
   } else {
     status = hdx_rules_catalog(reading->findings, hdx_time_now(), &count, error);
     validation->summary->datasets += count;
     if (status == HDX_OK && validation->options->deep)
-      status = inspect(reading, error);
+      status = inspect(reading, json.text, error);
   }
   hdx_findings_end(reading->findings);
   hdx_json_deinit(&json);

@@ -10,6 +10,8 @@
         server.requests()                         # what came so far, each with the status that it got
 
 A thread per connection, which is kept open. Content-Length is set where the answer says nothing of it.
+
+What is no answer of HTTP, or has no end, a Speaker sends.
 """
 
 import dataclasses
@@ -138,3 +140,38 @@ class Answering:
 
     def clear(self):
         self.log = []
+
+
+class Speaker:
+    """Takes connections, notes the line that each begins with, and does with it as a function says: speak(connection,
+    over), where `over` is an event of the end of the server. Not followed by another request; an OSError ends it, too."""
+
+    def __init__(self, speak):
+        self.speak, self.lines, self.over = speak, [], threading.Event()
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *unused):
+        self.over.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def _accept(self):
+        try:
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        except OSError:
+            pass
+
+    def _serve(self, connection):
+        with connection:
+            try:
+                self.lines.append(connection.recv(65536).decode("latin-1").split("\r\n")[0])
+                self.speak(connection, self.over)
+            except OSError:  # it has heard enough
+                pass

@@ -5,6 +5,7 @@ The program and the generator come from the build folder that HDX_BUILD names (d
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from servers import make_authority  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HDX_BUILD", ROOT / "build" / "dev")).resolve()
+FAULTS = BUILD / "tests" / "e2e" / "hdx-faults.so"
 SANITIZER_EXIT = 99
 TIMEOUT = 60
 
@@ -129,6 +131,24 @@ def sample(build, tmp_path_factory):
 def reference(sample):
     """The reference's view of the sample."""
     return Bucket(sample, SAMPLE)
+
+
+@pytest.fixture
+def failing(heliodex):
+    """Runs a command with a call that fails: `fault` as HDX_FAULTS has it (faults/faults.c). It has to happen."""
+    told = heliodex.home / "told"
+
+    def run(fault, *arguments, env={}, **options):
+        if not FAULTS.exists():
+            pytest.skip(f"{FAULTS} was not built")
+        told.unlink(missing_ok=True)
+        done = heliodex(*arguments, **options, env={
+                        **env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
+                        "ASAN_OPTIONS": heliodex.environment["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
+        assert told.exists(), f"no call failed: {done}"
+        return done
+
+    return run
 
 
 class Tiny:
@@ -269,6 +289,36 @@ def disk(tmp_path):
         pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+QUOTA_BYTES = 4 << 20
+
+
+@pytest.fixture
+def quota(tmp_path):
+    """A folder that may hold QUOTA_BYTES, on a disk that has more: a subvolume of btrfs with a limit, as quotas of other
+    file systems are no part of every kernel. quota.lift() takes the limit away."""
+    image, folder = tmp_path / "btrfs.img", tmp_path / "limited"
+    limited = folder / "home"
+    steps = [["truncate", "-s", "200M", image], ["mkfs.btrfs", "-q", image], ["mount", "-o", "loop", image, folder],
+             ["btrfs", "quota", "enable", folder], ["btrfs", "subvolume", "create", limited],
+             ["btrfs", "qgroup", "limit", str(QUOTA_BYTES), limited]]
+    folder.mkdir()
+    for step in steps:
+        done = shutil.which(step[0]) and subprocess.run(step, capture_output=True, text=True)
+        if not done or done.returncode:
+            subprocess.run(["umount", "-q", folder])
+            pytest.skip(f"no quota here: {step[0]}: {done.stderr.strip() if done else 'not installed'}")
+    yield Quota(limited)
+    subprocess.run(["umount", folder], check=True)
+
+
+class Quota:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def lift(self):
+        subprocess.run(["btrfs", "qgroup", "limit", "none", self.folder], check=True)
 
 
 @pytest.fixture(scope="module")

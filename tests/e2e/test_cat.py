@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import random
-import re
 import threading
 
 import pytest
@@ -15,6 +14,7 @@ from conftest import TINY
 from mirror import content, report
 from origin import Behaviour
 from servers import Nginx
+from usage import Watch
 
 MB = 1 << 20
 
@@ -249,13 +249,6 @@ def test_18_sizes_that_the_server_does_not_state(archive, cat, tmp_path):
     assert cat("--keys-from", listed, "--memory", "16M").expect(0).raw == b"".join(files.values())
 
 
-def peak_bytes(pid):
-    """The most memory that a process has had so far."""
-    with open(f"/proc/{pid}/status") as status:
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read())  # not of one that has ended
-        return int(found[1]) * 1024 if found else 0
-
-
 @pytest.fixture
 def web(tmp_path):
     folder = tmp_path / "web"
@@ -287,12 +280,12 @@ def test_40_p4_a_slow_consumer_bounds_memory(web, heliodex, tmp_path):
         now = len(web.requests())
         still, count = (still + 1, count) if now == count else (0, now)
     assert count < len(sizes)
-    digest, length, peak = hashlib.sha256(first), 1, 0
-    while block := process.stdout.read(MB):
-        digest.update(block)
-        length += len(block)
-        peak = peak_bytes(process.pid) or peak
-    assert peak < 128 * MB, f"{peak / MB:.0f} MiB"
+    digest, length = hashlib.sha256(first), 1
+    with Watch(process) as used:
+        while block := process.stdout.read(MB):
+            digest.update(block)
+            length += len(block)
+    assert used.memory < 128 * MB, f"{used.memory / MB:.0f} MiB"
     expected = hashlib.sha256()
     for i, size in enumerate(sizes):
         head = b"%d" % i

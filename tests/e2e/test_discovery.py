@@ -11,7 +11,7 @@ from conftest import plain_build
 from gateway import missing
 from origin import Behaviour, Origin
 from s3_bucket import owner
-from test_s3_lists_hostile import peak_of
+from usage import peak_of
 
 BUCKETS = ["bucket-a", "bucket-b", "bucket-c", "bucket-d", "bucket-e"]
 

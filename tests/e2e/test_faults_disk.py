@@ -12,11 +12,10 @@ import threading
 
 import pytest
 
-from conftest import TINY
+from conftest import FAULTS, TINY
 from mirror import STATE, content, tree
 from origin import Behaviour
-from test_cat import peak_bytes
-from test_mirror_disk import FAULTS
+from usage import Watch
 
 MB = 1 << 20
 YEARS = range(2010, 2020)
@@ -65,8 +64,9 @@ needs_shim = pytest.mark.skipif(not FAULTS.exists(), reason=f"{FAULTS} was not b
 
 @needs_shim
 @pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("pwrite", "EIO"), ("fsync", "EIO"),
-                                         ("rename", "ENOSPC"), ("close", "EIO")])
-def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
+                                         ("rename", "ENOSPC"), ("close", "EIO"), ("pwrite", "EDQUOT"),
+                                         ("rename", "EDQUOT")])
+def test_28_29_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
     """Each dataset answers as before or as the archive is now; a run that could not write says so and ends with 6."""
     shim = Shim(held.program, held.program.store, tmp_path / "count")
     held.index(env=shim.environment()).expect(0)
@@ -92,6 +92,17 @@ def test_28_30_p5_a_store_on_a_disk_that_fails(held, tmp_path, call, error):
         held.index().expect(0)
         assert answers(held) == new
         held.program("verify").expect(0)
+
+
+@needs_shim
+def test_30_p5_what_cannot_be_synced_does_not_get_its_name(held, tmp_path):
+    """Though all of it may be there: after a crash it might not."""
+    (path,) = held.program.store.rglob("a.hdx")
+    shim = Shim(held.program, path.parent / ".a.hdx.", tmp_path / "count")  # what temporary files of it begin with
+    held.index(env=shim.environment("fsync:1:EIO:on")).expect(1, "a.hdx", "cannot be synced")
+    assert answers(held) == {"a": held.old["a"], "b": held.new["b"]}
+    held.index().expect(0)
+    assert answers(held) == held.new
 
 
 @needs_shim
@@ -196,6 +207,23 @@ def test_28_a_report_that_finds_no_room(archive, mirror, cat, option):
 
 
 @DEVICE
+def test_28_p2_a_report_that_finds_no_room_beside_what_has_failed(archive, mirror, cat):
+    """What is not in it is told all the same: the exit status is that of the run, which has failed by itself."""
+    archive.dataset("d", {"data/a.cdf": content(100, 1), "data/b.cdf": content(100, 2)})
+    archive.tiny.origin.remove(f"/{TINY}/data/b.cdf")
+    mirror.client.index().expect(0)
+    for option in ("--report", "--failed-out"):
+        for run in (mirror, cat):
+            run("d", option, "/dev/full").expect(1, "data/b.cdf", "/dev/full: not written: No space left on device")
+    archive.tiny.origin.always(archive.tiny.path("d", 2020), Behaviour(status=400))
+    for option in ("--report", "--failed-out"):
+        mirror.client.index(option, "/dev/full").expect(7, "d_2020.csv", "/dev/full: not written: No space left on device")
+    for path in mirror.client.program.store.rglob("d.hdx"):
+        path.write_bytes(path.read_bytes()[:-1])
+    mirror.client.program("verify", "--report", "/dev/full").expect(7, "d.hdx", "/dev/full: not written")
+
+
+@DEVICE
 def test_28_standard_output_that_is_full(archive, cat, client):
     """Every verb that prints says so; cat and query fetch nothing further."""
     archive.dataset("d", {f"data/{i:03}.cdf": content(100_000, i) for i in range(200)})
@@ -225,8 +253,8 @@ def test_28_an_output_file_on_a_full_disk_does_not_appear(archive, cat, client, 
 
 
 @needs_shim
-@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("fsync", "EIO")])
-def test_28_30_p3_a_journal_that_cannot_be_written(archive, mirror, tmp_path, call, error):
+@pytest.mark.parametrize("call, error", [("pwrite", "ENOSPC"), ("fsync", "EIO"), ("pwrite", "EDQUOT")])
+def test_28_29_30_p3_a_journal_that_cannot_be_written(archive, mirror, tmp_path, call, error):
     """The journal alone fails, at its beginning or later: the run ends with 6, and a rerun goes on."""
     files = {f"data/{i:02}.cdf": content(2000, i) for i in range(30)}
     archive.dataset("d", files)
@@ -316,15 +344,15 @@ def test_40_p4_a_query_waits_for_its_reader_in_bounded_memory(tiny, client):
     lean = {"ASAN_OPTIONS": client.program.environment["ASAN_OPTIONS"] + ":quarantine_size_mb=1"}
     process = client.program.start("query", client.bucket, "much", *client.access, "--offline", "--format", "csv",
                                    "--memory", "16M", env=lean)
-    digest, length, peak = hashlib.sha256(), 0, 0
-    while block := os.read(process.stdout.fileno(), 65536):
-        digest.update(block)
-        length += len(block)
-        peak = peak_bytes(process.pid) or peak
+    digest, length = hashlib.sha256(), 0
+    with Watch(process) as used:
+        while block := os.read(process.stdout.fileno(), 65536):
+            digest.update(block)
+            length += len(block)
     process.stdout.close()
     assert process.wait(30) == 0, process.stderr.read()
     assert digest.digest() == right and length > 96 * MB
-    assert peak < (16 + 64) * MB, f"{peak / MB:.0f} MiB"
+    assert used.memory < (16 + 64) * MB, f"{used.memory / MB:.0f} MiB"
 
 
 def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):
@@ -341,3 +369,16 @@ def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):
     assert counts[-1] < 40
     assert first + process.stdout.read() == b"".join(files.values())
     assert process.wait(30) == 0, process.stderr.read()
+
+
+def test_30_an_output_that_cannot_be_looked_at_is_not_replaced(client, tiny, failing):
+    """Nobody knows what it is: a device or a pipe would have become a file."""
+    tiny.add("d", {2020: 3})
+    client.index().expect(0)
+    output = client.program.home / "output"
+    for option in ["-o", "--stats"]:
+        os.mkfifo(output)
+        done = failing("stat:1:EIO", "query", client.bucket, "d", option, output, env={"HDX_FAULTS_BELOW": str(output)})
+        done.expect(6, f"{output}: cannot be written")
+        assert output.is_fifo()
+        output.unlink()

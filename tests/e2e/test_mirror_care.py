@@ -177,6 +177,26 @@ def test_14_a_partial_file_of_a_version_that_has_no_name_is_not_gone_on_with(arc
     assert tree(mirror.dest) == {KEY: new}
 
 
+def test_p3_what_a_power_cut_has_spoilt_is_not_gone_on_with(archive, mirror):
+    """The journal is on the disk and speaks of bytes that are not, or are others; nothing else would tell."""
+    files = {f"data/{name}.cdf": content(2 * MB, name) for name in ("flipped", "short", "sound")}
+    archive.dataset("d", files)
+    for key in files:
+        archive.tiny.origin.script(f"/{TINY}/{key}", Behaviour(cut=MB + 500_000))
+    mirror("d", "--retries", "0").expect(5)
+    for name in partial(mirror.dest):
+        path = mirror.dest / STATE / "partial" / name
+        data = bytearray(path.read_bytes())
+        if data.startswith(files["data/flipped.cdf"][:1000]):
+            data[500_000] ^= 1
+        elif data.startswith(files["data/short.cdf"][:1000]):
+            del data[1000:]
+        path.write_bytes(data)
+    archive.tiny.origin.clear()
+    mirror("d", "--ignore-checksums").expect(0, "2 fetched", "1 resumed")
+    assert tree(mirror.dest) == files and partial(mirror.dest) == []
+
+
 def test_36_the_partial_file_of_another_process_is_left_to_it(archive, mirror):
     """Runs that have the destination each alone, or shards of one count, never meet; shards of several counts may."""
     files = {KEY: content(2 * MB, "a"), "data/b.cdf": content(1000, "b")}

@@ -56,17 +56,18 @@ def test_38_keys_of_an_index(archive, mirror):
 
 
 def test_38_p8_links_in_the_destination_are_not_followed(archive, mirror, tmp_path):
-    files = {"a/x.cdf": content(10, 1), "b/y.cdf": content(10, 2), "z.cdf": content(10, 3), "w.cdf": content(10, 4)}
+    files = {"a/x.cdf": content(10, 1), "b/y.cdf": content(10, 2), "z.cdf": content(10, 3), "w.cdf": content(10, 4),
+             "a/deep/down/v.cdf": content(10, 5)}
     archive.dataset("d", files)
     outside = tmp_path / "outside"
-    outside.mkdir()
+    (outside / "deep" / "down").mkdir(parents=True)
     (outside / "secret").write_text("mine")
     mirror.dest.mkdir(parents=True)
     (mirror.dest / "a").symlink_to(outside)
     (mirror.dest / "b").symlink_to("../../outside")
     (mirror.dest / "z.cdf").symlink_to(outside / "secret")
-    mirror("d").expect(1, "a/x.cdf", "b/y.cdf", "link")
-    assert os.listdir(outside) == ["secret"] and (outside / "secret").read_text() == "mine"
+    mirror("d").expect(1, "a/x.cdf", "b/y.cdf", "a/deep/down/v.cdf", "link")
+    assert tree(outside) == {"secret": b"mine"}
     assert tree(mirror.dest)["z.cdf"] == files["z.cdf"]  # the link was replaced
 
 

@@ -227,10 +227,13 @@ def test_p9_datasets_searches_and_plans_do_not_depend_on_it(tiny, client):
             ("plan", client.bucket, "*", "--shards", "3", "-o", "-"),
             ("datasets", client.bucket, "--format", "csv"),
             ("query", client.bucket, "*", "--summary", "--format", "csv"),
+            ("store", "list", client.bucket, "--format", "keys"),
             ("validate", client.bucket, "--deep", "--severity", "note", "--format", "csv")]]
         # A plan also says when it was made, and of which snapshots, which say when they were.
         outputs[0] = b"".join(line for line in outputs[0].splitlines(True) if b'"digest"' not in line)
         assert outputs[0].count(b"\n") >= 400
+        held = [os.path.basename(path) for path in outputs[3].decode().split()]
+        assert held == sorted(f"{entry['id']}.hdx" for entry in tiny.entries)
         told.add(tuple(outputs))
     assert len(told) == 1
 

@@ -217,6 +217,18 @@ def test_p2_failed_year_keeps_its_rows(three):
     assert "stale" not in shown.out
 
 
+def test_p3_what_was_not_taken_over_is_asked_for_again(three):
+    """Its rows are still those of the version before, whatever the server has said of the new one."""
+    three.index().expect(0)
+    path = three.tiny.path("full", 2018)
+    three.tiny.write(path, "2018-05-05Z,2018-05-06Z,newer,1\nno time,2018-05-06Z,bad,1\n")
+    three.index("--max-bad-rows", "0").expect(1, "full_2018.csv")
+    old = three.query("full", "--offline", "--start", "2018", "--stop", "2019").expect(0).out
+    assert "newer" not in old
+    three.index().expect(0, "1 fetched")
+    assert "newer" in three.query("full", "--offline", "--start", "2018", "--stop", "2019").expect(0).out
+
+
 def test_p2_unreadable_wanted_year_gives_no_rows(three):
     three.tiny.origin.always(three.tiny.path("full", 2018), Behaviour(status=500))
     done = three.query("full", "--retries", "1").expect(5, "full_2018.csv")

@@ -9,11 +9,11 @@ import socket
 import ssl
 import stat
 import subprocess
-import threading
 
 import pytest
 
 import cloud
+from answering import Speaker
 from conftest import TINY
 from origin import Behaviour, Origin
 from servers import make_authority
@@ -182,39 +182,6 @@ def test_41_other_buckets_of_a_catalog_get_no_credentials_beside_the_endpoint(on
     assert all("authorization" in request.headers for request in one.tiny.origin.of(ONE))
 
 
-class Recorder:
-    """Takes connections, notes what they begin with and answers each by a function of the connection."""
-
-    def __init__(self, answer):
-        self.answer, self.lines = answer, []
-
-    def __enter__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def _accept(self):
-        try:
-            while True:
-                connection, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-        except OSError:
-            pass
-
-    def _serve(self, connection):
-        with connection:
-            try:
-                self.lines.append(connection.recv(65536).decode("latin-1").split("\r\n")[0])
-                self.answer(connection)
-            except OSError:  # it has heard enough
-                pass
-
-
 def test_41_no_proxy_is_asked_for_what_is_written_as_a_forbidden_address(one):
     """A proxy resolves names by itself, so that only those are left to it."""
     written = [place for place in FORBIDDEN if ".evil" not in place]
@@ -223,12 +190,12 @@ def test_41_no_proxy_is_asked_for_what_is_written_as_a_forbidden_address(one):
     for i, place in enumerate(written):
         one.tiny.add(f"sent{i}", {2019: None}, index=f"http://sent.example/{i}/")
 
-    def answer(connection):
+    def answer(connection, over):
         number = re.search(r"sent\.example/(\d+)/", proxy.lines[-1])
         place = written[int(number[1])].strip() + "x" if number else "http://sent.example/"
         connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
 
-    with Recorder(answer) as proxy:
+    with Speaker(answer) as proxy:
         one.index("--retries", "0", "-j", "1", env={"http_proxy": proxy.url, "no_proxy": "127.0.0.1"}).expect(1)
     asked = {line.split()[1].split("/")[2] for line in proxy.lines}
     assert asked == {"sent.example"} and len(proxy.lines) >= len(written), asked
@@ -237,18 +204,18 @@ def test_41_no_proxy_is_asked_for_what_is_written_as_a_forbidden_address(one):
 def test_answers_without_end_are_given_up(one):
     line = b"".join(b"X-%06d: %s\r\n" % (i, b"a" * 900) for i in range(100))
 
-    def endless_head(connection):
+    def endless_head(connection, over):
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
         while True:
             connection.sendall(line)
 
-    def endless_refusal(connection):
+    def endless_refusal(connection, over):
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
         while True:
             connection.sendall(line)
 
     for answer, code in ((endless_head, 5), (endless_refusal, 4)):
-        with Recorder(answer) as server:
+        with Speaker(answer) as server:
             one.program("datasets", "s3://some-bucket/", "--endpoint-url", server.url, "--retries", "0",
                         "--no-sign-request").expect(code)
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import SAMPLE, TINY, Tiny, plain_build
 from origin import Behaviour
 from reference import Dataset, year_of
-from test_s3_lists_hostile import peak_of
+from usage import peak_of
 
 KEY = f"s3://{TINY}/data/k.cdf"
 SUMMARY = re.compile(r"checked +([\d,]+) documents, ([\d,]+) datasets, ([\d,]+) index files, ([\d,]+) rows, ([\d,]+) unread")

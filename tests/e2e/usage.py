@@ -3,6 +3,9 @@
     done, used = run(heliodex, "index", bucket, ...)     # heliodex: conftest.Program
     assert used.memory <= memory_max("16M")
 
+    with Watch(process) as used:                         # the same of a Popen, while the test reads what it prints
+        ...
+
 Memory is the high-water mark of resident pages that the kernel itself keeps (VmHWM); the others are looked at every few
 milliseconds.
 """
@@ -75,6 +78,13 @@ class Watch:
     def __exit__(self, *unused):
         self.over.set()
         self.thread.join()
+
+
+def peak_of(process):
+    """Waits for a process to end; the most memory that it had at once."""
+    with Watch(process) as usage:
+        process.wait()
+    return usage.memory
 
 
 def run(heliodex, *arguments, timeout=300, **options):

@@ -16,13 +16,17 @@
  *   HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
  *
  * Functions are those of CALL_MAP (faults.h). One name may stand for several: `open` for openat, fopen, opendir …,
- * `malloc` for strdup and all that glibc allocates, `new` for C++. To add one, give it a line there and a wrapper.
+ * `malloc` for strdup and all that glibc allocates, `new` for C++, `path` for realpath and getcwd, `option` for all
+ * that asks and tells about a socket, `wait` for poll, epoll_wait, nanosleep and waitpid, which a signal may interrupt,
+ * and `advise` for hints to the kernel. To add one, give it a line there and a wrapper.
  *
  * Not counted, as no program can do anything about it, or as it cannot happen:
  *   - what is before main() and after it: the loader's and constructors' calls
  *   - what is within dlopen(), the same for libraries that are loaded later; that dlopen() itself fails is counted
  *   - reads and writes of the descriptors of eventfd(), by which libuv's threads wake each other: they do not fail
  *   - writes to standard error: nobody could be told of them
+ *   - what only fails for wrong arguments: sigaction, getrlimit, prctl, gethostname, fcntl but to duplicate, keys of
+ * threads …
  *   - processes that the program starts: LD_PRELOAD is taken out of the environment
  *
  * All threads have one counter. In a program with several threads, or one that waits for several sockets, the n-th call

@@ -30,13 +30,24 @@
   X(unlink, EIO, S)                                                                                                    \
   X(mkdir, ENOSPC, S)                                                                                                  \
   X(stat, EIO, S)                                                                                                      \
+  X(statvfs, EIO, S)                                                                                                   \
+  X(access, EACCES, S)                                                                                                 \
+  X(path, EACCES, S)                                                                                                   \
+  X(chmod, EPERM, S)                                                                                                   \
+  X(rmdir, EIO, S)                                                                                                     \
+  X(dup, EMFILE, S)                                                                                                    \
   X(flock, ENOLCK, S)                                                                                                  \
   X(mmap, ENOMEM, S)                                                                                                   \
+  X(advise, EIO, S)                                                                                                    \
+  X(random, ENOSYS, S)                                                                                                 \
+  X(wait, EINTR, S)                                                                                                    \
   X(pipe, EMFILE, S)                                                                                                   \
   X(socket, EMFILE, S)                                                                                                 \
   X(connect, ECONNREFUSED, S)                                                                                          \
   X(send, ECONNRESET, S)                                                                                               \
   X(recv, ECONNRESET, S)                                                                                               \
+  X(option, ENOBUFS, S)                                                                                                \
+  X(resolve, ENOMEM, S)                                                                                                \
   X(epoll, EMFILE, S)                                                                                                  \
   X(thread, EAGAIN, S)                                                                                                 \
   X(spawn, EAGAIN, S)                                                                                                  \

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ WRAP(int, -1, __open64_2, (const char *path, int flags), (path, flags), fault_at
 WRAP(FILE *, NULL, fopen, (const char *path, const char *mode), (path, mode), fault_at(CALL_open, AT_FDCWD, path))
 WRAP(FILE *, NULL, fopen64, (const char *path, const char *mode), (path, mode), fault_at(CALL_open, AT_FDCWD, path))
 WRAP(DIR *, NULL, opendir, (const char *path), (path), fault_at(CALL_open, AT_FDCWD, path))
+WRAP(DIR *, NULL, fdopendir, (int fd), (fd), fault_at(CALL_open, fd, NULL))
 WRAP(int, -1, mkostemp, (char *path, int flags), (path, flags), fault_at(CALL_open, AT_FDCWD, path))
 
 /* openat2() has no function of its own: a folder, a path, a struct open_how and its size. */
@@ -68,6 +70,21 @@ long syscall(long number, ...) {
     FAIL(fault_at(CALL_open, (int)arguments[0], (const char *)arguments[1]), -1);
   return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
+
+WRAP(int, -1, dup, (int fd), (fd), fault_at(CALL_dup, fd, NULL))
+
+#define CONTROL(name)                                                                                                  \
+  int name(int fd, int command, ...) {                                                                                 \
+    REAL(name);                                                                                                        \
+    va_list arguments;                                                                                                 \
+    va_start(arguments, command);                                                                                      \
+    void *argument = va_arg(arguments, void *);                                                                        \
+    va_end(arguments);                                                                                                 \
+    FAIL(command == F_DUPFD_CLOEXEC ? fault_at(CALL_dup, fd, NULL) : 0, -1);                                           \
+    return real(fd, command, argument);                                                                                \
+  }
+CONTROL(fcntl)
+CONTROL(fcntl64)
 
 /* Reading and writing. */
 
@@ -135,6 +152,31 @@ WRAP(int, -1, fstatat64, (int fd, const char *path, struct stat64 *status, int f
      fault_at(CALL_stat, fd, path))
 WRAP(int, -1, flock, (int fd, int operation), (fd, operation), operation &LOCK_UN ? 0 : fault_at(CALL_flock, fd, NULL))
 
+WRAP(int, -1, fchmod, (int fd, mode_t mode), (fd, mode), fault_at(CALL_chmod, fd, NULL))
+WRAP(int, -1, access, (const char *path, int mode), (path, mode), fault_at(CALL_access, AT_FDCWD, path))
+WRAP(int, -1, faccessat, (int fd, const char *path, int mode, int flags), (fd, path, mode, flags),
+     fault_at(CALL_access, fd, path))
+WRAP(char *, NULL, realpath, (const char *path, char *found), (path, found), fault_at(CALL_path, AT_FDCWD, path))
+WRAP(char *, NULL, getcwd, (char *path, size_t size), (path, size), fault_at(CALL_path, AT_FDCWD, NULL))
+WRAP(int, -1, fstatvfs, (int fd, struct statvfs *status), (fd, status), fault_at(CALL_statvfs, fd, NULL))
+WRAP(int, -1, fstatvfs64, (int fd, struct statvfs64 *status), (fd, status), fault_at(CALL_statvfs, fd, NULL))
+
+/* Hints, without which all goes on. */
+
+WRAP(int, -1, madvise, (void *address, size_t size, int advice), (address, size, advice), fault(CALL_advise))
+WRAP(int, -1, sync_file_range, (int fd, off64_t from, off64_t size, unsigned flags), (fd, from, size, flags),
+     fault_at(CALL_advise, fd, NULL))
+
+/* These return what has gone wrong. */
+#define ADVISE(name)                                                                                                   \
+  int name(int fd, off_t from, off_t size, int advice) {                                                               \
+    REAL(name);                                                                                                        \
+    int code = fault_at(CALL_advise, fd, NULL);                                                                        \
+    return code ? code : real(fd, from, size, advice);                                                                 \
+  }
+ADVISE(posix_fadvise)
+ADVISE(posix_fadvise64)
+
 /* To the disk. */
 
 WRAP(int, -1, fsync, (int fd), (fd), fault_at(CALL_fsync, fd, NULL))
@@ -164,3 +206,5 @@ WRAP(int, -1, unlink, (const char *path), (path), fault_at(CALL_unlink, AT_FDCWD
 WRAP(int, -1, unlinkat, (int fd, const char *path, int flags), (fd, path, flags), fault_at(CALL_unlink, fd, path))
 WRAP(int, -1, mkdir, (const char *path, mode_t mode), (path, mode), fault_at(CALL_mkdir, AT_FDCWD, path))
 WRAP(int, -1, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), fault_at(CALL_mkdir, fd, path))
+WRAP(char *, NULL, mkdtemp, (char *path), (path), fault_at(CALL_mkdir, AT_FDCWD, path))
+WRAP(int, -1, rmdir, (const char *path), (path), fault_at(CALL_rmdir, AT_FDCWD, path))

@@ -18,7 +18,7 @@ static int teardown(void **state) {
 /* ---- blocks ---- */
 
 /* One row so many times, each in a block of its own: all of them overlap. */
-static void test_23_blocks_that_overlap(void **state) {
+static void test_p4_blocks_that_overlap(void **state) {
   (void)state;
   enum { BLOCKS = 8193 };
   static struct hdx_zone zones[BLOCKS];
@@ -196,7 +196,7 @@ int main(void) {
   return 0; /* there is one thread alone, which takes a minute so */
 #endif
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_23_blocks_that_overlap),
+      cmocka_unit_test(test_p4_blocks_that_overlap),
       cmocka_unit_test(test_p4_long_texts_of_block_after_block),
       cmocka_unit_test(test_37_more_than_a_footer_may_list),
       cmocka_unit_test(test_years_are_described_once),
