@@ -136,7 +136,11 @@ static enum hdx_status use_replace(void *user, struct hdx_error *error) {
   assert_int_equal(hdx_file_replace(path, HDX_TEXT("old"), NULL), HDX_OK);
   faults_resume();
   enum hdx_status status = hdx_file_replace(path, HDX_TEXT("new"), error);
-  expect_content(status == HDX_OK || strstr(error->message, "the folder") ? "new" : "old");
+  bool of_folder = status != HDX_OK && strstr(error->message, "the folder");
+  expect_content(status == HDX_OK || of_folder ? "new" : "old");
+  if (of_folder) /* it is that of the file */
+    assert_true(hdx_text_starts_with(hdx_text_of(error->message), hdx_text_of(root)) &&
+                error->message[strlen(root)] == ':');
   return status;
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FAILING_ROWS = 600, FAILING_YEARS = 3, FAILING_FIRST = 2000 };
+enum { FAILING_ROWS = 300, FAILING_YEARS = 3, FAILING_FIRST = 2000 };
 #define FAILING_SECOND INT64_C(1000000000)
 
 static struct {
