@@ -186,7 +186,8 @@ struct hdx_config {
   uint64_t memory_bytes;         /* budget of all buffers, at least 16 MiB; 256 MiB. There are no more jobs than it has
                                     512 KiB, and no more threads than it has 8 MiB */
   uint64_t rate_bytes;           /* limit of bytes a second over all connections; 0: none */
-  uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB */
+  uint64_t catalog_bytes_max;    /* a larger registry or catalog is refused (LIMIT); 64 MiB, less where memory_bytes is
+                                    less than 224 MiB. It takes up to four times its size of memory */
   uint64_t retry_ms_max;         /* no retry begins later than this after a request's first attempt; 5 minutes */
   uint64_t stall_ms_max;         /* less than 512 bytes in so long end an attempt; 30 s */
   uint64_t connect_ms_max;       /* 15 s */

@@ -5,13 +5,22 @@
 
 --layers leaves the files out. --uncovered lists instead what is not reached: FILE:LINES for lines, and FILE:LINE with
 the number of outcomes that never came for conditions on lines that were. gcovr leaves out what only the compiler makes.
+
+A call that stands on several lines may be counted at its later ones alone: it is reached where they are.
 """
 
 import argparse
 import json
 import sys
 from itertools import groupby
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+
+def is_reached(number: int, counts: dict[int, int], text: list[str]) -> bool:
+    """Whether a line was reached, or one of those on which its statement goes on."""
+    while not counts.get(number, 0) and number < len(text) and text[number - 1].endswith(tuple(",(+|&?")):
+        number += 1
+    return counts.get(number, 0) > 0
 
 
 class Source:
@@ -21,7 +30,9 @@ class Source:
         self.name = str(PurePosixPath(entry["file"]).relative_to("src"))
         self.layer = self.name.split("/")[0] if "/" in self.name else "api"
         lines = [line for line in entry["lines"] if not line["gcovr/noncode"]]
-        self.missed = sorted(line["line_number"] for line in lines if line["count"] == 0)
+        counts = {line["line_number"]: line["count"] for line in lines}
+        text = Path(entry["file"]).read_text(encoding="utf-8").splitlines()
+        self.missed = sorted(number for number in counts if not is_reached(number, counts, text))
         self.halves = {line["line_number"]: sum(branch["count"] == 0 for branch in line["branches"])
                        for line in lines if line["count"] and any(branch["count"] == 0 for branch in line["branches"])}
         branches = [branch for line in lines for branch in line["branches"]]

@@ -43,7 +43,10 @@ static char *take(struct hdx_arena *arena, size_t size, size_t align) {
     size_t room = arena->chunk ? arena->chunk->size * 2 : CHUNK_BYTES_MIN;
     room = room > CHUNK_BYTES_MAX ? CHUNK_BYTES_MAX : room;
     room = room < size ? size : room;
-    if (room > arena->max || arena->total > arena->max - room)
+    /* The last one takes what is left. */
+    size_t left = arena->max - arena->total;
+    room = room > left ? left : room;
+    if (room < size)
       return NULL;
     struct hdx_arena_chunk *chunk = malloc(sizeof *chunk + room);
     if (!chunk)

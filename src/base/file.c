@@ -122,12 +122,14 @@ enum hdx_status hdx_file_make_folders(const char *path, bool is_private, struct 
   return status;
 }
 
-/* The path up to its last slash, or "." */
-static char *folder_of(const char *path) {
-  const char *slash = strrchr(path, '/');
+/* The path up to its last slash, cut where it lies, or ".": once a file has its name, nothing may fail any more that
+ * could have been done before. */
+static const char *folder_of(char *path) {
+  char *slash = strrchr(path, '/');
   if (!slash)
-    return hdx_text_dup(HDX_TEXT("."));
-  return hdx_text_dup((struct hdx_text){path, slash == path ? 1 : (size_t)(slash - path)});
+    return ".";
+  slash[slash == path] = 0;
+  return path;
 }
 
 static enum hdx_status sync_folder(const char *folder, struct hdx_error *error) {
@@ -212,26 +214,23 @@ void hdx_temp_commit_all(struct hdx_temp *temps, size_t count, enum hdx_status *
   for (size_t i = 0; i < count; i++)
     if (statuses[i] == HDX_OK)
       statuses[i] = replace_target(&temps[i], &errors[i]);
-  char *synced = NULL;
+  const char *synced = NULL;
   struct hdx_error error;
   enum hdx_status status = HDX_OK;
   for (size_t i = 0; i < count; i++) {
-    char *folder = statuses[i] == HDX_OK ? folder_of(temps[i].target) : NULL;
-    if (statuses[i] == HDX_OK && !folder) {
-      statuses[i] = hdx_error_memory(&errors[i], strlen(temps[i].target));
-    } else if (folder) {
-      /* Files of one folder mostly come one after the other. */
-      if (!synced || strcmp(synced, folder) != 0)
-        status = sync_folder(folder, &error);
-      statuses[i] = status;
-      if (status != HDX_OK)
-        errors[i] = error;
-      free(synced);
-      synced = folder;
-    }
-    hdx_temp_abandon(&temps[i]);
+    if (statuses[i] != HDX_OK)
+      continue;
+    const char *folder = folder_of(temps[i].target);
+    /* Files of one folder mostly come one after the other. */
+    if (!synced || strcmp(synced, folder) != 0)
+      status = sync_folder(folder, &error);
+    statuses[i] = status;
+    if (status != HDX_OK)
+      errors[i] = error;
+    synced = folder;
   }
-  free(synced);
+  for (size_t i = 0; i < count; i++)
+    hdx_temp_abandon(&temps[i]);
 }
 
 enum hdx_status hdx_temp_commit(struct hdx_temp *temp, struct hdx_error *error) {

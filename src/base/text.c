@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static unsigned char lower(char c) {
@@ -54,8 +55,7 @@ bool hdx_text_to_u64(struct hdx_text text, uint64_t max, uint64_t *value) {
 const char *hdx_text_show(struct hdx_text text, char *out, size_t size) {
   static const char digits[] = "0123456789ABCDEF";
   size_t n = 0;
-  if (size == 0)
-    return "";
+  assert(size > 0);
   for (size_t i = 0; i < text.size; i++) {
     unsigned char c = (unsigned char)text.data[i];
     bool control = c < 0x20 || c == 0x7f;

@@ -133,10 +133,10 @@ static bool read_date(struct cursor *c, int64_t *days, bool *whole) {
   return true;
 }
 
+/* From its point on. */
 static bool read_fraction(struct cursor *c, struct clock *clock) {
   unsigned scale = 100000000;
-  if (!separator(c, '.', "", 0))
-    return false;
+  c->pos++;
   for (int i = 1; is_digit(peek(c)); i++, c->pos++, scale /= 10) {
     if (i > 9)
       return false;

@@ -7,18 +7,16 @@
 #include "base/error.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 
 enum { QUOTE_BYTES_MAX = 120, HOST_BYTES_MAX = 255 };
 
-static const struct {
-  struct hdx_text name;
-  enum hdx_scheme scheme;
-} schemes[] = {
-    {{"http", 4}, HDX_SCHEME_HTTP},
-    {{"https", 5}, HDX_SCHEME_HTTPS},
-    {{"file", 4}, HDX_SCHEME_FILE},
-    {{"s3", 2}, HDX_SCHEME_S3},
+static const struct hdx_text scheme_names[] = {
+    [HDX_SCHEME_HTTP] = {"http", 4},
+    [HDX_SCHEME_HTTPS] = {"https", 5},
+    [HDX_SCHEME_FILE] = {"file", 4},
+    [HDX_SCHEME_S3] = {"s3", 2},
 };
 
 static bool letter(char c) {
@@ -55,10 +53,7 @@ void hdx_url_of_path(struct hdx_buffer *out, const char *path) {
 }
 
 const char *hdx_url_scheme_name(enum hdx_scheme scheme) {
-  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-    if (schemes[i].scheme == scheme)
-      return schemes[i].name.data;
-  return "";
+  return scheme_names[scheme].data;
 }
 
 /* Where the scheme ends: the ':' of "://" behind letters, digits, + - and dots; 0 if there is none. */
@@ -90,16 +85,13 @@ const char *hdx_url_quote(struct hdx_text text, char *out, size_t size) {
       if (rest.data[i] == '@')
         from = scheme + 3 + i + 1;
   }
-  if (to < from)
-    to = from;
   bool cut = to < text.size;
   if (to - from > QUOTE_BYTES_MAX) {
     to = from + QUOTE_BYTES_MAX;
     cut = true;
   }
   size_t n = 0;
-  if (size == 0)
-    return "";
+  assert(size > 0);
   if (from)
     n = (size_t)snprintf(out, size, "%.*s://…@", (int)(scheme < 16 ? scheme : 16), text.data);
   for (size_t i = from; i < to && n + 1 < size; i++) {
@@ -198,16 +190,16 @@ static void parse_rest(struct hdx_text rest, struct hdx_url *url) {
 enum hdx_status hdx_url_parse(struct hdx_text text, struct hdx_url *url, struct hdx_error *error) {
   if (text.size > HDX_URL_BYTES_MAX)
     return refuse(error, text, "the URL has %zu bytes, more than %d", text.size, HDX_URL_BYTES_MAX);
-  size_t size = scheme_size(text), i = 0, count = sizeof schemes / sizeof *schemes;
+  size_t size = scheme_size(text), i = 0, count = sizeof scheme_names / sizeof *scheme_names;
   struct hdx_text scheme = {text.data, size};
-  while (i < count && !hdx_text_equal_nocase(scheme, schemes[i].name))
+  while (i < count && !hdx_text_equal_nocase(scheme, scheme_names[i]))
     i++;
   if (i == count)
     return refuse(error, text, "expected a URL that begins with s3://, http://, https:// or file://");
   for (size_t at = 0; at < text.size; at++)
     if ((unsigned char)text.data[at] < 0x20 || text.data[at] == 0x7f)
       return refuse(error, text, "control byte 0x%02x at byte %zu", (unsigned char)text.data[at], at);
-  struct hdx_url parsed = {.scheme = schemes[i].scheme};
+  struct hdx_url parsed = {.scheme = (enum hdx_scheme)i};
   struct hdx_text rest = hdx_text_sub(text, size + 3, text.size);
   parsed.host = parsed.port = parsed.query = parsed.path = hdx_text_sub(text, text.size, text.size);
   size_t end = find(rest, parsed.scheme == HDX_SCHEME_HTTP || parsed.scheme == HDX_SCHEME_HTTPS ? "/?#" : "/");

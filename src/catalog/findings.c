@@ -63,9 +63,8 @@ size_t hdx_findings_enter(struct hdx_findings *findings, struct hdx_text name) {
   char part[HDX_FINDING_PATH_MAX];
   size_t size = 0;
   if (is_plain(name)) {
-    int written = snprintf(part, sizeof part, ".%.*s",
-                           name.size < HDX_FINDING_PATH_MAX ? (int)name.size : HDX_FINDING_PATH_MAX, name.data);
-    return append_path(findings, written, part);
+    int shown = name.size < HDX_FINDING_PATH_MAX ? (int)name.size : HDX_FINDING_PATH_MAX;
+    return append_path(findings, snprintf(part, sizeof part, ".%.*s", shown, name.data), part);
   }
   /* In brackets, escaped as in the document: no name can look like another path. */
   size += (size_t)snprintf(part, sizeof part, "[\"");

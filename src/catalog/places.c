@@ -1,5 +1,6 @@
 #include "catalog/places.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 bool hdx_places_init(struct hdx_places *places, size_t capacity) {
@@ -18,8 +19,7 @@ void hdx_places_deinit(struct hdx_places *places) {
 }
 
 void hdx_places_add(struct hdx_places *places, struct hdx_text text) {
-  if (places->count == places->capacity)
-    return;
+  assert(places->count < places->capacity);
   places->earlier[places->count] = places->count;
   places->sorted[places->count] = (struct hdx_place){text, places->count};
   places->count++;

@@ -183,6 +183,8 @@ static bool still_sorted(const struct hdx_rows *rows, size_t from) {
 static enum hdx_status append(struct hdx_rows *rows, const struct hdx_csv_batch *batch, size_t from, size_t to,
                               const size_t *columns, size_t column_count, const int16_t *years, int year, bool copy,
                               struct hdx_error *error) {
+  if (from >= to)
+    return HDX_OK;
   size_t count = to - from, at = rows->count, text = copy ? texts_size(batch->key + from, count) : 0;
   for (size_t c = 0; copy && c < column_count; c++)
     text += texts_size(batch->extra[c] + from, count);
@@ -212,8 +214,6 @@ static enum hdx_status append(struct hdx_rows *rows, const struct hdx_csv_batch 
 
 enum hdx_status hdx_rows_append(struct hdx_rows *rows, const struct hdx_csv_batch *batch, size_t from, size_t to,
                                 const size_t *columns, size_t column_count, int year, struct hdx_error *error) {
-  if (from >= to)
-    return HDX_OK;
   return append(rows, batch, from, to, columns, column_count, NULL, year, true, error);
 }
 
@@ -221,8 +221,6 @@ static enum hdx_status append_rows(struct hdx_rows *rows, const struct hdx_rows 
                                    bool copy, struct hdx_error *error) {
   size_t columns[HDX_CSV_EXTRA_MAX];
   enum hdx_status status = HDX_OK;
-  if (from >= to)
-    return status;
   for (size_t c = 0; status == HDX_OK && c < other->extra_count; c++)
     status = hdx_rows_column(rows, other->extra_id[c], &columns[c], error);
   struct hdx_csv_batch batch = {.count = other->count,

@@ -7,6 +7,7 @@
 #include "base/url.h"
 #include "catalog/dataset.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { VALUE_TIME_DIGITS = 9 };
@@ -201,8 +202,7 @@ static enum hdx_status keep_last(struct hdx_index_check *check, const struct hdx
 enum hdx_status hdx_index_check_rows(struct hdx_index_check *check, const struct hdx_csv_batch *batch,
                                      const struct hdx_csv_dialect *dialect, struct hdx_error *error) {
   int64_t first = check->first == HDX_TIME_NONE ? HDX_TIME_MAX : check->first, last = check->last;
-  if (!batch->count)
-    return HDX_OK;
+  assert(batch->count > 0);
   for (size_t i = 0; i < batch->count; i++) {
     int64_t start = batch->start[i], stop = batch->stop[i];
     uint64_t line = batch->line[i];

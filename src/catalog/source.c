@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 enum {
@@ -428,8 +429,7 @@ static enum hdx_status locate_map(const struct hdx_source *source, struct hdx_te
                                   struct hdx_error *error) {
   struct hdx_url to;
   enum hdx_status status = hdx_url_parse(hdx_text_of(map->to), &to, error);
-  if (status != HDX_OK)
-    return status;
+  assert(status == HDX_OK); /* it was looked at in the beginning */
   struct hdx_buffer key, work;
   hdx_buffer_init(&key, WORK_BYTES_MAX);
   hdx_buffer_init(&work, WORK_BYTES_MAX);

@@ -67,6 +67,8 @@ enum hdx_status cli_rows_open(struct cli *cli, struct cli_render *render, const 
 enum hdx_status cli_rows_close(struct cli *cli, struct cli_render *render, enum hdx_status status,
                                struct hdx_error *error) {
   struct hdx_error ignored;
+  if (status == HDX_INTERRUPTED && !cli_signals_pending()) /* by the verb, as the rows cannot be written */
+    status = HDX_OK;
   enum hdx_status closed = cli_render_close(render, status == HDX_OK ? error : &ignored);
   if (render->broken_keys > 0)
     cli_message(&cli->messages, CLI_WARNING, "%llu keys hold %s and cannot be told apart in this list%s",

@@ -179,11 +179,9 @@ static enum hdx_status row_aria2(struct cli_manifest *manifest, struct hdx_query
 
 /* A row of a list whose destinations are below one folder. */
 static enum hdx_status row_file(struct cli_manifest *manifest, struct hdx_query *query, size_t dataset,
-                                struct hdx_text key, struct hdx_text location, struct hdx_error *error) {
-  struct hdx_text place, path;
+                                struct hdx_text key, struct hdx_text location, struct hdx_text place,
+                                struct hdx_text path, struct hdx_error *error) {
   bool s3 = location.size > 5 && memcmp(location.data, "s3://", 5) == 0;
-  if (!divide(location, &place, &path))
-    return refuse(key, "it names no file", error);
   if (!s3 && manifest->format != CLI_FORMAT_ARIA2)
     return refuse(key, "the tool is told of s3:// locations only", error);
   for (size_t i = 0; !s3 && i < path.size; i++) /* what is behind the name of a file in a URL is none of it */
@@ -230,7 +228,7 @@ enum hdx_status cli_manifest_row(struct cli_manifest *manifest, struct hdx_query
   if (climbs(path, "/"))
     return refuse(key, "a component . or .. could lead outside of what was named", error);
   status = manifest->format == CLI_FORMAT_URLS ? row_urls(manifest, query, dataset, key, location, error)
-                                               : row_file(manifest, query, dataset, key, location, error);
+                                               : row_file(manifest, query, dataset, key, location, place, path, error);
   if (status != HDX_OK)
     return status;
   manifest->any = true;

@@ -296,7 +296,9 @@ static const struct cli_option options[] = {
      .fallback_text = "$AWS_CA_BUNDLE, $CURL_CA_BUNDLE, $SSL_CERT_FILE, the profile's, then the system's",
      .verbs = CLI_VERBS_ALL, .help = "Certificates (PEM) that servers are checked against."},
     {"max-catalog", 0, "SIZE", CLI_SIZE, CLI_GROUP_ACCESS, AT(catalog_bytes_max), .min = KIB, .max = 4 * GIB,
-     .fallback = "64M", .verbs = CLI_VERBS_ALL, .help = "Refuse a larger registry or catalog."},
+     .fallback = "64M", .verbs = CLI_VERBS_ALL,
+     .help = "Refuse a larger registry or catalog. With --memory below 224M the limit is lower, unless a higher one "
+             "than 64M is set: a catalog takes up to four times its size."},
 
     {"jobs", 'j', "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(jobs), .min = 1, .max = 4096, .fallback = "256",
      .verbs = CLI_VERBS_ALL, .help = "Requests in flight."},

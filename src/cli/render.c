@@ -4,6 +4,7 @@
 #include "cli/table.h"
 #include "cli/values.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define NUMBER_BYTES_MAX 20
@@ -123,7 +124,7 @@ static void put_csv(struct cli_writer *out, struct hdx_text text) {
 
 static void put_tsv(struct cli_writer *out, struct hdx_text text) {
   char *begin = cli_writer_reserve(out, text.size * 2), *p = begin;
-  if (!p || text.size == 0)
+  if (!p)
     return;
   size_t plain = cli_bytes_without(text, '\t', '\n', '\r', '\\');
   memcpy(p, text.data, plain);
@@ -230,12 +231,9 @@ static void row_key(struct cli_render *render, const struct cli_cell *cells) {
   const struct cli_column *column = &render->columns[render->style.key];
   const struct cli_cell *cell = &cells[render->style.key];
   char end = render->style.null ? 0 : '\n';
-  if (is_text(column)) {
-    render->broken_keys += cell->text.size && memchr(cell->text.data, end, cell->text.size) != NULL;
-    cli_writer_put(render->out, cell->text);
-  } else {
-    put_delimited(render, column, cell);
-  }
+  assert(is_text(column));
+  render->broken_keys += cell->text.size && memchr(cell->text.data, end, cell->text.size) != NULL;
+  cli_writer_put(render->out, cell->text);
   cli_writer_byte(render->out, end);
 }
 

@@ -136,7 +136,7 @@ static enum hdx_status run_validate(struct cli *cli, struct hdx_error *error) {
     status = hdx_validate(cli->session, cli_operand(cli, 0), &options, &summary, error);
   cli_messages_live(&cli->messages, NULL);
   status = cli_rows_close(cli, &run.render, status, error);
-  if (summary.documents || summary.files || summary.unread)
+  if ((summary.documents || summary.files || summary.unread) && cli->out.state != CLI_WRITER_CLOSED)
     tell_summary(&run, &summary);
   return status;
 }

@@ -39,6 +39,8 @@ static mode_t mode_for(const struct stat *old, bool exists) {
 static bool open_temp(struct cli_writer *writer, const char *path) {
   struct stat old;
   bool exists = stat(path, &old) == 0;
+  if (!exists && errno != ENOENT) /* it may be a device or a pipe, which is not replaced */
+    return false;
   if (exists && S_ISDIR(old.st_mode)) {
     errno = EISDIR;
     return false;

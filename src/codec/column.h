@@ -104,6 +104,7 @@ struct hdx_column {
   size_t capacity, memory_capacity;
   struct hdx_text *group; /* scratch: texts of one group of the heap */
   struct hdx_template_state *states;
+  size_t state_count;
 };
 
 void hdx_column_init(struct hdx_column *column);

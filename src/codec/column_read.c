@@ -25,7 +25,8 @@ void hdx_column_deinit(struct hdx_column *column) {
 
 size_t hdx_column_bytes(const struct hdx_column *column) {
   size_t row = sizeof *column->kinds_memory + sizeof *column->wide;
-  return column->memory_capacity + column->capacity * row + column->texts.raw_capacity + column->ints.capacity;
+  return column->memory_capacity + column->capacity * row + column->texts.raw_capacity + column->ints.capacity +
+         column->state_count * sizeof *column->states + (column->group ? HDX_TEXTS_GROUP * sizeof *column->group : 0);
 }
 
 static enum hdx_status broken(struct hdx_error *error, const char *what) {
@@ -36,8 +37,12 @@ static enum hdx_status broken(struct hdx_error *error, const char *what) {
 
 /* Room for what does not depend on the kinds. */
 static enum hdx_status grow_rows(struct hdx_column *column, struct hdx_error *error) {
-  if (!column->states)
-    column->states = calloc(HDX_COLUMN_TEMPLATES_MAX, sizeof *column->states);
+  size_t state_count = column->template_count ? column->template_count : 1;
+  if (state_count > column->state_count) { /* some kilobytes each: no more than are needed */
+    free(column->states);
+    column->states = calloc(state_count, sizeof *column->states);
+    column->state_count = column->states ? state_count : 0;
+  }
   if (!column->group)
     column->group = malloc(HDX_TEXTS_GROUP * sizeof *column->group);
   if (column->count > column->capacity) {

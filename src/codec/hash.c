@@ -32,12 +32,14 @@ struct hdx_hash128 hdx_hash128_seeded(const void *data, size_t size, uint64_t se
 }
 
 uint64_t hdx_hash_seed(void) {
-  uint64_t seed;
-  if (getrandom(&seed, sizeof seed, 0) == sizeof seed)
-    return seed;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return XXH3_64bits(&now, sizeof now);
+  struct {
+    struct timespec now; /* where the system has no random numbers for us, it is all there is */
+    uint64_t random;
+  } from = {.random = 0};
+  clock_gettime(CLOCK_MONOTONIC, &from.now);
+  ssize_t got = getrandom(&from.random, sizeof from.random, 0);
+  (void)got;
+  return XXH3_64bits(&from, sizeof from);
 }
 
 struct hdx_hash128 hdx_hash128(const void *data, size_t size) {

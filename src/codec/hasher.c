@@ -90,8 +90,8 @@ void hdx_hasher_close(struct hdx_hasher *hasher) {
 }
 
 void hdx_hasher_add(struct hdx_hasher *hasher, const void *data, size_t size) {
-  if (hasher->context)
-    hasher->broken |= crypto.EVP_DigestUpdate(hasher->context, data, size) != 1;
+  if (hasher->context) /* a broken one would crash libcrypto */
+    hasher->broken = hasher->broken || crypto.EVP_DigestUpdate(hasher->context, data, size) != 1;
   else if (hasher->check == HDX_CHECK_CRC32)
     hasher->crc = hdx_crc32((uint32_t)hasher->crc, data, size);
   else if (hasher->check == HDX_CHECK_CRC32C)

@@ -264,8 +264,6 @@ static enum hdx_status write_body(struct hdx_ints_encoder *encoder, const struct
     return write_sparse(encoder, plan, out, error);
   case HDX_INTS_SPLIT:
     return write_split(encoder, plan, out, error);
-  case HDX_INTS_BODIES:
-    abort();
   }
   return status == HDX_OK ? hdx_buffer_status(out, "numbers", error) : status;
 }

@@ -8,6 +8,8 @@
 #include "codec/bytes.h"
 #include "codec/template.h"
 
+#include <assert.h>
+
 enum { RUNS_MAX = 30, SAMPLE_MAX = 96, SAMPLE_NEAR = 32, NEAR_DAYS_MAX = 40, NAMES_MAX = 4 };
 
 /* Letters by the number of digits that they take together. */
@@ -254,10 +256,7 @@ static bool is_near(const struct finder *finder, size_t r, size_t before, const 
     const struct specimen *specimen = &finder->sample[i];
     char text[64];
     size_t size = date ? specimen->runs[before].size : 0;
-    if (size + specimen->runs[r].size > sizeof text)
-      near = false;
-    if (!near)
-      break;
+    assert(size + specimen->runs[r].size <= sizeof text); /* as many digits as the patterns have */
     if (date)
       memcpy(text, specimen->text + specimen->runs[before].at, size);
     memcpy(text + size, specimen->text + specimen->runs[r].at, specimen->runs[r].size);

@@ -340,8 +340,7 @@ enum hdx_status hdx_texts_size(const struct hdx_texts *texts, size_t from, size_
         return broken(error, "a text beyond the limit");
       total += length;
     }
-  if (total > HDX_TEXTS_BYTES_MAX)
-    return broken(error, "more text than a block may have");
+  _Static_assert((size_t)HDX_TEXTS_GROUP * HDX_TEXT_BYTES_MAX <= HDX_TEXTS_BYTES_MAX, "no group has more");
   *bytes = total;
   return HDX_OK;
 }

@@ -63,7 +63,8 @@ void hdx_texts_deinit(struct hdx_texts *texts);
 enum hdx_status hdx_texts_open(struct hdx_texts *texts, struct hdx_zstd *zstd, const void *data, size_t size,
                                size_t count, struct hdx_error *error);
 
-/* Bytes of texts [from, to), which lie in one group; `from` is its first. INTEGRITY: more than HDX_TEXTS_BYTES_MAX. */
+/* Bytes of texts [from, to), which lie in one group; `from` is its first. INTEGRITY: a text of more than
+ * HDX_TEXT_BYTES_MAX. */
 enum hdx_status hdx_texts_size(const struct hdx_texts *texts, size_t from, size_t to, size_t *bytes,
                                struct hdx_error *error);
 

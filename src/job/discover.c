@@ -226,8 +226,6 @@ void hdx_discover_ahead(struct hdx_index_run *run) {
   enum hdx_discover how = run->unknown_only ? HDX_DISCOVER_PROBE : run->options->discover;
   size_t end = run->next_dataset + AHEAD < run->dataset_count ? run->next_dataset + AHEAD : run->dataset_count;
   size_t lists_max = (size_t)(run->session->config.memory_bytes / PAGES_SHARE / (2 * HDX_LIST_PAGE_BYTES_MAX));
-  if (run->next_to_discover < run->next_dataset)
-    run->next_to_discover = run->next_dataset;
   for (; run->next_to_discover < end && !run->stop; run->next_to_discover++) {
     const struct hdx_dataset *dataset = run->datasets[run->next_to_discover];
     struct hdx_prefix *prefix = hdx_index_prefix(run, dataset->index);

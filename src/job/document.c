@@ -32,8 +32,10 @@ static void on_block(void *user, struct hdx_block *block) {
   struct download *download = user;
   struct hdx_session *session = download->session;
   const struct hdx_config *config = &session->config;
-  /* Alone, a document may be as large as documents may be; together they share the memory. */
-  uint64_t most = config->memory_bytes > config->catalog_bytes_max ? config->memory_bytes : config->catalog_bytes_max;
+  /* Alone, a document may be as large as documents may be; together they have a part of the memory, as each takes some
+   * times its size when it is read. */
+  uint64_t share = config->memory_bytes / 8;
+  uint64_t most = share > config->catalog_bytes_max ? share : config->catalog_bytes_max;
   size_t before = download->body.size;
   download->crowded |= session->documents_bytes + block->size > most;
   if (download->crowded)
@@ -85,6 +87,11 @@ static void free_download(struct download *download) {
 static void end(struct download *download, enum hdx_status status, struct hdx_document *document, bool fresh,
                 const struct hdx_error *error) {
   const struct hdx_document_request request = download->request;
+  struct hdx_error told;
+  if (status == HDX_LIMIT && download->session->little_memory && !download->crowded) {
+    hdx_error_set(&told, status, "%s, which is what --memory has room for", error->message);
+    error = &told;
+  }
   free_download(download);
   request.done(request.user, status, document, fresh, error);
 }

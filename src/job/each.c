@@ -329,9 +329,8 @@ static enum hdx_status conclude(const struct each *each, enum hdx_status status,
 /* Each command takes a file descriptor while it runs and one while it waits, of the half that the engine leaves to all
  * the others. */
 static uint32_t bound_processes(const struct hdx_session *session, uint32_t processes) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return processes;
+  struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+  getrlimit(RLIMIT_NOFILE, &limit);
   rlim_t most = limit.rlim_cur > 24 ? (limit.rlim_cur - 16) / 8 : 1;
   if (processes <= most)
     return processes;

@@ -127,8 +127,11 @@ void hdx_year_tell_bad_rows(struct hdx_year_job *year) {
   struct hdx_error error;
   if (!run->options->bad_row)
     return;
-  if (hdx_bad_rows_visit(&year->bad_rows, &run->spool, tell, year, &error) != HDX_OK)
-    hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s: not all of its bad rows are told: %s", year->target.url,
-                  error.message);
+  enum hdx_status status = hdx_bad_rows_visit(&year->bad_rows, &run->spool, tell, year, &error);
+  if (status != HDX_OK) {
+    hdx_error_context(&error, status, "%s: not all of its bad rows are told", year->target.url);
+    hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", error.message);
+    hdx_index_failed(run, status, error.message);
+  }
   hdx_bad_rows_clear(&year->bad_rows);
 }

@@ -1,13 +1,15 @@
 /* The bucket of a list: what keys without a scheme are relative to, and what locations are read through. */
 #include "job/files.h"
 
-/* The bucket that a location is in, up to the slash behind it. */
+#include <assert.h>
+#include <string.h>
+
+/* The bucket that a URL of S3 is in, up to the slash behind it, which a source's URL has. */
 static struct hdx_text bucket_of(struct hdx_text url) {
-  size_t slashes = 0;
-  for (size_t i = 0; i < url.size; i++)
-    if (url.data[i] == '/' && ++slashes == 3)
-      return hdx_text_sub(url, 0, i + 1);
-  return url;
+  size_t from = strlen("s3://");
+  const char *slash = memchr(url.data + from, '/', url.size - from);
+  assert(slash);
+  return hdx_text_sub(url, 0, (size_t)(slash - url.data) + 1);
 }
 
 /* Keys without a scheme are in the bucket that was named, or in that of which a copy was. A place without a catalog is

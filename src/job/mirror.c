@@ -231,7 +231,7 @@ static void on_watch(uv_timer_t *timer) {
   if (limited && options->duration_ms_max && (now - run->started_ns) / 1000000 >= options->duration_ms_max)
     hdx_mirror_stop(run, HDX_LIMIT, "the time that the run may take is over");
   if (limited && options->bytes_max && totals.bytes - run->bytes_before >= options->bytes_max)
-    hdx_mirror_stop(run, HDX_LIMIT, "as many bytes have come as the run may fetch");
+    hdx_mirror_stop(run, HDX_LIMIT, ENOUGH_BYTES);
   watch_space(run, now);
   hdx_mirror_advance(run);
 }
@@ -299,9 +299,10 @@ static enum hdx_status open_journal(struct hdx_mirror_run *run, struct hdx_error
     return status;
   status = hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name, session->config.memory_bytes,
                             &session->log, &run->journal, error);
+  if (status == HDX_OK)
+    status = hdx_journal_files(run->journal, claim_known, run, error);
   if (status != HDX_OK)
     return status;
-  hdx_journal_files(run->journal, claim_known, run);
   if (run->stop != HDX_OK)
     return hdx_error_set(error, run->stop, "%s", run->stop_error.message);
   hdx_claims_renew(run->claims);
@@ -329,8 +330,8 @@ static void sweep(struct hdx_mirror_run *run) {
   if (run->options->shard || run->options->dry_run)
     return;
   hdx_buffer_init(&names, 16 << 20);
-  hdx_journal_parts(run->journal, gather_begun, &names);
-  hdx_partial_sweep(&run->destination, is_begun, &names);
+  if (hdx_journal_parts(run->journal, gather_begun, &names, NULL) == HDX_OK)
+    hdx_partial_sweep(&run->destination, is_begun, &names);
   hdx_buffer_deinit(&names);
 }
 

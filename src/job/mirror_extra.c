@@ -29,7 +29,9 @@ static bool gather(void *user, const struct hdx_journal_file *file) {
 enum hdx_status hdx_mirror_gather_extra(struct hdx_mirror_run *run, struct hdx_error *error) {
   if (!run->options->delete_extra || !run->journal)
     return HDX_OK;
-  hdx_journal_files(run->journal, gather, run);
+  enum hdx_status status = hdx_journal_files(run->journal, gather, run, error);
+  if (status != HDX_OK)
+    return status;
   return hdx_buffer_status(&run->extra, "the names of files that are not wanted any more", error);
 }
 

@@ -204,8 +204,9 @@ static void stop(struct verifying *verifying) {
 
 static enum hdx_status verify(struct verifying *verifying, const struct hdx_journal *journal, struct hdx_error *error) {
   enum hdx_status status = start(verifying, error);
+  if (status == HDX_OK)
+    status = hdx_journal_files(journal, add, verifying, error);
   if (status == HDX_OK) {
-    hdx_journal_files(journal, add, verifying);
     submit(verifying);
     while (verifying->under_way)
       uv_run(&verifying->loop, UV_RUN_ONCE);

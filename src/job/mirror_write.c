@@ -42,6 +42,7 @@ void hdx_mirror_check_begun(struct hdx_work *work) {
   const atomic_bool *stopping = &file->chunk->run->stopping;
   struct hdx_extents sound = {0};
   struct hdx_error error;
+  struct stat info;
   bool made;
   enum hdx_status status = hdx_partial_open(&file->chunk->run->destination, file->partial, &file->fd, &made, &error);
   if (status != HDX_OK) {
@@ -50,8 +51,9 @@ void hdx_mirror_check_begun(struct hdx_work *work) {
     return;
   }
   file->owned = true;
-  /* Not what the journal promised, as after a power cut: it is fetched anew. */
-  for (size_t i = 0; i < file->extents.count; i++) {
+  /* Not what the journal promised, as after a power cut, or as somebody else writes it: it is fetched anew. */
+  bool longer = fstat(file->fd, &info) != 0 || (uint64_t)info.st_size > file->begun_size;
+  for (size_t i = 0; !longer && i < file->extents.count; i++) {
     const struct hdx_extent *extent = &file->extents.list[i];
     uint32_t crc32c = 0;
     if (extent->to <= file->begun_size &&

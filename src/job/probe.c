@@ -50,7 +50,7 @@ struct run {
   struct hdx_buffer head; /* of the file that is read */
   size_t open;            /* requests under way */
   unsigned pages;
-  bool interrupted, done;
+  bool interrupted, done, out_of_memory;
   enum hdx_status status; /* of the list, or the head */
   struct hdx_error error;
 };
@@ -66,9 +66,10 @@ static int year_of(size_t place) {
   return place == STATIC ? 0 : FIRST_YEAR + (int)place - 1;
 }
 
-/* The text in the answer's arena; "" if out of memory, which leaves the answer poorer but true. */
+/* The text in the answer's arena; "" if out of memory, which is told in the end. */
 static const char *keep(struct run *run, struct hdx_text text) {
   struct hdx_text copy = hdx_arena_copy(&run->answer->arena, text);
+  run->out_of_memory |= !copy.data;
   return copy.data ? copy.data : "";
 }
 
@@ -359,7 +360,14 @@ static void on_head_done(void *user, const struct hdx_fetch_result *result) {
   run->done = true;
 }
 
-static void read_first_row(struct run *run, size_t place) {
+/* Of the first file that is present, if there is one. A file that cannot be fetched has failed; of what it is that has
+ * no first row is told. */
+static void read_first_row(struct run *run) {
+  size_t place = 0;
+  while (place < PLACE_COUNT && !(run->files[place].wanted && run->files[place].shown.state == HDX_YEAR_PRESENT))
+    place++;
+  if (place == PLACE_COUNT)
+    return;
   struct hdx_probe *probe = &run->answer->probe;
   struct hdx_error error;
   struct hdx_fetch_request request = {
@@ -372,6 +380,8 @@ static void read_first_row(struct run *run, size_t place) {
     status = run->status;
     error = run->error;
   }
+  if (status != HDX_OK)
+    settle(&run->files[place], HDX_YEAR_FAILED, error.message);
   if (status == HDX_OK)
     status = hdx_buffer_status(&run->head, run->index_file.data, &error);
   if (status == HDX_OK)
@@ -379,18 +389,18 @@ static void read_first_row(struct run *run, size_t place) {
         hdx_first_row(hdx_buffer_text(&run->head), run->head.size < HEAD_BYTES, &run->answer->arena, probe, &error);
   if (status != HDX_OK)
     probe->message = keep(run, hdx_text_of(error.message));
+  run->out_of_memory |= status == HDX_MEMORY;
   hdx_buffer_deinit(&run->head);
 }
 
 /* ---- the answer ---- */
 
-/* Lists the wanted files, and gives the place of the first that is present (PLACE_COUNT: none is). */
-static enum hdx_status show(struct run *run, size_t *first, struct hdx_error *error) {
+/* Lists the wanted files. */
+static enum hdx_status show(struct run *run, struct hdx_error *error) {
   struct hdx_probe *probe = &run->answer->probe;
   struct hdx_probed_file *files = hdx_arena_alloc(&run->answer->arena, PLACE_COUNT * sizeof *files);
   struct hdx_buffer location;
   enum hdx_status status = files ? HDX_OK : hdx_error_memory(error, PLACE_COUNT * sizeof *files);
-  *first = PLACE_COUNT;
   hdx_buffer_init(&location, HDX_URL_BYTES_MAX);
   for (size_t place = 0; place < PLACE_COUNT && status == HDX_OK; place++) {
     struct hdx_probed_file *shown = &run->files[place].shown;
@@ -401,8 +411,6 @@ static enum hdx_status show(struct run *run, size_t *first, struct hdx_error *er
     shown->url = keep(run, hdx_buffer_text(&location));
     if (shown->state != HDX_YEAR_PRESENT)
       shown->size = UINT64_MAX;
-    else if (*first == PLACE_COUNT)
-      *first = place;
     files[probe->count++] = *shown;
   }
   hdx_buffer_deinit(&location);
@@ -418,7 +426,6 @@ static void fill_progress(void *user, struct hdx_progress *progress) {
 }
 
 static enum hdx_status probe(struct run *run, struct hdx_error *error) {
-  size_t first;
   struct hdx_progress_timer progress;
   want(run);
   hdx_engine_forgive(run->session->engine);
@@ -426,10 +433,12 @@ static enum hdx_status probe(struct run *run, struct hdx_error *error) {
   enum hdx_status status = find_place(run, error);
   if (status == HDX_OK && !list(run) && !run->interrupted)
     ask(run);
+  if (status == HDX_OK && !run->interrupted)
+    read_first_row(run);
   if (status == HDX_OK)
-    status = show(run, &first, error);
-  if (status == HDX_OK && first < PLACE_COUNT && !run->interrupted)
-    read_first_row(run, first);
+    status = show(run, error);
+  if (status == HDX_OK && run->out_of_memory)
+    status = hdx_error_memory(error, TEXT_BYTES_MAX);
   hdx_progress_stop(&progress);
   return run->interrupted ? hdx_error_set(error, HDX_INTERRUPTED, "interrupted") : status;
 }

@@ -9,9 +9,8 @@
 #include <stdlib.h>
 
 enum {
-  ARENA_BYTES_MAX = 64 << 20,  /* what is asked, and what failed of some thousand datasets */
-  MAPPED_BYTES_MAX = 32 << 20, /* of all snapshots, that stay in memory when they were read */
-  COLUMNS_MAX = 1000           /* extra columns of all datasets: each has a place in every row that is merged */
+  ARENA_BYTES_MAX = 64 << 20, /* what is asked, and what failed of some thousand datasets */
+  COLUMNS_MAX = 1000          /* extra columns of all datasets: each has a place in every row that is merged */
 };
 
 /* ---- the question ---- */
@@ -164,8 +163,6 @@ static enum hdx_status unite(struct hdx_query *query, struct hdx_error *error) {
     struct hdx_query_info *info = &query->parts[i].info;
     info->dataset_count = 1;
     query->parts[i].query = query;
-    hdx_reader_keep(query->parts[i].reader, MAPPED_BYTES_MAX / query->part_count);
-    hdx_reader_rest(query->parts[i].reader);
     query->info.time_digits = info->time_digits > query->info.time_digits ? info->time_digits : query->info.time_digits;
     query->info.stop_made_up |= info->stop_made_up;
   }

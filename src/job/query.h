@@ -56,7 +56,9 @@ struct hdx_query_part {
   int64_t before; /* backwards: rows that start later have been handed out */
   int64_t *cuts;  /* backwards: starts of windows that are still to come, ascending; those before are not cut yet */
   size_t cut_count, cut_capacity;
-  int64_t after;       /* forwards: where the next portion begins, if there is no cursor */
+  int64_t after;       /* forwards, of several: where the last row that was handed out starts */
+  size_t skipped;      /* rows that start there and were handed out */
+  size_t to_skip;      /* of these, by the cursor */
   size_t cursor_bytes; /* that the cursor took when it was last looked at */
   bool ended;
   struct hdx_batch batch;
@@ -110,6 +112,8 @@ enum hdx_status hdx_query_source(struct hdx_query *query, const struct hdx_sourc
 /* Finds the datasets, fetches what is missing and opens their snapshots; parts that fail become failures. Errors as
  * hdx_query_open_many. */
 enum hdx_status hdx_query_find(struct hdx_query *query, const char *const *ids, size_t count, struct hdx_error *error);
+/* LIMIT: so many datasets, which take so many bytes each, are more than the memory is for. */
+enum hdx_status hdx_query_fits(const struct hdx_query *query, size_t count, uint64_t bytes, struct hdx_error *error);
 /* Which years a part wants now, by the query's range. */
 void hdx_query_want(struct hdx_query_part *part);
 bool hdx_query_all_known(const struct hdx_query_part *part);
@@ -124,6 +128,9 @@ void hdx_query_part_deinit(struct hdx_query_part *part);
 void hdx_query_begin(struct hdx_query *query, unsigned wanted);
 /* Prepares the part's cursor for the query's range. */
 enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error);
+/* How much of the memory the cursors of a query may take that stay open, and so much the one that is read, and rows of
+ * one instant. */
+uint64_t hdx_query_memory(const struct hdx_query *query);
 /* Closes the part's cursor, if it has one, and lets go of what it has read. */
 void hdx_query_close_cursor(struct hdx_query_part *part);
 /* The next rows, whatever the limit. */
@@ -140,6 +147,7 @@ enum hdx_status hdx_kept_rows_add(struct hdx_kept_rows *rows, const struct hdx_b
 void hdx_kept_rows_clear(struct hdx_kept_rows *rows);
 void hdx_kept_rows_deinit(struct hdx_kept_rows *rows);
 size_t hdx_kept_rows_bytes(const struct hdx_kept_rows *rows);
+size_t hdx_kept_rows_used_bytes(const struct hdx_kept_rows *rows);
 /* A view of the rows, without their datasets. */
 struct hdx_batch hdx_kept_rows_batch(const struct hdx_kept_rows *rows, unsigned wanted);
 

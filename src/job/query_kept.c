@@ -89,6 +89,10 @@ enum hdx_status hdx_kept_rows_add(struct hdx_kept_rows *rows, const struct hdx_b
   return HDX_OK;
 }
 
+size_t hdx_kept_rows_used_bytes(const struct hdx_kept_rows *rows) {
+  return rows->count ? rows->text.total + rows->count * row_bytes(rows->extra_count) : 0;
+}
+
 size_t hdx_kept_rows_bytes(const struct hdx_kept_rows *rows) {
   return rows->text.total + rows->capacity * row_bytes(rows->extra_count);
 }

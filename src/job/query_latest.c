@@ -217,7 +217,7 @@ static size_t whole_instants(const struct hdx_kept_rows *rows) {
 static enum hdx_status gather(struct hdx_query *query, hdx_rows_source *source, void *user, size_t *whole,
                               struct hdx_error *error) {
   struct hdx_latest *latest = query->latest;
-  uint64_t bytes_max = query->session->config.memory_bytes;
+  uint64_t bytes_max = hdx_query_memory(query);
   struct hdx_batch batch;
   for (*whole = whole_instants(&latest->now); *whole == 0 && !latest->ended; *whole = whole_instants(&latest->now)) {
     enum hdx_status status = source(user, &batch, error);
@@ -231,7 +231,7 @@ static enum hdx_status gather(struct hdx_query *query, hdx_rows_source *source, 
       return hdx_error_set(error, HDX_LIMIT,
                            "more rows start at the same instant than their versions can be compared in the %llu MiB of "
                            "--memory",
-                           (unsigned long long)(bytes_max >> 20));
+                           (unsigned long long)(query->session->config.memory_bytes >> 20));
   }
   if (latest->ended)
     *whole = latest->now.count;

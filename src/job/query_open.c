@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+enum {
+  PART_BYTES = 8 << 10,       /* of memory that a dataset takes, at the most, whether its rows are read or not */
+  MAPPED_BYTES_MAX = 32 << 20 /* of all snapshots, that stay in memory when they were read */
+};
+
 void hdx_query_part_deinit(struct hdx_query_part *part) {
   hdx_cursor_close(part->cursor);
   hdx_kept_rows_deinit(&part->kept);
@@ -73,6 +78,8 @@ static enum hdx_status open_reader(struct hdx_query_part *part, struct hdx_error
     return HDX_OK;
   if (status != HDX_OK)
     return status;
+  hdx_reader_keep(part->reader, MAPPED_BYTES_MAX / part->query->part_count);
+  hdx_reader_rest(part->reader);
   const struct hdx_subject *subject = hdx_reader_subject(part->reader);
   part->catalog_start = subject->catalog_start;
   part->catalog_stop = subject->catalog_stop;
@@ -96,7 +103,18 @@ static bool catalog_is_newer(const struct hdx_query_part *part) {
 
 /* ---- which datasets ---- */
 
+enum hdx_status hdx_query_fits(const struct hdx_query *query, size_t count, uint64_t bytes, struct hdx_error *error) {
+  if (count <= query->session->config.memory_bytes / bytes)
+    return HDX_OK;
+  return hdx_error_set(error, HDX_LIMIT,
+                       "%zu datasets at once take more memory than there is: ask for fewer, or give --memory %lluM",
+                       count, (unsigned long long)(count * bytes >> 20) + 1);
+}
+
 static enum hdx_status make_parts(struct hdx_query *query, size_t count, struct hdx_error *error) {
+  enum hdx_status status = hdx_query_fits(query, count, PART_BYTES, error);
+  if (status != HDX_OK)
+    return status;
   query->parts = calloc(count + 1, sizeof *query->parts);
   if (!query->parts)
     return hdx_error_memory(error, count * sizeof *query->parts);

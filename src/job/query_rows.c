@@ -13,33 +13,35 @@
  * in memory. Where the memory for cursors is used up, and always backwards, rows are copied in portions, and the cursor
  * is opened anew for each.
  *
- * Of the session's memory a half is for what is copied, and a half for cursors: of several datasets a quarter for those
- * that stay open, and another one for the one that is read. */
+ * Of the session's memory a half is for what is copied (twice what is planned, as buffers grow by doubling), and a half
+ * for cursors: of several datasets a quarter for those that stay open, and another one for the one that is read. */
 #include "job/query.h"
 
 #include "base/heap.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 enum {
   WINDOW_ROWS = 65536,    /* that are turned around at once, but for those of one instant */
   WINDOW_ROW_BYTES = 256, /* of a row of these, about */
   PORTION_ROWS_MIN = 16,
-  SAMPLE_ROWS = 16,           /* that tell how much memory a row takes */
-  SHARE_BYTES_MIN = 16 << 10, /* that the kept rows of a dataset may take, however many there are */
-  KEPT_ROWS = 1024,           /* of a dataset that are copied when there are several */
-  MERGED_ROWS = 4096          /* of a batch of several datasets */
+  SHARE_BYTES_MIN = 4 << 10,    /* that the kept rows of a dataset may take, however many there are */
+  MERGED_PART_BYTES = 12 << 10, /* of memory, of a dataset whose rows are merged with others', at the most */
+  TRIM_BYTES_MIN = 4 << 20,     /* of a cursor */
+  KEPT_ROWS = 1024,             /* of a dataset that are copied when there are several */
+  MERGED_ROWS = 4096            /* of a batch of several datasets */
 };
 
 /* ---- memory ---- */
 
-static uint64_t cursors_max(const struct hdx_query *query) {
-  return query->session->config.memory_bytes / (query->part_count == 1 ? 2 : 4);
+uint64_t hdx_query_memory(const struct hdx_query *query) {
+  return hdx_session_memory(query->session) / (query->part_count == 1 ? 2 : 4);
 }
 
 /* That the kept rows of a dataset may take. */
 static uint64_t share_of(const struct hdx_query *query) {
-  uint64_t share = query->session->config.memory_bytes / 2 / query->part_count;
+  uint64_t share = hdx_session_memory(query->session) / 4 / query->part_count;
   return share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
 }
 
@@ -52,7 +54,7 @@ enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, stru
   if (status != HDX_OK)
     return status;
   hdx_cursor_range(part->cursor, &range);
-  hdx_cursor_memory(part->cursor, (size_t)cursors_max(query));
+  hdx_cursor_memory(part->cursor, (size_t)hdx_query_memory(query));
   return hdx_cursor_filter(part->cursor, &query->filter, wanted, error);
 }
 
@@ -66,14 +68,17 @@ static bool cursors_fit(struct hdx_query_part *part) {
   size_t bytes = part->cursor ? hdx_cursor_bytes(part->cursor) : 0;
   part->query->cursor_bytes += bytes - part->cursor_bytes;
   part->cursor_bytes = bytes;
-  return part->query->cursor_bytes <= cursors_max(part->query);
+  return part->query->cursor_bytes <= hdx_query_memory(part->query);
 }
 
 void hdx_query_close_cursor(struct hdx_query_part *part) {
+  size_t bytes = part->cursor ? hdx_cursor_bytes(part->cursor) : 0;
   hdx_cursor_close(part->cursor);
   part->cursor = NULL;
   cursors_fit(part);
   hdx_reader_rest(part->reader);
+  if (bytes > TRIM_BYTES_MIN)
+    malloc_trim(0); /* rows that were copied beside it would keep its memory from being given back */
 }
 
 static enum hdx_status keep(struct hdx_query_part *part, const struct hdx_batch *batch, size_t count,
@@ -174,10 +179,17 @@ static bool halve(struct hdx_query_part *part, int64_t *first, enum hdx_status *
   return true;
 }
 
+static uint64_t all_kept_bytes(const struct hdx_query *query) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < query->part_count; i++)
+    bytes += hdx_kept_rows_bytes(&query->parts[i].kept);
+  return bytes;
+}
+
 /* Collects the rows that start in [*first, before]; *first is set later if these are too many. */
 static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, unsigned wanted, struct hdx_error *error) {
   const struct hdx_query *query = part->query;
-  uint64_t bytes_max = query->session->config.memory_bytes, share = share_of(query);
+  uint64_t share = share_of(query);
   struct hdx_batch batch;
   enum hdx_status status = hdx_query_ask(part, wanted, error);
   if (status != HDX_OK)
@@ -195,11 +207,11 @@ static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, unsi
       hdx_kept_rows_deinit(&part->kept);
       hdx_kept_rows_clear(&part->kept);
       hdx_cursor_window(part->cursor, *first, part->before);
-    } else if (bytes > bytes_max) {
+    } else if (bytes > share && all_kept_bytes(query) > hdx_session_memory(query->session) / 2) {
       status = hdx_error_set(error, HDX_LIMIT,
                              "%.*s: more rows start at the same instant than can be turned around in the %llu MiB of "
                              "--memory",
-                             HDX_TEXT_ARG(part->id), (unsigned long long)(bytes_max >> 20));
+                             HDX_TEXT_ARG(part->id), (unsigned long long)(query->session->config.memory_bytes >> 20));
     }
     if (status != HDX_OK)
       return status;
@@ -243,78 +255,93 @@ static enum hdx_status next_window(struct hdx_query_part *part, unsigned wanted,
 
 /* ---- forwards ---- */
 
-/* How many rows of a dataset are copied at once, if all take as much as those of the batch. */
-static size_t portion_rows(const struct hdx_query *query, const struct hdx_batch *batch) {
-  size_t sampled = batch->count < SAMPLE_ROWS ? batch->count : SAMPLE_ROWS, text = 0;
-  size_t arrays = 4 * sizeof(int64_t) + (1 + batch->extra_count) * sizeof(struct hdx_text);
-  for (size_t i = 0; i < sampled; i++) {
-    text += batch->key[i * batch->count / sampled].size;
-    for (size_t c = 0; c < batch->extra_count; c++)
-      text += batch->extra[c][i * batch->count / sampled].size;
-  }
-  uint64_t rows = share_of(query) / (arrays + (sampled ? text / sampled : 0));
-  return rows > PORTION_ROWS_MIN ? (size_t)rows : PORTION_ROWS_MIN;
+static size_t row_bytes(const struct hdx_batch *batch, size_t i) {
+  size_t bytes = 4 * sizeof(int64_t) + (1 + batch->extra_count) * sizeof(struct hdx_text) + batch->key[i].size;
+  for (size_t c = 0; c < batch->extra_count; c++)
+    bytes += batch->extra[c][i].size;
+  return bytes;
 }
 
-/* The rows of a batch up to where a portion is full, all rows of one instant included. */
-static size_t take_until(const struct hdx_kept_rows *rows, const struct hdx_batch *batch, size_t full) {
-  size_t count = rows->count < full ? full - rows->count : 0;
-  for (; count < batch->count; count++) {
-    bool any = count > 0 || rows->count > 0;
-    int64_t last = count > 0 ? batch->start[count - 1] : any ? rows->start[rows->count - 1] : 0;
-    if (any && batch->start[count] != last)
-      return count;
+/* How many rows of a batch, from `from` on, fit into what is left of a portion. */
+static size_t portion_end(const struct hdx_query_part *part, const struct hdx_batch *batch, size_t from) {
+  uint64_t share = share_of(part->query), bytes = hdx_kept_rows_used_bytes(&part->kept);
+  size_t rows = part->kept.count;
+  for (; from < batch->count; from++, rows++) {
+    bytes += row_bytes(batch, from);
+    if (bytes > share && rows >= PORTION_ROWS_MIN)
+      break;
   }
-  return batch->count;
+  return from;
 }
 
-/* Copies rows of a batch, all of it if there is `room` for the cursor to stay; else as many as a portion has, after
+/* Copies rows of a batch, all of them if there is `room` for the cursor to stay; else as many as a portion has, after
  * which, as after the last row, the cursor is closed. */
 static enum hdx_status copy(struct hdx_query_part *part, const struct hdx_batch *batch, bool room,
                             struct hdx_error *error) {
-  size_t count = room ? batch->count : take_until(&part->kept, batch, portion_rows(part->query, batch));
-  enum hdx_status status = keep(part, batch, count, error);
-  if (status != HDX_OK || (count == batch->count && count))
-    return status;
+  size_t from = part->to_skip < batch->count ? part->to_skip : batch->count;
+  part->to_skip -= from;
+  size_t to = room ? batch->count : portion_end(part, batch, from);
+  enum hdx_status status = hdx_kept_rows_add(&part->kept, batch, from, to, part->info.extra_count, error);
   part->ended = batch->count == 0;
-  if (!part->ended && batch->start[count] <= part->after)
+  if (part->ended || to < batch->count)
+    hdx_query_close_cursor(part);
+  return status;
+}
+
+/* Hands rows out, and notes where they end, for a cursor that is opened anew. */
+static enum hdx_status hand_out(struct hdx_query_part *part, struct hdx_batch batch, struct hdx_error *error) {
+  size_t same = 0;
+  while (same < batch.count && batch.start[batch.count - 1 - same] == batch.start[batch.count - 1])
+    same++;
+  part->batch = batch;
+  if (!batch.count)
+    return HDX_OK;
+  if (batch.start[0] < part->after)
     return out_of_order(part, error);
-  part->after = part->ended ? INT64_MAX : batch->start[count];
-  hdx_query_close_cursor(part);
+  part->skipped = same == batch.count && batch.start[0] == part->after ? part->skipped + same : same;
+  part->after = batch.start[batch.count - 1];
   return HDX_OK;
 }
 
-/* The next rows of a dataset: a batch of its cursor, if that may stay open, or copies. */
-static enum hdx_status next_forward(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
-  struct hdx_kept_rows *rows = &part->kept;
-  enum hdx_status status = HDX_OK;
-  hdx_kept_rows_clear(rows);
-  part->batch = hdx_kept_rows_batch(rows, wanted);
-  if (part->ended)
+/* The part's cursor, opened anew where the rows that were handed out end. */
+static enum hdx_status resume(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+  if (part->cursor)
     return HDX_OK;
-  if (!part->cursor) {
-    status = hdx_query_ask(part, wanted, error);
-    if (status == HDX_OK)
-      hdx_cursor_window(part->cursor, part->after, INT64_MAX);
-  }
+  enum hdx_status status = hdx_query_ask(part, wanted, error);
+  if (status == HDX_OK)
+    hdx_cursor_window(part->cursor, part->after, INT64_MAX);
+  part->to_skip = part->skipped;
+  return status;
+}
+
+/* The next rows of one dataset of several: a batch of its cursor, if that may stay open, or copies. */
+static enum hdx_status next_of_several(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+  struct hdx_kept_rows *rows = &part->kept;
+  hdx_kept_rows_clear(rows);
+  enum hdx_status status = part->ended ? HDX_OK : resume(part, wanted, error);
   for (bool room = true; status == HDX_OK && part->cursor && (!room || rows->count < KEPT_ROWS);) {
     struct hdx_batch batch;
     status = hdx_cursor_next(part->cursor, &batch, error);
     room = cursors_fit(part);
-    if (status == HDX_OK && (part->query->part_count == 1 || (room && !rows->count && batch.count >= KEPT_ROWS))) {
-      part->batch = batch;
-      return HDX_OK;
-    }
+    if (status == HDX_OK && room && !rows->count && !part->to_skip && batch.count >= KEPT_ROWS)
+      return hand_out(part, batch, error);
     if (status == HDX_OK)
       status = copy(part, &batch, room, error);
   }
-  part->batch = hdx_kept_rows_batch(rows, wanted);
-  return status;
+  return status == HDX_OK ? hand_out(part, hdx_kept_rows_batch(rows, wanted), error) : status;
+}
+
+/* The next rows of the only dataset. */
+static enum hdx_status next_of_one(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+  enum hdx_status status = part->cursor ? HDX_OK : hdx_query_ask(part, wanted, error);
+  return status == HDX_OK ? hdx_cursor_next(part->cursor, &part->batch, error) : status;
 }
 
 static enum hdx_status next_of(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
   part->at = 0;
-  return part->query->options.reverse ? next_window(part, wanted, error) : next_forward(part, wanted, error);
+  if (part->query->options.reverse)
+    return next_window(part, wanted, error);
+  return part->query->part_count == 1 ? next_of_one(part, wanted, error) : next_of_several(part, wanted, error);
 }
 
 /* ---- several datasets ---- */
@@ -337,7 +364,9 @@ static enum hdx_status refill(struct hdx_query *query, size_t part, struct hdx_e
 
 static enum hdx_status begin_merging(struct hdx_query *query, struct hdx_error *error) {
   size_t extra_count = query->info.extra_count;
-  enum hdx_status status = hdx_kept_rows_reserve(&query->merged, MERGED_ROWS, extra_count, error);
+  enum hdx_status status = hdx_query_fits(query, query->part_count, MERGED_PART_BYTES, error);
+  if (status == HDX_OK)
+    status = hdx_kept_rows_reserve(&query->merged, MERGED_ROWS, extra_count, error);
   if (status == HDX_OK && !query->heap) {
     query->heap = calloc(query->part_count, sizeof *query->heap);
     if (!query->heap)
@@ -407,6 +436,7 @@ static enum hdx_status begin(struct hdx_query *query, struct hdx_error *error) {
     part->ended = false;
     part->before = INT64_MAX;
     part->after = INT64_MIN;
+    part->skipped = 0;
     part->cut_count = 0;
     part->batch = (struct hdx_batch){0};
     part->at = 0;

@@ -7,6 +7,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+enum {
+  CATALOG_BYTES_MAX = 64 << 20, /* unless more is asked for */
+  CATALOG_FACTOR = 4,           /* times its size a catalog takes of memory when it has been read */
+  CATALOG_SLACK_BYTES = 32 << 20
+};
 #define THREAD_BYTES (UINT64_C(8) << 20) /* an encoder, rows that are being written, what the allocator keeps */
 
 void hdx_config_init(struct hdx_config *config) {
@@ -16,7 +21,7 @@ void hdx_config_init(struct hdx_config *config) {
       .retries = 8,
       .part_bytes = 8 << 20,
       .memory_bytes = 256 << 20,
-      .catalog_bytes_max = 64 << 20,
+      .catalog_bytes_max = CATALOG_BYTES_MAX,
       .retry_ms_max = 300000,
       .stall_ms_max = 30000,
       .connect_ms_max = 15000,
@@ -146,6 +151,15 @@ static void complete(struct hdx_session *session) {
     config->addressing = HDX_ADDRESSING_PATH;
 }
 
+/* Who has little memory has none for a catalog of any size; who asks for a larger one than is usual knows. */
+static void fit_catalogs(struct hdx_session *session) {
+  struct hdx_config *config = &session->config;
+  uint64_t most = (config->memory_bytes + CATALOG_SLACK_BYTES) / CATALOG_FACTOR;
+  session->little_memory = config->catalog_bytes_max <= CATALOG_BYTES_MAX && most < config->catalog_bytes_max;
+  if (session->little_memory)
+    config->catalog_bytes_max = most;
+}
+
 /* A registry that is named by its path has a URL, too. */
 static enum hdx_status name_registry(struct hdx_session *session, struct hdx_error *error) {
   struct hdx_text path = hdx_text_of(session->config.registry_url);
@@ -191,8 +205,10 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
   }
   if (status == HDX_OK)
     status = check(&session->config, error);
-  if (status == HDX_OK)
+  if (status == HDX_OK) {
+    fit_catalogs(session);
     status = hdx_store_init(&session->store, config->store, error);
+  }
   if (status != HDX_OK) {
     hdx_profile_free(&session->profile);
     hdx_environment_free(session->environment);

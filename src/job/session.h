@@ -35,6 +35,7 @@ struct hdx_session {
   struct hdx_workers *workers;
   uint64_t documents_bytes; /* of documents that are coming in */
   uint64_t catalog_bytes;   /* of catalogs that are open */
+  bool little_memory;       /* for a catalog of the size that is usually allowed: catalog_bytes_max is less */
   struct hdx_presigner presigner;
   uv_async_t wake;  /* a cancellation has come */
   uv_timer_t watch; /* while the loop runs, asks whether one has */

@@ -333,26 +333,36 @@ bool hdx_journal_part(const struct hdx_journal *journal, struct hdx_text locatio
   return record && get_part(journal, record, text, part);
 }
 
-void hdx_journal_files(const struct hdx_journal *journal,
-                       bool (*visit)(void *user, const struct hdx_journal_file *file), void *user) {
+/* Room for the texts of any line, so that none is passed over for lack of it. */
+static enum hdx_status make_room(struct hdx_buffer *text, struct hdx_error *error) {
+  hdx_buffer_init(text, HDX_LINE_BYTES_MAX);
+  return hdx_buffer_reserve(text, HDX_LINE_BYTES_MAX) ? HDX_OK : hdx_error_memory(error, HDX_LINE_BYTES_MAX);
+}
+
+enum hdx_status hdx_journal_files(const struct hdx_journal *journal,
+                                  bool (*visit)(void *user, const struct hdx_journal_file *file), void *user,
+                                  struct hdx_error *error) {
   struct hdx_buffer text;
   struct hdx_journal_file file;
-  hdx_buffer_init(&text, SIZE_MAX);
-  for (size_t i = 0, count = journal->record_count; i < count; i++)
+  enum hdx_status status = make_room(&text, error);
+  for (size_t i = 0, count = journal->record_count; status == HDX_OK && i < count; i++)
     if (get_file(journal, &journal->records[i], &text, &file) && !visit(user, &file))
       break;
   hdx_buffer_deinit(&text);
+  return status;
 }
 
-void hdx_journal_parts(const struct hdx_journal *journal,
-                       bool (*visit)(void *user, const struct hdx_journal_part *part), void *user) {
+enum hdx_status hdx_journal_parts(const struct hdx_journal *journal,
+                                  bool (*visit)(void *user, const struct hdx_journal_part *part), void *user,
+                                  struct hdx_error *error) {
   struct hdx_buffer text;
   struct hdx_journal_part part;
-  hdx_buffer_init(&text, SIZE_MAX);
-  for (size_t i = 0, count = journal->record_count; i < count; i++)
+  enum hdx_status status = make_room(&text, error);
+  for (size_t i = 0, count = journal->record_count; status == HDX_OK && i < count; i++)
     if (get_part(journal, &journal->records[i], &text, &part) && !visit(user, &part))
       break;
   hdx_buffer_deinit(&text);
+  return status;
 }
 
 size_t hdx_journal_file_count(const struct hdx_journal *journal) {

@@ -70,15 +70,18 @@ bool hdx_journal_file(const struct hdx_journal *journal, struct hdx_text locatio
 bool hdx_journal_part(const struct hdx_journal *journal, struct hdx_text location, struct hdx_buffer *text,
                       struct hdx_journal_part *part);
 /* Visits every file that is complete, or every one that is not, in the order in which their locations first came; ends
- * early if `visit` returns false. Locations that are added meanwhile are not visited. */
-void hdx_journal_files(const struct hdx_journal *journal,
-                       bool (*visit)(void *user, const struct hdx_journal_file *file), void *user);
-void hdx_journal_parts(const struct hdx_journal *journal,
-                       bool (*visit)(void *user, const struct hdx_journal_part *part), void *user);
+ * early if `visit` returns false. Locations that are added meanwhile are not visited. MEMORY: none was visited. */
+enum hdx_status hdx_journal_files(const struct hdx_journal *journal,
+                                  bool (*visit)(void *user, const struct hdx_journal_file *file), void *user,
+                                  struct hdx_error *error);
+enum hdx_status hdx_journal_parts(const struct hdx_journal *journal,
+                                  bool (*visit)(void *user, const struct hdx_journal_part *part), void *user,
+                                  struct hdx_error *error);
 size_t hdx_journal_file_count(const struct hdx_journal *journal);
 
 /* These add a line to what is to be written, and to what is known. MEMORY, LIMIT: nothing more can be added; LIMIT also
- * where a text is too long for a line, which changes nothing; IO: after a failure, or only opened to read. */
+ * where a text is too long for a line, which changes nothing; IO: only opened to read. After a failure all later ones
+ * are its like. */
 enum hdx_status hdx_journal_add_file(struct hdx_journal *journal, const struct hdx_journal_file *file,
                                      struct hdx_error *error);
 /* `part->extents` is not looked at. An extent of no bytes begins the part anew, for a partial file that is not there

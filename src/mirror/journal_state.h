@@ -60,7 +60,7 @@ struct hdx_journal {
 
   struct hdx_buffer added; /* lines behind the mapped ones */
   size_t written;          /* how much of it is in the file */
-  bool failed;
+  enum hdx_status failure; /* the first one, after which nothing is added */
   struct hdx_buffer scratch;
 };
 

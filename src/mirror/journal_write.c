@@ -26,9 +26,12 @@ static const char *own_path(const struct hdx_journal *journal, char *path) {
 
 static enum hdx_status add(struct hdx_journal *journal, struct hdx_line *line, struct hdx_error *error) {
   struct hdx_line read;
-  if (journal->fd < 0 || journal->failed)
-    return hdx_error_set(error, HDX_IO, "%s: nothing can be added to the journal%s", HDX_STATE_FOLDER,
-                         journal->failed ? " after a failure" : ", which was only opened to read");
+  if (journal->failure != HDX_OK)
+    return hdx_error_set(error, journal->failure, "%s: nothing can be added to the journal after a failure",
+                         HDX_STATE_FOLDER);
+  if (journal->fd < 0)
+    return hdx_error_set(error, HDX_IO, "%s: nothing can be added to the journal, which was only opened to read",
+                         HDX_STATE_FOLDER);
   struct hdx_journal_lines *own = &journal->files[journal->own];
   if (own->size + journal->added.size == 0)
     hdx_buffer_append_text(&journal->added, HDX_TEXT(HDX_LINE_HEADER));
@@ -48,7 +51,7 @@ static enum hdx_status add(struct hdx_journal *journal, struct hdx_line *line, s
   if (status == HDX_OK)
     status = hdx_journal_apply(journal, &read, hdx_line_place(journal->own, own->size + begin), error);
   if (status != HDX_OK)
-    journal->failed = true;
+    journal->failure = status;
   return status;
 }
 
@@ -131,8 +134,8 @@ enum hdx_status hdx_journal_flush(struct hdx_journal *journal, bool sync, struct
   if (journal->fd < 0)
     return HDX_OK;
   own_path(journal, path);
-  if (journal->failed)
-    return hdx_error_set(error, HDX_IO, "%s: cannot be written after a failure", path);
+  if (journal->failure != HDX_OK)
+    return hdx_error_set(error, journal->failure, "%s: cannot be written after a failure", path);
   enum hdx_status status = HDX_OK;
   if (journal->added.size > journal->written)
     status = write_added(journal, path, error);
@@ -141,7 +144,7 @@ enum hdx_status hdx_journal_flush(struct hdx_journal *journal, bool sync, struct
   if (status == HDX_OK)
     remap(journal);
   else
-    journal->failed = true;
+    journal->failure = status;
   return status;
 }
 

@@ -5,14 +5,16 @@
  * Memory of a document, one allocation each:
  *   struct document | text, NUL, padding of blanks | values | arena of strings that have escapes
  *
- * Nothing throws: the error-code interface is used, and what might throw ends as MEMORY. */
+ * Nothing throws: of simdjson only functions that are noexcept are called, and what they return is looked at, also
+ * where it can only be success. */
+/* Without optimisation it also checks how it is used, in memory of which it does not look whether it was there. */
+#define SIMDJSON_DEVELOPMENT_CHECKS 0
 #include <simdjson.h>
 
 #include <atomic>
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 
 /* C allows what C++ warns of: a function named as its struct, an initializer that names some members. */
 #pragma GCC diagnostic push
@@ -43,8 +45,13 @@ struct document {
 
 class builder {
 public:
-  builder(document &to, hdx_text of, ondemand::document &from)
-      : doc(to), text(of), root(from), max(values_min + of.size / value_bytes) {}
+  builder(document &to, hdx_text of, const ondemand::parser &by, ondemand::document &from)
+      : doc(to), text(of), parser(by), root(from), max(values_min + of.size / value_bytes) {}
+  builder(const builder &) = delete;
+  builder &operator=(const builder &) = delete;
+  ~builder() {
+    std::free(unescaped);
+  }
 
   bool walk_root() {
     char first = 0;
@@ -63,8 +70,10 @@ public:
 private:
   document &doc;
   hdx_text text;
+  const ondemand::parser &parser;
   ondemand::document &root;
   size_t capacity = 0, max;
+  uint8_t *unescaped = nullptr; /* room for any string of the text; NULL: not needed so far */
 
   static bool blank(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -103,30 +112,33 @@ private:
     return value;
   }
 
-  /* The text of a string whose closing quote is not before `end`: a view where it has no escape, else an unescaped
-   * copy. One of the two functions is called, and takes the string from the iterator: what is left to be skipped is not
-   * checked ({"a":"b":1} would pass). */
-  template <typename pass_type, typename unescape_type>
-  bool string(const char *from, const char *end, pass_type pass, unescape_type unescape, hdx_text &out) {
+  /* The text of a string whose closing quote is before `end`: a view where it has no escape, else an unescaped copy.
+   * simdjson has room of its own for that, but does not look whether there was memory for it. */
+  bool string(ondemand::raw_json_string raw, const char *end, hdx_text &out) {
+    const char *from = raw.raw();
     auto quote = static_cast<const char *>(std::memchr(from, '"', size_t(end - from)));
     if (!quote)
       return false;
-    if (!std::memchr(from, '\\', size_t(quote - from))) {
-      out = {from, size_t(quote - from)};
-      return pass() == simdjson::SUCCESS;
-    }
+    out = {from, size_t(quote - from)};
+    if (!std::memchr(from, '\\', out.size))
+      return true;
+    if (!unescaped)
+      unescaped = static_cast<uint8_t *>(std::malloc(text.size + simdjson::SIMDJSON_PADDING));
+    if (!unescaped)
+      return fail(HDX_MEMORY);
+    uint8_t *to = unescaped;
     std::string_view view;
-    if (unescape().get(view) != simdjson::SUCCESS)
+    if (parser.unescape(raw, to).get(view) != simdjson::SUCCESS)
       return false;
     out = hdx_arena_copy(&doc.arena, {view.data(), view.size()});
     return out.data || fail(HDX_MEMORY);
   }
 
   template <typename value_type> bool walk_string(value_type &value, hdx_text name, hdx_text raw) {
+    /* Takes it from the iterator: what is left to be skipped is not checked ({"a":"b":1} would pass). */
+    ondemand::raw_json_string written;
     hdx_text content;
-    auto pass = [&] { return value.get_raw_json_string().error(); };
-    auto unescape = [&] { return value.get_string(); };
-    if (!string(raw.data + 1, raw.data + raw.size, pass, unescape, content))
+    if (value.get_raw_json_string().get(written) != simdjson::SUCCESS || !string(written, raw.data + raw.size, content))
       return false;
     hdx_json_value *added = add(HDX_JSON_STRING, name, raw);
     if (added)
@@ -203,10 +215,7 @@ private:
       hdx_text name;
       if (std::move(member).get(field) != simdjson::SUCCESS)
         return false;
-      const char *from = field.key().raw();
-      auto pass = [] { return simdjson::SUCCESS; }; /* taking the member took its name */
-      auto unescape = [&] { return field.unescaped_key(); };
-      if (!string(from, text.data + text.size, pass, unescape, name) || !walk(field.value(), name, depth + 1))
+      if (!string(field.key(), text.data + text.size, name) || !walk(field.value(), name, depth + 1))
         return false;
       children++;
     }
@@ -247,8 +256,6 @@ hdx_status refuse(hdx_text text, const char *source, simdjson::error_code code, 
   char found[40];
   if (code == simdjson::MEMALLOC)
     return hdx_error_memory(error, text.size * 5);
-  if (code == simdjson::CAPACITY || text.size >= UINT32_MAX)
-    return hdx_error_set(error, HDX_LIMIT, "%s: a JSON document of %zu bytes is too large", source, text.size);
   if (!hdx_json_find_fault(text, &fault))
     return hdx_error_set(error, HDX_INTEGRITY, "%s: not JSON: %s", source, simdjson::error_message(code));
   place_of(text, fault.at, &line, &column);
@@ -277,7 +284,7 @@ hdx_status parse_document(document &doc, hdx_text text, const char *source, uint
   auto code = parser.iterate(text.data, text.size, text.size + simdjson::SIMDJSON_PADDING).get(root);
   if (code != simdjson::SUCCESS)
     return refuse(text, source, code, error);
-  builder build(doc, text, root);
+  builder build(doc, text, parser, root);
   if (!build.walk_root()) {
     if (build.status == HDX_MEMORY)
       return hdx_error_memory(error, text.size);
@@ -299,12 +306,14 @@ void free_document(document *doc) {
   std::free(doc);
 }
 
-hdx_status parse(hdx_text text, const char *source, hdx_json *json, hdx_error *error) {
+} // namespace
+
+extern "C" hdx_status hdx_json_parse(hdx_text text, const char *source, hdx_json *json, hdx_error *error) {
   static const char mark[] = "\xef\xbb\xbf";
   if (text.size >= 3 && std::memcmp(text.data, mark, 3) == 0)
     text = {text.data + 3, text.size - 3};
-  if (text.size >= UINT32_MAX)
-    return refuse(text, source, simdjson::CAPACITY, error);
+  if (text.size >= UINT32_MAX) /* which simdjson cannot count */
+    return hdx_error_set(error, HDX_LIMIT, "%s: a JSON document of %zu bytes is too large", source, text.size);
   auto doc = static_cast<document *>(std::calloc(1, sizeof(document)));
   size_t size = text.size + simdjson::SIMDJSON_PADDING;
   if (doc)
@@ -331,16 +340,6 @@ hdx_status parse(hdx_text text, const char *source, hdx_json *json, hdx_error *e
   parsed.values = doc->values;
   *json = parsed;
   return HDX_OK;
-}
-
-} // namespace
-
-extern "C" hdx_status hdx_json_parse(hdx_text text, const char *source, hdx_json *json, hdx_error *error) {
-  try {
-    return parse(text, source, json, error);
-  } catch (const std::bad_alloc &) {
-    return hdx_error_memory(error, text.size);
-  }
 }
 
 extern "C" void hdx_json_deinit(hdx_json *json) {

@@ -128,16 +128,22 @@ static size_t fitting(const char *text, size_t size, size_t max) {
   return max;
 }
 
-/* The first failure ends the document. Events that expat still had at hand come in spite of it, and are ignored. */
+/* The first failure ends the document. Expat may still have events at hand: nobody takes them. */
+static void stop(struct reader *reader, enum hdx_status status) {
+  reader->status = status;
+  expat.SetElementHandler(reader->parser, NULL, NULL);
+  expat.SetCharacterDataHandler(reader->parser, NULL);
+  expat.StopParser(reader->parser, XML_FALSE);
+}
+
 __attribute__((format(printf, 2, 3))) static void fail(struct reader *reader, const char *format, ...) {
   char expected[256];
   va_list args;
   va_start(args, format);
   vsnprintf(expected, sizeof expected, format, args);
   va_end(args);
-  reader->status = hdx_error_set(reader->error, HDX_INTEGRITY, "%s: line %llu: expected %s", reader->source,
-                                 (unsigned long long)expat.GetCurrentLineNumber(reader->parser), expected);
-  expat.StopParser(reader->parser, XML_FALSE);
+  stop(reader, hdx_error_set(reader->error, HDX_INTEGRITY, "%s: line %llu: expected %s", reader->source,
+                             (unsigned long long)expat.GetCurrentLineNumber(reader->parser), expected));
 }
 
 static enum place find(enum place parent, const char *name) {
@@ -150,8 +156,6 @@ static enum place find(enum place parent, const char *name) {
 static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **attributes) {
   struct reader *reader = user;
   (void)attributes;
-  if (reader->status != HDX_OK)
-    return;
   enum place next = reader->passed ? NOWHERE : find(reader->place, name);
   bool again = (reader->seen & bit(next)) != 0;
   if (++reader->depth > DEPTH_MAX)
@@ -175,7 +179,7 @@ static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **
 
 static void XMLCALL on_text(void *user, const XML_Char *text, int length) {
   struct reader *reader = user;
-  if (reader->status != HDX_OK || reader->passed || reader->cut || !places[reader->place].text)
+  if (reader->passed || reader->cut || !places[reader->place].text)
     return;
   size_t size = fitting(text, (size_t)length, sizeof reader->text - reader->size);
   memcpy(reader->text + reader->size, text, size);
@@ -186,8 +190,6 @@ static void XMLCALL on_text(void *user, const XML_Char *text, int length) {
 static void XMLCALL on_end(void *user, const XML_Char *name) {
   struct reader *reader = user;
   (void)name;
-  if (reader->status != HDX_OK)
-    return;
   reader->depth--;
   if (reader->passed) {
     reader->passed--;
@@ -206,8 +208,7 @@ static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char 
                                int internal) {
   struct reader *reader = user;
   (void)name, (void)system, (void)public, (void)internal;
-  if (reader->status == HDX_OK)
-    fail(reader, "no document type declaration");
+  fail(reader, "no document type declaration");
 }
 
 /* Reads the whole document; at most INT32_MAX bytes. */
@@ -304,7 +305,7 @@ static void read_key(struct reader *reader, enum place place) {
     hdx_buffer_append_text(&list->key, text);
   }
   if (list->key.status == HDX_MEMORY)
-    reader->status = hdx_error_memory(reader->error, text.size);
+    stop(reader, hdx_error_memory(reader->error, text.size));
   else if (list->key.status != HDX_OK)
     fail(reader, "at most %d bytes in <%s>", HDX_S3_KEY_BYTES_MAX, places[place].name);
   else if (!good)

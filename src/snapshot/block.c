@@ -284,9 +284,7 @@ enum hdx_status hdx_block_encode(struct hdx_block_encoder *encoder, struct hdx_b
   hdx_buffer_append_buffer(out, &encoder->columns);
   if (out->status != HDX_OK)
     return hdx_buffer_status(out, "block", error);
-  if (out->size - begin > HDX_BLOCK_BYTES_MAX)
-    return hdx_error_set(error, HDX_LIMIT, "a block of %zu bytes, at most %u are possible", out->size - begin,
-                         HDX_BLOCK_BYTES_MAX);
+  assert(out->size - begin <= HDX_BLOCK_BYTES_MAX); /* texts that fit come to half of that at the most */
   zone->length = (uint32_t)(out->size - begin);
   zone->hash = hdx_hash(out->data + begin, zone->length);
   return HDX_OK;

@@ -17,7 +17,11 @@ static_assert((int)HDX_COLUMN_SIZE == HDX_WANT_SIZE && (int)HDX_COLUMN_KEY == HD
                   (int)HDX_COLUMN_EXTRA == HDX_WANT_EXTRA,
               "columns of batches are those of blocks");
 
-enum { SLOTS_MAX = 8192, MEMORY_MAX = 256 << 20 /* if nothing else is said */ };
+enum {
+  SLOTS_MAX = 8192,
+  MEMORY_MAX = 256 << 20, /* if nothing else is said */
+  ZSTD_BYTES = 160 << 10  /* of a context, about */
+};
 
 /* ---- which zones ---- */
 
@@ -138,7 +142,7 @@ void hdx_cursor_memory(struct hdx_cursor *cursor, size_t bytes) {
 }
 
 size_t hdx_cursor_bytes(const struct hdx_cursor *cursor) {
-  size_t bytes = sizeof *cursor;
+  size_t bytes = sizeof *cursor + ZSTD_BYTES + cursor->rows_capacity * sizeof *cursor->rows;
   for (size_t s = 0; s < cursor->slot_count; s++)
     bytes += sizeof *cursor->slots[s] + hdx_block_bytes(&cursor->slots[s]->block);
   if (cursor->extra)

@@ -22,6 +22,9 @@ struct tally {
 
 static enum hdx_status count_way(struct tally *tally, struct hdx_buffer *text, struct hdx_error *error) {
   const char *said = hdx_buffer_string(text);
+  enum hdx_status status = hdx_buffer_status(text, "description", error);
+  if (status != HDX_OK)
+    return status;
   for (size_t i = 0; i < tally->way_count; i++)
     if (strcmp(tally->ways[i].text, said) == 0) {
       tally->ways[i].blocks++;

@@ -85,7 +85,7 @@ bool hdx_condition_holds(const struct hdx_condition *condition, struct hdx_text 
   case HDX_GREATER:
     return stated && compare(value, condition->value) > 0;
   case HDX_GREATER_OR_EQUAL:
-    return stated && compare(value, condition->value) >= 0;
+    break;
   }
-  return false;
+  return stated && compare(value, condition->value) >= 0;
 }

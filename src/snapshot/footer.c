@@ -131,9 +131,8 @@ enum hdx_status hdx_snapshot_fingerprint(const struct hdx_text *names, const str
     put_parameter(&said, &parameters[i]);
   }
   enum hdx_status status = hdx_buffer_status(&said, "what is known of extra columns", error);
-  *fingerprint = count && status == HDX_OK ? hdx_hash(said.data, said.size) : 0;
-  if (count && *fingerprint <= HDX_FINGERPRINT_SEVERAL)
-    *fingerprint = HDX_FINGERPRINT_SEVERAL + 1;
+  uint64_t hash = count && status == HDX_OK ? hdx_hash(said.data, said.size) : 0;
+  *fingerprint = !count || hash > HDX_FINGERPRINT_SEVERAL ? hash : HDX_FINGERPRINT_SEVERAL + 1;
   hdx_buffer_deinit(&said);
   return status;
 }

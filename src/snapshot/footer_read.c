@@ -263,11 +263,9 @@ static bool get_section(struct hdx_footer *footer, enum hdx_section tag, struct 
   case HDX_SECTION_FORMS:
     return get_forms(footer, in);
   case HDX_SECTION_PARAMETERS:
-    return get_parameters(footer, in);
-  case HDX_SECTION_COUNT:
     break;
   }
-  return false;
+  return get_parameters(footer, in);
 }
 
 /* In the order of their tags, whatever their order in the file: the later ones tell more of what the others name. */
@@ -275,7 +273,7 @@ static enum hdx_status get_sections(struct hdx_footer *footer, size_t raw_size, 
                                     struct hdx_error *error) {
   struct hdx_text found[HDX_SECTION_COUNT] = {0};
   enum hdx_status status = find_sections(footer, raw_size, found, error);
-  for (enum hdx_section tag = HDX_SECTION_SUBJECT; status == HDX_OK && tag < HDX_SECTION_COUNT; tag++) {
+  for (enum hdx_section tag = HDX_SECTION_SUBJECT; status == HDX_OK && tag <= HDX_SECTION_PARAMETERS; tag++) {
     if (!found[tag].data)
       continue;
     struct hdx_bytes section = hdx_bytes_of(found[tag].data, found[tag].size);

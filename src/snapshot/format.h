@@ -116,9 +116,9 @@ enum hdx_section {
   HDX_SECTION_BLOCKS,
   HDX_SECTION_TEMPLATES,
   HDX_SECTION_FORMS,
-  HDX_SECTION_PARAMETERS,
-  HDX_SECTION_COUNT
+  HDX_SECTION_PARAMETERS
 };
+enum { HDX_SECTION_COUNT = HDX_SECTION_PARAMETERS + 1 };
 
 #define HDX_FORM_PLAIN "csv" /* the form of a file of which nothing is said */
 enum { HDX_FORM_UNSORTED = 1 };

@@ -30,7 +30,8 @@ enum hdx_status hdx_store_init(struct hdx_store *store, const char *root, struct
     char *here = getcwd(NULL, 0);
     if (!here) {
       int code = errno;
-      return hdx_error_set(error, HDX_USAGE, "%s: the current folder cannot be told: %s", root, strerror(code));
+      return hdx_error_set(error, code == ENOMEM ? HDX_MEMORY : HDX_USAGE, "%s: the current folder cannot be told: %s",
+                           root, strerror(code));
     }
     hdx_buffer_append_format(&path, "%s/%s", here, root);
     free(here);
@@ -268,7 +269,8 @@ static enum hdx_status collect(int folder, struct hdx_buffer *path, int depth, s
       status = hdx_error_errno(error, hdx_buffer_string(path), "cannot be looked at", code);
     /* A folder in a snapshot's place is told as a snapshot that cannot be read. */
     else if ((S_ISREG(stat.st_mode) || S_ISDIR(stat.st_mode)) && is_snapshot(entry->d_name)) {
-      hdx_buffer_append(paths, hdx_buffer_string(path), path->size + 1);
+      hdx_buffer_append_text(paths, hdx_text_of(hdx_buffer_string(path)));
+      hdx_buffer_append_byte(paths, 0);
       ++*count;
     } else if (S_ISDIR(stat.st_mode) && depth < DEPTH_MAX) {
       int fd = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -330,16 +332,21 @@ enum hdx_status hdx_store_walk(const struct hdx_store *store, struct hdx_text fo
 
 /* ---- removing ---- */
 
-/* Whether the store wrote a file of this name: a snapshot, a temporary file, a document or what is known of it. */
-static bool is_own(int folder, const char *name) {
+/* Whether the store wrote a file of this name: a snapshot, a temporary file, a document or what is known of it. *code
+ * is why that cannot be told, or 0. */
+static bool is_own(int folder, const char *name, int *code) {
   struct hdx_text text = hdx_text_of(name);
   char meta[NAME_MAX + sizeof meta_ending];
+  *code = 0;
   if (is_snapshot(name) || hdx_temp_name(name) || strcmp(name, lock_name) == 0 ||
       (name[0] != '.' && hdx_text_ends_with(text, hdx_text_of(meta_ending))))
     return true;
   struct stat stat;
   snprintf(meta, sizeof meta, "%s%s", name, meta_ending);
-  return name[0] != '.' && fstatat(folder, meta, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+  bool own = name[0] != '.' && fstatat(folder, meta, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!own && name[0] != '.' && errno != ENOENT && errno != ENAMETOOLONG)
+    *code = errno;
+  return own;
 }
 
 struct removal {
@@ -370,13 +377,15 @@ static enum hdx_status remove_entry(int folder, const char *name, struct hdx_buf
     /* Folders with files that are not the store's stay. */
     if (status == HDX_OK)
       unlinkat(folder, name, AT_REMOVEDIR);
-  } else if (S_ISREG(stat.st_mode) && is_own(folder, name) &&
-             metas == hdx_text_ends_with(hdx_text_of(name), hdx_text_of(meta_ending))) {
-    if (unlinkat(folder, name, 0) != 0 && errno != ENOENT)
+  } else if (S_ISREG(stat.st_mode) && metas == hdx_text_ends_with(hdx_text_of(name), hdx_text_of(meta_ending))) {
+    bool own = is_own(folder, name, &code);
+    if (code)
+      status = hdx_error_errno(error, hdx_buffer_string(path), "cannot be looked at", code);
+    else if (own && unlinkat(folder, name, 0) != 0 && errno != ENOENT)
       status = hdx_error_errno(error, hdx_buffer_string(path), "cannot be removed", errno);
-    else if (strcmp(name, lock_name) != 0)
+    else if (own && strcmp(name, lock_name) != 0)
       removal->files++;
-    removal->snapshots += status == HDX_OK && is_snapshot(name);
+    removal->snapshots += own && status == HDX_OK && is_snapshot(name);
   }
   path->size = size;
   return status;
@@ -390,6 +399,8 @@ static enum hdx_status remove_below(int folder, struct hdx_buffer *path, int dep
   enum hdx_status status = HDX_OK;
   if (fstatat(folder, lock_name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
     status = lock_folder(folder, hdx_buffer_string(path), &lock, error);
+  else if (errno != ENOENT)
+    status = hdx_error_errno(error, hdx_buffer_string(path), "cannot be looked at", errno);
   /* Documents go before what tells that they are ours. */
   for (int metas = 0; status == HDX_OK && metas < 2; metas++) {
     DIR *list = hdx_list_open(folder);

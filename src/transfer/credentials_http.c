@@ -66,6 +66,8 @@ static enum hdx_status perform(const struct hdx_curl_api *curl, CURL *easy,
     return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
   if (body->status != HDX_OK)
     return hdx_buffer_status(body, get->source, error);
+  if (result == CURLE_OUT_OF_MEMORY)
+    return hdx_error_memory(error, body->max);
   if (result != CURLE_OK) {
     /* The path stays out of the message: in a container, who knows it gets the credentials. */
     hdx_url_parse(hdx_text_of(get->url), &url, NULL);

@@ -46,11 +46,15 @@ enum hdx_status hdx_local_queue(struct hdx_fetch *fetch, struct hdx_error *error
   struct hdx_buffer path;
   hdx_buffer_init(&path, HDX_URL_BYTES_MAX);
   enum hdx_status status = hdx_url_parse(hdx_text_of(fetch->url), &url, error);
-  if (status == HDX_OK && (!hdx_url_decode(&path, url.path) || memchr(path.data, 0, path.size)))
+  bool legal = status == HDX_OK && hdx_url_decode(&path, url.path);
+  const char *decoded = hdx_buffer_string(&path);
+  if (status == HDX_OK)
+    status = hdx_buffer_status(&path, "the path of a file", error);
+  if (status == HDX_OK && (!legal || memchr(decoded, 0, path.size)))
     status = hdx_error_set(error, HDX_USAGE, "%s: not the URL of a file", fetch->url);
   struct hdx_local *file = status == HDX_OK ? calloc(1, sizeof *file) : NULL;
   if (file)
-    file->path = strdup(hdx_buffer_string(&path));
+    file->path = strdup(decoded);
   hdx_buffer_deinit(&path);
   if (status != HDX_OK)
     return status;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/time.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -134,14 +135,8 @@ static void begin_search(struct hdx_identity *identity) {
 
 enum hdx_identity_state hdx_identity_want(struct hdx_identity *identity) {
   if (identity->state == HDX_IDENTITY_KNOWN && passed(identity, identity->expires)) {
-    if (identity->renewable || identity->searching) {
-      identity->state = HDX_IDENTITY_SEARCHING;
-    } else {
-      char text[HDX_ERROR_TEXT_MAX];
-      snprintf(text, sizeof text, "the credentials of %s have expired; with new ones, a rerun goes on",
-               identity->origin);
-      fail(identity, HDX_DENIED, text);
-    }
+    assert(identity->renewable); /* when others end nobody says */
+    identity->state = HDX_IDENTITY_SEARCHING;
   }
   if (identity->state == HDX_IDENTITY_UNKNOWN)
     identity->state = HDX_IDENTITY_SEARCHING;

@@ -520,6 +520,9 @@ enum hdx_status hdx_sigv4_sign_query(struct hdx_signer *signer, const struct hdx
   sort_fields(request, sorted);
   hdx_buffer_clear(&signer->names);
   append_names(&signer->names, sorted, request->field_count);
+  status = hdx_buffer_status(&signer->names, "presigned URL", error);
+  if (status != HDX_OK)
+    return status;
   hdx_buffer_append_text(query, request->query);
   if (request->query.size)
     hdx_buffer_append_byte(query, '&');

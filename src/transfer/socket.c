@@ -8,6 +8,7 @@
 #include "transfer/proxy.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,8 +28,7 @@ static void drain(struct hdx_engine *engine) {
   CURLMsg *message;
   int left;
   while (engine->multi && (message = engine->curl->multi_info_read(engine->multi, &left))) {
-    if (message->msg != CURLMSG_DONE)
-      continue;
+    assert(message->msg == CURLMSG_DONE); /* there is no other one */
     struct hdx_part *part = NULL;
     CURLcode code = message->data.result;
     engine->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &part);

@@ -21,6 +21,7 @@ from servers import make_authority  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HDX_BUILD", ROOT / "build" / "dev")).resolve()
+FAULTS = BUILD / "tests" / "e2e" / "hdx-faults.so"
 SANITIZER_EXIT = 99
 TIMEOUT = 60
 
@@ -130,6 +131,24 @@ def sample(build, tmp_path_factory):
 def reference(sample):
     """The reference's view of the sample."""
     return Bucket(sample, SAMPLE)
+
+
+@pytest.fixture
+def failing(heliodex):
+    """Runs a command with a call that fails: `fault` as HDX_FAULTS has it (faults/faults.c). It has to happen."""
+    told = heliodex.home / "told"
+
+    def run(fault, *arguments, env={}, **options):
+        if not FAULTS.exists():
+            pytest.skip(f"{FAULTS} was not built")
+        told.unlink(missing_ok=True)
+        done = heliodex(*arguments, **options, env={
+                        **env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
+                        "ASAN_OPTIONS": heliodex.environment["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
+        assert told.exists(), f"no call failed: {done}"
+        return done
+
+    return run
 
 
 class Tiny:

@@ -124,8 +124,10 @@ board(lambda running, most, begun: (running - 1, most, begun))
     assert board.read_text() == f"0 {count} 12"
 
 
-def test_35_an_interruption_waits_for_those_that_run(archive, cat, tmp_path):
-    files = {f"f{i:02}": b"x" for i in range(20)}
+@pytest.mark.parametrize("count", [2, 20])
+def test_35_an_interruption_waits_for_those_that_run(archive, cat, tmp_path, count):
+    """Be it that all others have come already, or that they have not."""
+    files = {f"f{i:02}": b"x" for i in range(count)}
     archive.dataset("d", files)
     os.mkfifo(tmp_path / "begun")
     os.mkfifo(tmp_path / "go")
@@ -134,13 +136,14 @@ def test_35_an_interruption_waits_for_those_that_run(archive, cat, tmp_path):
     process = cat.start("d", "--exec", command, "-P", "1", "--failed-out", failed, "--report", tmp_path / "report")
     with open(tmp_path / "begun") as begun:
         assert begun.read() == "f00\n"
+    assert archive.tiny.origin.wait_for(lambda: archive.data_requests() >= 2)
     process.send_signal(signal.SIGTERM)
     assert process.poll() is None
     with open(tmp_path / "go", "w") as go:
         go.write("go\n")
     out, told = process.communicate(timeout=30)
     assert process.returncode == 143 and out == b"done f00\n", told
-    assert b"19 left" in told
+    assert b"%d left" % (count - 1) in told
     names = [json.loads(line)["datakey"].split("/")[-1] for line in failed.read_text().splitlines()]
     assert sorted(names) == sorted(files)[1:]
     assert report(tmp_path / "report")[f"s3://{TINY}/f00"]["status"] == "OK"
@@ -148,7 +151,7 @@ def test_35_an_interruption_waits_for_those_that_run(archive, cat, tmp_path):
 
 def test_a_caller_that_ignores_children_changes_nothing(archive, cat, heliodex):
     archive.dataset("d", {"a": b"1", "b": b"2"})
-    done = subprocess.run(["sh", "-c", 'trap "" CHLD; exec "$0" "$@"', heliodex.path, "cat", cat.client.bucket, "d", "--exec",
+    done = subprocess.run(["bash", "-c", 'trap "" CHLD; exec "$0" "$@"', heliodex.path, "cat", cat.client.bucket, "d", "--exec",
                            "exit $HELIODEX_FILE_NUMBER", *cat.client.access],
                           env=heliodex.environment, cwd=heliodex.home, capture_output=True, timeout=60)
     assert done.returncode == 1 and b"status 1" in done.stderr and b"status 2" in done.stderr, done.stderr
@@ -162,6 +165,17 @@ def test_28_a_full_disk_ends_the_run(archive, cat, tmp_path, heliodex):
     done = subprocess.run([*limit, heliodex.path, "cat", cat.client.bucket, "d", "--exec", "cat", *cat.client.access],
                           env=heliodex.environment, cwd=heliodex.home, capture_output=True, timeout=60)
     assert done.returncode == 6 and b"File too large" in done.stderr, done.stderr
+
+
+def test_30_a_file_that_cannot_be_begun_anew(archive, cat, client, failing):
+    """What came first was wrong, and it cannot be taken back: no command sees a mixture."""
+    archive.dataset("d", {"a": content(24 * MB, 1), "b": content(10, 2)}, algorithm="sha256")
+    archive.tiny.origin.script(f"/{TINY}/a", Behaviour(), Behaviour(flip=3))
+    client.index().expect(0)
+    done = failing("ftruncate:1:EIO", "cat", client.bucket, "d", *client.access, "--exec", "cksum", "--memory", "16M")
+    assert done.expect(6, "truncate a temporary file").out == ""
+    done = cat("d", "--exec", "sha256sum", "-P", "1").expect(0)
+    assert [line.split()[0] for line in done.lines] == [hashlib.sha256(data).hexdigest() for data in archive.files.values()]
 
 
 def test_32_few_file_descriptors_run_fewer_commands(archive, cat, heliodex):

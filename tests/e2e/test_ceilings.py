@@ -3,6 +3,7 @@ scripts/ceilings measures the same in full size."""
 
 import json
 import os
+import random
 import resource
 
 import pytest
@@ -11,6 +12,8 @@ import hostile
 from answering import Speaker
 from conftest import TINY, plain_build
 from origin import Behaviour
+from reference import time_ns, time_text
+from test_index_query import difference
 from servers import Nginx
 from usage import MIB, memory_max, run
 
@@ -116,24 +119,90 @@ def test_p4_24_a_catalog_of_a_hundred_megabytes(heliodex, tiny, site):
     tiny.add("a", {2020: 3})
     text = tiny.read(tiny.catalog_path)
     tiny.write(tiny.catalog_path, text + b" " * (100 << 20))
-    bounded(heliodex, site, "index", BUCKET, code=8, told=["catalog.json", "67108864"])
+    bounded(heliodex, site, "index", BUCKET, code=8, told=["catalog.json", str(12 << 20), "--memory"])
+    bounded(heliodex, site, "index", BUCKET, memory="256M", code=8, told=["catalog.json", str(64 << 20)])
     done, _ = run(heliodex, "index", BUCKET, "--endpoint-url", site.url, "--max-catalog", "128M")
     done.expect(0, "3 held")
 
 
 def test_p4_24_a_catalog_of_many_datasets(heliodex, tiny, site):
-    """20,000 here, within the memory that is usual: opened, listed, chosen from, indexed where there are files."""
+    """20,000 here, nearly as many as the memory is for: opened, listed, chosen from, indexed where there are files."""
     tiny.add("set_00007", {2020: 5})
     first = tiny.entries[0]
-    tiny.entries += [{**first, "id": f"set_{i:05}", "title": f"Dataset number {i}, " + "described at length " * 12}
+    tiny.entries += [{**first, "id": f"set_{i:05}", "title": f"Dataset number {i}, " + "described at length " * 20}
                      for i in range(100, 20_100)]
     tiny.publish()
-    most = "64M"
-    bounded(heliodex, site, "index", BUCKET, "--dry-run", memory=most, told=["20,001"])
-    done, _ = bounded(heliodex, site, "datasets", BUCKET, "--format", "keys", memory=most)
+    assert 10 << 20 < len(tiny.read(tiny.catalog_path)) < 12 << 20
+    bounded(heliodex, site, "index", BUCKET, "--dry-run", told=["20,001"])
+    done, _ = bounded(heliodex, site, "datasets", BUCKET, "--format", "keys")
     assert len(done.lines) == 20_001
-    bounded(heliodex, site, "index", BUCKET, "set_0000?", memory=most, told=["5 held"])
-    bounded(heliodex, site, "validate", BUCKET, memory=most)
+    bounded(heliodex, site, "index", BUCKET, "set_0000?", told=["5 held"])
+    bounded(heliodex, site, "validate", BUCKET)
+
+
+@pytest.fixture
+def unsorted(tiny):
+    """Datasets whose files are in no order and have rows of the same times: all blocks of each overlap. Their rows, as
+    (start, key, dataset)."""
+    chance, rows = random.Random(4), []
+    for name in (f"u{n:02}" for n in range(40)):
+        years = {}
+        for year in (2019, 2020):
+            own = [(time_ns("2019-01-01") + chance.randrange(10_000_000) * 10**9, f"s3://b/{name}/{'long/' * 20}{year}/{i}_v{i % 3}.cdf")
+                   for i in range(9_000)]
+            years[year] = "".join(f"{time_text(start, 0)},{time_text(start + 10**9, 0)},{key},{len(key)}\n" for start, key in own)
+            rows += [(start, key, name) for start, key in own]
+        tiny.add(name, years)
+    return sorted(rows)
+
+
+def test_p4_p9_many_datasets_in_one_order(heliodex, site, unsorted):
+    """A block of each would take many times the memory: forwards, backwards, and without older versions."""
+    keys = [key for _, key, _ in unsorted]
+    all_keys = "".join(f"{key}\n" for key in keys)
+    bounded(heliodex, site, "index", BUCKET)
+    ask = ["query", BUCKET, "u*", "--offline", "--format", "keys"]
+    done, _ = bounded(heliodex, site, *ask)
+    assert not difference(done.out, all_keys)
+    done, _ = bounded(heliodex, site, *ask, "--reverse")
+    assert not difference(done.out, "".join(f"{key}\n" for key in keys[::-1]))
+    done, _ = bounded(heliodex, site, *ask, "--latest-version")
+    assert not difference(done.out, all_keys)
+    done, _ = bounded(heliodex, site, *ask, "--summary", "--format", "ndjson")
+    assert sum(json.loads(line)["rows"] for line in done.lines) == len(keys)
+    done, _ = bounded(heliodex, site, "query", BUCKET, "u07", "--offline", "--format", "keys")
+    assert not difference(done.out, "".join(f"{key}\n" for _, key, name in unsorted if name == "u07"))
+
+
+def test_p4_p9_rows_of_one_instant_in_portions(heliodex, tiny, site):
+    """More of them than are copied of a dataset at once: none is left out, none comes twice."""
+    expected = []
+    for name in "abcdef":
+        days = [1] * 50 + [2] * 20_000 + [3] * 50
+        keys = [f"s3://b/{name}/{day}/{'x' * 40}{i:06}.cdf" for i, day in enumerate(days)]
+        tiny.add(name, {2020: "".join(f"2020-01-{day:02},2020-01-{day + 1:02},{key},1\n" for day, key in zip(days, keys))})
+        expected += [(day, key) for day, key in zip(days, keys)]
+    bounded(heliodex, site, "index", BUCKET)
+    done, _ = bounded(heliodex, site, "query", BUCKET, "*", "--offline", "--format", "keys")
+    assert not difference(done.out, "".join(f"{key}\n" for _, key in sorted(expected)))
+
+
+def test_p4_more_datasets_than_the_memory_is_for(heliodex, tiny, site):
+    """Each takes some kilobytes, whatever is asked of it: too many are refused before any is read."""
+    tiny.add("d00000", {2020: 3})
+    first = tiny.entries[0]
+    tiny.entries += [{**first, "id": f"d{i:05}"} for i in range(1, 2_500)]
+    tiny.publish()
+    for i in range(1, 2_500):
+        os.link(tiny.folder / tiny.path("d00000", 2020)[1:], tiny.folder / tiny.path(f"d{i:05}", 2020)[1:])
+    bounded(heliodex, site, "index", BUCKET, "--quiet")
+    ask = ["query", BUCKET, "*", "--offline", "--format", "ndjson"]
+    bounded(heliodex, site, *ask, "--summary", code=8, told=["2500 datasets", "fewer", "--memory 20M"])
+    bounded(heliodex, site, *ask, memory="20M", code=8, told=["2500 datasets", "--memory 30M"])
+    done, _ = bounded(heliodex, site, *ask, "--summary", memory="20M")
+    assert sum(json.loads(line)["rows"] for line in done.lines) == 7_500
+    done, _ = bounded(heliodex, site, *ask, memory="30M")
+    assert len(done.lines) == 7_500
 
 
 # ---- file descriptors, threads

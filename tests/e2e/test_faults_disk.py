@@ -12,10 +12,9 @@ import threading
 
 import pytest
 
-from conftest import TINY
+from conftest import FAULTS, TINY
 from mirror import STATE, content, tree
 from origin import Behaviour
-from test_mirror_disk import FAULTS
 from usage import Watch
 
 MB = 1 << 20
@@ -370,3 +369,16 @@ def test_40_who_reads_nothing_holds_up_what_is_fetched(archive, cat):
     assert counts[-1] < 40
     assert first + process.stdout.read() == b"".join(files.values())
     assert process.wait(30) == 0, process.stderr.read()
+
+
+def test_30_an_output_that_cannot_be_looked_at_is_not_replaced(client, tiny, failing):
+    """Nobody knows what it is: a device or a pipe would have become a file."""
+    tiny.add("d", {2020: 3})
+    client.index().expect(0)
+    output = client.program.home / "output"
+    for option in ["-o", "--stats"]:
+        os.mkfifo(output)
+        done = failing("stat:1:EIO", "query", client.bucket, "d", option, output, env={"HDX_FAULTS_BELOW": str(output)})
+        done.expect(6, f"{output}: cannot be written")
+        assert output.is_fifo()
+        output.unlink()

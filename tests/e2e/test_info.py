@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import threading
 import zipfile
 
@@ -326,6 +327,44 @@ def test_a_list_says_what_there_is(client):
         "year": 2020, "state": "present", "bytes": 5, "url": f"s3://{TINY}/i/set_2020.csv", "etag": '"e"',
         "last_modified": "Thu, 29 Feb 2024 23:59:59 GMT", "reason": None}
     assert client.tiny.asked() == [client.tiny.path("set", 2018)]  # for its first row
+
+
+def test_a_list_that_is_longer_than_what_is_worth_it(client):
+    """Each page goes on behind the one before, and none comes to the end: what is asked for one by one is known then."""
+    client.tiny.add("set", YEARS)
+    for number in range(12):
+        body = page([f"i/set_{1000 * number + i:05}_x" for i in range(1000)], truncated=True)
+        client.tiny.origin.script(f"/{TINY}/", Behaviour(status=200, body=body.replace(b">more<", b">%d<" % number)))
+    shown = show(client, "set")
+    assert states(shown) == {2018: "present", 2019: "gap", 2020: "present"}
+    assert len(client.tiny.origin.of(f"/{TINY}/")) == 4
+
+
+def test_a_file_that_is_listed_and_not_to_be_had(client):
+    client.tiny.add("set", YEARS)
+    client.tiny.origin.always(f"/{TINY}/", Behaviour(status=200, body=page(["i/set_2018.csv", "i/set_2020.csv"])))
+    client.tiny.origin.always(client.tiny.path("set", 2018), Behaviour(status=403))
+    shown = show(client, "set", code=1, told=["1 of 3 index files could not be asked for", "set_2018.csv: status 403"])
+    assert states(shown) == {2018: "failed", 2019: "gap", 2020: "present"} and shown["probe"]["first_row"] is None
+    assert "set_2018.csv: status 403" in shown["probe"]["reason"]
+
+
+def test_a_file_from_before_1970(client):
+    """Its date is not made up."""
+    client.tiny.add("set", {2018: 3})
+    path = client.tiny.folder / client.tiny.path("set", 2018).lstrip("/")
+    os.utime(path, (-86400, -86400))
+    done = client.program("info", f"file://{client.tiny.folder}/{TINY}/", "set", "--json").expect(0)
+    assert not json.loads(done.out)["probe"]["index_files"][0]["last_modified"]
+
+
+def test_a_list_of_a_dataset_without_time(client):
+    client.tiny.add("set", {2018: None}, start="static", stop="static")
+    client.tiny.write(f"/{TINY}/i/set_static.csv", "static,static,s3://a/b,1\n")
+    client.tiny.origin.always(f"/{TINY}/", Behaviour(status=200, body=page(["i/set_static.csv"])))
+    shown = show(client, "set")
+    assert [file["url"] for file in shown["probe"]["index_files"]] == [f"s3://{TINY}/i/set_static.csv"]
+    assert shown["probe"]["first_row"]["datakey"] == "s3://a/b"
 
 
 needs_gateway = pytest.mark.skipif(bool(missing()), reason=str(missing()))

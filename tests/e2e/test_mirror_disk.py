@@ -7,11 +7,10 @@ import os
 
 import pytest
 
-from conftest import BUILD, TINY
+from conftest import FAULTS, TINY
 from mirror import Archive, Mirror, content, partial, report, tree
 
 MB = 1 << 20
-FAULTS = BUILD / "tests" / "e2e" / "hdx-faults.so"
 SOME_CALLS = int(os.environ.get("HELIODEX_TEST_FAULTS", "3"))  # of each function fail, from the first to the last
 
 

@@ -44,6 +44,7 @@ def registry(user, **entry):
     (["--addressing-style", "path", "--region", "eu-west-1"], {}, "", "s3.eu-west-1.amazonaws.com"),
     ([], {}, "s3 =\n  addressing_style = path", "s3.amazonaws.com"),
     (["--addressing-style", "virtual"], {}, "s3 =\n  addressing_style = path", VIRTUAL),
+    ([], {}, "s3 =\n  addressing_style = virtual", VIRTUAL),
     (["--dualstack"], {}, "", f"{TINY}.s3.dualstack.us-east-1.amazonaws.com"),
     (["--region", "eu-west-1"], {"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "",
      f"{TINY}.s3.dualstack.eu-west-1.amazonaws.com"),
@@ -58,6 +59,10 @@ def test_address(user, arguments, environment, config, host):
     assert {r.target for r in user.server.requests()} >= {f"{path}catalog.json", f"{path}i/one_2018.csv"}
     assert signed(user.server.requests()) == []
     user.check("one")
+
+
+def test_addresses_of_fips_are_not_known(user):
+    user.index(env={"AWS_USE_FIPS_ENDPOINT": "true"}).expect(0, "AWS_USE_FIPS_ENDPOINT is left alone")
 
 
 def test_bucket_with_dots_is_addressed_by_path(user):

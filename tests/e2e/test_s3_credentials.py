@@ -147,6 +147,16 @@ def test_container(private, metadata, tmp_path, how):
     assert [(r.method, r.path) for r in metadata.requests()] == [("GET", CONTAINER_PATH)]
 
 
+def test_container_whose_token_is_empty(private, metadata, tmp_path):
+    """Somebody is about to write it: nobody is asked without."""
+    environment = metadata.container_environment()
+    environment.pop("AWS_CONTAINER_AUTHORIZATION_TOKEN", None)
+    (tmp_path / "token").write_text("")
+    private.index(env={**environment, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "token")}).expect(
+        4, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "is empty")
+    assert metadata.requests() == []
+
+
 def test_container_wins_over_the_instance(private, metadata):
     private.index(env={**metadata.instance_environment(), **metadata.container_environment()}).expect(0)
     assert {r.path for r in metadata.requests()} == {CONTAINER_PATH}
@@ -206,9 +216,40 @@ def test_profile_that_is_not_supported(private, setting):
     assert signed(private.server.requests()) == []
 
 
+def test_an_expiration_at_the_end_of_time(private):
+    """Its offset would lead beyond what a number of nanoseconds holds."""
+    private.write(".aws/config", "[default]\n" + process(private, Expiration="2262-04-11T23:00:00-14:00"))
+    private.index().expect(0)
+    assert signers(private) == [KEY]
+
+
+def test_a_process_that_nobody_hears_the_end_of(private):
+    """The caller ignores its children, which init then takes: the output alone tells."""
+    private.write(".aws/config", "[default]\n" + process(private))
+    private.index(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)).expect(0)
+    assert signers(private) == [KEY]
+
+
+def test_a_process_where_no_path_is_set(private):
+    """As execvp(3) does it, in the system's folders."""
+    answer = {"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET}
+    (private.program.home / "answer").write_text(json.dumps(answer))
+    private.write(".aws/config", "[default]\ncredential_process = cat answer\n")
+    private.index(env={"PATH": ""}).expect(0)
+    assert signers(private) == [KEY]
+
+
+def test_a_nul_in_the_shared_files(private):
+    private.write(".aws/config", "[default]\ncredential_process = cat \0answer\n")
+    done = private.index().expect(4, "NUL")
+    assert signed(private.server.requests()) == [], done
+
+
 @pytest.mark.parametrize("changes,told", [
     ({"Version": 2}, '"version": 1'), ({"SecretAccessKey": None}, "no secret"), ({"status": 3}, "3"),
-    ({"Expiration": "2020-01-01T00:00:00Z"}, "expired at 2020-01-01")])
+    ({"Expiration": "2020-01-01T00:00:00Z"}, "expired at 2020-01-01"),
+    ({"Expiration": "2099-01-01T00:00:00+99:00"}, "malformed"), ({"Expiration": "2099-01-01T00:00:00 00:00"}, "malformed"),
+    ({"Expiration": "1677-09-22T00:00:00+23:59"}, "expired at 1677")])
 def test_process_that_fails(private, changes, told):
     private.write(".aws/config", "[default]\n" + process(private, **changes))
     done = private.index().expect(4, "credential_process", ".aws/config", told)

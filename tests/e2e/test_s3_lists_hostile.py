@@ -205,6 +205,15 @@ def test_objects_without_end(user):
     user.check("m")
 
 
+def test_names_that_are_longer_than_any_of_ours(user):
+    """They are of no use, and no reason to distrust the list."""
+    strange = ["i/" + "n" * 300 + "_1990.csv", "i/" + "z" * 1000]
+    user.lists(lambda request: page(sorted(keys(user.stage) + strange)))
+    user.index().expect(0, f"{FILES} fetched", f"{len(GAPS)} gaps")
+    assert len(listed(user)) == 1 and files(user, 404) == []
+    user.check("m")
+
+
 # ---- ls
 
 
@@ -227,6 +236,20 @@ def test_ls_of_wrong_pages(user, name, count):
     assert done.code in (7, 8) and SCRIPTS[name] in done.err, done
     assert done.lines == keys(user.stage)[:len(done.lines)] and len(done.lines) <= count
     assert len(listed(user)) <= PAGES_MAX
+
+
+def test_ls_of_a_page_that_is_too_long(user):
+    """Of a thousand objects a page has at the most, and none is told of one that has more."""
+    user.lists(lambda request: page([f"i/{number:04}" for number in range(1001)]))
+    assert ls(user).expect(7, "more than 1000 objects").lines == []
+    user.lists(lambda request: page([f"i/{number:04}" for number in range(1000)]))
+    assert len(ls(user).expect(0).lines) == 1000
+
+
+def test_ls_of_a_bucket_that_is_a_folder_here(user, tmp_path):
+    (tmp_path / "copy").mkdir()
+    done = ls(user, "--map", f"{user.bucket}={(tmp_path / 'copy').as_uri()}/").expect(2, "is mapped to", "cannot be listed")
+    assert done.out == "" and listed(user) == []
 
 
 def test_ls_over_some_empty_pages(user):

@@ -117,6 +117,38 @@ def test_only_held_years_are_asked_for(tiny, client):
     assert sorted(tiny.asked()) == [tiny.path("x", year) for year in (2014, 2015)]
 
 
+def test_files_that_only_a_date_names(two):
+    """A server that has no entity tags: the same date and length mean the same file."""
+    path = two.tiny.path("whole", 2019)
+    for each in path, two.tiny.path("whole", 2017):
+        two.tiny.origin.always(each, Behaviour(headers={"ETag": None}))
+    two.program("store", "remove").expect(0)
+    two.index().expect(0)
+    done = verify(two, "whole").expect(0)
+    assert states(done)["whole"]["state"] == "as its source"
+    file = two.tiny.folder / path.lstrip("/")
+    date = file.stat().st_mtime
+    two.tiny.write(path, two.tiny.read(path).replace(b"/000007.cdf", b"/x00007.cdf"))
+    os.utime(file, (date, date))
+    assert states(verify(two, "whole").expect(7))["whole"]["state"] == "differs"
+    os.utime(file, (date + 60, date + 60))
+    assert states(verify(two, "whole").expect(1))["whole"]["state"] == "source changed"
+
+
+def test_datasets_that_cannot_be_compared(two):
+    """One that the catalog does not have, one that it had, all where the catalog has gone."""
+    verify(two, "nosuch").expect(3, "nosuch")
+    two.tiny.entries = [entry for entry in two.tiny.entries if entry["id"] != "other"]
+    two.tiny.publish()
+    two.index().expect(0)
+    done = verify(two).expect(0, "other: not compared", "catalog")
+    assert list(states(done)) == ["whole"]
+    for path in two.program.store.rglob("catalog.json*"):
+        path.unlink()
+    two.tiny.origin.always(two.tiny.catalog_path, Behaviour(status=404))
+    assert verify(two).expect(3, "catalog.json").out == ""
+
+
 # ---- stops that are made up
 
 

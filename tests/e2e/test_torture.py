@@ -8,7 +8,8 @@ import random
 
 import pytest
 
-from torture import FAULTS, Trials
+from conftest import FAULTS
+from torture import Trials
 from torture_scenarios import SCENARIOS
 
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
@@ -45,21 +46,6 @@ def test_28_30_32_a_system_call_fails(trials):
 
 
 # ---- failures that were found so, each by itself
-
-
-@pytest.fixture
-def failing(heliodex):
-    """Runs a command with a fault, which happens."""
-    told = heliodex.home / "told"
-
-    def run(fault, *arguments, env={}):
-        done = heliodex(*arguments, env={
-                        **env, "LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_TOLD": str(told),
-                        "ASAN_OPTIONS": heliodex.environment["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
-        assert told.exists(), f"no call failed: {done}"
-        return done
-
-    return run
 
 
 @pytest.mark.parametrize("fault", ["readdir:1:EIO:on", "readdir:4:EIO", "stat:2:EIO:on"])

@@ -6,16 +6,24 @@ The home is the working directory, so that a command names files relative to it.
 
 import gzip
 import json
+import re
+import shutil
 
 from conftest import TINY, Tiny
 from mirror import Archive, content
 from origin import Behaviour, Origin
 from servers import make_authority
 
-LISTING = f"""<?xml version="1.0" encoding="UTF-8"?>
-<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>{TINY}</Name><KeyCount>1</KeyCount>
-<IsTruncated>false</IsTruncated><Contents><Key>data/0.cdf</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>
-<ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag><Size>1000</Size></Contents></ListBucketResult>"""
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIATORTURE000000001", "AWS_SECRET_ACCESS_KEY": "torture/secret"}
+
+
+def listing(*keys):
+    """The answer to a request for a list."""
+    objects = "".join(f"<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><Size>1000</Size>"
+                      "<ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag></Contents>" for key in keys)
+    return (f'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            f"<Name>{TINY}</Name><KeyCount>{len(keys)}</KeyCount><IsTruncated>false</IsTruncated>{objects}"
+            "</ListBucketResult>").encode()
 
 
 class Scenario:
@@ -26,6 +34,7 @@ class Scenario:
     environment = {}
     cache = ("catalog.json",)  # ends of names of files that a run may do without
     memory = 1, 8  # exit statuses of a run that lacks memory
+    again = (0,)  # those of the same command afterwards
     parts = ()  # files that lack what has failed, which exit status 1 says
 
     def __init__(self, folder):
@@ -51,6 +60,10 @@ class Scenario:
 
     def prepare(self, program):
         """Fills the home."""
+
+    def shown(self, out):
+        """What no two runs have the same is left out of the standard output."""
+        return out
 
     def command(self):
         raise NotImplementedError
@@ -231,7 +244,7 @@ class VerifyMirror(MirrorAgain):
     name = "verify-mirror"
 
     def command(self):
-        return ["verify", "--mirror", "dest"]
+        return ["verify", "--mirror", "dest", "-v"]
 
     def arguments(self):
         return self.command()
@@ -244,48 +257,15 @@ class Plan(Held):
         return ["plan", self.bucket, "d", "--shards", "2", "-o", "plan"]
 
 
-class Merge(Held):
-    """The report of a plan's only shard."""
-
-    name = "merge"
-
-    def prepare(self, program):
-        super().prepare(program)
-        program("plan", self.bucket, "d", "--shards", "1", "-o", "plan", *self.access).expect(0)
-        program("mirror", "--plan", "plan", "--shard", "1", "--dest", "dest", "--report", "report",
-                *self.access).expect(0)
-
-    def command(self):
-        return ["merge", "plan", "report"]
-
-    def arguments(self):
-        return self.command()
-
-
-class Search(Scenario):
-    """The registry and its only bucket."""
-
-    name = "search"
-
-    def publish(self):
-        super().publish()
-        entry = {"endpoint": f"s3://{TINY}/", "name": "Tiny", "region": "us-east-1"}
-        self.tiny.write("/registry.json", json.dumps({"version": "1.0", "registry": [entry]}))
-
-    def command(self):
-        return ["search", "the", "--registry", f"{self.origin.url}/registry.json"]
-
-
 class Listing(Scenario):
     """An S3 bucket that is listed, with a signature."""
 
     name = "ls"
-    environment = {"AWS_ACCESS_KEY_ID": "AKIATORTURE000000001", "AWS_SECRET_ACCESS_KEY": "torture/secret"}
+    environment = KEYS
 
     def publish(self):
         super().publish()
-        self.tiny.origin.always(f"/{TINY}/", Behaviour(status=200, body=LISTING.encode()))
-        self.tiny.origin.always(f"/{TINY}", Behaviour(status=200, body=LISTING.encode()))
+        self.tiny.origin.always(f"/{TINY}/", Behaviour(status=200, body=listing("data/0.cdf")))
 
     def command(self):
         return ["ls", self.bucket, "--sign", "--recursive"]
@@ -298,7 +278,7 @@ class Signed(Listing):
     environment = {}
 
     def prepare(self, program):
-        answer = {"Version": 1, "AccessKeyId": "AKIATORTURE000000001", "SecretAccessKey": "torture/secret"}
+        answer = {"Version": 1, "AccessKeyId": KEYS["AWS_ACCESS_KEY_ID"], "SecretAccessKey": KEYS["AWS_SECRET_ACCESS_KEY"]}
         (program.home / "answer").write_text(json.dumps(answer))
         (program.home / ".aws").mkdir()
         (program.home / ".aws" / "config").write_text("[default]\ncredential_process = cat answer\n")
@@ -328,5 +308,220 @@ class Validate(Scenario):
         return ["validate", self.bucket, "--deep"]
 
 
+class SignedContainer(Signed):
+    """The service of a container gives the credentials. libcurl does not always say that it lacks memory to ask it."""
+
+    name = "signed-container"
+    memory = 1, 4, 8
+
+    def publish(self):
+        super().publish()
+        answer = {"AccessKeyId": KEYS["AWS_ACCESS_KEY_ID"], "SecretAccessKey": KEYS["AWS_SECRET_ACCESS_KEY"],
+                  "Token": "token", "Expiration": "2099-01-01T00:00:00Z"}
+        self.tiny.origin.put("/credentials", json.dumps(answer).encode())
+
+    def prepare(self, program):
+        self.environment = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.origin.url}/credentials"}
+
+
+class Listed(Scenario):
+    """A list tells which index files there are. One has a row that cannot be read, one columns that a file of parameters
+    names; all are kept."""
+
+    name = "index-listed"
+
+    def publish(self):
+        super().publish()
+        self.tiny.add("f", {2020: "# start, stop, datakey, filesize\n2020-01-01T00:00:00Z,2020-01-02T00:00:00Z,x,1,a\n"
+                                  "yesterday,2020-01-02T00:00:00Z,y,2,b\n2020-01-02T00:00:00Z,2020-01-02T00:00:00Z,z,3,c\n"})
+        self.tiny.describe("f", [("quality", "string", "1", "0 is best")])
+        files = ["d_2020.csv", "e_2019.csv", "e_2021.csv", "f_2020.csv"]
+        self.tiny.origin.always(f"/{TINY}/", Behaviour(status=200, body=listing(*(f"i/{file}" for file in files))))
+
+    def command(self):
+        return ["index", self.bucket, "--discover", "list", "--keep-index", "kept", "--report", ".report",
+                "--failed-out", ".failed"]
+
+
+class Local(Scenario):
+    """The bucket is a folder, whose catalog has its place in the archive."""
+
+    name = "index-local"
+
+    def prepare(self, program):
+        self.bucket, self.access = self.tiny.folder.joinpath(TINY).as_uri() + "/", ["--threads", "1"]
+
+    def command(self):
+        return ["index", self.bucket]
+
+
+class Redirected(Start):
+    """The catalog is elsewhere. libcurl does not say that it lacks memory for that place's address."""
+
+    name, start_up = "redirected", False
+    memory = 1, 4, 8
+
+    def publish(self):
+        super().publish()
+        self.tiny.origin.put("/elsewhere", self.tiny.read(self.tiny.catalog_path))
+        self.tiny.origin.always(self.tiny.catalog_path, Behaviour(status=302, body=b"", headers={"Location": "/elsewhere"}))
+
+
+class Tree(Scenario):
+    name = "datasets-tree"
+
+    def command(self):
+        return ["datasets", self.bucket, "--tree", "--path", "I/", "-i", "--format", "table"]
+
+
+class Search(Scenario):
+    name = "search"
+
+    def publish(self):
+        super().publish()
+        registry = {"registry": [{"name": "Tiny", "endpoint": f"s3://{TINY}/", "region": "us-east-1"}]}
+        self.tiny.origin.put("/registry.json", json.dumps(registry).encode())
+
+    def command(self):
+        return ["search", "the", "--registry", f"{self.origin.url}/registry.json", "--format", "json"]
+
+
+def without_times(out):
+    return re.sub(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"TIME", out)
+
+
+class Info(Scenario):
+    """Nothing is held: the server is asked for each year, and for the first row."""
+
+    name, shown = "info", staticmethod(without_times)
+
+    def command(self):
+        return ["info", self.bucket, "e"]
+
+
+class InfoHeld(Held):
+    name, shown = "info-held", staticmethod(without_times)
+
+    def command(self):
+        return ["info", self.bucket, "e", "--json"]
+
+
+class Count(Held):
+    name = "query-count"
+
+    def command(self):
+        return ["query", self.bucket, "--count-by", "month", "--format", "table"]
+
+
+class Latest(Held):
+    """Only the latest of versions, from the end."""
+
+    name = "query-latest"
+
+    def publish(self):
+        super().publish()
+        lines = (f"2020-01-0{1 + i // 2}Z,2020-01-09Z,s3://{TINY}/{i // 2}_v{i}.cdf,1\n" for i in range(8))
+        self.tiny.add("v", {2020: "".join(lines)})
+
+    def command(self):
+        return ["query", self.bucket, "v", "d", "--latest-version", "--reverse", "--limit", "6", "--format", "table"]
+
+
+class Presigned(Held):
+    name = "query-presigned"
+    environment = KEYS
+
+    def shown(self, out):
+        return re.sub(rb"X-Amz-(Date|Credential|Signature)=[^&\n]*", b"", out)
+
+    def command(self):
+        return ["query", self.bucket, "d", "--format", "urls", "--url-style", "presigned"]
+
+
+class Manifest(Held):
+    name = "query-aria2"
+
+    def command(self):
+        return ["query", self.bucket, "d", "--format", "aria2"]
+
+
+class MirrorList(Held):
+    """Of a list: files that are there and were not mirrored, that have been changed, that are not wanted any more."""
+
+    name = "mirror-list"
+
+    def prepare(self, program):
+        super().prepare(program)
+        program("mirror", self.bucket, "d", "--dest", "dest", *self.access).expect(0)
+        data = program.home / "dest" / "data"
+        (data / "2.cdf").write_bytes(bytes(1002))
+        shutil.rmtree(program.home / "dest" / ".heliodex")
+        program("mirror", self.bucket, "d", "--dest", "dest", "--key", "*/0.cdf", *self.access).expect(0)
+        rows = program("query", self.bucket, "d", "--key-exclude", "*/0.cdf", "--format", "csv", *self.access).expect(0)
+        (program.home / "list").write_bytes(rows.raw)
+
+    def command(self):
+        return ["mirror", "--keys-from", "list", "--dest", "dest", "--adopt", "--recheck", "--delete-extra",
+                "--report", ".report", "--failed-out", ".failed"]
+
+
+class Shards(Held):
+    """A plan and two tasks that did their shard of it."""
+
+    def prepare(self, program):
+        super().prepare(program)
+        program("plan", self.bucket, "d", "--shards", "2", "-o", "plan", *self.access).expect(0)
+
+
+class MirrorShard(Shards):
+    name = "mirror-shard"
+
+    def command(self):
+        return ["mirror", "--plan", "plan", "--shard", "2", "--dest", "dest"]
+
+
+class Merge(Shards):
+    name = "merge"
+
+    def prepare(self, program):
+        super().prepare(program)
+        for shard in "1", "2":
+            program("mirror", "--plan", "plan", "--shard", shard, "--dest", "dest", "--report", f"report-{shard}",
+                    *self.access).expect(0)
+
+    def command(self):
+        return ["merge", "plan", "report-1", "report-2"]
+
+    def arguments(self):
+        return self.command()
+
+
+class ValidateDraft(Scenario):
+    """A catalog that is not published yet."""
+
+    name = "validate-draft"
+
+    def command(self):
+        return ["validate", self.tiny.folder / self.tiny.catalog_path.lstrip("/"), "--deep", "--format", "json"]
+
+
+class StoreList(Held):
+    name = "store-list"
+
+    def command(self):
+        return ["store", "list", self.bucket]
+
+
+class StoreRemove(Held):
+    """Where nothing is left it says so."""
+
+    name, again = "store-remove", (0, 3)
+
+    def command(self):
+        return ["store", "remove"]
+
+
 SCENARIOS = [Start, Index, Refresh, KeepIndex, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, MirrorDelete, Cat,
-             Tar, Exec, Verify, VerifyDeep, VerifyMirror, Plan, Merge, Search, Listing, Signed, Tls, Validate]
+             Tar, Exec, Verify, VerifyDeep, VerifyMirror, Plan, Listing, Signed, Tls, Validate]
+SCENARIOS += [SignedContainer, Listed, Local, Redirected, Tree, Search, Info, InfoHeld, Count, Latest, Presigned, Manifest,
+              MirrorList, MirrorShard, Merge, ValidateDraft, StoreList, StoreRemove]

@@ -95,8 +95,8 @@ static bool open_and_compare(const char *name, struct hdx_buffer *known, struct 
   require(status == HDX_OK || status == HDX_INTEGRITY || status == HDX_LIMIT || status == HDX_MEMORY);
   if (status != HDX_OK)
     return false;
-  hdx_journal_files(*journal, check_file, NULL);
-  hdx_journal_parts(*journal, check_part, NULL);
+  require(hdx_journal_files(*journal, check_file, NULL, &error) == HDX_OK);
+  require(hdx_journal_parts(*journal, check_part, NULL, &error) == HDX_OK);
   hdx_buffer_init(&now, SIZE_MAX);
   dump(*journal, &now);
   if (known->size)

@@ -1,4 +1,5 @@
-/* A library to be preloaded that has the n-th call of a function fail, as a full disk or a lack of memory would.
+/* A library to be preloaded that has the n-th call of a function fail, as a full disk or a lack of memory would. Unit
+ * tests are linked with the same and say which one by faults_begin() (unit/failing.h).
  *
  *   HDX_FAULTS=rename:3:ENOSPC      the third rename fails; later ones work
  *   HDX_FAULTS=pwrite:3:ENOSPC:on   the third and all later ones
@@ -10,8 +11,8 @@
  *   HDX_FAULTS_COUNT=FILE           at the end: how many calls of each function there were, "pwrite 12" …, and how many
  *                                   allocations before a library was loaded, "libcurl.so.4 212"
  *   HDX_FAULTS_TOLD=FILE            which call has failed and its stack, a frame a line; no file: none has. Of several
- *                                   the last, but none behind the first 300: a stack costs more than what a
- *                                   library does without memory, thousands of times
+ *                                   the last, but none behind the first 300: a stack costs more than what a library
+ *                                   does without memory, thousands of times
  *   HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
  *
  * Functions are those of CALL_MAP (faults.h). One name may stand for several: `open` for openat, fopen, opendir …,
@@ -56,7 +57,7 @@ static const struct {
 #undef X
 };
 
-static atomic_long counts[CALL_COUNT], group_counts[GROUP_COUNT];
+static atomic_long counts[CALL_COUNT], group_counts[GROUP_COUNT], failed;
 static struct library {
   const char *name;
   long allocations;
@@ -87,8 +88,9 @@ static void parse(const char *text) {
   static const struct {
     const char *name;
     int code;
-  } codes[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EROFS", EROFS}, {"EMFILE", EMFILE},
-               {"EACCES", EACCES}, {"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN}, {"EINTR", EINTR}, {"ENFILE", ENFILE}};
+  } codes[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EROFS", EROFS},
+               {"EMFILE", EMFILE}, {"EACCES", EACCES}, {"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN},
+               {"EINTR", EINTR},   {"ENFILE", ENFILE}, {"ENOENT", ENOENT}};
   char name[32], code[32] = "", on[8] = "";
   bool known = false;
   if (sscanf(text, "%31[a-z]:%ld:%31[A-Z]:%7s", name, &wanted.number, code, on) < 2)
@@ -130,6 +132,7 @@ int fault(enum call call) {
     return 0;
   int kept = errno;
   faults_pause();
+  atomic_fetch_add(&failed, fails);
   tell_call(list_path, O_APPEND, call, of_group);
   if (fails && count < wanted.number + TOLD_MAX)
     tell_call(told_path, O_TRUNC, call, count);
@@ -179,35 +182,30 @@ static void tell_counts(void) {
   fclose(out);
 }
 
-static int (*program_main)(int, char **, char **);
-
-static int counted_main(int argc, char **argv, char **environment) {
+void faults_begin(const char *what) {
   void *frame;
-  const char *faults = getenv("HDX_FAULTS");
   below_folder = getenv("HDX_FAULTS_BELOW");
   told_path = getenv("HDX_FAULTS_TOLD");
   list_path = getenv("HDX_FAULTS_LIST");
   count_path = getenv("HDX_FAULTS_COUNT");
-  if (faults && *faults)
-    parse(faults);
-  unsetenv("LD_PRELOAD");
+  memset(&wanted, 0, sizeof wanted);
+  if (what && *what)
+    parse(what);
+  for (unsigned i = 0; i < CALL_COUNT; i++)
+    atomic_store(&counts[i], 0);
+  for (unsigned i = 0; i < GROUP_COUNT; i++)
+    atomic_store(&group_counts[i], 0);
+  atomic_store(&failed, 0);
   backtrace(&frame, 1); /* loads what it needs */
   atomic_store(&counting, true);
-  int result = program_main(argc, argv, environment);
-  atomic_store(&counting, false);
-  return result;
 }
 
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
-                      void (*loader_fini)(void), void *stack_end);
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
-                      void (*loader_fini)(void), void *stack_end) {
-  REAL(__libc_start_main);
-  program_main = main;
-  return real(counted_main, argc, argv, init, fini, loader_fini, stack_end);
+long faults_end(void) {
+  atomic_store(&counting, false);
+  return atomic_load(&failed);
 }
 
 __attribute__((destructor)) static void end(void) {
-  atomic_store(&counting, false);
+  faults_end();
   tell_counts();
 }

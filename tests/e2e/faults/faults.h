@@ -57,6 +57,12 @@
 enum call { CALL_MAP(X) CALL_COUNT };
 #undef X
 
+/* Begins to count, from 0, and has fail what HDX_FAULTS would say; NULL: nothing. The environment says the rest. */
+void faults_begin(const char *what);
+
+/* Counts no further. Returns how many calls have failed. */
+long faults_end(void);
+
 /* Counts a call and returns the errno that it is to fail with; 0: it is to be made. */
 int fault(enum call call);
 

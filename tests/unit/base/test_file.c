@@ -263,7 +263,7 @@ static void names_of_temporary_files_are_told(void **state) {
   static const char *const no[] = {"a.hdx.12-0.tmp", ".a.hdx.12-0",   ".a.hdx.x-0.tmp",
                                    ".a.hdx.12-.tmp", ".a.hdx.-1.tmp", ".12-0.tmp",
                                    ".tmp",           ".lock",         "",
-                                   ".a.0-1.tmp"};
+                                   ".a.0-1.tmp",     ".a.1-x.tmp"};
   for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
     assert_true(hdx_temp_name(yes[i]));
   for (size_t i = 0; i < sizeof no / sizeof *no; i++)
@@ -288,6 +288,24 @@ static void a_locked_file_is_not_swept(void **state) {
   close(folder);
 }
 
+/* A link with such a name is nobody's temporary file, and what it leads to is not looked at. */
+static void only_files_are_swept(void **state) {
+  (void)state;
+  pid_t child = fork();
+  if (child == 0)
+    _exit(0);
+  waitpid(child, NULL, 0);
+  char link[160];
+  snprintf(link, sizeof link, "%.60s/.f.%ld-0.tmp", root, (long)child);
+  assert_int_equal(symlink("/dev/null", link), 0);
+  int folder = open(root, O_RDONLY | O_DIRECTORY);
+  assert_int_equal(hdx_temp_sweep(folder), 0);
+  assert_int_equal(entries(), 1);
+  assert_int_equal(unlink(link), 0);
+  close(folder);
+  assert_int_equal(hdx_temp_sweep(-1), 0);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
   const struct CMUnitTest tests[] = {
@@ -301,6 +319,7 @@ int main(void) {
       T(late_failures_replace_nothing),
       T(names_of_temporary_files_are_told),
       T(a_locked_file_is_not_swept),
+      T(only_files_are_swept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

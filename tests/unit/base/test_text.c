@@ -214,6 +214,17 @@ static void test_characters_of_utf8(void **state) {
   assert_int_equal(hdx_text_utf8(T("a"), 1), 0);
 }
 
+static void test_shown(void **state) {
+  (void)state;
+  char out[12];
+  assert_string_equal(hdx_text_show(HDX_TEXT("a\n\x7f b"), out, sizeof out), "a%0A%7F b");
+  assert_string_equal(hdx_text_show(HDX_TEXT("twelve bytes"), out, sizeof out), "twelve byte");
+  assert_string_equal(hdx_text_show(HDX_TEXT("12345678\x1b\n"), out, sizeof out), "12345678%1B");
+  assert_string_equal(hdx_text_show(HDX_TEXT("123456789\x1b"), out, sizeof out),
+                      "123456789"); /* nothing is cut in two */
+  assert_string_equal(hdx_text_show(HDX_TEXT("\x1b"), out, 1), "");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_views),
@@ -227,6 +238,7 @@ int main(void) {
       cmocka_unit_test(test_globs),
       cmocka_unit_test(test_hostile_globs_end),
       cmocka_unit_test(test_distances),
+      cmocka_unit_test(test_shown),
       cmocka_unit_test(test_characters_of_utf8),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

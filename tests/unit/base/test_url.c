@@ -119,6 +119,29 @@ static void test_longest(void **state) {
   assert_true(strlen(error.message) < 300);
 }
 
+/* Hosts and buckets of any length are told, and none is cut. */
+static void test_23_longest_hosts(void **state) {
+  (void)state;
+  static const struct {
+    const char *begin, *end, *message; /* the host has 256 bytes between, or 300 in brackets */
+  } cases[] = {{"http://", "/", "the host has 256 bytes, more than 255"},
+               {"s3://", "/", "the bucket name has 256 bytes, more than 255"},
+               {"http://[", "]/", "the host has 258 bytes, more than 255"}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char text[300];
+    struct hdx_url url;
+    struct hdx_error error;
+    size_t begin = strlen(cases[i].begin);
+    memcpy(text, cases[i].begin, begin);
+    memset(text + begin, '1', 256);
+    strcpy(text + begin + 256, cases[i].end);
+    assert_int_equal(hdx_url_parse(hdx_text_of(text), &url, &error), HDX_USAGE);
+    assert_non_null(strstr(error.message, cases[i].message));
+    assert_false(hdx_url_link_local((struct hdx_text){text + begin, 256}));
+  }
+  assert_false(hdx_url_link_local(HDX_TEXT("[fe80::1111111111111111111111111111111111111111111111]")));
+}
+
 static void test_like(void **state) {
   (void)state;
   static const char *const yes[] = {"s3://", "http://x", "a+b.c-1://"}, *const no[] = {"", "s3:/b", "://", "1a://",
@@ -240,9 +263,16 @@ static void test_of_path(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_parts),      cmocka_unit_test(test_refused), cmocka_unit_test(test_longest),
-      cmocka_unit_test(test_like),       cmocka_unit_test(test_encode),  cmocka_unit_test(test_bucket_names),
-      cmocka_unit_test(test_link_local), cmocka_unit_test(test_quote),   cmocka_unit_test(test_shown),
+      cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_longest),
+      cmocka_unit_test(test_like),
+      cmocka_unit_test(test_encode),
+      cmocka_unit_test(test_bucket_names),
+      cmocka_unit_test(test_23_longest_hosts),
+      cmocka_unit_test(test_link_local),
+      cmocka_unit_test(test_quote),
+      cmocka_unit_test(test_shown),
       cmocka_unit_test(test_of_path),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "catalog/catalog.h"
+#include "catalog/near.h"
 #include "catalog/warnings.h"
 
 #include <stdio.h>
@@ -302,8 +303,29 @@ static void test_members(void **state) {
   assert_string_equal(hdx_buffer_string(&seen),
                       "x:1 (unknown);id=set;loc=s3://b/i/;title=A;START=2010Z (unknown);startdate=2011Z;"
                       "enddate=2012Z;x:[1, {\"id\":2}] (unknown);tags:null (unknown);");
+  /* A dataset that is not of this catalog has none here. */
+  const struct hdx_dataset other = {.json = HDX_TEXT("{}")};
+  hdx_buffer_clear(&seen);
+  hdx_catalog_doc_members(&doc, &other, note_member, &seen);
+  assert_string_equal(hdx_buffer_string(&seen), "");
   hdx_buffer_deinit(&seen);
   hdx_catalog_doc_deinit(&doc);
+}
+
+/* Whatever the order of what there is, the nearest come first, and no more than three. */
+static void test_nearest_first(void **state) {
+  (void)state;
+  struct hdx_near near;
+  char text[HDX_NEAR_TEXT_MAX];
+  hdx_near_init(&near, HDX_TEXT("sdo_aia_0094"));
+  hdx_near_add(&near, HDX_TEXT("sdo_aia_0171"));        /* three edits */
+  hdx_near_add(&near, HDX_TEXT("x/sdo_aia_0094/rest")); /* which contains it */
+  hdx_near_add(&near, HDX_TEXT("sdo_aia_0095"));        /* one */
+  hdx_near_add(&near, HDX_TEXT("nothing like it"));
+  hdx_near_add(&near, HDX_TEXT("sdo_aia_0011")); /* two */
+  hdx_near_add(&near, HDX_TEXT("sdo_aia_0335")); /* three: too late */
+  hdx_near_add(&near, HDX_TEXT("sdo_aia_0095"));
+  assert_string_equal(hdx_near_text(&near, text), "; did you mean sdo_aia_0095, sdo_aia_0011 or sdo_aia_0171?");
 }
 
 static void test_modified(void **state) {
@@ -440,13 +462,21 @@ static void test_truncations_and_flips(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_modern),     cmocka_unit_test(test_legacy),
-      cmocka_unit_test(test_status),     cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_skipped),    cmocka_unit_test(test_mended),
-      cmocka_unit_test(test_members),    cmocka_unit_test(test_warnings_are_bounded),
-      cmocka_unit_test(test_modified),   cmocka_unit_test(test_warnings_are_bounded),
-      cmocka_unit_test(test_own_bucket), cmocka_unit_test(test_warnings_are_bounded),
-      cmocka_unit_test(test_find),       cmocka_unit_test(test_truncations_and_flips),
+      cmocka_unit_test(test_modern),
+      cmocka_unit_test(test_legacy),
+      cmocka_unit_test(test_status),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_skipped),
+      cmocka_unit_test(test_mended),
+      cmocka_unit_test(test_members),
+      cmocka_unit_test(test_warnings_are_bounded),
+      cmocka_unit_test(test_nearest_first),
+      cmocka_unit_test(test_modified),
+      cmocka_unit_test(test_warnings_are_bounded),
+      cmocka_unit_test(test_own_bucket),
+      cmocka_unit_test(test_warnings_are_bounded),
+      cmocka_unit_test(test_find),
+      cmocka_unit_test(test_truncations_and_flips),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

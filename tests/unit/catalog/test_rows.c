@@ -197,12 +197,49 @@ static void limits_leave_the_rows_as_they_were(void **state) {
   hdx_rows_deinit(&rows);
 }
 
+/* The last texts take what is left, though a run of the usual size does not fit any more. */
+static void the_maximum_is_used(void **state) {
+  (void)state;
+  enum { TEXTS_MAX = (7 << 20) / 2 };
+  struct hdx_rows rows;
+  struct hdx_error error;
+  static char bytes[1000];
+  const struct hdx_text key = {bytes, sizeof bytes};
+  const int64_t zero = 0;
+  const struct hdx_csv_batch batch = {.count = 1, .start = &zero, .stop = &zero, .size = &zero, .key = &key};
+  hdx_rows_init(&rows, TEXTS_MAX);
+  enum hdx_status status;
+  while ((status = hdx_rows_append(&rows, &batch, 0, 1, NULL, 0, 1, &error)) == HDX_OK)
+    continue;
+  assert_int_equal(status, HDX_LIMIT);
+  assert_string_equal(error.message, "rows: more than 3670016 bytes of text");
+  assert_true(rows.count * sizeof bytes > TEXTS_MAX * 8 / 10);
+  hdx_rows_deinit(&rows);
+}
+
+static void nothing_is_appended(void **state) {
+  (void)state;
+  struct hdx_rows rows, none;
+  hdx_rows_init(&rows, 10000);
+  hdx_rows_init(&none, 10000);
+  make(10, false);
+  append(&rows, 0, 100, 0, 1);
+  append(&rows, 100, 100, 0, 1);
+  assert_int_equal(hdx_rows_append_rows(&rows, &none, 0, 0, NULL), HDX_OK);
+  assert_int_equal(hdx_rows_append_views(&rows, &none, NULL), HDX_OK);
+  check(&rows, 100);
+  hdx_rows_deinit(&none);
+  hdx_rows_deinit(&rows);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_stay_as_appended),
       cmocka_unit_test(sorting_equals_qsort),
       cmocka_unit_test(what_is_in_order_is_known_to_be),
       cmocka_unit_test(limits_leave_the_rows_as_they_were),
+      cmocka_unit_test(the_maximum_is_used),
+      cmocka_unit_test(nothing_is_appended),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

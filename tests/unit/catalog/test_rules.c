@@ -116,6 +116,21 @@ static void test_registry(void **state) {
     assert_found(cases[i].text, cases[i].expected);
 }
 
+/* What is to be a registry may be anything. */
+static void test_no_registry(void **state) {
+  (void)state;
+  struct hdx_findings findings;
+  struct hdx_json json;
+  size_t count = 7;
+  hdx_buffer_clear(&told);
+  hdx_findings_init(&findings, "doc", 0, take, NULL);
+  assert_int_equal(hdx_rules_json(&findings, HDX_TEXT("\n[1]"), &json, NULL), HDX_OK);
+  assert_int_equal(hdx_rules_registry(&findings, &count, NULL), HDX_OK);
+  assert_string_equal(hdx_buffer_string(&told), "document $ 2:1 \n");
+  assert_int_equal(count, 0);
+  hdx_json_deinit(&json);
+}
+
 /* ---- catalogs ---- */
 
 #define TOP                                                                                                            \
@@ -174,6 +189,15 @@ static void test_top_level(void **state) {
        "member-required $.status.code 1:102 \n"
        "word-case $.egress 1:50 Free, paid\n"
        "egress $.egress 1:50 Free, paid\n"},
+      {"{\"version\":\"1.9999\",\"endpoint\":\"file:///x/\",\"name\":\"\",\"egress\":\"free\",\"contact\":\"\","
+       "\"description\":\"\",\n\"status\":{\"code\":123456},\"catalog\":[]}",
+       "member-type $.version 1:12 1.9999\n"
+       "catalog-endpoint $.endpoint 1:32 file:///x/\n"
+       "status-code $.status.code 2:18 123456\n"},
+      {"{\"version\":\"1.1\",\n\"endpoint\":\"s3://b\",\"name\":\"\",\"egress\":\"free\",\"contact\":\"\","
+       "\"description\":\"\",\"status\":{\"code\":1200},\"catalog\":[]}",
+       "catalog-endpoint $.endpoint 2:12 s3://b\n"},
+      {"\xef\xbb\xbf{\n]", "json  2:1 ]\n"},
       {CATALOG("7,{}"), "document $.catalog[0] 2:1 7\n"
                         "member-required $.catalog[1].id 2:3 \n"
                         "member-required $.catalog[1].index 2:3 \n"
@@ -243,6 +267,12 @@ static void test_entries(void **state) {
       {RANGED("1996-01-01T00:00.00Z", "2023-05-04:00:00:00Z"),
        "time-form $.catalog[0].start 3:9 1996-01-01T00:00.00Z\n"
        "time-form $.catalog[0].stop 4:8 2023-05-04:00:00:00Z\n"},
+      {RANGED("1600Z", "9999-12-31T00:00:00Z"), "time-form $.catalog[0].start 3:9 1600Z\n"
+                                                "time-form $.catalog[0].stop 4:8 9999-12-31T00:00:00Z\n"
+                                                "range-far $.catalog[0].start 3:9 1600Z\n"
+                                                "range-far $.catalog[0].stop 4:8 9999-12-31T00:00:00Z\n"},
+      {RANGED(" 2010Z", "2011Z "), "time-form $.catalog[0].start 3:9  2010Z\n"
+                                   "time-form $.catalog[0].stop 4:8 2011Z \n"},
       {RANGED("1980-01-01", "2001-02-30Z"), "time-zone $.catalog[0].start 3:9 1980-01-01\n"
                                             "time $.catalog[0].stop 4:8 2001-02-30Z\n"},
       {RANGED("2012-01-01Z", "2011-01-01T00:00:00+01:00"), "time $.catalog[0].stop 4:8 2011-01-01T00:00:00+01:00\n"},
@@ -317,15 +347,19 @@ static void test_long_texts(void **state) {
   (void)state;
   struct hdx_buffer text;
   hdx_buffer_init(&text, 1 << 20);
-  hdx_buffer_append_format(&text, "{\"version\":\"1.1\"," TOP "\"status\":{\"code\":1200},\"catalog\":[{\"id\":\"");
-  for (int i = 0; i < 3000; i++)
-    hdx_buffer_append_format(&text, "\xc3\xa9");
-  hdx_buffer_append_format(&text, "\"}]}");
-  check(hdx_buffer_string(&text), 0);
-  const char *value = strstr(hdx_buffer_string(&told), "dataset-id $.catalog[0].id ");
-  assert_non_null(value);
-  value = strstr(value, "\xc3\xa9");
-  assert_int_equal(strcspn(value, "\n"), 200);
+  for (size_t before = 0; before < 2; before++) { /* no character is cut in two */
+    hdx_buffer_clear(&text);
+    hdx_buffer_append_format(&text, "{\"version\":\"1.1\"," TOP "\"status\":{\"code\":1200},\"catalog\":[{\"id\":\"%s",
+                             before ? "x" : "");
+    for (int i = 0; i < 3000; i++)
+      hdx_buffer_append_format(&text, "\xc3\xa9");
+    hdx_buffer_append_format(&text, "\"}]}");
+    check(hdx_buffer_string(&text), 0);
+    const char *value = strstr(hdx_buffer_string(&told), "dataset-id $.catalog[0].id ");
+    assert_non_null(value);
+    value = strstr(value, "\xc3\xa9");
+    assert_int_equal(strcspn(value, "\n") + before, 200 - before);
+  }
   hdx_buffer_deinit(&text);
 }
 
@@ -423,6 +457,18 @@ static void test_rows_that_may(void **state) {
   assert_string_equal(hdx_buffer_string(&told), ""); /* before 0.5 there are no stops */
 }
 
+static void test_homes(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {{"s3://b/i/", "s3://b/"},
+                                         {"https://h:1/i", "https://h:1/"},
+                                         {"s3://b", ""},
+                                         {"file:///i/", ""},
+                                         {"i/", ""},
+                                         {"", ""}};
+  for (size_t i = 0; i < COUNT(cases); i++)
+    assert_true(hdx_text_is(hdx_index_home(hdx_text_of(cases[i][0])), cases[i][1]));
+}
+
 static void test_file_names(void **state) {
   (void)state;
   struct hdx_text id;
@@ -498,6 +544,8 @@ static void test_datasets(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_no_registry, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_homes, setup, teardown),
       cmocka_unit_test_setup_teardown(test_top_level, setup, teardown),
       cmocka_unit_test_setup_teardown(test_entries, setup, teardown),
       cmocka_unit_test_setup_teardown(test_words, setup, teardown),

@@ -148,6 +148,7 @@ static void test_names(void **state) {
       {"https://host:80/", NULL, "https://host:80/", "https://host:80", "https%3A%2F%2Fhost%3A80/%2F"},
       {"http://[::1]:9000/x/", NULL, "http://[::1]:9000/x/", "http://[::1]:9000",
        "http%3A%2F%2F%5B%3A%3A1%5D%3A9000/%2Fx"},
+      {"http://h/a//.", NULL, "http://h/a/", "http://h", "http%3A%2F%2Fh/%2Fa"},
       {"file:///data/copy", NULL, "file:///data/copy/", "file://", "file%3A%2F%2F/%2Fdata%2Fcopy"},
       {"file:///data/a b#c?d%20e%", NULL, "file:///data/a%20b%23c%3Fd%20e%25/", "file://",
        "file%3A%2F%2F/%2Fdata%2Fa%2520b%2523c%253Fd%2520e%2525"},
@@ -331,6 +332,8 @@ static void test_maps(void **state) {
   assert_resolves(&source, "s3://c/x/y", "", "https://s3.amazonaws.com/c2/y");
   assert_resolves(&source, "s3://c/xy", "", "https://s3.amazonaws.com/c/xy");
   assert_resolves(&source, "https://h/d/a%20b?q=1", "", "https://s3.amazonaws.com/d/a%20b");
+  assert_resolves(&source, "https://h/d//a", "", "https://s3.amazonaws.com/d/a");
+  assert_refused(&source, "https://h/d/a%zz", HDX_USAGE, "https://h/d/a%zz: a % without two hexadecimal digits");
   assert_resolves(&source, "http://meta/x", "", "http://169.254.1.1/x"); /* the user says so */
   assert_refused(&source, "s3://a/deep/../x", HDX_DENIED,
                  "s3://a/deep/../x: a component . or .. could lead outside of what was named");

@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define SECOND UINT64_C(1000000000)
@@ -90,7 +91,50 @@ static void events(void **state) {
   cli_messages_deinit(&messages);
 }
 
+/* What a caller is told twice at once is shown once, and nothing is divided by no time. */
+static void no_time_has_gone_by(void **state) {
+  (void)state;
+  struct cli_messages messages;
+  struct cli_progress progress;
+  struct hdx_progress now = {.elapsed_ns = 5 * SECOND, .files_total = 4, .files_done = 1, .bytes = 1 << 20};
+  cli_messages_init(&messages);
+  cli_progress_init(&progress, &messages, CLI_PROGRESS_PLAIN);
+  assert_non_null(strstr(told(&progress, &now), "1 of 4 files"));
+  double rate = progress.rate;
+  now.bytes *= 2;
+  assert_string_equal(told(&progress, &now), "");
+  assert_true(progress.rate == rate);
+  cli_messages_deinit(&messages);
+}
+
+/* Longer than what is set aside for messages. */
+static void a_long_message_is_written_whole(void **state) {
+  (void)state;
+  struct cli_messages messages;
+  size_t size = 2 * sizeof messages.room;
+  char *text = malloc(size);
+  memset(text, 'x', size);
+  cli_messages_init(&messages);
+  int ends[2], kept = dup(STDERR_FILENO);
+  assert_int_equal(pipe(ends), 0);
+  dup2(ends[1], STDERR_FILENO);
+  cli_writer_put(cli_messages_raw(&messages), (struct hdx_text){text, size});
+  cli_writer_flush(cli_messages_raw(&messages));
+  dup2(kept, STDERR_FILENO);
+  close(ends[1]);
+  close(kept);
+  size_t got = 0;
+  for (ssize_t n; (n = read(ends[0], text, size)) > 0;)
+    got += (size_t)n;
+  close(ends[0]);
+  assert_int_equal(got, size);
+  cli_messages_deinit(&messages);
+  free(text);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(stages), cmocka_unit_test(narrow), cmocka_unit_test(events)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(stages), cmocka_unit_test(narrow), cmocka_unit_test(events),
+                                     cmocka_unit_test(no_time_has_gone_by),
+                                     cmocka_unit_test(a_long_message_is_written_whole)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

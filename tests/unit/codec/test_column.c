@@ -303,6 +303,32 @@ static void a_full_book_is_no_failure(void **state) {
   hdx_book_deinit(&book);
 }
 
+/* A block's column has so many templates at the most: the texts of other families go to the heap. */
+static void families_beyond_the_limit_go_to_the_heap(void **state) {
+  (void)state;
+  enum { FAMILIES_MADE = 60, WRITTEN = 48, COUNT = 6000 };
+  struct hdx_book book;
+  struct hdx_column_habit habit = {.count = 0};
+  struct hdx_column column;
+  char text[64];
+  hdx_book_init(&book);
+  hdx_column_init(&column);
+  fill(COUNT, EMPTY);
+  for (size_t i = 0; i < COUNT; i++) { /* runs of each, so that they are found */
+    size_t family = i / 10 % FAMILIES_MADE;
+    char date[32] = "";
+    calendar_letters(date, "Ymd", 3, start[i]);
+    set_text(i, text, (size_t)sprintf(text, "%c%c_%s.cdf", (int)('a' + family % 20), (int)('a' + family / 20), date));
+  }
+  struct written written = encode(&book, &habit, COUNT, true);
+  assert_int_equal(written.id_count, WRITTEN);
+  expect(&column, &book, &written, COUNT);
+  assert_true(column.has_heap);
+  free(written.bytes);
+  hdx_column_deinit(&column);
+  hdx_book_deinit(&book);
+}
+
 /* More numbers than are written keep no other text from its template. */
 static void wide_texts_do_not_stop_the_search(void **state) {
   (void)state;
@@ -379,6 +405,28 @@ static void malformed_columns_are_refused(void **state) {
   hdx_book_deinit(&book);
 }
 
+/* Lengths of a heap are looked at when it is known which texts are wanted. */
+static void a_text_beyond_the_limit_is_refused(void **state) {
+  (void)state;
+  static const char bytes[] = "\x01"             /* a heap */
+                              "\x01\x30\x01\x00" /* lengths of four bytes, one byte of texts, as it is */
+                              "\x01\x00\x00\x00"
+                              "\x01\x00\x10\x00"
+                              "x"; /* 1, and 1 MiB and one */
+  static const uint32_t rows[] = {0, 1};
+  struct hdx_book book;
+  struct hdx_column column;
+  struct hdx_error error;
+  size_t size;
+  hdx_book_init(&book);
+  hdx_column_init(&column);
+  assert_int_equal(hdx_column_open(&column, zstd, &book, NULL, 0, bytes, sizeof bytes - 1, 2, &error), HDX_OK);
+  assert_int_equal(hdx_column_size(&column, rows, 2, &size, &error), HDX_INTEGRITY);
+  assert_string_equal(error.message, "texts: a text beyond the limit");
+  hdx_column_deinit(&column);
+  hdx_book_deinit(&book);
+}
+
 /* Bytes of columns of all kinds changed or cut, and templates put in the place of others: a refusal, or some texts. */
 static void damage_is_bounded(void **state) {
   (void)state;
@@ -440,10 +488,16 @@ static int teardown(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_kind_comes_back),         cmocka_unit_test(books_are_shared),
-      cmocka_unit_test(the_longest_texts_come_back),   cmocka_unit_test(templated_names_are_tiny),
-      cmocka_unit_test(a_full_book_is_no_failure),     cmocka_unit_test(wide_texts_do_not_stop_the_search),
-      cmocka_unit_test(malformed_columns_are_refused), cmocka_unit_test(damage_is_bounded),
+      cmocka_unit_test(every_kind_comes_back),
+      cmocka_unit_test(books_are_shared),
+      cmocka_unit_test(the_longest_texts_come_back),
+      cmocka_unit_test(templated_names_are_tiny),
+      cmocka_unit_test(a_full_book_is_no_failure),
+      cmocka_unit_test(wide_texts_do_not_stop_the_search),
+      cmocka_unit_test(families_beyond_the_limit_go_to_the_heap),
+      cmocka_unit_test(a_text_beyond_the_limit_is_refused),
+      cmocka_unit_test(malformed_columns_are_refused),
+      cmocka_unit_test(damage_is_bounded),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -78,6 +79,21 @@ static void test_every_length_and_alignment(void **state) {
         check((enum hdx_crc)kind, before, data, size, by_definition((enum hdx_crc)kind, before, data, size));
       }
   munmap(memory, (size_t)(end - memory) + (size_t)sysconf(_SC_PAGESIZE));
+}
+
+/* HELIODEX_KERNEL=scalar is for everything; what was found first is kept, so another process asks. */
+static void test_tables_alone(void **state) {
+  (void)state;
+  fflush(NULL);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    setenv("HELIODEX_KERNEL", "scalar", 1);
+    exit(hdx_crc_way() == HDX_CRC_BY_TABLES ? 0 : 1);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
 }
 
 static void test_long_runs(void **state) {
@@ -161,6 +177,7 @@ static void test_more_bytes_than_an_int_counts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_tables_alone),
       cmocka_unit_test(test_every_length_and_alignment),
       cmocka_unit_test(test_long_runs),
       cmocka_unit_test(test_parts_are_joined),

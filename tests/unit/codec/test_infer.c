@@ -192,6 +192,25 @@ static void names_have_numbers(void **state) {
   found("18 digits", 2);
 }
 
+/* A template has eight times at the most: what else is a time is a number, or is left to be found by digits. */
+static void names_have_more_times_than_a_template(void **state) {
+  (void)state;
+  static const char *const names[] = {
+      "[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]",
+      "[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-{Ymd}",
+      "[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]T[HMS]-[Ymd]-[Ymd]T[HMS]",
+  };
+  static const size_t streams[] = {8 + 2, 8 + 1, 8 + 1};
+  for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+    rows(origins[0], 90 * MINUTE, 0);
+    for (size_t i = 0; i < ROWS; i++)
+      name(i, start[i] + DAY - SECOND * (int64_t)(1 + below(1700)), "%s", names[n]);
+    struct hdx_template *template = expect_found(names[n], streams[n]);
+    assert_int_equal(template->instant_count, HDX_TEMPLATE_INSTANTS_MAX);
+    hdx_template_free(template);
+  }
+}
+
 /* What is no time is not taken for one: it is the same where the time is another. */
 static void versions_are_no_times(void **state) {
   (void)state;
@@ -318,6 +337,7 @@ int main(void) {
       cmocka_unit_test(names_follow_from_both_ends),
       cmocka_unit_test(names_are_near_their_row),
       cmocka_unit_test(names_have_numbers),
+      cmocka_unit_test(names_have_more_times_than_a_template),
       cmocka_unit_test(versions_are_no_times),
       cmocka_unit_test(others_are_left_alone),
       cmocka_unit_test(nothing_is_found),

@@ -433,6 +433,13 @@ static void malformed_templates_are_refused(void **state) {
       {BYTES("\x00\x02\x00\x01x\x05\x00")},                    /* repeats a literal */
       {BYTES("\x00\x03\x03\x05\x00\x05\x01")},                 /* repeats a repeat */
   };
+  struct hdx_template *times = NULL;
+  struct hdx_error too_many = {0};
+  char parts[3 + 22 * 15] = {1, 0, 22}; /* 264 pieces of digits */
+  for (size_t p = 0; p < 22; p++)
+    memcpy(parts + 3 + 15 * p, "\x01\x00\x0cSSSSSSSSSSSS", 15);
+  assert_int_equal(hdx_template_create((struct hdx_text){parts, sizeof parts}, &times, &too_many), HDX_INTEGRITY);
+  assert_string_equal(too_many.message, "template: too many times");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct hdx_template *none = NULL;
     struct hdx_error error = {0};

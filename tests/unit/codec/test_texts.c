@@ -137,6 +137,11 @@ static void what_is_too_long_is_refused(void **state) {
   assert_int_equal(hdx_texts_encode(&encoder, two, 2, &out, &error), HDX_LIMIT);
   two[1].size--;
   assert_int_equal(hdx_texts_encode(&encoder, two, 2, &out, &error), HDX_OK);
+  static struct hdx_text many[HDX_TEXTS_BYTES_MAX / HDX_TEXT_BYTES_MAX + 1];
+  for (size_t i = 0; i < sizeof many / sizeof *many; i++)
+    many[i] = two[1];
+  assert_int_equal(hdx_texts_encode(&encoder, many, sizeof many / sizeof *many, &out, &error), HDX_LIMIT);
+  assert_string_equal(error.message, "269484032 bytes of text in one block, at most 268435456 are possible");
   free(large);
   hdx_buffer_deinit(&out);
   hdx_texts_encoder_deinit(&encoder);

@@ -96,6 +96,17 @@ static void a_loop_asks_and_is_not_kept_alive(void **state) {
   hdx_session_close(session);
 }
 
+/* Also where the network is used for the first time: nothing is asked. */
+static void a_cancellation_comes_before_the_network(void **state) {
+  struct hdx_catalog *catalog;
+  (void)state;
+  open_session(NULL);
+  hdx_session_cancel(session);
+  assert_int_equal(hdx_session_online(session, &error), HDX_OK);
+  assert_int_equal(hdx_catalog_open(session, "http://127.0.0.1:9/", false, &catalog, &error), HDX_INTERRUPTED);
+  hdx_session_close(session);
+}
+
 static void count(void *user, const struct hdx_file *file, uint64_t number) {
   unsigned *told = user;
   (void)file;
@@ -147,6 +158,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_caller_is_asked_when_it_is_due),
       cmocka_unit_test(nobody_is_asked),
+      cmocka_unit_test(a_cancellation_comes_before_the_network),
       cmocka_unit_test(a_loop_asks_and_is_not_kept_alive),
       cmocka_unit_test(what_is_left_is_told),
   };

@@ -27,8 +27,8 @@ static inline bool dump_part(void *user, const struct hdx_journal_part *part) {
 
 /* Appends it. */
 static inline void dump(const struct hdx_journal *journal, struct hdx_buffer *out) {
-  hdx_journal_files(journal, dump_file, out);
-  hdx_journal_parts(journal, dump_part, out);
+  hdx_journal_files(journal, dump_file, out, NULL);
+  hdx_journal_parts(journal, dump_part, out, NULL);
 }
 
 #endif

@@ -652,7 +652,7 @@ static void memory_has_a_limit(void **state) {
     status = hdx_journal_add_file(journal, &file, &error);
   }
   assert_int_equal(status, HDX_LIMIT);
-  assert_int_equal(hdx_journal_flush(journal, false, &error), HDX_IO);
+  assert_int_equal(hdx_journal_flush(journal, false, &error), HDX_LIMIT);
 }
 
 /* ---- writing ---- */

@@ -64,11 +64,15 @@ static inline void tell(void *user, const struct hdx_csv_bad_row *bad) {
   scan->told++;
 }
 
-static inline void scan_open(struct scan *scan) {
+static inline void scan_open_by(struct scan *scan, enum hdx_cpu_level kernel) {
   *scan = (struct scan){.rows = calloc(ROWS_MAX, sizeof(struct row))};
   assert_non_null(scan->rows);
-  struct hdx_csv_options options = {.kernel = hdx_cpu_level(), .rows = take, .bad = tell, .user = scan, .lines = true};
+  struct hdx_csv_options options = {.kernel = kernel, .rows = take, .bad = tell, .user = scan, .lines = true};
   assert_int_equal(hdx_csv_open(&options, &scan->csv, &scan->error), HDX_OK);
+}
+
+static inline void scan_open(struct scan *scan) {
+  scan_open_by(scan, hdx_cpu_level());
 }
 
 static inline void scan_feed(struct scan *scan, struct hdx_text text) {

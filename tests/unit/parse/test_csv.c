@@ -277,6 +277,13 @@ static void test_extra_columns(void **state) {
   assert_int_equal(hdx_csv_dialect(scan.csv)->extra_count, 1);
   assert_string_equal(scan.rows[0].extra[0], "512");
   scan_close(&scan);
+
+  /* But not by what is empty. */
+  scan_all(&scan, "# start,stop,datakey,filesize,x\n2010-05-13T00:00:00Z,2010-05-13T00:04:00Z,s3://b/a.fits,1,y,,\n");
+  expect_counts(&scan, 1, 0, 2);
+  assert_int_equal(hdx_csv_dialect(scan.csv)->extra_count, 1);
+  assert_string_equal(scan.rows[0].extra[0], "y");
+  scan_close(&scan);
 }
 
 static void test_too_many_columns_are_refused(void **state) {
@@ -469,6 +476,7 @@ static void test_keys_of_any_bytes(void **state) {
 
 struct long_keys {
   size_t count;
+  bool refuses; /* more */
 };
 
 /* Key i is an apostrophe and 3000 times the i-th letter. */
@@ -482,7 +490,16 @@ static enum hdx_status check_long_keys(void *user, const struct hdx_csv_batch *b
       if (batch->key[i].data[j] != (char)('a' + keys->count % 26))
         fail_msg("key %zu is damaged at byte %zu", keys->count, j);
   }
-  return HDX_OK;
+  return keys->refuses ? HDX_INTERRUPTED : HDX_OK;
+}
+
+static void add_long_keys(struct hdx_buffer *file, int count) {
+  for (int i = 0; i < count; i++) {
+    hdx_buffer_append_format(file, "2010-05-13T00:00:00Z,2010-05-14T00:00:00Z,'''");
+    memset(hdx_buffer_reserve(file, 3000), 'a' + i % 26, 3000);
+    file->size += 3000;
+    hdx_buffer_append_format(file, "',1\n");
+  }
 }
 
 /* A batch of undoubled keys that is larger than the room for them is handed out in parts. */
@@ -494,12 +511,7 @@ static void test_many_long_undoubled_keys(void **state) {
   struct hdx_buffer file;
   struct hdx_csv *csv;
   hdx_buffer_init(&file, 8 << 20);
-  for (int i = 0; i < COUNT; i++) {
-    hdx_buffer_append_format(&file, "2010-05-13T00:00:00Z,2010-05-14T00:00:00Z,'''");
-    memset(hdx_buffer_reserve(&file, 3000), 'a' + i % 26, 3000);
-    file.size += 3000;
-    hdx_buffer_append_format(&file, "',1\n");
-  }
+  add_long_keys(&file, COUNT);
   assert_int_equal(hdx_csv_open(&options, &csv, NULL), HDX_OK);
   assert_int_equal(hdx_csv_feed(csv, file.data, file.size, NULL), HDX_OK);
   assert_int_equal(hdx_csv_finish(csv, NULL), HDX_OK);
@@ -514,16 +526,35 @@ static void test_the_consumer_ends_the_scan(void **state) {
   struct scan scan;
   hdx_buffer_init(&file, 1 << 20);
   add_rows(&file, 2500);
-  scan_open(&scan);
-  scan.stop_after = 1;
-  scan_feed(&scan, hdx_buffer_text(&file));
-  assert_int_equal(scan.status, HDX_INTERRUPTED);
-  assert_string_equal(scan.error.message, "the consumer had enough");
-  assert_int_equal(scan.batches, 1);
-  assert_int_equal(hdx_csv_finish(scan.csv, &scan.error), HDX_INTERRUPTED);
-  assert_int_equal(scan.batches, 1);
+  const enum hdx_cpu_level kernels[] = {HDX_CPU_SCALAR, hdx_cpu_level()};
+  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+    scan_open_by(&scan, kernels[i]);
+    scan.stop_after = 1;
+    scan_feed(&scan, hdx_buffer_text(&file));
+    assert_int_equal(scan.status, HDX_INTERRUPTED);
+    assert_string_equal(scan.error.message, "the consumer had enough");
+    assert_int_equal(scan.batches, 1);
+    assert_int_equal(hdx_csv_finish(scan.csv, &scan.error), HDX_INTERRUPTED);
+    assert_int_equal(scan.batches, 1);
+    scan_close(&scan);
+  }
   hdx_buffer_deinit(&file);
-  scan_close(&scan);
+}
+
+/* Where a batch is handed out early, for its undoubled keys find no more room. */
+static void test_the_consumer_ends_a_scan_of_long_keys(void **state) {
+  (void)state;
+  struct long_keys keys = {.refuses = true};
+  struct hdx_csv_options options = {.kernel = hdx_cpu_level(), .rows = check_long_keys, .user = &keys};
+  struct hdx_buffer file;
+  struct hdx_csv *csv;
+  hdx_buffer_init(&file, 8 << 20);
+  add_long_keys(&file, 1000);
+  assert_int_equal(hdx_csv_open(&options, &csv, NULL), HDX_OK);
+  assert_int_equal(hdx_csv_feed(csv, file.data, file.size, NULL), HDX_INTERRUPTED);
+  assert_in_range(keys.count, 1, 999);
+  hdx_csv_close(csv);
+  hdx_buffer_deinit(&file);
 }
 
 static void test_rows_are_counted_without_a_consumer(void **state) {
@@ -559,6 +590,7 @@ int main(void) {
       cmocka_unit_test(test_batches_and_reset),
       cmocka_unit_test(test_many_long_undoubled_keys),
       cmocka_unit_test(test_the_consumer_ends_the_scan),
+      cmocka_unit_test(test_the_consumer_ends_a_scan_of_long_keys),
       cmocka_unit_test(test_rows_are_counted_without_a_consumer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

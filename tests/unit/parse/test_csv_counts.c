@@ -38,6 +38,8 @@ static void test_bad_rows_are_told_and_lose_nothing_else(void **state) {
       {" '2010-05-13T00:00:00Z' , 'x''y' ,k,1", 27, "stop: expected a time, found 'x'y'"},
       {"'2010-05-13T00:00:00Z','2010-05-13T00:04:00Z','','1'", 47, "datakey: expected a location, found ''"},
       {"\t2010-05-13T00:00:00.000Z,2010-05-13T00:04:00.000Z,k,1, ,x", 57, "expected at most 4 columns, found 6"},
+      {"a text is cut in front of a character \xe2\x82\xac\xe2\x82\xac,x,y,z", 1,
+       "start: expected a time, found 'a text is cut in front of a character …'"},
       {"a very long text in the place of the start is cut,x,y,z", 1,
        "start: expected a time, found 'a very long text in the place of the sta…'"},
   };
@@ -78,6 +80,16 @@ static void test_only_some_bad_rows_are_kept(void **state) {
   assert_int_equal(hdx_csv_result(scan.csv)->sample_count, HDX_CSV_SAMPLE_MAX);
   assert_int_equal(sample(&scan, 7)->line, 9);
   scan_close(&scan);
+  /* Also where nobody is told of them. */
+  struct hdx_csv_options options = {.kernel = hdx_cpu_level()};
+  static const char file[] = "x\nx\nx\nx\nx\nx\nx\nx\nx\nx\n";
+  assert_int_equal(hdx_csv_open(&options, &scan.csv, NULL), HDX_OK);
+  assert_int_equal(hdx_csv_feed(scan.csv, file, sizeof file - 1, NULL), HDX_OK);
+  assert_int_equal(hdx_csv_finish(scan.csv, NULL), HDX_OK);
+  assert_int_equal(hdx_csv_result(scan.csv)->bad_rows, 10);
+  assert_int_equal(hdx_csv_result(scan.csv)->sample_count, HDX_CSV_SAMPLE_MAX);
+  assert_int_equal(sample(&scan, 7)->line, 8);
+  hdx_csv_close(scan.csv);
 }
 
 static void test_reversed_rows_are_kept_and_counted(void **state) {
@@ -122,6 +134,24 @@ static void test_long_lines(void **state) {
       scan_close(&scan);
       hdx_buffer_deinit(&file);
     }
+}
+
+/* The same where the file ends within it. */
+static void test_a_long_line_at_the_end(void **state) {
+  (void)state;
+  struct scan scan;
+  static char line[HDX_CSV_LINE_BYTES_MAX];
+  memset(line, 'x', sizeof line);
+  scan_open(&scan);
+  assert_int_equal(hdx_csv_feed(scan.csv, A, sizeof A - 1, &scan.error), HDX_OK);
+  assert_int_equal(hdx_csv_feed(scan.csv, line, sizeof line, &scan.error), HDX_OK);
+  assert_int_equal(hdx_csv_feed(scan.csv, line, 1, &scan.error), HDX_OK);
+  assert_int_equal(hdx_csv_finish(scan.csv, &scan.error), HDX_OK);
+  expect_counts(&scan, 1, 1, 2);
+  assert_int_equal(sample(&scan, 0)->line, 2);
+  assert_int_equal(sample(&scan, 0)->byte, sizeof A - 1);
+  assert_string_equal(sample(&scan, 0)->reason, "expected a line of at most 1048576 bytes, found a longer one");
+  scan_close(&scan);
 }
 
 /* Copies of the row above are counted over quick, tidy and mended rows, batches, lines between them and chunks. */
@@ -244,6 +274,7 @@ int main(void) {
       cmocka_unit_test(test_only_some_bad_rows_are_kept),
       cmocka_unit_test(test_reversed_rows_are_kept_and_counted),
       cmocka_unit_test(test_long_lines),
+      cmocka_unit_test(test_a_long_line_at_the_end),
       cmocka_unit_test(test_duplicates),
       cmocka_unit_test(test_lines_of_rows),
       cmocka_unit_test(test_repairs_by_kind),

@@ -192,11 +192,36 @@ static void records_are_bounded(void **state) {
   hdx_buffer_deinit(&out);
 }
 
+static void columns_are_bounded(void **state) {
+  struct hdx_buffer text, out;
+  (void)state;
+  hdx_buffer_init(&text, 1 << 20);
+  hdx_buffer_init(&out, 1 << 20);
+  for (size_t columns = HDX_LIST_COLUMNS_MAX; columns <= HDX_LIST_COLUMNS_MAX + 1; columns++) {
+    struct hdx_error error = {.message = ""};
+    hdx_buffer_clear(&text);
+    hdx_buffer_append_text(&text, HDX_TEXT("datakey"));
+    for (size_t i = 1; i < HDX_LIST_COLUMNS_MAX; i++)
+      hdx_buffer_append_byte(&text, ',');
+    hdx_buffer_append_text(&text, HDX_TEXT("\na"));
+    for (size_t i = 1; i < columns; i++)
+      hdx_buffer_append_byte(&text, ',');
+    hdx_buffer_append_byte(&text, '\n');
+    bool fits = columns == HDX_LIST_COLUMNS_MAX;
+    assert_int_equal(read_cut(text.data, text.size, false, 0, &out, &error), fits ? HDX_OK : HDX_INTEGRITY);
+    assert_string_equal(error.message, fits ? "" : "list: line 2: more than 4096 fields");
+    assert_string_equal(hdx_buffer_string(&out), fits ? "2|a||-|-|-1||\n" : "");
+  }
+  hdx_buffer_deinit(&text);
+  hdx_buffer_deinit(&out);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lists_are_read_however_they_are_cut),
       cmocka_unit_test(what_is_malformed_is_refused_with_its_line),
       cmocka_unit_test(records_are_bounded),
+      cmocka_unit_test(columns_are_bounded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "parse/json.h"
+#include "parse/json_fault.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,9 @@ static void test_trees(void **state) {
     show(&json, json.values, &out);
     assert_string_equal(hdx_buffer_string(&out), rows[i].tree);
     assert_int_equal(json.values->next, json.count);
+    /* What looks for the place of a fault agrees that there is none. */
+    struct hdx_json_fault fault;
+    assert_false(hdx_json_find_fault(json.text, &fault));
     hdx_buffer_deinit(&out);
     hdx_json_deinit(&json);
   }
@@ -128,6 +132,7 @@ static void test_faults(void **state) {
        "doc: line 1 column 3: expected a pair of surrogates (\\uD800 to \\uDBFF, then \\uDC00 to \\uDFFF), found '\\'"},
       {"{\"\\ud800\":1}",
        "doc: line 1 column 3: expected a pair of surrogates (\\uD800 to \\uDBFF, then \\uDC00 to \\uDFFF), found '\\'"},
+      {"[\"\\ud83d\\ude00\\u00e9\" x]", "doc: line 1 column 23: expected a comma or a ], found 'x'"},
       {"[\n\"caf\xe9\"]", "doc: line 2 column 5: expected UTF-8, found byte 0xe9"},
       {"[\"\xed\xa0\x80\"]", "doc: line 1 column 3: expected UTF-8, found byte 0xed"},
       {"[\"\xc0\xaf\"]", "doc: line 1 column 3: expected UTF-8, found byte 0xc0"},
@@ -146,6 +151,9 @@ static void test_faults(void **state) {
   assert_int_equal(parse("[1,\0]", 5, &json, &error), HDX_INTEGRITY);
   assert_string_equal(error.message, "doc: line 1 column 4: expected a value, found byte 0x00");
   assert_int_equal(parse("[1,", 3, &json, NULL), HDX_INTEGRITY);
+  /* Nothing behind the first bytes is looked at. */
+  assert_int_equal(hdx_json_parse((struct hdx_text){"[1]", UINT32_MAX}, "doc", &json, &error), HDX_LIMIT);
+  assert_string_equal(error.message, "doc: a JSON document of 4294967295 bytes is too large");
 }
 
 static void test_depth(void **state) {

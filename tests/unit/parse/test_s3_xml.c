@@ -134,6 +134,22 @@ static void test_long_texts_of_errors_are_cut(void **state) {
   }
 }
 
+/* No server has so much to say: of a document of any size the first megabyte is read. */
+static void test_23_an_error_without_end(void **state) {
+  (void)state;
+  struct hdx_buffer text;
+  struct hdx_s3_error error;
+  hdx_buffer_init(&text, 4 << 20);
+  hdx_buffer_append_text(&text, HDX_TEXT("<Error><Code>SlowDown</Code>"));
+  while (text.size < 1 << 20)
+    hdx_buffer_append_text(&text, HDX_TEXT("<More>x</More>"));
+  hdx_buffer_append_text(&text, HDX_TEXT("<Message>beyond</Message></Error>"));
+  assert_true(read_error(hdx_buffer_text(&text), &error));
+  assert_string_equal(error.code, "SlowDown");
+  assert_string_equal(error.message, "");
+  hdx_buffer_deinit(&text);
+}
+
 static void test_every_cut_of_an_error(void **state) {
   (void)state;
   static const char text[] =
@@ -292,6 +308,7 @@ static void test_what_is_refused(void **state) {
       {"", "line 1: expected well-formed XML: no element found"},
       {"\n\nnothing", "line 3: expected well-formed XML: syntax error"},
       {"<html><body>", "line 1: expected <ListBucketResult>, found <html>"},
+      {"<html/>", "line 1: expected <ListBucketResult>, found <html>"},
       {"\n<Error><Code>A</Code></Error>", "line 2: expected <ListBucketResult>, found <Error>"},
       {"<ListBucketResult>\n<Contents>\n</List", "line 3: expected well-formed XML: unclosed token"},
       {"<ListBucketResult></ListBucketResults>", "line 1: expected well-formed XML: mismatched tag"},
@@ -487,6 +504,7 @@ int main(void) {
       cmocka_unit_test(test_errors),
       cmocka_unit_test(test_other_texts_are_no_errors),
       cmocka_unit_test(test_long_texts_of_errors_are_cut),
+      cmocka_unit_test(test_23_an_error_without_end),
       cmocka_unit_test(test_every_cut_of_an_error),
       cmocka_unit_test(test_a_page_of_aws),
       cmocka_unit_test(test_a_page_of_ceph),

@@ -1,6 +1,7 @@
 /* Zip files that are refused, each with its reason: good ones (tests/vectors/packed) with a field changed, bytes added,
  * or parts put together anew. */
 #include "base/file.h"
+#include "parse/zip.h"
 #include "unit/parse/unpacked.h"
 
 #include <setjmp.h>
@@ -178,6 +179,21 @@ static void test_too_much_behind(void **state) {
   hdx_buffer_deinit(&file);
 }
 
+/* Whoever begins to read a zip file need not have looked at its first bytes. */
+static void test_other_files(void **state) {
+  (void)state;
+  struct hdx_zip zip;
+  struct hdx_inflate *inflate;
+  struct hdx_error error;
+  assert_int_equal(hdx_inflate_open(unpacked_take, NULL, &inflate, &error), HDX_OK);
+  hdx_zip_init(&zip);
+  hdx_zip_begin(&zip, inflate);
+  assert_int_equal(hdx_zip_feed(&zip, "start,stop,datakey", 18, &error), HDX_INTEGRITY);
+  assert_string_equal(error.message, "zip file: expected a member's header, found other bytes");
+  hdx_zip_deinit(&zip);
+  hdx_inflate_close(inflate);
+}
+
 /* A name that could do harm to a terminal is shown without its bytes. */
 static void test_names_are_shown_safely(void **state) {
   (void)state;
@@ -194,6 +210,7 @@ int main(void) {
       cmocka_unit_test(test_fields),          cmocka_unit_test(test_empty_archive),
       cmocka_unit_test(test_several_members), cmocka_unit_test(test_names_beyond_the_end),
       cmocka_unit_test(test_too_much_behind), cmocka_unit_test(test_names_are_shown_safely),
+      cmocka_unit_test(test_other_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

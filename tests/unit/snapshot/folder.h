@@ -10,7 +10,8 @@ static char folder[64], path[128];
 
 static inline int folder_setup(void **state) {
   (void)state;
-  snprintf(folder, sizeof folder, "/tmp/hdx-snapshot-XXXXXX");
+  /* In memory, if there is such a place: syncing a disk thousands of times shows nothing. */
+  snprintf(folder, sizeof folder, "%s/hdx-snapshot-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   if (!mkdtemp(folder))
     return 1;
   snprintf(path, sizeof path, "%s/set.hdx", folder);

@@ -229,8 +229,20 @@ static void again(void **state) {
   hdx_counts_deinit(&counts);
 }
 
+/* What was looked for and has no rows says nothing. */
+static void test_a_unit_without_rows(void **state) {
+  (void)state;
+  struct hdx_counts counts;
+  hdx_counts_init(&counts, &units[0]);
+  assert_non_null(hdx_counts_find(&counts, 5 * DAY));
+  struct hdx_summary sum = hdx_counts_total(&counts);
+  assert_true(sum.rows == 0 && sum.bytes == 0 && sum.first == HDX_TIME_NONE && sum.last == HDX_TIME_NONE);
+  hdx_counts_deinit(&counts);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_a_unit_without_rows),
       cmocka_unit_test(calendar),
       cmocka_unit_test(zone_maps_suffice),
       cmocka_unit_test(ends_of_time),

@@ -70,6 +70,34 @@ static void its_place_follows_the_environment(void **state) {
   assert_int_equal(hdx_store_init(&other, "here", &error), HDX_OK);
   assert_int_equal(other.root[0], '/');
   hdx_store_deinit(&other);
+  assert_int_equal(hdx_store_init(&other, "//", &error), HDX_OK);
+  assert_string_equal(other.root, "/.");
+  hdx_store_deinit(&other);
+}
+
+/* A folder that was removed while one is in it has no path. */
+static void the_current_folder_may_be_gone(void **state) {
+  (void)state;
+  struct hdx_store other;
+  char *here = getcwd(NULL, 0);
+  assert_int_equal(mkdir(path_of("gone"), 0700), 0);
+  assert_int_equal(chdir(path_of("gone")), 0);
+  assert_int_equal(rmdir(path_of("gone")), 0);
+  assert_int_equal(hdx_store_init(&other, "store", &error), HDX_USAGE);
+  assert_string_equal(error.message, "store: the current folder cannot be told: No such file or directory");
+  assert_int_equal(chdir(here), 0);
+  free(here);
+}
+
+static void scratch_has_a_place_or_is_none(void **state) {
+  (void)state;
+  struct hdx_store nowhere;
+  struct hdx_scratch scratch;
+  assert_int_equal(hdx_store_init(&nowhere, "/proc/self", &error), HDX_OK); /* where nothing can be made */
+  assert_int_equal(hdx_store_scratch_init(&scratch, &nowhere, &error), HDX_IO);
+  assert_non_null(strstr(error.message, "/proc/self/.scratch-"));
+  hdx_store_scratch_deinit(&scratch); /* nothing happens */
+  hdx_store_deinit(&nowhere);
 }
 
 static void names_are_harmless(void **state) {
@@ -80,6 +108,11 @@ static void names_are_harmless(void **state) {
                {"../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd"},
                {".lock", "%2Elock"},
                {"a/b", "a%2Fb"}};
+  struct hdx_buffer nul;
+  hdx_buffer_init(&nul, 4096);
+  hdx_store_path(&store, HDX_TEXT("f"), HDX_TEXT("a\0b"), &nul);
+  assert_true(hdx_text_ends_with(hdx_buffer_text(&nul), HDX_TEXT("/f/a%00b")));
+  hdx_buffer_deinit(&nul);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct hdx_buffer path;
     hdx_buffer_init(&path, 4096);
@@ -154,6 +187,23 @@ static void documents_come_back(void **state) {
   assert_int_equal(hdx_store_load_document(&store, HDX_TEXT("../x"), name, url, 8, &document, &error), HDX_USAGE);
 }
 
+/* A value that would break its line is left out: nothing else can be read from it. */
+static void values_keep_to_their_line(void **state) {
+  (void)state;
+  const struct hdx_document hostile = {.url = url,
+                                       .etag = HDX_TEXT("\"tag\"\nlast-modified: never"),
+                                       .last_modified = HDX_TEXT("\x7f"),
+                                       .checked_at = 5,
+                                       .bytes = HDX_TEXT("{}")};
+  struct hdx_document document;
+  assert_int_equal(hdx_store_save_document(&store, folder, name, &hostile, &error), HDX_OK);
+  assert_int_equal(hdx_store_load_document(&store, folder, name, url, 100, &document, &error), HDX_OK);
+  assert_string_equal(document.etag.data, "");
+  assert_string_equal(document.last_modified.data, "");
+  assert_true(hdx_text_is(document.bytes, "{}"));
+  hdx_document_deinit(&document);
+}
+
 /* Whatever byte of the two files is changed or cut: the document is the old one or counts as not kept. */
 static void torn_documents_are_not_kept(void **state) {
   (void)state;
@@ -193,6 +243,8 @@ static void torn_documents_are_not_kept(void **state) {
 static void one_process_at_a_time_has_the_lock(void **state) {
   (void)state;
   struct hdx_store_lock lock, second;
+  assert_int_equal(hdx_store_lock(&store, folder, &lock, &error), HDX_NOT_FOUND);
+  assert_int_equal(lock.fd, -1);
   assert_int_equal(hdx_store_make(&store, folder, &error), HDX_OK);
   assert_int_equal(hdx_store_lock(&store, folder, &lock, &error), HDX_OK);
   char mine[64];
@@ -214,6 +266,7 @@ static void one_process_at_a_time_has_the_lock(void **state) {
 
 static void temporary_files_of_the_dead_are_swept(void **state) {
   (void)state;
+  assert_int_equal(hdx_store_sweep(&store, folder), 0);
   assert_int_equal(hdx_store_make(&store, folder, &error), HDX_OK);
   pid_t child = fork();
   if (child == 0)
@@ -291,8 +344,11 @@ static void only_its_own_files_are_removed(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(names_are_harmless, setup, teardown),
+      cmocka_unit_test_setup_teardown(the_current_folder_may_be_gone, setup, teardown),
+      cmocka_unit_test(scratch_has_a_place_or_is_none),
       cmocka_unit_test(a_document_has_texts_of_its_own),
       cmocka_unit_test_setup_teardown(documents_come_back, setup, teardown),
+      cmocka_unit_test_setup_teardown(values_keep_to_their_line, setup, teardown),
       cmocka_unit_test_setup_teardown(torn_documents_are_not_kept, setup, teardown),
       cmocka_unit_test_setup_teardown(one_process_at_a_time_has_the_lock, setup, teardown),
       cmocka_unit_test_setup_teardown(temporary_files_of_the_dead_are_swept, setup, teardown),
