@@ -24,7 +24,7 @@ def test_29_p3_a_mirror_goes_on_where_the_quota_ended_it(archive, mirror, quota,
     assert tree(mirror.dest).items() <= files.items()
     quota.lift()
     kept = len(tree(mirror.dest))
-    mirror("d").expect(0, f"{kept} unchanged")
+    mirror("d").expect(0, f"{len(files) - kept} fetched")
     assert tree(mirror.dest) == files and partial(mirror.dest) == []
     mirror.verify().expect(0)
 

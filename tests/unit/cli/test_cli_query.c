@@ -206,6 +206,9 @@ static void manifests(void **state) {
   fake.key = (struct hdx_text){"s3://b/a\nb", 10};
   assert_run("query b i --format urls --url-style s3 -0 -o ~/urls", 0, "", "");
   assert_memory_equal(file_content("urls"), "s3://b/a\nb\0", 11);
+  fake.key = (struct hdx_text){"s3://b/a\0b", 10}; /* of a forged snapshot: the list would have two entries of it */
+  assert_run("query b i --format urls --url-style s3 -0", 7, "", NULL);
+  assert_non_null(strstr(err, "is left out: it has a NUL"));
   fake.location_status = HDX_TEMPORARY;
   assert_run("query b i --format urls -o ~/none", 5, "", "heliodex: it was arranged to fail\n");
   assert_null(file_content("none"));
