@@ -93,6 +93,8 @@ static enum hdx_status unite_columns(struct hdx_query *query, struct hdx_error *
   query->info.extra_names = names;
   for (size_t i = 0; i < query->part_count; i++) {
     struct hdx_query_part *part = &query->parts[i];
+    if (!part->info.extra_count)
+      continue;
     part->columns = calloc(count + 1, sizeof *part->columns);
     if (!part->columns)
       return hdx_error_memory(error, count * sizeof *part->columns);
@@ -121,9 +123,10 @@ static struct hdx_parameter agree(const struct hdx_query *query, size_t column) 
   bool types = false, units = false, descriptions = false;
   for (size_t i = 0; i < query->part_count; i++) {
     const struct hdx_query_part *part = &query->parts[i];
-    if (part->columns[column] == SIZE_MAX)
+    size_t place = hdx_query_column(part, column);
+    if (place == SIZE_MAX)
       continue;
-    const struct hdx_parameter *own = &part->info.extras[part->columns[column]];
+    const struct hdx_parameter *own = &part->info.extras[place];
     types |= own->type && agreed.type && own->type != agreed.type;
     agreed.type = own->type ? own->type : agreed.type;
     agree_on_text(&agreed.units, own->units, &units);

@@ -42,7 +42,7 @@ struct hdx_query_part {
   bool multiyear, missing;             /* missing: more has to be known than is held */
   const struct hdx_dataset *dataset;   /* in the query's catalog, if that was asked */
   struct hdx_query_info info;
-  size_t *columns; /* place of each of the query's extra columns in the dataset's; SIZE_MAX: it has none */
+  size_t *columns; /* of hdx_query_column; NULL: the dataset has no extra column */
   /* of the run that fetched what was missing */
   enum hdx_status run_status;
   struct hdx_text run_message;
@@ -64,6 +64,11 @@ struct hdx_query_part {
   struct hdx_batch batch;
   size_t at;
 };
+
+/* The place of an extra column of the query among the dataset's; SIZE_MAX: it has none. */
+static inline size_t hdx_query_column(const struct hdx_query_part *part, size_t column) {
+  return part->columns ? part->columns[column] : SIZE_MAX;
+}
 
 struct hdx_latest;
 

@@ -389,8 +389,10 @@ static void copy_row(struct hdx_query *query, const struct hdx_query_part *part,
     merged->size[i] = batch->size[row];
   merged->key[i] = batch->key[row];
   merged->dataset[i] = (uint32_t)(part - query->parts);
-  for (size_t c = 0; query->wanted & HDX_COLUMN_EXTRA && c < merged->extra_count; c++)
-    merged->extra[c][i] = part->columns[c] == SIZE_MAX ? HDX_TEXT("") : batch->extra[part->columns[c]][row];
+  for (size_t c = 0; query->wanted & HDX_COLUMN_EXTRA && c < merged->extra_count; c++) {
+    size_t place = hdx_query_column(part, c);
+    merged->extra[c][i] = place == SIZE_MAX ? HDX_TEXT("") : batch->extra[place][row];
+  }
 }
 
 static enum hdx_status next_merged(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error) {

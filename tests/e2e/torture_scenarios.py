@@ -521,7 +521,7 @@ class StoreRemove(Held):
         return ["store", "remove"]
 
 
-SCENARIOS = [Start, Index, Refresh, KeepIndex, Packed, Query, QueryMany, Fetch, Mirror, MirrorAgain, MirrorDelete, Cat,
-             Tar, Exec, Verify, VerifyDeep, VerifyMirror, Plan, Listing, Signed, Tls, Validate]
-SCENARIOS += [SignedContainer, Listed, Local, Redirected, Tree, Search, Info, InfoHeld, Count, Latest, Presigned, Manifest,
-              MirrorList, MirrorShard, Merge, ValidateDraft, StoreList, StoreRemove]
+SCENARIOS = [Start, Index, Listed, Local, Refresh, KeepIndex, Packed, Redirected, Query, QueryMany, Count, Latest, Presigned,
+             Manifest, Fetch, Mirror, MirrorAgain, MirrorDelete, MirrorList, MirrorShard, Cat, Tar, Exec, Verify, VerifyDeep,
+             VerifyMirror, Plan, Merge, Listing, Signed, SignedContainer, Tls, Tree, Search, Info, InfoHeld, Validate,
+             ValidateDraft, StoreList, StoreRemove]
