@@ -12,7 +12,6 @@ import hostile
 from answering import Speaker
 from conftest import TINY, plain_build
 from origin import Behaviour
-from reference import time_ns, time_text
 from test_index_query import difference
 from servers import Nginx
 from usage import MIB, memory_max, run
@@ -141,37 +140,47 @@ def test_p4_24_a_catalog_of_many_datasets(heliodex, tiny, site):
 
 
 @pytest.fixture
-def unsorted(tiny):
-    """Datasets whose files are in no order and have rows of the same times: all blocks of each overlap. Their rows, as
-    (start, key, dataset)."""
+def shuffled(tiny):
+    """Datasets whose files have rows in no order; the keys of all rows in theirs."""
     chance, rows = random.Random(4), []
-    for name in (f"u{n:02}" for n in range(40)):
-        years = {}
-        for year in (2019, 2020):
-            own = [(time_ns("2019-01-01") + chance.randrange(10_000_000) * 10**9, f"s3://b/{name}/{'long/' * 20}{year}/{i}_v{i % 3}.cdf")
-                   for i in range(9_000)]
-            years[year] = "".join(f"{time_text(start, 0)},{time_text(start + 10**9, 0)},{key},{len(key)}\n" for start, key in own)
-            rows += [(start, key, name) for start, key in own]
-        tiny.add(name, years)
-    return sorted(rows)
+    for name in (f"u{n:02}" for n in range(80)):
+        own = [(chance.randrange(10_000_000), f"s3://b/{name}/{'long/' * 24}{i}_v{i % 3}.cdf") for i in range(9_000)]
+        tiny.add(name, {2020: "".join(f"{seconds(start)},{seconds(start + 1)},{key},{len(key)}\n" for start, key in own)})
+        rows += own
+    return [key for _, key in sorted(rows)]
 
 
-def test_p4_p9_many_datasets_in_one_order(heliodex, site, unsorted):
+def seconds(count):
+    """A time of 2020 as text."""
+    return f"2020-{1 + count // 2_419_200:02}-{1 + count // 86_400 % 28:02}T{count // 3600 % 24:02}:{count // 60 % 60:02}:{count % 60:02}Z"
+
+
+def as_lines(keys):
+    return "".join(f"{key}\n" for key in keys)
+
+
+def test_p4_p9_many_datasets_in_one_order(heliodex, site, shuffled):
     """A block of each would take many times the memory: forwards, backwards, and without older versions."""
-    keys = [key for _, key, _ in unsorted]
-    all_keys = "".join(f"{key}\n" for key in keys)
     bounded(heliodex, site, "index", BUCKET)
     ask = ["query", BUCKET, "u*", "--offline", "--format", "keys"]
     done, _ = bounded(heliodex, site, *ask)
-    assert not difference(done.out, all_keys)
+    assert not difference(done.out, as_lines(shuffled))
     done, _ = bounded(heliodex, site, *ask, "--reverse")
-    assert not difference(done.out, "".join(f"{key}\n" for key in keys[::-1]))
+    assert not difference(done.out, as_lines(shuffled[::-1]))
     done, _ = bounded(heliodex, site, *ask, "--latest-version")
-    assert not difference(done.out, all_keys)
-    done, _ = bounded(heliodex, site, *ask, "--summary", "--format", "ndjson")
-    assert sum(json.loads(line)["rows"] for line in done.lines) == len(keys)
-    done, _ = bounded(heliodex, site, "query", BUCKET, "u07", "--offline", "--format", "keys")
-    assert not difference(done.out, "".join(f"{key}\n" for _, key, name in unsorted if name == "u07"))
+    assert not difference(done.out, as_lines(shuffled))
+    done, _ = bounded(heliodex, site, "query", BUCKET, "u*", "--offline", "--summary", "--format", "ndjson")
+    assert sum(json.loads(line)["rows"] for line in done.lines) == len(shuffled)
+
+
+def test_p4_p9_a_large_file_in_no_order(heliodex, tiny, site):
+    """All of its blocks overlap: they are not open at once."""
+    chance, path = random.Random(5), "archive/" * 12
+    rows = [(chance.randrange(10_000_000), f"s3://b/{path}{i}.cdf") for i in range(500_000)]
+    tiny.add("large", {2020: "".join(f"{seconds(start)},{seconds(start + 1)},{key},1\n" for start, key in rows)})
+    bounded(heliodex, site, "index", BUCKET)
+    done, _ = bounded(heliodex, site, "query", BUCKET, "large", "--offline", "--format", "keys")
+    assert not difference(done.out, as_lines(key for _, key in sorted(rows)))
 
 
 def test_p4_p9_rows_of_one_instant_in_portions(heliodex, tiny, site):
@@ -184,7 +193,7 @@ def test_p4_p9_rows_of_one_instant_in_portions(heliodex, tiny, site):
         expected += [(day, key) for day, key in zip(days, keys)]
     bounded(heliodex, site, "index", BUCKET)
     done, _ = bounded(heliodex, site, "query", BUCKET, "*", "--offline", "--format", "keys")
-    assert not difference(done.out, "".join(f"{key}\n" for _, key in sorted(expected)))
+    assert not difference(done.out, as_lines(key for _, key in sorted(expected)))
 
 
 def test_p4_more_datasets_than_the_memory_is_for(heliodex, tiny, site):
