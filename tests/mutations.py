@@ -186,7 +186,7 @@ MUTATIONS = [
     ("p4", "the bound of datasets at once", "job/query_open.c",
      "count <= query->session->config.memory_bytes / bytes", "true", "test_ceilings", "test_p4_more_datasets"),
     ("p9", "rows of one instant that were handed out", "job/query_rows.c", "part->to_skip = part->skipped;",
-     "part->to_skip = 0;", "test_ceilings", "test_p4_p9_rows_of_one_instant"),
+     "part->to_skip = part->skipped + 1;", "test_ceilings", "test_p4_p9_rows_of_one_instant"),
     ("p6", "the bound of connections", "transfer/host.c", "host->limit_max = limit_max;",
      "host->limit_max = 4 * limit_max;", "test_faults_network", "test_p6"),
     ("p7", "the rule of overlap", "snapshot/match.c", "stops.least = range->start;",
