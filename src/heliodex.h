@@ -350,9 +350,10 @@ struct hdx_member {
   bool known;            /* it is what a member of struct hdx_dataset was read from */
 };
 
-/* Whether one of the dataset's collections matches a shell pattern (as those of hdx_index). */
+/* Whether one of the dataset's collections matches a shell pattern (as those of hdx_index): *found. MEMORY. */
 HDX_API
-bool hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob);
+enum hdx_status hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob, bool *found,
+                                          struct hdx_error *error);
 
 /* Calls `visit` for each member of the entry of a dataset of this catalog, in the order as published. */
 HDX_API
@@ -738,7 +739,8 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
  *
  * A dataset that fails as hdx_query_open would has no rows in the answer and is one of its failures: the caller is to
  * tell them. If all fail, the gravest failure is the call's. Further errors: NOT_FOUND: an id that is no pattern does
- * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns. */
+ * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns, or
+ * are more than the session's memory_bytes has 8 KiB each for. */
 HDX_API
 enum hdx_status hdx_query_open_many(struct hdx_session *session, const char *bucket, const char *const *ids,
                                     size_t id_count, const struct hdx_query_options *options, struct hdx_query **query,
@@ -757,8 +759,10 @@ HDX_API
 const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query, size_t i);
 
 /* The next rows; a count of 0 is the end. INTEGRITY: a block is corrupt (named); no row of it is handed out. LIMIT:
- * rows of one instant that are to be turned around, or whose versions are to be compared, need more than the session's
- * memory_bytes. INTERRUPTED: the session was cancelled while rows to be turned around were looked for. */
+ * rows of one instant that are to be turned around, or whose versions are to be compared, or the blocks of an index
+ * without stops that overlap in time, need more than half of the session's memory_bytes, or more datasets are merged
+ * than it has 12 KiB each for. INTERRUPTED: the session was cancelled while rows to be turned around were looked for.
+ */
 HDX_API
 enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
 /* Begins anew with another range of the same datasets, as long as their years are held (else NOT_FOUND): the cheap way

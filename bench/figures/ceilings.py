@@ -123,12 +123,16 @@ def bucket(bench):
                 agree("bad rows in the report", sum(b'"kind":"bad row"' in line for line in file), bad)
         memory(bench, "index it again, nothing changed", "index", BUCKET, *access, memory="16M")
         memory(bench, "validate --deep", "validate", BUCKET, *access, "--deep", "-o", "/dev/null", memory="16M", codes=(0, 1))
+        ask = [*access, "--offline", "-o", "/dev/null"]
         for what, arguments in (("count the rows by year", ["--count-by", "year"]), ("sum all rows up", ["--summary"])):
-            memory(bench, what, "query", BUCKET, *access, "--offline", *arguments, "-o", "/dev/null", memory="64M")
-        memory(bench, "all rows of 90 datasets, in one order", "query", BUCKET, "c?_aia_*", *access, "--offline", "-o",
-               "/dev/null", memory="64M")
-        memory(bench, "the latest versions of 90 datasets", "query", BUCKET, "c?_aia_*", *access, "--offline",
-               "--latest-version", "-o", "/dev/null", memory="256M", codes=(0, 8))
+            memory(bench, what, "query", BUCKET, *ask, *arguments, memory="256M")
+            memory(bench, what + ": too many datasets", "query", BUCKET, *ask, *arguments, memory="64M", codes=(8,))
+        memory(bench, "six hours of all datasets, in one order", "query", BUCKET, "*", *ask, "--start", "2015-01-01", "--stop",
+               "2015-01-01T06:00", memory="256M")
+        memory(bench, "all rows of 90 datasets, in one order", "query", BUCKET, "c?_aia_*", *ask, memory="64M")
+        some, years = ["c[0-8]_aia_*"], ["--start", "2019-07-01", "--stop", "2020-06-30"]  # files of 2020 are in no order
+        for what, arguments in (("in one order", []), ("backwards", ["--reverse"]), ("the latest versions", ["--latest-version"])):
+            memory(bench, f"a year of 81 datasets, {what}", "query", BUCKET, *some, *ask, *years, *arguments, memory="16M")
         memory(bench, "verify all snapshots", "verify", *access, memory="16M")
     shutil.rmtree(folder)
     shutil.rmtree(store)
@@ -155,20 +159,24 @@ def serve(bench, folder):
 
 
 def catalog(bench):
-    count = round(100_000 * bench.scale)
+    of_catalog(bench, round(100_000 * bench.scale), "256M")
+    of_catalog(bench, round(30_000 * bench.scale), "16M")
+
+
+def of_catalog(bench, count, amount):
     title = "A dataset that is described at some length, as many are. " * 4
-    folder = made_bucket(bench, "catalog", ({"id": f"set_{i:06}", "title": f"{i} {title}"} for i in range(count)))
+    folder = made_bucket(bench, f"catalog-{count}", ({"id": f"set_{i:06}", "title": f"{i} {title}"} for i in range(count)))
     (folder / "b" / "i" / "set_000007_2020.csv").write_text("2020-01-01T00:00:00Z,2020-01-02T00:00:00Z,s3://b/x,1\n")
     size = (folder / "b" / "catalog.json").stat().st_size
     what = f"a catalog of {count:,} datasets ({size / 1e6:.0f} MB)"
     with serve(bench, folder) as server:
-        access = ["--endpoint-url", server.url, "--store", bench.scratch / "store-catalog"]
-        memory(bench, f"{what}: index --dry-run", "index", "s3://b/", *access, "--dry-run")
-        memory(bench, f"{what}: index, each of whose files is asked for", "index", "s3://b/", *access, "--quiet")
-        out, _ = memory(bench, f"{what}: datasets", "datasets", "s3://b/", *access, "--format", "keys")
+        access = ["--endpoint-url", server.url, "--store", bench.scratch / f"store-{folder.name}"]
+        memory(bench, f"{what}: index --dry-run", "index", "s3://b/", *access, "--dry-run", memory=amount)
+        memory(bench, f"{what}: index, each of whose files is asked for", "index", "s3://b/", *access, "--quiet", memory=amount)
+        out, _ = memory(bench, f"{what}: datasets", "datasets", "s3://b/", *access, "--format", "keys", memory=amount)
         agree("datasets listed", len(out.splitlines()), count)
-        memory(bench, f"{what}: query", "query", "s3://b/", "set_000007", *access, "-o", "/dev/null")
-        memory(bench, f"{what}: validate", "validate", "s3://b/", *access, "-o", "/dev/null")
+        memory(bench, f"{what}: query", "query", "s3://b/", "set_000007", *access, "-o", "/dev/null", memory=amount)
+        memory(bench, f"{what}: validate", "validate", "s3://b/", *access, "-o", "/dev/null", memory=amount)
     shutil.rmtree(folder)
 
 

@@ -280,13 +280,17 @@ void hdx_catalog_doc_members(const struct hdx_catalog_doc *doc, const struct hdx
   }
 }
 
-bool hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob) {
+enum hdx_status hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob, bool *found,
+                                          struct hdx_error *error) {
   struct hdx_json json;
-  bool found = false;
-  if (!dataset->collections.size || hdx_json_parse(dataset->collections, "collections", &json, NULL) != HDX_OK)
-    return false;
+  *found = false;
+  if (!dataset->collections.size)
+    return HDX_OK;
+  enum hdx_status status = hdx_json_parse(dataset->collections, "collections", &json, error);
+  if (status != HDX_OK)
+    return status;
   for (const struct hdx_json_value *v = hdx_json_first(&json, json.values); v; v = hdx_json_next(&json, json.values, v))
-    found |= hdx_text_glob(hdx_text_of(glob), v->text);
+    *found |= hdx_text_glob(hdx_text_of(glob), v->text);
   hdx_json_deinit(&json);
-  return found;
+  return HDX_OK;
 }

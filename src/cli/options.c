@@ -310,7 +310,9 @@ static const struct cli_option options[] = {
      .fallback_text = "0, the number of cores", .verbs = CLI_VERBS_ALL, .help = "Threads that parse and encode."},
     {"memory", 0, "SIZE", CLI_SIZE, CLI_GROUP_TUNING, AT(memory_bytes), .min = 16 * MIB, .max = KIB * GIB,
      .fallback = "256M", .verbs = CLI_VERBS_ALL,
-     .help = "Budget of all buffers; there are no more --jobs than it has 512K, no more threads than it has 8M."},
+     .help =
+         "Budget of all buffers; there are no more --jobs than it has 512K, no more threads than it has 8M, no more "
+         "datasets in a query than it has 8K. What does not fit is refused."},
     {"limit-rate", 0, "RATE", CLI_SIZE, CLI_GROUP_TUNING, AT(rate_bytes), .max = KIB * GIB, .fallback = "0",
      .fallback_text = "0, no limit", .verbs = CLI_VERBS_ALL, .help = "Bytes a second over all connections."},
     {"retries", 0, "N", CLI_NUMBER, CLI_GROUP_TUNING, AT(retries), .max = 1000, .fallback = "8", .verbs = CLI_VERBS_ALL,

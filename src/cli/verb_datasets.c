@@ -110,7 +110,10 @@ static bool wanted(struct filter *filter, const struct hdx_dataset *dataset) {
   const struct cli_settings *settings = filter->settings;
   if (!chosen(filter->choices, filter->choice_count, dataset))
     return false;
-  if (settings->collection && !hdx_dataset_in_collection(dataset, settings->collection))
+  bool collected = true;
+  if (settings->collection && hdx_dataset_in_collection(dataset, settings->collection, &collected, NULL) != HDX_OK)
+    filter->out_of_memory = true;
+  if (!collected)
     return false;
   if (!on_path(filter, dataset->index))
     return false;

@@ -67,11 +67,25 @@ static enum hdx_status use_parameters(void *user, struct hdx_error *error) {
   return HDX_OK;
 }
 
+static enum hdx_status use_collections(void *user, struct hdx_error *error) {
+  (void)user;
+  const struct hdx_dataset dataset = {.collections = HDX_TEXT("[\"sdo\", \"a\\u00e9\"]")};
+  bool found;
+  enum hdx_status status = hdx_dataset_in_collection(&dataset, "a?*", &found, error);
+  if (status != HDX_OK)
+    return status;
+  assert_true(found);
+  status = hdx_dataset_in_collection(&dataset, "b*", &found, error);
+  assert_false(found);
+  return status;
+}
+
 static void test_33_memory_for_documents(void **state) {
   (void)state;
   struct hdx_buffer text;
   hdx_buffer_init(&text, 1 << 20);
   failing_memory(use_registry, NULL);
+  failing_memory(use_collections, NULL);
   hdx_buffer_append_format(&text, "{\"status\":\"1200 OK\",\"catalog\":[");
   append_entries(&text, DATASETS);
   hdx_buffer_append_format(&text, "]}");

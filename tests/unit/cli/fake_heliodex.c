@@ -242,8 +242,11 @@ struct hdx_text hdx_catalog_member(const struct hdx_catalog *catalog, const char
   return strcmp(name, "status") == 0 ? (struct hdx_text)T("1200 OK") : (struct hdx_text)T("");
 }
 
-bool hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob) {
-  return dataset->collections.size && fnmatch(glob, "SDO", 0) == 0;
+enum hdx_status hdx_dataset_in_collection(const struct hdx_dataset *dataset, const char *glob, bool *found,
+                                          struct hdx_error *error) {
+  (void)error;
+  *found = dataset->collections.size && fnmatch(glob, "SDO", 0) == 0;
+  return HDX_OK;
 }
 
 void hdx_catalog_members(const struct hdx_catalog *catalog, const struct hdx_dataset *dataset,
