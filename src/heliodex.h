@@ -759,10 +759,10 @@ HDX_API
 const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query, size_t i);
 
 /* The next rows; a count of 0 is the end. INTEGRITY: a block is corrupt (named); no row of it is handed out. LIMIT:
- * rows of one instant that are to be turned around, or whose versions are to be compared, or the blocks of an index
- * without stops that overlap in time, need more than half of the session's memory_bytes, or more datasets are merged
- * than it has 12 KiB each for. INTERRUPTED: the session was cancelled while rows to be turned around were looked for.
- */
+ * more datasets are merged than the session's memory_bytes has 12 KiB each for; or what has to be in memory at once
+ * needs more than half of what open catalogs leave of it (of several datasets a quarter): rows of one instant that are
+ * to be turned around, or whose versions are to be compared, or that stand in blocks which overlap in time; all such
+ * blocks of an index without stops. INTERRUPTED: the session was cancelled. */
 HDX_API
 enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
 /* Begins anew with another range of the same datasets, as long as their years are held (else NOT_FOUND): the cheap way
@@ -781,7 +781,7 @@ struct hdx_summary {
 
 /* Sums up the rows of one dataset of the answer, or of all (HDX_QUERY_ALL), without regard to `limit`, and leaves the
  * query at its beginning. Without conditions on rows only the blocks at the range's ends are decoded, so this takes
- * microseconds. INTEGRITY as hdx_query_next. */
+ * microseconds. INTEGRITY, LIMIT as hdx_query_next. */
 HDX_API
 enum hdx_status hdx_query_summary(struct hdx_query *query, size_t dataset, struct hdx_summary *summary,
                                   struct hdx_error *error);
@@ -792,8 +792,8 @@ enum hdx_unit { HDX_UNIT_YEAR, HDX_UNIT_MONTH, HDX_UNIT_DAY };
 /* Sums up the rows of one dataset of the answer, or of all (HDX_QUERY_ALL), by the calendar year, month or day that
  * they start in, ascending: calls `visit` for each in which there are rows, `from` being its first instant that can be
  * told (HDX_TIME_STATIC: rows without time); and leaves the query at its beginning. As hdx_query_summary otherwise:
- * blocks that lie wholly in one of them are not looked at. `visit` is not called where this fails: INTEGRITY as
- * hdx_query_next. */
+ * blocks that lie wholly in one of them are not looked at. `visit` is not called where this fails: INTEGRITY,
+ * LIMIT as hdx_query_next. */
 HDX_API
 enum hdx_status hdx_query_counts(struct hdx_query *query, size_t dataset, enum hdx_unit unit,
                                  void (*visit)(void *user, int64_t from, const struct hdx_summary *summary), void *user,

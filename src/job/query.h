@@ -2,7 +2,8 @@
  *
  *   query.c          the public functions: options, what is known of the answer, counting, places of files
  *   query_open.c     which datasets; what is held of them, what has to be fetched, whether that suffices
- *   query_rows.c     the rows of one dataset, forwards or backwards, and of several merged into one order
+ *   query_rows.c     the rows of one dataset, and of several merged into one order
+ *   query_back.c     the rows of a dataset from the last to the first
  *   query_kept.c     rows that are copied
  *   query_latest.c   leaving out older versions of files
  *   query_take.c     rows copied to arrays of the caller
@@ -60,6 +61,7 @@ struct hdx_query_part {
   size_t skipped;      /* rows that start there and were handed out */
   size_t to_skip;      /* of these, by the cursor */
   size_t cursor_bytes; /* that the cursor took when it was last looked at */
+  size_t kept_bytes;   /* and the rows that are kept */
   bool ended;
   struct hdx_batch batch;
   size_t at;
@@ -93,6 +95,7 @@ struct hdx_query {
   unsigned wanted; /* columns: HDX_COLUMN_… */
   uint64_t handed_out;
   size_t cursor_bytes;       /* of all parts */
+  size_t kept_bytes;         /* of all parts, forwards */
   struct hdx_latest *latest; /* NULL: not asked for, or not yet begun */
   size_t *heap;              /* parts by their next row */
   size_t heap_count;
@@ -138,8 +141,18 @@ enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, stru
 uint64_t hdx_query_memory(const struct hdx_query *query);
 /* Closes the part's cursor, if it has one, and lets go of what it has read. */
 void hdx_query_close_cursor(struct hdx_query_part *part);
+/* How much of the memory the copied rows of a dataset may take, whatever others take. */
+uint64_t hdx_query_share(const struct hdx_query *query);
+/* A snapshot that was tampered with must not keep a walk from its end. INTEGRITY. */
+enum hdx_status hdx_query_out_of_order(const struct hdx_query_part *part, struct hdx_error *error);
 /* The next rows, whatever the limit. */
 enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
+
+/* query_back.c */
+
+/* part->batch: the next rows of a dataset, backwards; of several datasets copies, and without a cursor afterwards.
+ * LIMIT: too many rows start at one instant. */
+enum hdx_status hdx_query_next_window(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error);
 
 /* query_kept.c */
 

@@ -1,17 +1,9 @@
-/* The rows of a query.
+/* The rows of a query, forwards: those of one dataset as they come from its cursor, those of several merged by a heap
+ * of their next rows. (Backwards: query_back.c.)
  *
- * Forwards, a dataset's rows come from its cursor as they are. Backwards, time is cut into windows, which are walked
- * from the last to the first; the rows of a window are collected by the same cursor and turned around. Where the cuts
- * are follows from a first look at nothing but the times of what the last block that is left spans: so few rows are in
- * a window as may be kept of a dataset, but those of one instant stay together.
- *
- *     blocks   |--a--|  |---b---|              looked at, in this order
- *                         |--c--|  |--d--|     [d ...)  [c, d)  [b, c)  [a, b), each cut into windows
- *
- * Several datasets are merged by a heap of their next rows. A batch ends where the rows that it points to would go. A
- * dataset with few rows in the range is copied and its cursor closed, so that many datasets do not need as many blocks
- * in memory. Where the memory for cursors is used up, and always backwards, rows are copied in portions, and the cursor
- * is opened anew for each.
+ * A batch of several ends where the rows that it points to would go. A dataset with few rows in the range is copied and
+ * its cursor closed, so that many datasets do not need as many blocks in memory. Where the memory for cursors is used
+ * up, rows are copied in portions, and the cursor is opened anew for each.
  *
  * Of the session's memory a half is for what is copied (twice what is planned, as buffers grow by doubling), and a half
  * for cursors: of several datasets a quarter for those that stay open, and another one for the one that is read. */
@@ -23,12 +15,10 @@
 #include <stdlib.h>
 
 enum {
-  WINDOW_ROWS = 65536,    /* that are turned around at once, but for those of one instant */
-  WINDOW_ROW_BYTES = 256, /* of a row of these, about */
   PORTION_ROWS_MIN = 16,
   SHARE_BYTES_MIN = 4 << 10,    /* that the kept rows of a dataset may take, however many there are */
   MERGED_PART_BYTES = 12 << 10, /* of memory, of a dataset whose rows are merged with others', at the most */
-  TRIM_BYTES_MIN = 4 << 20,     /* of a cursor */
+  TRIM_SHARE = 8,               /* a cursor that took more than this part of the memory */
   KEPT_ROWS = 1024,             /* of a dataset that are copied when there are several */
   MERGED_ROWS = 4096            /* of a batch of several datasets */
 };
@@ -39,9 +29,13 @@ uint64_t hdx_query_memory(const struct hdx_query *query) {
   return hdx_session_memory(query->session) / (query->part_count == 1 ? 2 : 4);
 }
 
-/* That the kept rows of a dataset may take. */
-static uint64_t share_of(const struct hdx_query *query) {
-  uint64_t share = hdx_session_memory(query->session) / 4 / query->part_count;
+static uint64_t kept_max(const struct hdx_query *query) {
+  return hdx_session_memory(query->session) / 4;
+}
+
+/* That the kept rows of a dataset may take, whatever others keep. */
+uint64_t hdx_query_share(const struct hdx_query *query) {
+  uint64_t share = kept_max(query) / query->part_count;
   return share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
 }
 
@@ -59,7 +53,7 @@ enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, stru
 }
 
 /* A snapshot that was tampered with must not keep a walk from its end. */
-static enum hdx_status out_of_order(const struct hdx_query_part *part, struct hdx_error *error) {
+enum hdx_status hdx_query_out_of_order(const struct hdx_query_part *part, struct hdx_error *error) {
   return hdx_error_set(error, HDX_INTEGRITY, "%s: its rows are out of order", part->path);
 }
 
@@ -77,180 +71,8 @@ void hdx_query_close_cursor(struct hdx_query_part *part) {
   part->cursor = NULL;
   cursors_fit(part);
   hdx_reader_rest(part->reader);
-  if (bytes > TRIM_BYTES_MIN)
+  if (bytes > hdx_session_memory(part->query->session) / TRIM_SHARE)
     malloc_trim(0); /* rows that were copied beside it would keep its memory from being given back */
-}
-
-static enum hdx_status keep(struct hdx_query_part *part, const struct hdx_batch *batch, size_t count,
-                            struct hdx_error *error) {
-  return hdx_kept_rows_add(&part->kept, batch, 0, count, part->info.extra_count, error);
-}
-
-/* ---- backwards ---- */
-
-static void turn_numbers(int64_t *values, size_t count) {
-  for (size_t i = 0, k = count - 1; i < k; i++, k--) {
-    int64_t value = values[i];
-    values[i] = values[k];
-    values[k] = value;
-  }
-}
-
-static void turn_texts(struct hdx_text *texts, size_t count) {
-  for (size_t i = 0, k = count - 1; i < k; i++, k--) {
-    struct hdx_text text = texts[i];
-    texts[i] = texts[k];
-    texts[k] = text;
-  }
-}
-
-static void turn_around(struct hdx_kept_rows *rows, unsigned wanted) {
-  if (rows->count == 0)
-    return;
-  turn_numbers(rows->start, rows->count);
-  turn_numbers(rows->stop, rows->count);
-  if (wanted & HDX_COLUMN_SIZE)
-    turn_numbers(rows->size, rows->count);
-  if (wanted & HDX_COLUMN_KEY)
-    turn_texts(rows->key, rows->count);
-  for (size_t c = 0; wanted & HDX_COLUMN_EXTRA && c < rows->extra_count; c++)
-    turn_texts(rows->extra[c], rows->count);
-}
-
-/* How many rows of a dataset may be kept to be turned around. */
-static size_t window_rows(const struct hdx_query *query) {
-  uint64_t rows = share_of(query) / WINDOW_ROW_BYTES;
-  uint64_t limit = query->options.limit;
-  rows = query->part_count == 1 || rows > WINDOW_ROWS ? WINDOW_ROWS : rows;
-  rows = limit && limit < rows ? limit : rows;
-  return rows > PORTION_ROWS_MIN ? (size_t)rows : PORTION_ROWS_MIN;
-}
-
-static enum hdx_status add_cut(struct hdx_query_part *part, int64_t start, struct hdx_error *error) {
-  if (part->cut_count == part->cut_capacity) {
-    size_t capacity = part->cut_capacity ? 2 * part->cut_capacity : 8;
-    int64_t *cuts = realloc(part->cuts, capacity * sizeof *cuts);
-    if (!cuts)
-      return hdx_error_memory(error, capacity * sizeof *cuts);
-    part->cuts = cuts;
-    part->cut_capacity = capacity;
-  }
-  part->cuts[part->cut_count++] = start;
-  return HDX_OK;
-}
-
-/* Cuts [first, before] into windows: the starts of these, ascending. No cut: there are no rows. */
-static enum hdx_status cut(struct hdx_query_part *part, int64_t first, struct hdx_error *error) {
-  size_t full = window_rows(part->query), count = 0;
-  int64_t last = first;
-  struct hdx_batch batch;
-  enum hdx_status status;
-  hdx_cursor_window(part->cursor, first, part->before);
-  while ((status = hdx_cursor_next(part->cursor, &batch, error)) == HDX_OK && batch.count) {
-    if (hdx_session_cancelled(part->query->session))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-    for (size_t i = 0; status == HDX_OK && i < batch.count; i++, count++) {
-      if (batch.start[i] < last || batch.start[i] > part->before)
-        return out_of_order(part, error);
-      if (part->cut_count == 0)
-        status = add_cut(part, first, error);
-      else if (count >= full && batch.start[i] > last) {
-        status = add_cut(part, batch.start[i], error);
-        count = 0;
-      }
-      last = batch.start[i];
-    }
-    if (status != HDX_OK)
-      return status;
-  }
-  return status;
-}
-
-/* Cuts a window whose rows take too much memory in two, of which the later one stays: *first. False: all that were seen
- * of it start at the same instant. */
-static bool halve(struct hdx_query_part *part, int64_t *first, enum hdx_status *status, struct hdx_error *error) {
-  const struct hdx_kept_rows *rows = &part->kept;
-  int64_t middle = rows->start[rows->count / 2], last = rows->start[rows->count - 1];
-  middle = middle > *first ? middle : last;
-  if (middle <= *first)
-    return false;
-  *status = add_cut(part, *first, error);
-  *first = middle;
-  return true;
-}
-
-static uint64_t all_kept_bytes(const struct hdx_query *query) {
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < query->part_count; i++)
-    bytes += hdx_kept_rows_bytes(&query->parts[i].kept);
-  return bytes;
-}
-
-/* Collects the rows that start in [*first, before]; *first is set later if these are too many. */
-static enum hdx_status collect(struct hdx_query_part *part, int64_t *first, unsigned wanted, struct hdx_error *error) {
-  const struct hdx_query *query = part->query;
-  uint64_t share = share_of(query);
-  struct hdx_batch batch;
-  enum hdx_status status = hdx_query_ask(part, wanted, error);
-  if (status != HDX_OK)
-    return status;
-  if (hdx_kept_rows_bytes(&part->kept) > share) /* of a window before */
-    hdx_kept_rows_deinit(&part->kept);
-  hdx_kept_rows_clear(&part->kept);
-  hdx_cursor_window(part->cursor, *first, part->before);
-  while ((status = hdx_cursor_next(part->cursor, &batch, error)) == HDX_OK && batch.count) {
-    if (hdx_session_cancelled(query->session))
-      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
-    status = keep(part, &batch, batch.count, error);
-    uint64_t bytes = status == HDX_OK ? hdx_kept_rows_bytes(&part->kept) : 0;
-    if (bytes > share && halve(part, first, &status, error)) {
-      hdx_kept_rows_deinit(&part->kept);
-      hdx_kept_rows_clear(&part->kept);
-      hdx_cursor_window(part->cursor, *first, part->before);
-    } else if (bytes > share && all_kept_bytes(query) > hdx_session_memory(query->session) / 2) {
-      status = hdx_error_set(error, HDX_LIMIT,
-                             "%.*s: more rows start at the same instant than can be turned around in the %llu MiB of "
-                             "--memory",
-                             HDX_TEXT_ARG(part->id), (unsigned long long)(query->session->config.memory_bytes >> 20));
-    }
-    if (status != HDX_OK)
-      return status;
-  }
-  return status;
-}
-
-static enum hdx_status find_cuts(struct hdx_query_part *part, struct hdx_error *error) {
-  while (!part->ended && part->cut_count == 0) {
-    int64_t first;
-    enum hdx_status status = hdx_query_ask(part, 0, error);
-    if (status == HDX_OK && !hdx_cursor_last_zone(part->cursor, part->before, &first))
-      part->ended = true;
-    else if (status == HDX_OK)
-      status = cut(part, first, error);
-    if (status != HDX_OK)
-      return status;
-    if (part->ended || part->cut_count)
-      break;
-    part->ended = first == INT64_MIN;
-    part->before = part->ended ? first : first - 1;
-  }
-  return HDX_OK;
-}
-
-static enum hdx_status next_window(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
-  hdx_kept_rows_clear(&part->kept);
-  enum hdx_status status = find_cuts(part, error);
-  if (status == HDX_OK && !part->ended) {
-    int64_t first = part->cuts[--part->cut_count];
-    status = collect(part, &first, wanted, error);
-    part->ended = first == INT64_MIN;
-    part->before = part->ended ? first : first - 1;
-    turn_around(&part->kept, wanted);
-  }
-  if (part->query->part_count > 1)
-    hdx_query_close_cursor(part);
-  part->batch = hdx_kept_rows_batch(&part->kept, wanted);
-  return status;
 }
 
 /* ---- forwards ---- */
@@ -262,26 +84,48 @@ static size_t row_bytes(const struct hdx_batch *batch, size_t i) {
   return bytes;
 }
 
-/* How many rows of a batch, from `from` on, fit into what is left of a portion. */
-static size_t portion_end(const struct hdx_query_part *part, const struct hdx_batch *batch, size_t from) {
-  uint64_t share = share_of(part->query), bytes = hdx_kept_rows_used_bytes(&part->kept);
-  size_t rows = part->kept.count;
-  for (; from < batch->count; from++, rows++) {
-    bytes += row_bytes(batch, from);
-    if (bytes > share && rows >= PORTION_ROWS_MIN)
+/* Notes what the kept rows of a part take now; how much more all together may. */
+static uint64_t kept_room(struct hdx_query_part *part) {
+  struct hdx_query *query = part->query;
+  size_t bytes = hdx_kept_rows_bytes(&part->kept);
+  query->kept_bytes += bytes - part->kept_bytes;
+  part->kept_bytes = bytes;
+  return query->kept_bytes < kept_max(query) ? kept_max(query) - query->kept_bytes : 0;
+}
+
+/* How many rows of a batch, from `from` on, are copied: until they are more than the share of a dataset, but not so few
+ * that those of one instant, which were handed out and are passed over each time, are ever more in comparison. */
+static size_t portion_end(struct hdx_query_part *part, const struct hdx_batch *batch, size_t from) {
+  uint64_t share = hdx_query_share(part->query), room = kept_room(part), more = 0;
+  uint64_t bytes = hdx_kept_rows_used_bytes(&part->kept);
+  for (size_t rows = part->kept.count; from < batch->count; from++, rows++) {
+    size_t row = row_bytes(batch, from);
+    bool few = rows < PORTION_ROWS_MIN || (rows < part->skipped / 4 && more + row <= room);
+    if (bytes + row > share && !few)
       break;
+    bytes += row;
+    more += row;
   }
   return from;
 }
 
-/* Copies rows of a batch, all of them if there is `room` for the cursor to stay; else as many as a portion has, after
- * which, as after the last row, the cursor is closed. */
+/* Whether all rows of a batch can be kept beside those of other datasets. */
+static bool batch_fits(struct hdx_query_part *part, const struct hdx_batch *batch) {
+  uint64_t room = kept_room(part), bytes = 0;
+  for (size_t i = 0; i < batch->count && bytes <= room; i++)
+    bytes += row_bytes(batch, i);
+  return bytes <= room;
+}
+
+/* Copies rows of a batch, all of them if there is `room`; else as many as a portion has, after which, as after the last
+ * row, the cursor is closed. */
 static enum hdx_status copy(struct hdx_query_part *part, const struct hdx_batch *batch, bool room,
                             struct hdx_error *error) {
   size_t from = part->to_skip < batch->count ? part->to_skip : batch->count;
   part->to_skip -= from;
   size_t to = room ? batch->count : portion_end(part, batch, from);
   enum hdx_status status = hdx_kept_rows_add(&part->kept, batch, from, to, part->info.extra_count, error);
+  kept_room(part);
   part->ended = batch->count == 0;
   if (part->ended || to < batch->count)
     hdx_query_close_cursor(part);
@@ -290,14 +134,17 @@ static enum hdx_status copy(struct hdx_query_part *part, const struct hdx_batch 
 
 /* Hands rows out, and notes where they end, for a cursor that is opened anew. */
 static enum hdx_status hand_out(struct hdx_query_part *part, struct hdx_batch batch, struct hdx_error *error) {
+  int64_t last = part->after;
   size_t same = 0;
-  while (same < batch.count && batch.start[batch.count - 1 - same] == batch.start[batch.count - 1])
-    same++;
   part->batch = batch;
+  for (size_t i = 0; i < batch.count; i++) { /* or a walk from here would not end */
+    if (batch.start[i] < last)
+      return hdx_query_out_of_order(part, error);
+    same = batch.start[i] == last ? same + 1 : 1;
+    last = batch.start[i];
+  }
   if (!batch.count)
     return HDX_OK;
-  if (batch.start[0] < part->after)
-    return out_of_order(part, error);
   part->skipped = same == batch.count && batch.start[0] == part->after ? part->skipped + same : same;
   part->after = batch.start[batch.count - 1];
   return HDX_OK;
@@ -317,14 +164,20 @@ static enum hdx_status resume(struct hdx_query_part *part, unsigned wanted, stru
 /* The next rows of one dataset of several: a batch of its cursor, if that may stay open, or copies. */
 static enum hdx_status next_of_several(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
   struct hdx_kept_rows *rows = &part->kept;
+  if (part->ended || hdx_kept_rows_bytes(rows) > hdx_query_share(part->query))
+    hdx_kept_rows_deinit(rows);
   hdx_kept_rows_clear(rows);
+  kept_room(part);
   enum hdx_status status = part->ended ? HDX_OK : resume(part, wanted, error);
   for (bool room = true; status == HDX_OK && part->cursor && (!room || rows->count < KEPT_ROWS);) {
     struct hdx_batch batch;
+    if (hdx_session_cancelled(part->query->session))
+      return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
     status = hdx_cursor_next(part->cursor, &batch, error);
     room = cursors_fit(part);
     if (status == HDX_OK && room && !rows->count && !part->to_skip && batch.count >= KEPT_ROWS)
       return hand_out(part, batch, error);
+    room = room && status == HDX_OK && batch_fits(part, &batch);
     if (status == HDX_OK)
       status = copy(part, &batch, room, error);
   }
@@ -340,7 +193,7 @@ static enum hdx_status next_of_one(struct hdx_query_part *part, unsigned wanted,
 static enum hdx_status next_of(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
   part->at = 0;
   if (part->query->options.reverse)
-    return next_window(part, wanted, error);
+    return hdx_query_next_window(part, wanted, error);
   return part->query->part_count == 1 ? next_of_one(part, wanted, error) : next_of_several(part, wanted, error);
 }
 
@@ -399,9 +252,9 @@ static enum hdx_status next_merged(struct hdx_query *query, struct hdx_batch *ba
   size_t count = 0;
   if (query->drained != SIZE_MAX) {
     enum hdx_status status = refill(query, query->drained, error);
-    query->drained = SIZE_MAX;
-    if (status != HDX_OK)
+    if (status != HDX_OK) /* and so it stays: nobody is to go on without the rows of this one */
       return status;
+    query->drained = SIZE_MAX;
   }
   while (count < MERGED_ROWS && query->heap_count && query->drained == SIZE_MAX) {
     struct hdx_query_part *part = &query->parts[query->heap[0]];
@@ -438,12 +291,12 @@ static enum hdx_status begin(struct hdx_query *query, struct hdx_error *error) {
     part->ended = false;
     part->before = INT64_MAX;
     part->after = INT64_MIN;
-    part->skipped = 0;
+    part->skipped = part->to_skip = 0;
     part->cut_count = 0;
     part->batch = (struct hdx_batch){0};
     part->at = 0;
-    if (part->cursor && !several)
-      status = hdx_query_ask(part, query->wanted, error);
+    if (part->cursor && (!several || cursors_fit(part)))
+      status = hdx_query_ask(part, query->wanted | (several ? HDX_COLUMN_KEY : 0u), error);
     else if (part->cursor)
       hdx_query_close_cursor(part);
   }

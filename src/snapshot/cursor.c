@@ -41,7 +41,7 @@ void hdx_cursor_walk(struct hdx_cursor *cursor, int64_t first, int64_t last) {
   const struct hdx_footer *footer = &cursor->reader->footer;
   cursor->first_start = first;
   cursor->last_start = last;
-  cursor->memory_peak = 0;
+  cursor->rows_peak = 0;
   cursor->heap_count = 0;
   for (size_t s = 0; s < cursor->slot_count; s++)
     cursor->slots[s]->used = false;
@@ -141,13 +141,18 @@ void hdx_cursor_memory(struct hdx_cursor *cursor, size_t bytes) {
   cursor->memory_max = bytes;
 }
 
-size_t hdx_cursor_bytes(const struct hdx_cursor *cursor) {
-  size_t bytes = sizeof *cursor + ZSTD_BYTES + cursor->rows_capacity * sizeof *cursor->rows;
+size_t hdx_cursor_block_bytes(const struct hdx_cursor *cursor) {
+  size_t bytes = 0;
   for (size_t s = 0; s < cursor->slot_count; s++)
     bytes += sizeof *cursor->slots[s] + hdx_block_bytes(&cursor->slots[s]->block);
+  return bytes;
+}
+
+size_t hdx_cursor_bytes(const struct hdx_cursor *cursor) {
+  size_t bytes = sizeof *cursor + ZSTD_BYTES + cursor->rows_capacity * sizeof *cursor->rows;
+  bytes += hdx_cursor_block_bytes(cursor);
   if (cursor->extra)
-    bytes +=
-        HDX_BLOCK_ROWS * (3 * sizeof(int64_t) + (1 + cursor->reader->footer.column_count) * sizeof(struct hdx_text));
+    bytes += cursor->batch_rows * hdx_cursor_row_bytes(cursor);
   return bytes;
 }
 
@@ -259,6 +264,8 @@ static enum hdx_status open_zone(struct hdx_cursor *cursor, size_t *slot_out, bo
     return status;
   slot->at = 0;
   slot->used = block->selected > 0;
+  if (!slot->used)
+    hdx_reader_forget(cursor->reader, slot->zone);
   cursor->next = after;
   return HDX_OK;
 }
@@ -307,7 +314,7 @@ static enum hdx_status hand_out_block(struct hdx_cursor *cursor, struct hdx_slot
 static void hand_out_merged(struct hdx_cursor *cursor, size_t count, struct hdx_batch *batch) {
   size_t extra_count = cursor->reader->footer.column_count;
   for (size_t c = 0; c < extra_count; c++)
-    cursor->extra_out[c] = cursor->extra + c * HDX_BLOCK_ROWS;
+    cursor->extra_out[c] = cursor->extra + c * cursor->batch_rows;
   *batch = batch_of(cursor, count, cursor->start, cursor->stop, cursor->size, cursor->key);
 }
 

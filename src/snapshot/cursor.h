@@ -25,7 +25,8 @@ struct hdx_cursor {
   int64_t window_first, window_last; /* rows that start outside of this are left out; both included */
   int64_t first_start, last_start;   /* the pane of it that is being walked: all, unless the memory is too small */
   uint64_t pane_width;               /* of the next one */
-  size_t memory_max, memory_peak;    /* of blocks that are open at once; in this pane */
+  size_t memory_max;                 /* of blocks that are open at once */
+  size_t rows_peak, rows_full;       /* open at once in this pane; when the memory was last full */
   struct hdx_filter filter;
   unsigned wanted;           /* columns that batches have: HDX_WANT_… */
   size_t *condition_columns; /* the dataset's extra column that each condition is about; SIZE_MAX: it has none */
@@ -43,7 +44,8 @@ struct hdx_cursor {
   uint32_t *rows; /* scratch: numbers of the rows of a block that match */
   size_t rows_capacity;
 
-  int64_t *start, *stop, *size; /* a merged batch of BATCH_ROWS; NULL until there is one */
+  size_t batch_rows;            /* of a merged batch: fewer where rows are wide */
+  int64_t *start, *stop, *size; /* it; NULL until there is one */
   struct hdx_text *key, *extra; /* extra: one column behind the other */
   const struct hdx_text **extra_out;
   struct hdx_text *empty; /* a column that a block lacks */
@@ -78,6 +80,12 @@ size_t hdx_cursor_next_zone(const struct hdx_cursor *cursor, size_t n);
 enum hdx_status hdx_cursor_take_slot(struct hdx_cursor *cursor, size_t *slot, struct hdx_error *error);
 /* Begins anew with the window of [first, last]. */
 void hdx_cursor_walk(struct hdx_cursor *cursor, int64_t first, int64_t last);
+/* Of memory that blocks take. */
+size_t hdx_cursor_block_bytes(const struct hdx_cursor *cursor);
+/* Of a row of the merged batch, without its texts. */
+static inline size_t hdx_cursor_row_bytes(const struct hdx_cursor *cursor) {
+  return 3 * sizeof(int64_t) + (1 + cursor->reader->footer.column_count) * sizeof(struct hdx_text);
+}
 /* Stops of rows that have none: the next row's start, which for the last row is `next` (NONE: its own). */
 void hdx_cursor_make_up_stops(struct hdx_block *block, int64_t next);
 

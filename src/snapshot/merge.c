@@ -19,7 +19,11 @@
 
 #include <stdlib.h>
 
-enum { FEW_BLOCKS = 4 /* that keep their room for what comes */ };
+enum {
+  FEW_BLOCKS = 4,  /* that keep their room for what comes */
+  BATCH_SHARE = 8, /* of the memory a merged batch takes this part, but not less than */
+  BATCH_ROWS_MIN = 256
+};
 
 /* ---- the order ---- */
 
@@ -39,16 +43,21 @@ static enum hdx_status make_batch(struct hdx_cursor *cursor, struct hdx_error *e
   size_t extra_count = cursor->reader->footer.column_count;
   if (cursor->extra)
     return HDX_OK;
-  cursor->start = cursor->start ? cursor->start : malloc(HDX_BLOCK_ROWS * sizeof *cursor->start);
-  cursor->stop = cursor->stop ? cursor->stop : malloc(HDX_BLOCK_ROWS * sizeof *cursor->stop);
-  cursor->size = cursor->size ? cursor->size : malloc(HDX_BLOCK_ROWS * sizeof *cursor->size);
-  cursor->key = cursor->key ? cursor->key : malloc(HDX_BLOCK_ROWS * sizeof *cursor->key);
-  cursor->extra = malloc((extra_count * HDX_BLOCK_ROWS + 1) * sizeof *cursor->extra);
+  size_t rows = cursor->memory_max / BATCH_SHARE / hdx_cursor_row_bytes(cursor);
+  rows = rows > BATCH_ROWS_MIN ? rows : BATCH_ROWS_MIN;
+  rows = rows < HDX_BLOCK_ROWS ? rows : HDX_BLOCK_ROWS;
+  cursor->batch_rows = cursor->batch_rows ? cursor->batch_rows : rows;
+  rows = cursor->batch_rows;
+  cursor->start = cursor->start ? cursor->start : malloc(rows * sizeof *cursor->start);
+  cursor->stop = cursor->stop ? cursor->stop : malloc(rows * sizeof *cursor->stop);
+  cursor->size = cursor->size ? cursor->size : malloc(rows * sizeof *cursor->size);
+  cursor->key = cursor->key ? cursor->key : malloc(rows * sizeof *cursor->key);
+  cursor->extra = malloc((extra_count * rows + 1) * sizeof *cursor->extra);
   if (cursor->start && cursor->stop && cursor->size && cursor->key && cursor->extra)
     return HDX_OK;
   free(cursor->extra);
   cursor->extra = NULL;
-  return hdx_error_memory(error, extra_count * HDX_BLOCK_ROWS * sizeof *cursor->extra);
+  return hdx_error_memory(error, extra_count * rows * sizeof *cursor->extra);
 }
 
 /* Copies a row of a slot to place i of the batch. */
@@ -60,7 +69,7 @@ static void copy_row(struct hdx_cursor *cursor, const struct hdx_slot *slot, siz
     cursor->size[i] = block->size[row];
   cursor->key[i] = block->key[row];
   for (size_t c = 0; cursor->wanted & HDX_WANT_EXTRA && c < cursor->reader->footer.column_count; c++)
-    cursor->extra[c * HDX_BLOCK_ROWS + i] =
+    cursor->extra[c * cursor->batch_rows + i] =
         slot->columns[c] == SIZE_MAX ? HDX_TEXT("") : block->extra[slot->columns[c]][row];
 }
 
@@ -69,7 +78,7 @@ static size_t merge_rows(struct hdx_cursor *cursor) {
   bool more = cursor->next < footer->zone_count;
   int64_t limit = more ? footer->zones[cursor->next].min_start : INT64_MAX;
   size_t count = 0;
-  while (count < HDX_BLOCK_ROWS && cursor->heap_count) {
+  while (count < cursor->batch_rows && cursor->heap_count) {
     struct hdx_slot *slot = cursor->slots[cursor->heap[0]];
     size_t row = slot->at;
     int64_t start = slot->block.start[row], stop = slot->block.stop[row];
@@ -106,9 +115,13 @@ void hdx_cursor_push(struct hdx_cursor *cursor, size_t slot) {
 
 /* Closes blocks that are not in use, or all of them. */
 static void close_blocks(struct hdx_cursor *cursor, bool all) {
-  for (size_t s = 0; s < cursor->slot_count; s++)
-    if (all || !cursor->slots[s]->used)
-      hdx_block_deinit(&cursor->slots[s]->block);
+  for (size_t s = 0; s < cursor->slot_count; s++) {
+    struct hdx_slot *slot = cursor->slots[s];
+    if (all && slot->used)
+      hdx_reader_forget(cursor->reader, slot->zone);
+    if (all || !slot->used)
+      hdx_block_deinit(&slot->block);
+  }
 }
 
 /* Lets go of all memory that can be done without. */
@@ -119,17 +132,32 @@ static void save(struct hdx_cursor *cursor) {
       hdx_block_pack(&cursor->slots[s]->block);
 }
 
-bool hdx_cursor_is_full(struct hdx_cursor *cursor) {
-  if (!cursor->heap_count)
-    return false;
-  size_t bytes = hdx_cursor_bytes(cursor);
-  if (bytes > cursor->memory_max) {
-    save(cursor);
-    bytes = hdx_cursor_bytes(cursor);
-  }
-  cursor->memory_peak = bytes > cursor->memory_peak ? bytes : cursor->memory_peak;
-  return bytes > cursor->memory_max;
+static size_t open_rows(const struct hdx_cursor *cursor) {
+  size_t rows = 0;
+  for (size_t s = 0; s < cursor->slot_count; s++)
+    rows += cursor->slots[s]->used ? cursor->slots[s]->block.selected : 0;
+  return rows;
 }
+
+/* What the cursor takes beside its blocks no pane makes less: half of the memory is for blocks in any case. */
+static size_t blocks_max(const struct hdx_cursor *cursor, size_t block_bytes) {
+  size_t base = hdx_cursor_bytes(cursor) - block_bytes, half = cursor->memory_max / 2;
+  return base < half ? cursor->memory_max - base : half;
+}
+
+bool hdx_cursor_is_full(struct hdx_cursor *cursor) {
+  if (cursor->heap_count < 2)
+    return false;
+  size_t bytes = hdx_cursor_block_bytes(cursor), most = blocks_max(cursor, bytes), rows = open_rows(cursor);
+  if (bytes > most) {
+    save(cursor);
+    bytes = hdx_cursor_block_bytes(cursor);
+  }
+  cursor->rows_peak = rows > cursor->rows_peak ? rows : cursor->rows_peak;
+  return bytes > most;
+}
+
+/* ---- panes ---- */
 
 static double between(int64_t first, int64_t last) {
   return (double)((uint64_t)last - (uint64_t)first);
@@ -147,15 +175,42 @@ static double rows_between(const struct hdx_zone *zone, int64_t first, int64_t l
 /* Which part of [first, last] has so few rows that they fit into half of the memory: half of it at the most. */
 static double fitting_part(const struct hdx_cursor *cursor, int64_t first, int64_t last) {
   const struct hdx_footer *footer = &cursor->reader->footer;
-  double open_rows = 1, rows = 0;
-  for (size_t s = 0; s < cursor->slot_count; s++)
-    open_rows += cursor->slots[s]->used ? (double)cursor->slots[s]->block.selected : 0;
+  double rows = 0;
   for (size_t n = 0; n < footer->zone_count && footer->zones[n].min_start <= last; n++)
     if (hdx_cursor_zone_wanted(cursor, &footer->zones[n]))
       rows += rows_between(&footer->zones[n], first, last);
-  double bytes = rows * (double)hdx_cursor_bytes(cursor) / open_rows;
+  double bytes = rows * (double)hdx_cursor_block_bytes(cursor) / (double)(open_rows(cursor) + 1);
   double part = bytes > 0 ? (double)cursor->memory_max / 2 / bytes : 1;
   return part < 0.5 ? part : 0.5;
+}
+
+/* How many of a block's rows start at `time` or earlier. */
+static size_t rows_until(const struct hdx_block *block, int64_t time) {
+  size_t from = 0, count = block->selected;
+  while (count > 0) {
+    size_t half = count / 2;
+    bool before = block->start[from + half] <= time;
+    from += before ? half + 1 : 0;
+    count = before ? count - half - 1 : half;
+  }
+  return from;
+}
+
+/* The width of what begins at `first`, ends by `last`, and has no more than half of the open rows (but for those of one
+ * instant): where rows lie close together, time alone would be halved many times. */
+static uint64_t half_of_rows(const struct hdx_cursor *cursor, int64_t first, int64_t last) {
+  size_t most = open_rows(cursor) / 2;
+  uint64_t from = 0, to = (uint64_t)last - (uint64_t)first;
+  while (from < to) {
+    uint64_t at = to - (to - from) / 2;
+    size_t rows = 0;
+    for (size_t s = 0; s < cursor->slot_count; s++)
+      if (cursor->slots[s]->used)
+        rows += rows_until(&cursor->slots[s]->block, (int64_t)((uint64_t)first + at));
+    from = rows <= most ? at : from;
+    to = rows <= most ? to : at - 1;
+  }
+  return from;
 }
 
 enum hdx_status hdx_cursor_narrow(struct hdx_cursor *cursor, struct hdx_error *error) {
@@ -176,7 +231,10 @@ enum hdx_status hdx_cursor_narrow(struct hdx_cursor *cursor, struct hdx_error *e
                          cursor->made_up ? "the blocks that overlap in time, of an index without stops,"
                                          : "the rows that start at the same instant",
                          cursor->memory_max >> 20);
-  cursor->pane_width = (uint64_t)(between(first, last) * fitting_part(cursor, first, last));
+  uint64_t width = (uint64_t)(between(first, last) * fitting_part(cursor, first, last));
+  uint64_t half = half_of_rows(cursor, first, last);
+  cursor->pane_width = width < half ? width : half;
+  cursor->rows_full = open_rows(cursor);
   close_blocks(cursor, true);
   hdx_cursor_walk(cursor, first, (int64_t)((uint64_t)first + cursor->pane_width));
   return HDX_OK;
@@ -186,13 +244,14 @@ bool hdx_cursor_next_pane(struct hdx_cursor *cursor) {
   const struct hdx_footer *footer = &cursor->reader->footer;
   if (cursor->last_start == cursor->window_last)
     return false;
-  size_t peak = cursor->memory_peak;
+  bool small = cursor->rows_peak < cursor->rows_full / 4;
+  close_blocks(cursor, true);
   hdx_cursor_walk(cursor, cursor->last_start + 1, cursor->window_last);
   if (cursor->next == footer->zone_count)
     return false;
   const struct hdx_zone *zone = &footer->zones[cursor->next];
   int64_t first = zone->min_start > cursor->first_start ? zone->min_start : cursor->first_start, last;
-  if (peak < cursor->memory_max / 4) {
+  if (small) {
     uint64_t of_zone = ((uint64_t)zone->max_start - (uint64_t)first) / 16;
     cursor->pane_width = cursor->pane_width < UINT64_MAX / 4 ? 4 * cursor->pane_width : UINT64_MAX;
     cursor->pane_width = cursor->pane_width > of_zone ? cursor->pane_width : of_zone;

@@ -146,7 +146,7 @@ void hdx_cursor_close(struct hdx_cursor *cursor);
 void hdx_cursor_memory(struct hdx_cursor *cursor, size_t bytes);
 /* Of memory that the cursor holds just now. */
 size_t hdx_cursor_bytes(const struct hdx_cursor *cursor);
-/* Begins anew with a range without ends, in which missing stops are not made up but HDX_TIME_NONE. */
+/* Begins anew; from now on missing stops are not made up but HDX_TIME_NONE. */
 void hdx_cursor_as_filed(struct hdx_cursor *cursor);
 /* Begins anew with another range, keeping the memory. */
 void hdx_cursor_range(struct hdx_cursor *cursor, const struct hdx_range *range);

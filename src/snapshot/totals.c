@@ -65,6 +65,7 @@ static enum hdx_status add_block(struct hdx_cursor *cursor, size_t n, int64_t ne
     status = hdx_cursor_select(cursor, slot, count, HDX_WANT_SIZE, error);
   if (status != HDX_OK)
     return status;
+  hdx_reader_forget(cursor->reader, n); /* times and sizes are copies */
   const struct hdx_batch batch = {
       .count = block->selected, .start = block->start, .stop = block->stop, .size = block->size};
   return hdx_counts_add(counts, &batch, error);

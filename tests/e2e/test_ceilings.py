@@ -196,6 +196,38 @@ def test_p4_p9_rows_of_one_instant_in_portions(heliodex, tiny, site):
     assert not difference(done.out, as_lines(key for _, key in sorted(expected)))
 
 
+def test_p4_p9_many_datasets_of_few_rows(heliodex, tiny, site):
+    """All rows of each are copied, as it has so few: but not of all at once."""
+    keys = [f"s3://b/{'path/' * 10}{i:04}.cdf" for i in range(1_000)]
+    tiny.add("d000", {2020: "".join(f"{seconds(i)},{seconds(i + 1)},{key},1\n" for i, key in enumerate(keys))})
+    first, count = tiny.entries[0], 900
+    tiny.entries += [{**first, "id": f"d{i:03}"} for i in range(1, count)]
+    tiny.publish()
+    for i in range(1, count):
+        os.link(tiny.folder / tiny.path("d000", 2020)[1:], tiny.folder / tiny.path(f"d{i:03}", 2020)[1:])
+    bounded(heliodex, site, "index", BUCKET, "--quiet")
+    ask = ["query", BUCKET, "*", "--offline", "--format", "keys"]
+    done, _ = bounded(heliodex, site, *ask)
+    assert not difference(done.out, as_lines(key for key in keys for _ in range(count)))
+    done, _ = bounded(heliodex, site, *ask, "--reverse", "--limit", 90_000)
+    assert not difference(done.out, as_lines(key for key in keys[:-101:-1] for _ in range(count)))
+
+
+def test_p4_p9_many_columns(heliodex, tiny, site):
+    """Rows so wide that those of blocks that touch take more than a query's cursors may: they are merged all the same."""
+    names = [f"c{n:02}" for n in range(40)]
+    values = ",".join(names)
+    for name in "abc":
+        lines = (f"{seconds(i // 7)},{seconds(i // 7 + 1)},s3://b/{name}{i:05},1,{values}\n" for i in range(20_000))
+        tiny.add(name, {2020: f"# start, stop, datakey, filesize, {', '.join(names)}\n" + "".join(lines)})
+    bounded(heliodex, site, "index", BUCKET)
+    done, _ = bounded(heliodex, site, "query", BUCKET, "*", "--offline", "--format", "csv")
+    expected = sorted((i // 7, f"s3://b/{name}{i:05}") for name in "abc" for i in range(20_000))
+    assert [line.split(",")[3] for line in done.lines[1:]] == [key for _, key in expected]
+    assert all(line.endswith(values) for line in done.lines[1:])
+    heliodex("verify", BUCKET, "--deep", "--endpoint-url", site.url, "--memory", LEAST).expect(0)
+
+
 def test_p4_more_datasets_than_the_memory_is_for(heliodex, tiny, site):
     """Each takes some kilobytes, whatever is asked of it: too many are refused before any is read."""
     tiny.add("d00000", {2020: 3})
