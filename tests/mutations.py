@@ -178,7 +178,7 @@ MUTATIONS = [
      "test_28_29_30_p5 and rename"),
     ("p5", "the name of its own while it is written", "base/file.c", "    temp->path = temp_path(target);",
      "    unlink(target);\n    temp->path = hdx_text_dup(hdx_text_of(target));", "test_snapshot", "test_p5"),
-    ("p4", "pieces of blocks that overlap", "snapshot/merge.c", "return bytes > cursor->memory_max;", "return false;",
+    ("p4", "pieces of blocks that overlap", "snapshot/merge.c", "return bytes > most;", "return false;",
      "test_ceilings", "test_p4_p9_a_large"),
     ("p4", "the bound of cursors that stay open", "job/query_rows.c",
      "return part->query->cursor_bytes <= hdx_query_memory(part->query);", "return true;", "test_ceilings",
