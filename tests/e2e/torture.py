@@ -37,7 +37,8 @@ KINDS = "alloc", "system", "all-alloc"  # what fails; of "all" all calls from th
 HARMLESS = "advise", "random", "wait"  # calls that may fail as they like
 LOADED, START_UP = "libcurl.so.4", "curl_global_init"
 
-# What libraries do not survive: a function in the stack of the call that fails, and why nothing can be done about it.
+# What libraries do not survive: a function in the stack of the call that fails, or of the crash, and why nothing can be
+# done about it.
 EXCEPTIONS = {
     "uv_once": "libuv aborts if its one pipe for signals cannot be had; loop.c asks for descriptors beforehand",
     "uv_loop_init": "libuv aborts if its table of descriptors cannot grow; loop.c asks for the memory beforehand",
@@ -45,6 +46,7 @@ EXCEPTIONS = {
     "epoll_ctl": "libuv aborts if epoll does not take a descriptor that it took to see whether it can be waited for",
     "detect_best_supported": "simdjson makes names of processors as it starts, in a function that may not throw",
     "get_active_implementation": "the same",
+    "nss_database_check_reload_and_get": "glibc looks into its table of services of names, for which there was no memory",
 }
 
 
@@ -71,8 +73,12 @@ class Trial:
 
     @property
     def excepted(self):
-        """Whether what has happened is an exception."""
-        return any(name in self.told for name in EXCEPTIONS) if self.crashed else self.leaked_by_openssl
+        """Whether what has happened is an exception. AddressSanitizer tells the stack of a crash, which may be another
+        one than that of the call that has failed last."""
+        found = "AddressSanitizer: SEGV" in self.done.err
+        if self.crashed or found:
+            return any(name in self.told + self.done.err * found for name in EXCEPTIONS)
+        return self.leaked_by_openssl
 
     @property
     def leaked_by_openssl(self):
