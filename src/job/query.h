@@ -143,7 +143,7 @@ uint64_t hdx_query_memory(const struct hdx_query *query);
 void hdx_query_close_cursor(struct hdx_query_part *part);
 /* How much of the memory the copied rows of a dataset may take, whatever others take. */
 uint64_t hdx_query_share(const struct hdx_query *query);
-/* A snapshot that was tampered with must not keep a walk from its end. INTEGRITY. */
+/* A snapshot that was tampered with must not lead a walk in circles. INTEGRITY. */
 enum hdx_status hdx_query_out_of_order(const struct hdx_query_part *part, struct hdx_error *error);
 /* The next rows, whatever the limit. */
 enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);

@@ -52,7 +52,7 @@ enum hdx_status hdx_query_ask(struct hdx_query_part *part, unsigned wanted, stru
   return hdx_cursor_filter(part->cursor, &query->filter, wanted, error);
 }
 
-/* A snapshot that was tampered with must not keep a walk from its end. */
+/* A snapshot that was tampered with must not lead a walk in circles. */
 enum hdx_status hdx_query_out_of_order(const struct hdx_query_part *part, struct hdx_error *error) {
   return hdx_error_set(error, HDX_INTEGRITY, "%s: its rows are out of order", part->path);
 }
@@ -162,7 +162,7 @@ static enum hdx_status resume(struct hdx_query_part *part, unsigned wanted, stru
 }
 
 /* The next rows of one dataset of several: a batch of its cursor, if that may stay open, or copies. */
-static enum hdx_status next_of_several(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+static enum hdx_status read_on(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
   struct hdx_kept_rows *rows = &part->kept;
   if (part->ended || hdx_kept_rows_bytes(rows) > hdx_query_share(part->query))
     hdx_kept_rows_deinit(rows);
@@ -182,6 +182,17 @@ static enum hdx_status next_of_several(struct hdx_query_part *part, unsigned wan
       status = copy(part, &batch, room, error);
   }
   return status == HDX_OK ? hand_out(part, hdx_kept_rows_batch(rows, wanted), error) : status;
+}
+
+/* The same; where it fails, or is interrupted, the next call begins again behind the rows that were handed out: what
+ * was copied since is not left out. */
+static enum hdx_status next_of_several(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+  enum hdx_status status = read_on(part, wanted, error);
+  if (status != HDX_OK) {
+    part->ended = false;
+    hdx_query_close_cursor(part);
+  }
+  return status;
 }
 
 /* The next rows of the only dataset. */
