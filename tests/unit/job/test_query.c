@@ -1,75 +1,24 @@
 /* Queries through the public functions, for what the program does not do: other ranges of an open query, sums of one
  * dataset and of all, strings that go away, places of files. */
+#include "archive.h"
 #include "base/text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-static char folder[] = "/tmp/hdx-test-XXXXXX";
-static char bucket[160];
-static char store[160];
-static struct hdx_session *session;
-
-static void write_file(const char *name, const char *content) {
-  char path[160];
-  snprintf(path, sizeof path, "%s/b/%s", folder, name);
-  FILE *file = fopen(path, "w");
-  assert_non_null(file);
-  fputs(content, file);
-  assert_int_equal(fclose(file), 0);
-}
-
-#define DATASET(id)                                                                                                    \
-  "{\"id\":\"" id                                                                                                      \
-  "\",\"index\":\"s3://b/i/\",\"title\":\"T\",\"start\":\"2019-01-01T00:00:00Z\",\"stop\":\"2019-12-31T00:00:00Z\"}"
-
 static int setup(void **state) {
-  struct hdx_config config;
-  struct hdx_error error;
-  char path[160];
   (void)state;
-  if (!mkdtemp(folder))
-    return -1;
-  snprintf(path, sizeof path, "%s/b", folder);
-  mkdir(path, 0755);
-  snprintf(path, sizeof path, "%s/b/i", folder);
-  mkdir(path, 0755);
-  write_file("catalog.json",
-             "{\"Cloudy\":\"1.0\",\"endpoint\":\"s3://b/"
-             "\",\"name\":\"B\",\"status\":{\"code\":1200,\"message\":\"OK\"},\"catalog\":[" DATASET("one") "," DATASET(
-                 "two") "," DATASET("versions") "," DATASET("lost") ","
-                                                                    "{\"id\":\"model\",\"index\":\"s3://b/i/"
-                                                                    "\",\"title\":\"T\",\"start\":\"static\","
-                                                                    "\"stop\":\"static\"}]}");
-  write_file("i/model_static.csv", "2019-01-01,2019-01-02,run,1\nstatic,static,mesh,2\n2020-01-01,2020-01-02,late,\n");
-  write_file("i/one_2019.csv", "2019-01-01,2019-01-02,s3://b/a_v1.cdf,1\n2019-01-03,2019-01-04,s3://b/a_v2.cdf,2\n"
-                               "2019-01-05,2019-01-06,s3://b/c d.cdf,4\n");
-  write_file("i/two_2019.csv", "2019-01-02,2019-01-03,plain.cdf,\n2019-01-05,2019-01-06,s3://b/a_v1.cdf,8\n");
-  write_file("i/versions_2019.csv",
-             "2019-01-01,2019-01-02,a_v1.cdf,1\n2019-01-01,2019-01-03,a_v2.cdf,2\n2019-01-01,2019-01-04,b_v1.cdf,4\n"
-             "2019-01-01T00:00:01,2019-01-02,a_v3.cdf,8\n2019-01-02,2019-01-02,p_v1.001.cdf,16\n"
-             "2019-01-02,2019-01-02,p_v1.002.cdf,32\n2019-01-03,2019-01-04,a_v10.cdf,64\n"
-             "2019-01-03,2019-01-04,a_v9.cdf,128\n2019-01-03,2019-01-04,plain.cdf,256\n");
-  snprintf(bucket, sizeof bucket, "file://%s/b/", folder);
-  snprintf(store, sizeof store, "%s/store", folder);
-  hdx_config_init(&config);
-  config.store = store;
-  return hdx_session_open(&config, &session, &error) == HDX_OK ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  char command[200];
-  (void)state;
-  hdx_session_close(session);
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
+  archive_open(ARCHIVE_DATASET("one") "," ARCHIVE_DATASET("two") "," ARCHIVE_DATASET("versions") "," ARCHIVE_DATASET(
+                   "lost") "," ARCHIVE_DATASET_SPAN("model", "static", "static"),
+               0);
+  archive_write("i/model_static.csv",
+                "2019-01-01,2019-01-02,run,1\nstatic,static,mesh,2\n2020-01-01,2020-01-02,late,\n");
+  archive_write("i/one_2019.csv", "2019-01-01,2019-01-02,s3://b/a_v1.cdf,1\n2019-01-03,2019-01-04,s3://b/a_v2.cdf,2\n"
+                                  "2019-01-05,2019-01-06,s3://b/c d.cdf,4\n");
+  archive_write("i/two_2019.csv", "2019-01-02,2019-01-03,plain.cdf,\n2019-01-05,2019-01-06,s3://b/a_v1.cdf,8\n");
+  archive_write("i/versions_2019.csv",
+                "2019-01-01,2019-01-02,a_v1.cdf,1\n2019-01-01,2019-01-03,a_v2.cdf,2\n2019-01-01,2019-01-04,b_v1.cdf,4\n"
+                "2019-01-01T00:00:01,2019-01-02,a_v3.cdf,8\n2019-01-02,2019-01-02,p_v1.001.cdf,16\n"
+                "2019-01-02,2019-01-02,p_v1.002.cdf,32\n2019-01-03,2019-01-04,a_v10.cdf,64\n"
+                "2019-01-03,2019-01-04,a_v9.cdf,128\n2019-01-03,2019-01-04,plain.cdf,256\n");
+  return 0;
 }
 
 /* The keys of the answer from here on, each with its dataset. */
@@ -291,5 +240,5 @@ int main(void) {
       cmocka_unit_test(ranges),      cmocka_unit_test(versions),  cmocka_unit_test(sums),     cmocka_unit_test(counts),
       cmocka_unit_test(static_rows), cmocka_unit_test(locations), cmocka_unit_test(refusals),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, setup, archive_close);
 }
