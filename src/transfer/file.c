@@ -149,8 +149,7 @@ static void finish(struct hdx_local *file, bool cut) {
   hdx_fetch_complete(fetch, changed ? HDX_INTEGRITY : HDX_OK, false, 0, changed ? text : "");
 }
 
-/* There is no block to read into. One that is given back wakes the pump; where there is none, nobody would. False if
- * the fetch goes on. */
+/* There is no block to read into. One that is put back wakes the pump. False if it has to wait for that. */
 static bool lack_block(struct hdx_local *file) {
   struct hdx_fetch *fetch = file->fetch;
   char text[HDX_ERROR_TEXT_MAX];
