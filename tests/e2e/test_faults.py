@@ -70,6 +70,23 @@ def test_15_retry_after_may_be_a_date(one):
     one.check()
 
 
+@pytest.mark.parametrize("after, options, told", [
+    (301, [], "(1 attempt; the server asks to wait 301 s, and no more than 300 s are waited)"),
+    (20, ["--retry-max-time", "10s"], "(1 attempt; the server asks to wait 20 s, longer than --retry-max-time allows)"),
+    (2, ["--retries", "0"], "(1 attempt)"),
+])
+def test_15_a_wait_that_is_too_long_is_told(one, after, options, told):
+    one.tiny.origin.always(ONE, Behaviour(status=503, headers={"Retry-After": str(after)}))
+    one.index(*options).expect(5, "one_2019.csv", told)
+    assert statuses(one) == [503]
+
+
+def test_16_attempts_that_end_for_lack_of_time_say_so(one):
+    one.tiny.origin.always(ONE, Behaviour(status=500))
+    one.index("--retry-max-time", "1s", "--retries", "1000").expect(5, "attempts; --retry-max-time is over)")
+    assert len(statuses(one)) > 1
+
+
 def test_a_proxy_that_asks_for_a_password_is_told(one):
     one.tiny.origin.always(ONE, Behaviour(status=407, body=b"<html>please log in</html>"))
     done = one.index()
