@@ -231,6 +231,15 @@ static enum hdx_status close_output(struct cli *cli, enum hdx_status status, str
   return closed;
 }
 
+static enum hdx_status open_stats(struct cli *cli, struct hdx_error *error) {
+  if (!cli_settings(cli)->stats || !(cli->args.verb->needs & CLI_NEED_SESSION))
+    return HDX_OK;
+  enum hdx_status status = cli_writer_open(&cli->stats, cli_settings(cli)->stats, error);
+  if (status != HDX_OK)
+    cli_writer_close(&cli->stats, false, NULL);
+  return status;
+}
+
 /* Statistics are of use behind a failure too, and of none where no session was opened. */
 static enum hdx_status close_stats(struct cli *cli, enum hdx_status status, int code, struct hdx_error *error) {
   if (!cli->stats.data)
@@ -258,8 +267,8 @@ static enum hdx_status run_verb(struct cli *cli, struct hdx_error *error) {
   cli->out.guarded = cli->out.terminal && !cli_settings(cli)->output;
   if (cli_settings(cli)->url_style == CLI_URL_PRESIGNED) /* whoever can read its URLs can read the files */
     cli_writer_keep_private(&cli->out);
-  if (status == HDX_OK && cli_settings(cli)->stats && (verb->needs & CLI_NEED_SESSION))
-    status = cli_writer_open(&cli->stats, cli_settings(cli)->stats, error);
+  if (status == HDX_OK)
+    status = open_stats(cli, error);
   if (status == HDX_OK && (verb->needs & CLI_NEED_SESSION)) {
     cli_progress_init(&cli->progress, &cli->messages, (enum cli_progress_mode)cli_settings(cli)->progress);
     status = open_session(cli, error);
