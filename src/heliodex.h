@@ -212,7 +212,7 @@ struct hdx_session;
 
 /* Opens a session; the store's directory is made when first written to. Variables of the environment (credentials,
  * proxies and all others) count as they are now. USAGE: a setting out of its range, a URL or map that is none, no
- * directory for the store (neither given nor $HOME set). */
+ * directory for the store (neither given nor $HOME set); IO: the ca_file that is given cannot be read. */
 HDX_API
 enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_session **session,
                                  struct hdx_error *error);

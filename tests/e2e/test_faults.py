@@ -575,6 +575,17 @@ def test_06_certificates(heliodex, tmp_path, one):
         heliodex(*access, "--ca-file", tmp_path / "none.pem").expect(6, "none.pem")
 
 
+@pytest.mark.parametrize("name, told", [("none.pem", "No such file"), ("", "Is a directory")])
+def test_06_authorities_that_cannot_be_read_are_told_first(one, tmp_path, name, told):
+    """Before a server is asked, or where none is: those of the command line. Variables count where they are needed."""
+    one.index().expect(0)
+    one.tiny.origin.clear()
+    for command in one.index, lambda *options: one.query("one", "--offline", *options):
+        done = command("--ca-file", tmp_path / name).expect(6, f"{tmp_path / name}: the certificates cannot be read", told)
+        assert not done.out and not one.tiny.origin.requests()
+    one.program("index", one.bucket, *one.access, env={"AWS_CA_BUNDLE": str(tmp_path / "none.pem")}).expect(0)
+
+
 def test_06_expired_certificate(heliodex, tmp_path, one):
     authority = make_authority(tmp_path, days=-1)
     with Origin(one.tiny.folder, tls=authority.context()) as safe:
