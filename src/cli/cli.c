@@ -189,6 +189,12 @@ static int exit_status(const struct cli *cli, enum hdx_status status) {
   return hdx_status_exit_code(status);
 }
 
+/* Whether a message is about a file of the store. */
+static bool names_snapshot(const struct cli *cli, const char *message) {
+  const char *at = cli->session ? strstr(message, hdx_session_store(cli->session)) : NULL;
+  return at && strstr(at, ".hdx: ");
+}
+
 static void tell(struct cli *cli, enum hdx_status status, const struct hdx_error *error) {
   struct cli_messages *messages = &cli->messages;
   cli_messages_live(messages, NULL);
@@ -216,6 +222,10 @@ static void tell(struct cli *cli, enum hdx_status status, const struct hdx_error
     cli_message_hint(messages, hint);
   } else if (status == HDX_NOT_FOUND && cli_settings(cli)->offline) {
     cli_message_hint(messages, "--offline is set: the network was not asked.");
+  } else if (status == HDX_INTEGRITY && names_snapshot(cli, error->message)) {
+    cli_message_hint(messages,
+                     "'heliodex index BUCKET ID' fetches a damaged snapshot anew, 'heliodex store remove BUCKET "
+                     "ID' removes one that is in a wrong place.");
   }
 }
 
