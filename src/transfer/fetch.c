@@ -55,6 +55,7 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .etag = fetch->etag,
                                     .last_modified = fetch->last_modified,
                                     .not_of_object = fetch->not_of_object,
+                                    .too_large = fetch->too_large,
                                     .message = message};
   hdx_fetch_free_parts(fetch);
   if (fetch->file)

@@ -81,6 +81,15 @@ def test_33_no_thread_to_look_for_credentials(client, tiny, failing):
     failing("thread:1:EAGAIN:on", "index", client.bucket, *client.access).expect(8, "no thread can be started")
 
 
+def test_33_little_memory_is_named_only_where_it_is_the_limit(client, tiny, failing):
+    tiny.add("a", {2020: 3}, description="x" * (12 << 20))
+    client.index("--memory", "16M").expect(8, "more than the limit of 12582912, which is what --memory has room for")
+    for number, options in (1, []), (2, ["--sign"]):
+        done = failing(f"thread:{number}:EAGAIN:on", "index", client.bucket, *client.access, "--memory", "16M", *options,
+                       env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/"})
+        assert "--memory" not in done.expect(8, "no thread can be started").err
+
+
 @pytest.mark.parametrize("library", range(1, 3))
 def test_a_library_that_cannot_be_loaded(archive, client, failing, library):
     archive.dataset("d", {"data/a.cdf": b"abc"})
