@@ -79,6 +79,7 @@ static void refuse_memory(struct hdx_part *part) {
 static void refuse_excess(struct hdx_part *part) {
   if (part->to == UINT64_MAX) {
     part->refusal = HDX_REFUSAL_FINAL;
+    part->fetch->too_large = true;
     hdx_error_set(&part->refused, HDX_LIMIT, "%s: more than the limit of %llu bytes", part->fetch->name,
                   (unsigned long long)part->fetch->request.bytes_max);
   } else {

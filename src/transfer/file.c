@@ -123,6 +123,7 @@ static bool open_file(struct hdx_local *file) {
     char text[HDX_ERROR_TEXT_MAX];
     snprintf(text, sizeof text, "%s: %llu bytes, more than the limit of %llu", fetch->name,
              (unsigned long long)fetch->size, (unsigned long long)fetch->request.bytes_max);
+    fetch->too_large = true;
     hdx_fetch_complete(fetch, HDX_LIMIT, false, 0, text);
     return false;
   }

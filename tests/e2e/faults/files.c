@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -85,6 +86,16 @@ WRAP(int, -1, dup, (int fd), (fd), fault_at(CALL_dup, fd, NULL))
   }
 CONTROL(fcntl)
 CONTROL(fcntl64)
+
+int ioctl(int fd, unsigned long request, ...) {
+  REAL(ioctl);
+  va_list arguments;
+  va_start(arguments, request);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  FAIL(fault_at(CALL_ioctl, fd, NULL), -1);
+  return real(fd, request, argument);
+}
 
 /* Reading and writing. */
 
