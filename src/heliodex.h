@@ -681,6 +681,7 @@ struct hdx_query_options {
   size_t where_count;
   bool latest_version;
 
+  bool no_extras; /* of no use but to conditions: rows come without extra columns, however many the datasets have */
   bool reverse;   /* in exactly the opposite order */
   uint64_t limit; /* rows; 0: all */
 };
@@ -740,8 +741,8 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
  *
  * A dataset that fails as hdx_query_open would has no rows in the answer and is one of its failures: the caller is to
  * tell them. If all fail, the gravest failure is the call's. Further errors: NOT_FOUND: an id that is no pattern does
- * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns, or
- * are more than the session's memory_bytes has 8 KiB each for. */
+ * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns (but
+ * with no_extras), or are more than the session's memory_bytes has 8 KiB each for. */
 HDX_API
 enum hdx_status hdx_query_open_many(struct hdx_session *session, const char *bucket, const char *const *ids,
                                     size_t id_count, const struct hdx_query_options *options, struct hdx_query **query,

@@ -87,7 +87,8 @@ struct hdx_query {
   struct hdx_query_failure *failures;
   bool dropped; /* index files were found to be gone when it was opened, and their rows with them */
   struct hdx_query_info info;
-  struct hdx_text *extra_names;
+  struct hdx_text *extra_names; /* of all datasets, each once */
+  size_t extra_name_count;
   struct hdx_parameter *extras;
   struct hdx_buffer location;
   /* rows */
