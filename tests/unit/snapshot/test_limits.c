@@ -4,7 +4,7 @@
 #include "small.h"
 
 /* AddressSanitizer would keep hundreds of megabytes of what was freed. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
   return "quarantine_size_mb=1";
 }
