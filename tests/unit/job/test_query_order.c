@@ -1,71 +1,28 @@
 /* A snapshot whose block has rows in no order, with checksums that fit: a query of several datasets, which goes on
  * where it was, says so, and ends. */
+#include "bucket.h"
+
 #include "base/buffer.h"
 #include "snapshot/block.h"
 #include "snapshot/reader.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 enum { ROWS = 2000 };
 
-static char folder[] = "/tmp/hdx-test-XXXXXX";
-static char bucket[160], store[160];
-static struct hdx_session *session;
-static struct hdx_error error;
-
 static void write_index(const char *name) {
-  char path[200];
-  snprintf(path, sizeof path, "%s/b/i/%s_2019.csv", folder, name);
-  FILE *file = fopen(path, "w");
-  assert_non_null(file);
+  char path[80];
+  snprintf(path, sizeof path, "i/%s_2019.csv", name);
+  FILE *file = bucket_create(path);
   for (unsigned i = 0; i < ROWS; i++)
     fprintf(file, "2019-01-01T%02u:%02u:%02uZ,2019-01-02,s3://b/%s/%u,1\n", i / 3600, i / 60 % 60, i % 60, name, i);
   assert_int_equal(fclose(file), 0);
 }
 
-#define DATASET_JSON(id)                                                                                               \
-  "{\"id\":\"" id                                                                                                      \
-  "\",\"index\":\"s3://b/i/\",\"title\":\"T\",\"start\":\"2019-01-01T00:00:00Z\",\"stop\":\"2019-12-31T00:00:00Z\"}"
-
 static int set_up(void **state) {
-  struct hdx_config config;
-  char path[200];
   (void)state;
-  if (!mkdtemp(folder))
-    return -1;
-  snprintf(path, sizeof path, "%s/b", folder);
-  mkdir(path, 0755);
-  snprintf(path, sizeof path, "%s/b/i", folder);
-  mkdir(path, 0755);
-  snprintf(path, sizeof path, "%s/b/catalog.json", folder);
-  FILE *catalog = fopen(path, "w");
-  fputs("{\"Cloudy\":\"1.0\",\"endpoint\":\"s3://b/\",\"name\":\"B\",\"status\":{\"code\":1200,\"message\":\"OK\"},"
-        "\"catalog\":[" DATASET_JSON("one") "," DATASET_JSON("two") "]}",
-        catalog);
-  fclose(catalog);
+  int failed = bucket_setup(BUCKET_DATASET("one") "," BUCKET_DATASET("two"));
   write_index("one");
   write_index("two");
-  snprintf(bucket, sizeof bucket, "file://%s/b/", folder);
-  snprintf(store, sizeof store, "%s/store", folder);
-  hdx_config_init(&config);
-  config.store = store;
-  return hdx_session_open(&config, &session, &error) == HDX_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-  char command[200];
-  (void)state;
-  hdx_session_close(session);
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
+  return failed;
 }
 
 /* Walks the answer of both; *rows of it came. */
@@ -160,5 +117,5 @@ static void test_37_rows_in_no_order(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_37_rows_in_no_order)};
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, set_up, bucket_teardown);
 }

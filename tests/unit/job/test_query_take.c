@@ -1,36 +1,15 @@
 /* Rows copied to arrays of every shape, compared with the same rows as hdx_query_next hands them out. Arrays are made
  * exactly as large as they are said to be, for the address sanitizer. */
+#include "bucket.h"
+
 #include "base/buffer.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { ONE_ROWS = 20000, TWO_ROWS = 3000, VERSIONS_ROWS = 900, EXTRAS_MAX = 4, TEXTS_MAX = 1 + EXTRAS_MAX };
 enum { START = 1, STOP = 2, SIZE = 4, KEY = 8, DATASET = 16, EXTRA = 32, ALL = 63 };
 
-static char folder[] = "/tmp/hdx-test-XXXXXX";
-static char bucket[160];
-static struct hdx_session *session;
-static struct hdx_error error;
-
 /* ---- datasets ---- */
-
-static FILE *create(const char *name) {
-  char path[160];
-  snprintf(path, sizeof path, "%s/b/%s", folder, name);
-  FILE *file = fopen(path, "w");
-  assert_non_null(file);
-  return file;
-}
 
 static void put_time(FILE *file, unsigned second, char end) {
   fprintf(file, "2019-01-%02uT%02u:%02u:%02uZ%c", 1 + second / 86400, second / 3600 % 24, second / 60 % 60, second % 60,
@@ -39,7 +18,7 @@ static void put_time(FILE *file, unsigned second, char end) {
 
 /* Some rows without a size, some extras not stated; keys of several forms and lengths, two of them empty. */
 static void write_rows(const char *name, const char *header, unsigned rows, unsigned step) {
-  FILE *file = create(name);
+  FILE *file = bucket_create(name);
   fprintf(file, "%s\n", header);
   for (unsigned i = 0; i < rows; i++) {
     put_time(file, i * step, ',');
@@ -61,7 +40,7 @@ static void write_rows(const char *name, const char *header, unsigned rows, unsi
 
 /* Up to three versions of a file that start at one instant. */
 static void write_versions(void) {
-  FILE *file = create("i/versions_2019.csv");
+  FILE *file = bucket_create("i/versions_2019.csv");
   for (unsigned i = 0; i < VERSIONS_ROWS; i++) {
     put_time(file, i / 3 * 100, ',');
     put_time(file, i / 3 * 100 + 7 + i % 3, ',');
@@ -70,42 +49,13 @@ static void write_versions(void) {
   assert_int_equal(fclose(file), 0);
 }
 
-#define DATASET_JSON(id)                                                                                               \
-  "{\"id\":\"" id                                                                                                      \
-  "\",\"index\":\"s3://b/i/\",\"title\":\"T\",\"start\":\"2019-01-01T00:00:00Z\",\"stop\":\"2019-12-31T00:00:00Z\"}"
-
 static int set_up(void **state) {
-  struct hdx_config config;
-  static char store[160];
-  char path[160];
   (void)state;
-  if (!mkdtemp(folder))
-    return -1;
-  snprintf(path, sizeof path, "%s/b", folder);
-  mkdir(path, 0755);
-  snprintf(path, sizeof path, "%s/b/i", folder);
-  mkdir(path, 0755);
-  FILE *catalog = create("catalog.json");
-  fputs("{\"Cloudy\":\"1.0\",\"endpoint\":\"s3://b/\",\"name\":\"B\",\"status\":{\"code\":1200,\"message\":\"OK\"},"
-        "\"catalog\":[" DATASET_JSON("one") "," DATASET_JSON("two") "," DATASET_JSON("versions") "]}",
-        catalog);
-  fclose(catalog);
+  int failed = bucket_setup(BUCKET_DATASET("one") "," BUCKET_DATASET("two") "," BUCKET_DATASET("versions"));
   write_rows("i/one_2019.csv", "start,stop,datakey,filesize,checksum,checksum_algorithm", ONE_ROWS, 100);
   write_rows("i/two_2019.csv", "start,stop,datakey,filesize,checksum,wavelength", TWO_ROWS, 300);
   write_versions();
-  snprintf(bucket, sizeof bucket, "file://%s/b/", folder);
-  snprintf(store, sizeof store, "%s/store", folder);
-  hdx_config_init(&config);
-  config.store = store;
-  return hdx_session_open(&config, &session, &error) == HDX_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-  char command[200];
-  (void)state;
-  hdx_session_close(session);
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
+  return failed;
 }
 
 static struct hdx_query *open_query(const char *const *ids, size_t id_count, const struct hdx_query_options *options) {
@@ -653,5 +603,5 @@ int main(void) {
       cmocka_unit_test(cancelled),
       cmocka_unit_test(interrupted_by_the_caller),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, set_up, bucket_teardown);
 }
