@@ -771,7 +771,8 @@ const struct hdx_query_failure *hdx_query_failure(const struct hdx_query *query,
  * more datasets are merged than the session's memory_bytes has 12 KiB each for; or what has to be in memory at once
  * needs more than half of what open catalogs leave of it (of several datasets a quarter): rows of one instant that are
  * to be turned around, or whose versions are to be compared, or that stand in blocks which overlap in time; all such
- * blocks of an index without stops. INTERRUPTED: the session was cancelled. */
+ * blocks of an index without stops. INTERRUPTED: the session was cancelled. An error is told again at each call until
+ * the query begins anew, by hdx_query_rewind or hdx_query_range. */
 HDX_API
 enum hdx_status hdx_query_next(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error);
 /* Begins anew with another range of the same datasets, as long as their years are held (else NOT_FOUND): the cheap way
@@ -850,9 +851,8 @@ struct hdx_arrays {
  * hdx_query_rewind or hdx_query_range). *rows is how many were copied; 0 is the end. What arrays hold behind them is
  * not defined. LIMIT: the texts of a single row do not fit; *text_bytes (may be NULL) is what the largest of them
  * needs, and a call with more room goes on with that row. USAGE: no room for a row, another number of extra columns, or
- * a column is wanted that was not when the query began. INTERRUPTED: the session was cancelled. Other
- * errors as hdx_query_next. Rows before an error (of these last two kinds) are handed out first, and it is told again
- * at each call until the query begins anew. */
+ * a column is wanted that was not when the query began. Errors of hdx_query_next, behind the rows that were copied
+ * before. */
 HDX_API
 enum hdx_status hdx_query_take(struct hdx_query *query, const struct hdx_arrays *arrays, size_t *rows,
                                size_t *text_bytes, struct hdx_error *error);

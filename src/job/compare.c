@@ -2,6 +2,7 @@
  * and the rows of each year are held side by side. */
 #include "job/index.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -390,6 +391,7 @@ enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucke
   if (status == HDX_OK) {
     comparing.fresh = &scratch.store;
     status = index_anew(&comparing, error);
+    malloc_trim(0); /* of threads that indexed, whose memory nobody takes again */
     for (size_t i = 0; status == HDX_OK && i < comparing.count; i++)
       compare_dataset(&comparing, comparing.datasets[i]);
     hdx_store_scratch_deinit(&scratch);

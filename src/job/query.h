@@ -95,6 +95,7 @@ struct hdx_query {
   bool begun;
   unsigned wanted; /* columns: HDX_COLUMN_… */
   uint64_t handed_out;
+  struct hdx_error failure; /* what ended the rows; it stays until the query begins anew */
   size_t cursor_bytes;       /* of all parts */
   size_t kept_bytes;         /* of all parts, forwards */
   struct hdx_latest *latest; /* NULL: not asked for, or not yet begun */
@@ -105,7 +106,6 @@ struct hdx_query {
   /* rows that are copied to arrays of the caller */
   struct hdx_batch taken; /* the batch that they come from, and how many of it were copied */
   size_t taken_rows;
-  struct hdx_error take_failure; /* what ended them; it stays until the query begins anew */
 };
 
 /* query.c */

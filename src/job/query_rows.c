@@ -162,7 +162,7 @@ static enum hdx_status resume(struct hdx_query_part *part, unsigned wanted, stru
 }
 
 /* The next rows of one dataset of several: a batch of its cursor, if that may stay open, or copies. */
-static enum hdx_status read_on(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
+static enum hdx_status next_of_several(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
   struct hdx_kept_rows *rows = &part->kept;
   if (part->ended || hdx_kept_rows_bytes(rows) > hdx_query_share(part->query))
     hdx_kept_rows_deinit(rows);
@@ -182,17 +182,6 @@ static enum hdx_status read_on(struct hdx_query_part *part, unsigned wanted, str
       status = copy(part, &batch, room, error);
   }
   return status == HDX_OK ? hand_out(part, hdx_kept_rows_batch(rows, wanted), error) : status;
-}
-
-/* The same; where it fails, or is interrupted, the next call begins again behind the rows that were handed out: what
- * was copied since is not left out. */
-static enum hdx_status next_of_several(struct hdx_query_part *part, unsigned wanted, struct hdx_error *error) {
-  enum hdx_status status = read_on(part, wanted, error);
-  if (status != HDX_OK) {
-    part->ended = false;
-    hdx_query_close_cursor(part);
-  }
-  return status;
 }
 
 /* The next rows of the only dataset. */
@@ -263,7 +252,7 @@ static enum hdx_status next_merged(struct hdx_query *query, struct hdx_batch *ba
   size_t count = 0;
   if (query->drained != SIZE_MAX) {
     enum hdx_status status = refill(query, query->drained, error);
-    if (status != HDX_OK) /* and so it stays: nobody is to go on without the rows of this one */
+    if (status != HDX_OK)
       return status;
     query->drained = SIZE_MAX;
   }
@@ -291,7 +280,7 @@ void hdx_query_begin(struct hdx_query *query, unsigned wanted) {
   query->begun = false;
   query->taken = (struct hdx_batch){0};
   query->taken_rows = 0;
-  query->take_failure.status = HDX_OK;
+  query->failure.status = HDX_OK;
 }
 
 static enum hdx_status begin(struct hdx_query *query, struct hdx_error *error) {
@@ -330,9 +319,20 @@ static enum hdx_status next_rows(void *user, struct hdx_batch *batch, struct hdx
   return status;
 }
 
-enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error) {
+/* Begins where nothing was asked for yet, and goes on. */
+static enum hdx_status go_on(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error) {
+  if (hdx_session_cancelled(query->session))
+    return hdx_error_set(error, HDX_INTERRUPTED, "interrupted");
   enum hdx_status status = query->begun ? HDX_OK : begin(query, error);
   if (status != HDX_OK)
     return status;
   return query->latest ? hdx_latest_next(query, next_rows, query, batch, error) : next_rows(query, batch, error);
+}
+
+/* What failed or was interrupted may have lost rows that were on their way: nobody goes on behind them. */
+enum hdx_status hdx_query_rows(struct hdx_query *query, struct hdx_batch *batch, struct hdx_error *error) {
+  struct hdx_error *failure = &query->failure;
+  if (failure->status == HDX_OK)
+    failure->status = go_on(query, batch, failure);
+  return failure->status == HDX_OK ? HDX_OK : hdx_error_set(error, failure->status, "%s", failure->message);
 }

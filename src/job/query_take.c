@@ -85,16 +85,12 @@ static enum hdx_status begin(struct hdx_query *query, const struct hdx_arrays *a
 }
 
 /* The next batch in place of the one that was copied; no rows at the end, and where it fails. */
-static enum hdx_status next_batch(struct hdx_query *query) {
-  struct hdx_error *failure = &query->take_failure;
+static enum hdx_status next_batch(struct hdx_query *query, struct hdx_error *error) {
   query->taken_rows = query->taken.count = 0;
-  if (failure->status == HDX_OK && hdx_session_cancelled(query->session))
-    failure->status = hdx_error_set(failure, HDX_INTERRUPTED, "interrupted");
-  else if (failure->status == HDX_OK)
-    failure->status = hdx_query_next(query, &query->taken, failure);
-  if (failure->status != HDX_OK)
+  enum hdx_status status = hdx_query_next(query, &query->taken, error);
+  if (status != HDX_OK)
     query->taken.count = 0;
-  return failure->status;
+  return status;
 }
 
 static enum hdx_status no_room(const struct hdx_query *query, const struct hdx_arrays *arrays, size_t *text_bytes,
@@ -111,9 +107,9 @@ enum hdx_status hdx_query_take(struct hdx_query *query, const struct hdx_arrays 
   size_t count = 0, copied = 1;
   while (status == HDX_OK && copied && count < arrays->capacity) {
     if (query->taken_rows == query->taken.count) {
-      enum hdx_status failed = next_batch(query);
+      enum hdx_status failed = next_batch(query, count ? NULL : error); /* or it is told next time */
       if (failed != HDX_OK && count == 0)
-        return hdx_error_set(error, failed, "%s", query->take_failure.message);
+        return failed;
       if (query->taken.count == 0)
         break;
     }

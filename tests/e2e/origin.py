@@ -126,6 +126,7 @@ class Origin:
         self.constant = {}  # path: behaviour of every request
         self.missing = 404  # the status of what is not there; 403, as S3 answers who may not list the bucket
         self.log = []
+        self.cleared = 0  # when the log was; time.monotonic()
         self.stopping = threading.Event()
         self.bucket = None  # of tokens: [rate, burst, level, time of the level, status, retry_after, below]
         self.refusals = 0  # connections still to be reset
@@ -220,9 +221,10 @@ class Origin:
         return [request for request in self.requests() if request.path == path]
 
     def clear(self):
-        """Forgets the log and the counters."""
+        """Forgets the log and the counters; requests that are under way do not get into the new log."""
         with self.lock:
             self.log = []
+            self.cleared = time.monotonic()
             self.connections = self.connections_now
             self.connections_max = self.connections_now
             self.requests_max = self.requests_now
@@ -305,7 +307,8 @@ class Origin:
             request.ended = time.monotonic()
             with self.lock:
                 self.requests_now -= 1
-                self.log.append(request)
+                if request.begun >= self.cleared:
+                    self.log.append(request)
 
     @staticmethod
     def _read(reader, number):

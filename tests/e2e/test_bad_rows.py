@@ -161,6 +161,28 @@ def test_14_25_file_that_changes_while_it_is_read(tiny, client, tmp_path):
     client.check()
 
 
+def test_14_25_file_with_too_many_that_changes_while_it_is_read(tiny, client):
+    """What it had before counts all the same: the run has ended by it."""
+    old = "old\n" * 5000 + good(40000)
+    tiny.add("moving", {2019: old})
+    tiny.origin.script(tiny.path("moving", 2019), Behaviour(cut=len(old) // 2), Behaviour(replace=good(40000).encode()))
+    client.index("--max-bad-rows", "100", "--part-size", "64M").expect(7, "more than 100 rows are bad")
+    client.index("--max-bad-rows", "100").expect(0)
+
+
+def test_28_bad_rows_that_cannot_be_spooled(tiny, client, failing, tmp_path):
+    """Their file fails: it would be told of without them."""
+    tiny.add("a", {2019: good(1) + "bad\n" * 4000})
+    told = []
+    for number in range(1, 9):
+        store = tmp_path / f"store-{number}"
+        arguments = ["index", client.bucket, *client.access, "--store", store, "--report", tmp_path / "report"]
+        done = failing(f"pwrite:{number}:ENOSPC", *arguments, env={"HDX_FAULTS_BELOW": str(store)})
+        told.append(done.err if done.code else "")
+        (client.program(*arguments) if done.code else done).expect(0, "4,000 bad")
+    assert any("bad-rows" in err and "No space left" in err for err in told), told
+
+
 def test_25_file_without_a_row_fails_and_is_told(tiny, client, tmp_path):
     tiny.add("prose", {2019: "This\nis\nno index.\n"})
     client.index("--report", tmp_path / "report").expect(7, "prose_2019.csv:1:1: ", "none of its 3 rows")

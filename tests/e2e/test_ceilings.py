@@ -225,7 +225,7 @@ def test_p4_p9_many_columns(heliodex, tiny, site):
     expected = sorted((i // 7, f"s3://b/{name}{i:05}") for name in "abc" for i in range(20_000))
     assert [line.split(",")[3] for line in done.lines[1:]] == [key for _, key in expected]
     assert all(line.endswith(values) for line in done.lines[1:])
-    heliodex("verify", BUCKET, "--deep", "--endpoint-url", site.url, "--memory", LEAST).expect(0)
+    bounded(heliodex, site, "verify", BUCKET, "--deep")
 
 
 def test_p4_more_datasets_than_the_memory_is_for(heliodex, tiny, site):

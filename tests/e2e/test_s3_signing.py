@@ -305,6 +305,17 @@ def test_presigned(files, token, expires, seconds):
     assert files.server.requests() == []
 
 
+def test_presigned_in_the_region_of_the_registry(files, tmp_path):
+    """One that was read before, in which other places stand before the bucket."""
+    entries = [("https://elsewhere.invalid/", "none"), ("s3://another/", "us-west-2"), (f"s3://{TINY}/", "eu-north-1")]
+    registry = tmp_path / "registry.json"
+    registry.write_text(json.dumps({"registry": [{"endpoint": endpoint, "name": endpoint, "region": region}
+                                                 for endpoint, region in entries]}))
+    files("registry", "--registry", registry).expect(0)
+    assert all(url.startswith(f"https://{TINY}.s3.eu-north-1.amazonaws.com/d/")
+               for url in presigned(files, "--registry", registry).expect(0).lines)
+
+
 @pytest.mark.parametrize("expires", ["0", "169h", "8d", "soon"])
 def test_expires_that_is_none(files, expires):
     presigned(files, "--expires", expires).expect(2, "--expires")

@@ -1,10 +1,13 @@
 """Each scenario with some of its allocations and system calls failing, one a run (torture.py says what is asked of it).
 
 HELIODEX_TEST_SEED says which, HELIODEX_TEST_TORTURE how many of each scenario and kind; scripts/torture tries all.
+HELIODEX_TEST_TORTURE=places: one from each place in the program, told by the stack, whichever scenario comes there first.
 """
 
 import os
 import random
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +16,8 @@ from torture import Trials
 from torture_scenarios import SCENARIOS
 
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
-SOME = int(os.environ.get("HELIODEX_TEST_TORTURE", "3"))
+EACH_PLACE = os.environ.get("HELIODEX_TEST_TORTURE") == "places"
+SOME = 3 if EACH_PLACE else int(os.environ.get("HELIODEX_TEST_TORTURE", "3"))
 SCENARIOS_BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
@@ -26,12 +30,32 @@ def trials(request, build, tmp_path_factory):
     trials.close()
 
 
+tried = defaultdict(set)  # places, by kind
+
+
+def at_each_place(trials, kind):
+    """The n-th call of a run may come from another place than in the run before: up to three are tried of each."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for attempt in range(3):
+            places = {place: numbers for place, numbers in trials.places(kind).items() if place not in tried[kind]}
+            chosen = sorted({numbers[len(numbers) * attempt // 3] for numbers in places.values()})
+            for trial in pool.map(lambda number: trials.run(kind, number), chosen):
+                check(trials, trial)
+                tried[kind].add(trial.place)
+
+
+def check(trials, trial):
+    assert not trial.problems, (f"{trials.command(trial.kind, trial.number)}\n{trial.problems}\n{trial.told}\n"
+                                f"{trial.done}")
+
+
 def some_calls_fail(trials, kind):
+    if EACH_PLACE and kind != "all-alloc":
+        return at_each_place(trials, kind)
     numbers = trials.calls(kind)
     chance = random.Random(f"{SEED} {trials.scenario.name} {kind}")
     for number in sorted(chance.sample(numbers, min(SOME, len(numbers)))):
-        trial = trials.run(kind, number)
-        assert not trial.problems, f"{trials.command(kind, number)}\n{trial.problems}\n{trial.told}\n{trial.done}"
+        check(trials, trials.run(kind, number))
 
 
 def test_33_an_allocation_fails(trials):
@@ -44,6 +68,10 @@ def test_33_memory_has_run_out(trials):
 
 def test_28_30_32_a_system_call_fails(trials):
     some_calls_fail(trials, "system")
+
+
+def test_35_interrupted_just_before_a_system_call(trials):
+    some_calls_fail(trials, "interrupt")
 
 
 def test_33_a_crash_of_glibc_is_known_by_its_stack_and_no_other_is(build, tmp_path):

@@ -2,6 +2,7 @@
 
     trials = Trials(Index, folder)               # prepares it once and runs it undisturbed
     trials.counts["alloc"]                       # how many allocations there were
+    trials.places("alloc")                       # and from where in the program
     trial = trials.run("alloc", 17)              # a run in a copy of what was prepared, whose 17th allocation fails
     trial.problems                               # what was broken, as texts; empty: all was kept
 
@@ -12,6 +13,8 @@ What is asked of a run is that
   - a file has what it had before, or what it has after an undisturbed run; other names are temporary ones
   - the same command then does all of it, whatever the failed run has left, and leaves nothing else
   - what is only a hint, or a wait that a signal interrupts, fails no run at all.
+
+Where an interruption (SIGINT) comes just before a call, in place of its failure, the run ends by it, or does all.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,8 +37,11 @@ from snapshot_reader import Snapshot
 
 LOGS = BUILD / "torture"  # a file for each trial in which something was wrong
 SECONDS_MAX = 60
-KINDS = "alloc", "system", "all-alloc"  # what fails; of "all" all calls from the n-th on
+KINDS = "alloc", "system", "all-alloc", "interrupt"  # what fails; of "all" all calls from the n-th on
+ALLOCATIONS = "malloc", "calloc", "realloc", "memalign", "new"
+CALL = re.compile(r"^([a-z]+) (\d+)\n((?:\S+\(.*\n|\[.*\n)*)", re.MULTILINE)  # of HDX_FAULTS_LIST: its stack follows
 HARMLESS = "advise", "random", "wait"  # calls that may fail as they like
+INTERRUPTED = 130, -signal.SIGINT  # exit statuses; the second before the program looks for signals
 LOADED, START_UP = "libcurl.so.4", "curl_global_init"
 
 # What libraries do not survive: a pattern of the stack of the crash, and why nothing can be done about it.
@@ -62,13 +69,22 @@ class Trial:
         return bool(self.told)
 
     @property
+    def place(self):
+        """From where in the program the call came that has failed last."""
+        return place(self.told)
+
+    @property
     def harmless(self):
         """Whether what has failed is nothing that a run needs."""
-        return self.told.partition(" ")[0] in HARMLESS
+        return self.kind != "interrupt" and self.told.partition(" ")[0] in HARMLESS
 
     @property
     def crashed(self):
-        return self.done.code is not None and self.done.code < 0
+        return self.done.code is not None and self.done.code < 0 and not self.interrupted
+
+    @property
+    def interrupted(self):
+        return self.kind == "interrupt" and self.done.code in INTERRUPTED
 
     @property
     def excepted(self):
@@ -138,12 +154,25 @@ class Trials:
     def calls(self, kind):
         """Of a kind the numbers of the calls that are worth a try. What libcurl does as it starts, thousands of
         allocations by OpenSSL, is the same in all scenarios: one has it fail."""
-        count = kind.removeprefix("all-")
+        count = group(kind)
         numbers = range(1, self.counts[count] + 1)
         if count == "alloc" and not self.scenario.start_up and LOADED in self.counts:
             first = self.counts[LOADED] + 1
             return [n for n in numbers if not first <= n < first + start_up_calls()]
         return list(numbers)
+
+    @functools.cache
+    def places(self, kind):
+        """{place: numbers} of these calls. In a run with several threads another may be the n-th."""
+        home = self.copy()
+        listed = home.with_suffix(".listed")
+        assert self.start(home, {"HDX_FAULTS_LIST": str(listed)}).code == 0
+        shutil.rmtree(home)
+        found, worth = {}, set(self.calls(kind))
+        for name, number, stack in CALL.findall(listed.read_text()):
+            if (name in ALLOCATIONS) == (group(kind) == "alloc") and int(number) in worth:
+                found.setdefault(place(stack), []).append(int(number))
+        return found
 
     def run(self, kind, number, **environment):
         home = self.copy()
@@ -181,6 +210,11 @@ class Trials:
             return
         if trial.crashed or done.code in (None, SANITIZER_EXIT):
             return
+        if trial.kind == "interrupt" and not trial.interrupted:
+            yield f"exit status {done.code}, expected {INTERRUPTED}"
+        if done.code == -signal.SIGINT:
+            yield from self.check_again(home)
+            return
         if trial.harmless:
             yield f"exit status {done.code}, though nothing that matters has failed"
         if not re.search(r"^heliodex: \S", done.err, re.MULTILINE):
@@ -210,8 +244,20 @@ class Trials:
             yield f"the same command afterwards leaves other files: {differences(state(home), self.after)}"
 
 
+def group(kind):
+    """Of the calls that are counted."""
+    return "alloc" if kind.endswith("alloc") else "system"
+
+
+def place(stack):
+    """The program's frames of a stack."""
+    return tuple(re.findall(r"/heliodex\(\+(0x[0-9a-f]+)\)", stack))
+
+
 def fault(kind, number):
     """As HDX_FAULTS has it."""
+    if kind == "interrupt":
+        return f"system:{number}:SIGINT"
     return f"alloc:{number}:ENOMEM:on" if kind == "all-alloc" else f"{kind}:{number}"
 
 
@@ -292,7 +338,8 @@ def main(arguments):
     options = parser.parse_args(arguments)
     chosen = [name for name in options.what if name in names] or list(names)
     kinds = [what.partition(":") for what in options.what if what not in names] or [(kind, "", "") for kind in KINDS]
-    kinds = [("all-" + kind if number.endswith(":on") else kind, number.partition(":")[0]) for kind, _, number in kinds]
+    kinds = [("all-" + kind if number.endswith(":on") else "interrupt" if number.endswith(":SIGINT") else kind,
+              number.partition(":")[0]) for kind, _, number in kinds]
     found = 0
     for name in chosen:
         with tempfile.TemporaryDirectory(prefix="torture-") as folder:

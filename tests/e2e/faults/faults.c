@@ -4,6 +4,8 @@
  *   HDX_FAULTS=rename:3:ENOSPC      the third rename fails; later ones work
  *   HDX_FAULTS=pwrite:3:ENOSPC:on   the third and all later ones
  *   HDX_FAULTS=open:3               with the errno that CALL_MAP has for the function
+ *   HDX_FAULTS=read:3:SIGINT        the third read is made, but a signal comes just before it: SIGINT or SIGTERM
+ *   HDX_FAULTS=read:3:RUN           the same with a command of the shell, HDX_FAULTS_RUN, which changes a file, say
  *   HDX_FAULTS=alloc:17             the 17th of all allocations, whichever function it is
  *   HDX_FAULTS=system:5             the fifth of all others
  *   HDX_FAULTS_BELOW=/a/folder      calls on files and paths are counted below this folder alone, so that what fails is
@@ -69,16 +71,20 @@ static struct library {
 static atomic_uint library_count;
 static atomic_bool counting;
 static __thread int paused;
+static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER; /* one stack is written after the other */
 
 /* What HDX_FAULTS says. */
 static struct {
   bool on, group;
   unsigned which; /* of calls, or of groups */
   long number;
-  int code; /* 0: the function's own */
+  int code;   /* 0: the function's own */
+  int signal; /* RUN: no signal, but a command; 0: the call fails */
 } wanted;
 
-static const char *below_folder, *within_function, *told_path, *list_path, *count_path, *crashed_path;
+enum { RUN = -1 };
+
+static const char *below_folder, *within_function, *told_path, *list_path, *count_path, *crashed_path, *command;
 
 void faults_pause(void) {
   paused++;
@@ -91,10 +97,11 @@ void faults_resume(void) {
 static void parse(const char *text) {
   static const struct {
     const char *name;
-    int code;
-  } codes[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EROFS", EROFS},
+    int number;
+  } signals[] = {{"SIGINT", SIGINT}, {"SIGTERM", SIGTERM}, {"RUN", RUN}},
+    codes[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EROFS", EROFS},
                {"EMFILE", EMFILE}, {"EACCES", EACCES}, {"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN},
-               {"EINTR", EINTR},   {"ENFILE", ENFILE}, {"ENOENT", ENOENT}};
+               {"EINTR", EINTR},   {"ENFILE", ENFILE}, {"ENOENT", ENOENT}, {"EXDEV", EXDEV}};
   char name[32], code[32] = "", on[8] = "";
   bool known = false;
   if (sscanf(text, "%31[a-z]:%ld:%31[A-Z]:%7s", name, &wanted.number, code, on) < 2)
@@ -106,15 +113,25 @@ static void parse(const char *text) {
     known = wanted.group = true, wanted.which = name[0] == 'a' ? M : S;
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
     if (strcmp(codes[i].name, code) == 0)
-      wanted.code = codes[i].code;
+      wanted.code = codes[i].number;
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    if (strcmp(signals[i].name, code) == 0)
+      wanted.signal = signals[i].number;
   wanted.on = strcmp(on, "on") == 0;
-  if (known && (!*code || wanted.code))
+  if (known && (!*code || wanted.code || wanted.signal) && (wanted.signal != RUN || command))
     return;
-  fprintf(stderr, "HDX_FAULTS=%s: call:n[:ERRNO[:on]] of faults.h is expected\n", text);
+  fprintf(stderr, "HDX_FAULTS=%s: call:n[:ERRNO|SIGNAL|RUN[:on]] of faults.h is expected\n", text);
   abort();
 }
 
-static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER; /* one stack is written after the other */
+/* What others do just then. Returns whether the call is made all the same. */
+static bool disturb(void) {
+  if (wanted.signal == RUN && system(command) != 0)
+    abort();
+  if (wanted.signal > 0)
+    raise(wanted.signal);
+  return wanted.signal != 0;
+}
 
 static void tell_stack(const char *path, int flags, const char *what, long number) {
   void *frames[FRAMES_MAX];
@@ -177,9 +194,10 @@ int fault(enum call call) {
   if (fails && count < wanted.number + TOLD_MAX)
     tell_stack(told_path, O_TRUNC, calls[call].name, count);
   pthread_mutex_unlock(&telling);
+  bool made = !fails || disturb();
   faults_resume();
   errno = kept;
-  if (!fails)
+  if (made)
     return 0;
   return wanted.code ? wanted.code : calls[call].code;
 }
@@ -231,6 +249,7 @@ void faults_begin(const char *what) {
   list_path = getenv("HDX_FAULTS_LIST");
   count_path = getenv("HDX_FAULTS_COUNT");
   crashed_path = getenv("HDX_FAULTS_CRASHED");
+  command = getenv("HDX_FAULTS_RUN");
   memset(&wanted, 0, sizeof wanted);
   if (what && *what)
     parse(what);

@@ -52,6 +52,7 @@
   X(epoll, EMFILE, S)                                                                                                  \
   X(thread, EAGAIN, S)                                                                                                 \
   X(spawn, EAGAIN, S)                                                                                                  \
+  X(pidfd, EMFILE, S)                                                                                                  \
   X(dlopen, ENOENT, S)
 
 #define X(name, code, group) CALL_##name,

@@ -58,7 +58,7 @@ WRAP(DIR *, NULL, opendir, (const char *path), (path), fault_at(CALL_open, AT_FD
 WRAP(DIR *, NULL, fdopendir, (int fd), (fd), fault_at(CALL_open, fd, NULL))
 WRAP(int, -1, mkostemp, (char *path, int flags), (path, flags), fault_at(CALL_open, AT_FDCWD, path))
 
-/* openat2() has no function of its own: a folder, a path, a struct open_how and its size. */
+/* openat2() has no function of its own: a folder, a path, a struct open_how and its size; nor has pidfd_open(). */
 long syscall(long number, ...) {
   REAL(syscall);
   va_list list;
@@ -67,8 +67,10 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; i++)
     arguments[i] = va_arg(list, long);
   va_end(list);
-  if (number == SYS_openat2)
+  if (number == SYS_openat2) /* NOLINTNEXTLINE(performance-no-int-to-ptr): the call's own way */
     FAIL(fault_at(CALL_open, (int)arguments[0], (const char *)arguments[1]), -1);
+  if (number == SYS_pidfd_open)
+    FAIL(fault(CALL_pidfd), -1);
   return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
 

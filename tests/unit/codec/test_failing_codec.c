@@ -3,6 +3,7 @@
 #include "codec/bytes.h"
 #include "codec/checksum.h"
 #include "codec/column.h"
+#include "codec/crc.h"
 #include "codec/hash.h"
 #include "unit/failing.h"
 
@@ -248,8 +249,18 @@ static void test_33_checksums(void **state) {
   }
 }
 
+/* The first of this process, which looks for a library that computes them faster. */
+static void checksums_without_a_library_for_them(void **state) {
+  (void)state;
+  faults_begin("dlopen:1:ENOENT:on");
+  assert_int_equal(hdx_crc32c(0, "abc", 3), 0x364b3fb7);
+  assert_int_equal(hdx_crc32(0, "abc", 3), 0x352441c2);
+  assert_int_equal(faults_end(), 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(checksums_without_a_library_for_them),
       cmocka_unit_test(test_33_memory_for_numbers),
       cmocka_unit_test(test_33_memory_for_texts),
       cmocka_unit_test(test_33_checksums),

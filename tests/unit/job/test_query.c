@@ -1,30 +1,31 @@
 /* Queries through the public functions, for what the program does not do: other ranges of an open query, sums of one
  * dataset and of all, strings that go away, places of files. */
-#include "bucket.h"
-
+#include "archive.h"
 #include "base/text.h"
 
 static int setup(void **state) {
   (void)state;
-  int failed = bucket_setup(BUCKET_DATASET("one") "," BUCKET_DATASET("two") "," BUCKET_DATASET(
-      "versions") "," BUCKET_DATASET("lost") "," BUCKET_DATASET_OF("model", "static", "static"));
-  bucket_write("i/model_static.csv",
-               "2019-01-01,2019-01-02,run,1\nstatic,static,mesh,2\n2020-01-01,2020-01-02,late,\n");
-  bucket_write("i/one_2019.csv", "2019-01-01,2019-01-02,s3://b/a_v1.cdf,1\n2019-01-03,2019-01-04,s3://b/a_v2.cdf,2\n"
-                                 "2019-01-05,2019-01-06,s3://b/c d.cdf,4\n");
-  bucket_write("i/two_2019.csv", "2019-01-02,2019-01-03,plain.cdf,\n2019-01-05,2019-01-06,s3://b/a_v1.cdf,8\n");
-  bucket_write("i/versions_2019.csv",
-               "2019-01-01,2019-01-02,a_v1.cdf,1\n2019-01-01,2019-01-03,a_v2.cdf,2\n2019-01-01,2019-01-04,b_v1.cdf,4\n"
-               "2019-01-01T00:00:01,2019-01-02,a_v3.cdf,8\n2019-01-02,2019-01-02,p_v1.001.cdf,16\n"
-               "2019-01-02,2019-01-02,p_v1.002.cdf,32\n2019-01-03,2019-01-04,a_v10.cdf,64\n"
-               "2019-01-03,2019-01-04,a_v9.cdf,128\n2019-01-03,2019-01-04,plain.cdf,256\n");
-  return failed;
+  archive_open(ARCHIVE_DATASET("one") "," ARCHIVE_DATASET("two") "," ARCHIVE_DATASET("versions") "," ARCHIVE_DATASET(
+                   "lost") "," ARCHIVE_DATASET_SPAN("model", "static", "static"),
+               0);
+  archive_write("i/model_static.csv",
+                "2019-01-01,2019-01-02,run,1\nstatic,static,mesh,2\n2020-01-01,2020-01-02,late,\n");
+  archive_write("i/one_2019.csv", "2019-01-01,2019-01-02,s3://b/a_v1.cdf,1\n2019-01-03,2019-01-04,s3://b/a_v2.cdf,2\n"
+                                  "2019-01-05,2019-01-06,s3://b/c d.cdf,4\n");
+  archive_write("i/two_2019.csv", "2019-01-02,2019-01-03,plain.cdf,\n2019-01-05,2019-01-06,s3://b/a_v1.cdf,8\n");
+  archive_write("i/versions_2019.csv",
+                "2019-01-01,2019-01-02,a_v1.cdf,1\n2019-01-01,2019-01-03,a_v2.cdf,2\n2019-01-01,2019-01-04,b_v1.cdf,4\n"
+                "2019-01-01T00:00:01,2019-01-02,a_v3.cdf,8\n2019-01-02,2019-01-02,p_v1.001.cdf,16\n"
+                "2019-01-02,2019-01-02,p_v1.002.cdf,32\n2019-01-03,2019-01-04,a_v10.cdf,64\n"
+                "2019-01-03,2019-01-04,a_v9.cdf,128\n2019-01-03,2019-01-04,plain.cdf,256\n");
+  return 0;
 }
 
 /* The keys of the answer from here on, each with its dataset. */
 static void assert_answer(struct hdx_query *query, const char *expected) {
   char found[512] = "";
   struct hdx_batch batch;
+  struct hdx_error error;
   for (size_t size = 0;;) {
     if (hdx_query_next(query, &batch, &error) != HDX_OK)
       fail_msg("%s", error.message);
@@ -45,6 +46,7 @@ static int64_t time_of(const char *text) {
 
 static struct hdx_query *open_both(const struct hdx_query_options *options) {
   struct hdx_query *query;
+  struct hdx_error error;
   static const char *const ids[] = {"two", "o*"};
   if (hdx_query_open_many(session, bucket, ids, 2, options, &query, &error) != HDX_OK)
     fail_msg("%s", error.message);
@@ -54,6 +56,7 @@ static struct hdx_query *open_both(const struct hdx_query_options *options) {
 static void ranges(void **state) {
   (void)state;
   struct hdx_query_options options;
+  struct hdx_error error;
   hdx_query_options_init(&options);
   char *pattern = strdup("[ap]*");
   const char *const keys[] = {pattern};
@@ -77,6 +80,7 @@ static void versions(void **state) {
   struct hdx_query_options options;
   struct hdx_query *query;
   struct hdx_summary sum;
+  struct hdx_error error;
   hdx_query_options_init(&options);
   options.latest_version = true;
   assert_int_equal(hdx_query_open(session, bucket, "versions", &options, &query, &error), HDX_OK);
@@ -101,6 +105,7 @@ static void sums(void **state) {
   (void)state;
   struct hdx_query_options options;
   struct hdx_summary sum;
+  struct hdx_error error;
   hdx_query_options_init(&options);
   options.reverse = true;
   options.limit = 2;
@@ -135,6 +140,7 @@ static void note_count(void *user, int64_t from, const struct hdx_summary *sum) 
 static void counts(void **state) {
   (void)state;
   struct hdx_query_options options;
+  struct hdx_error error;
   struct counted one = {.size = 0}, all = {.size = 0}, older = {.size = 0};
   hdx_query_options_init(&options);
   options.limit = 1;
@@ -160,6 +166,7 @@ static void static_rows(void **state) {
   (void)state;
   struct hdx_query *query;
   struct hdx_query_options options;
+  struct hdx_error error;
   struct counted counted = {.size = 0};
   int64_t start[3], stop[3];
   size_t rows;
@@ -182,6 +189,7 @@ static void static_rows(void **state) {
 
 static void assert_location(struct hdx_query *query, const char *key, enum hdx_location kind, const char *expected) {
   struct hdx_text location;
+  struct hdx_error error;
   if (hdx_query_location(query, 0, hdx_text_of(key), kind, &location, &error) != HDX_OK)
     fail_msg("%s", error.message);
   assert_int_equal(location.size, strlen(expected));
@@ -192,6 +200,7 @@ static void locations(void **state) {
   (void)state;
   struct hdx_query *query = open_both(NULL);
   struct hdx_text location;
+  struct hdx_error error;
   char expected[200];
   assert_location(query, "s3://b/c d.cdf", HDX_LOCATION_PUBLISHED, "s3://b/c d.cdf");
   assert_location(query, "x/y.cdf", HDX_LOCATION_PUBLISHED, "s3://b/x/y.cdf");
@@ -212,6 +221,7 @@ static void refusals(void **state) {
   static const char *const some[] = {"one", "nothing"}, *const none[] = {"z*"};
   struct hdx_query *query = NULL;
   struct hdx_query_options options;
+  struct hdx_error error;
   hdx_query_options_init(&options);
   assert_int_equal(hdx_query_open_many(session, bucket, some, 0, NULL, &query, &error), HDX_USAGE);
   assert_int_equal(hdx_query_open_many(session, bucket, some, 2, NULL, &query, &error), HDX_NOT_FOUND);
@@ -230,5 +240,5 @@ int main(void) {
       cmocka_unit_test(ranges),      cmocka_unit_test(versions),  cmocka_unit_test(sums),     cmocka_unit_test(counts),
       cmocka_unit_test(static_rows), cmocka_unit_test(locations), cmocka_unit_test(refusals),
   };
-  return cmocka_run_group_tests(tests, setup, bucket_teardown);
+  return cmocka_run_group_tests(tests, setup, archive_close);
 }

@@ -1,17 +1,18 @@
 /* A snapshot whose block has rows in no order, with checksums that fit: a query of several datasets, which goes on
  * where it was, says so, and ends. */
-#include "bucket.h"
-
+#include "archive.h"
 #include "base/buffer.h"
 #include "snapshot/block.h"
 #include "snapshot/reader.h"
 
 enum { ROWS = 2000 };
 
+static struct hdx_error error;
+
 static void write_index(const char *name) {
-  char path[80];
+  char path[64];
   snprintf(path, sizeof path, "i/%s_2019.csv", name);
-  FILE *file = bucket_create(path);
+  FILE *file = archive_create(path);
   for (unsigned i = 0; i < ROWS; i++)
     fprintf(file, "2019-01-01T%02u:%02u:%02uZ,2019-01-02,s3://b/%s/%u,1\n", i / 3600, i / 60 % 60, i % 60, name, i);
   assert_int_equal(fclose(file), 0);
@@ -19,10 +20,10 @@ static void write_index(const char *name) {
 
 static int set_up(void **state) {
   (void)state;
-  int failed = bucket_setup(BUCKET_DATASET("one") "," BUCKET_DATASET("two"));
+  archive_open(ARCHIVE_DATASET("one") "," ARCHIVE_DATASET("two"), 0);
   write_index("one");
   write_index("two");
-  return failed;
+  return 0;
 }
 
 /* Walks the answer of both; *rows of it came. */
@@ -117,5 +118,5 @@ static void test_37_rows_in_no_order(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_37_rows_in_no_order)};
-  return cmocka_run_group_tests(tests, set_up, bucket_teardown);
+  return cmocka_run_group_tests(tests, set_up, archive_close);
 }

@@ -1,13 +1,14 @@
 /* Rows copied to arrays of every shape, compared with the same rows as hdx_query_next hands them out. Arrays are made
  * exactly as large as they are said to be, for the address sanitizer. */
-#include "bucket.h"
-
+#include "archive.h"
 #include "base/buffer.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { ONE_ROWS = 20000, TWO_ROWS = 3000, VERSIONS_ROWS = 900, EXTRAS_MAX = 4, TEXTS_MAX = 1 + EXTRAS_MAX };
 enum { START = 1, STOP = 2, SIZE = 4, KEY = 8, DATASET = 16, EXTRA = 32, ALL = 63 };
+
+static struct hdx_error error;
 
 /* ---- datasets ---- */
 
@@ -18,7 +19,7 @@ static void put_time(FILE *file, unsigned second, char end) {
 
 /* Some rows without a size, some extras not stated; keys of several forms and lengths, two of them empty. */
 static void write_rows(const char *name, const char *header, unsigned rows, unsigned step) {
-  FILE *file = bucket_create(name);
+  FILE *file = archive_create(name);
   fprintf(file, "%s\n", header);
   for (unsigned i = 0; i < rows; i++) {
     put_time(file, i * step, ',');
@@ -40,7 +41,7 @@ static void write_rows(const char *name, const char *header, unsigned rows, unsi
 
 /* Up to three versions of a file that start at one instant. */
 static void write_versions(void) {
-  FILE *file = bucket_create("i/versions_2019.csv");
+  FILE *file = archive_create("i/versions_2019.csv");
   for (unsigned i = 0; i < VERSIONS_ROWS; i++) {
     put_time(file, i / 3 * 100, ',');
     put_time(file, i / 3 * 100 + 7 + i % 3, ',');
@@ -51,11 +52,11 @@ static void write_versions(void) {
 
 static int set_up(void **state) {
   (void)state;
-  int failed = bucket_setup(BUCKET_DATASET("one") "," BUCKET_DATASET("two") "," BUCKET_DATASET("versions"));
+  archive_open(ARCHIVE_DATASET("one") "," ARCHIVE_DATASET("two") "," ARCHIVE_DATASET("versions"), 0);
   write_rows("i/one_2019.csv", "start,stop,datakey,filesize,checksum,checksum_algorithm", ONE_ROWS, 100);
   write_rows("i/two_2019.csv", "start,stop,datakey,filesize,checksum,wavelength", TWO_ROWS, 300);
   write_versions();
-  return failed;
+  return 0;
 }
 
 static struct hdx_query *open_query(const char *const *ids, size_t id_count, const struct hdx_query_options *options) {
@@ -603,5 +604,5 @@ int main(void) {
       cmocka_unit_test(cancelled),
       cmocka_unit_test(interrupted_by_the_caller),
   };
-  return cmocka_run_group_tests(tests, set_up, bucket_teardown);
+  return cmocka_run_group_tests(tests, set_up, archive_close);
 }

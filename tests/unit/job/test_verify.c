@@ -188,6 +188,9 @@ static void what_head_tells_counts_for_its_version(void **state) {
   hdx_verify_hear(&verify, &told);
   assert_int_equal(come(&verify, &head, "hello"), HDX_OK);
   assert_int_equal(checks, SIZE | SHA256); /* cheaper than the MD5 that the tag is */
+  head.checksums[HDX_CHECK_CRC32C] = HELLO_CRC32C_BASE64;
+  assert_int_equal(come(&verify, &head, "hello"), HDX_OK);
+  assert_int_equal(checks, SIZE | CRC32C); /* what comes with the object itself is as good */
   hdx_verify_deinit(&verify);
 }
 

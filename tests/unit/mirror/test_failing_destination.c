@@ -89,8 +89,59 @@ static void test_28_30_calls_of_a_destination(void **state) {
   failing_calls("open", ":EINTR", mirror_one, NULL, HDX_IO);
 }
 
+static struct hdx_destination opened(const char *path) {
+  struct hdx_destination destination = HDX_DESTINATION_NONE;
+  struct hdx_error error;
+  if (hdx_destination_open(at(path), NULL, true, &destination, &error) != HDX_OK)
+    fail_msg("%s", error.message);
+  return destination;
+}
+
+/* Whoever sweeps the folder comes between the making of a file and its lock, or the opening of one that is there: the
+ * file that is then written to has the name. */
+static void test_36_partial_files_that_are_swept_just_then(void **state) {
+  (void)state;
+  char run[256];
+  struct hdx_error error;
+  struct hdx_destination destination = opened("dest");
+  snprintf(run, sizeof run, "rm '%s/dest/.heliodex/partial/p'", root);
+  setenv("HDX_FAULTS_RUN", run, 1);
+  for (int there = 0; there < 2; there++) {
+    int fd;
+    bool made;
+    struct stat named, written;
+    faults_begin("flock:1:RUN");
+    enum hdx_status status = hdx_partial_open(&destination, "p", &fd, &made, &error);
+    assert_int_equal(faults_end(), 1);
+    assert_int_equal(status, HDX_OK);
+    assert_true(stat(at("dest/.heliodex/partial/p"), &named) == 0 && fstat(fd, &written) == 0);
+    assert_int_equal(named.st_ino, written.st_ino);
+    hdx_partial_close(fd);
+  }
+  hdx_destination_close(&destination);
+}
+
+static void test_30_folders_of_another_file_system(void **state) {
+  (void)state;
+  struct hdx_error error;
+  struct hdx_folders folders;
+  struct hdx_destination destination = opened("dest");
+  int fd;
+  hdx_folders_init(&folders, &destination);
+  assert_int_equal(hdx_partial_open(&destination, "p", &fd, NULL, &error), HDX_OK);
+  faults_begin("rename:1:EXDEV");
+  assert_int_equal(hdx_partial_place(&folders, "p", "a/b", &error), HDX_IO);
+  faults_end();
+  assert_non_null(strstr(error.message, "a/b: is on another file system than .heliodex/partial"));
+  hdx_partial_close(fd);
+  hdx_folders_deinit(&folders);
+  hdx_destination_close(&destination);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_36_partial_files_that_are_swept_just_then, root_setup, root_teardown),
+      cmocka_unit_test_setup_teardown(test_30_folders_of_another_file_system, root_setup, root_teardown),
       cmocka_unit_test_setup_teardown(test_33_memory_for_a_destination, root_setup, root_teardown),
       cmocka_unit_test_setup_teardown(test_28_30_calls_of_a_destination, root_setup, root_teardown)};
   return cmocka_run_group_tests(tests, NULL, NULL);

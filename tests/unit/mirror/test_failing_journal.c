@@ -99,8 +99,55 @@ static void test_28_30_calls_of_a_journal(void **state) {
   failing_calls("system", ":EIO:on", change, NULL, HDX_IO);
 }
 
+/* Opens the journal again and again; before another of its calls each time the command runs, in its folder. Returns how
+ * many times it could be opened. */
+static unsigned open_while(const char *call, const char *command) {
+  struct hdx_journal *journal;
+  struct hdx_error error;
+  char run[256], what[64];
+  unsigned opened = 0;
+  snprintf(run, sizeof run, "cd '%s' && %s", root, command);
+  setenv("HDX_FAULTS_RUN", run, 1);
+  for (unsigned n = 1;; n++) {
+    assert_true(put_file("journal", old.data, old.size));
+    assert_true(put_file("journal-other", old.data, old.size));
+    int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    snprintf(what, sizeof what, "%s:%u:RUN", call, n);
+    faults_begin(what);
+    enum hdx_status status = hdx_journal_open(folder, "DEST", "journal", UINT64_MAX, NULL, &journal, &error);
+    bool ran = faults_end() > 0;
+    if (status == HDX_OK)
+      hdx_journal_close(journal);
+    else
+      assert_true(ran && error.status == status && error.message[0]);
+    close(folder);
+    if (!ran)
+      return opened;
+    opened += status == HDX_OK;
+    assert_false(is_there("journal.new"));
+  }
+}
+
+/* Somebody overwrites it without a lock, so that it has no lines any more: what is made of it does not take its place.
+ */
+static void test_36_a_journal_that_is_overwritten_while_it_is_read(void **state) {
+  (void)state;
+  assert_true(open_while("open", "tr '\\n' ' ' <journal >ours && cat ours 1<>journal") > 0);
+}
+
+/* Of another shard, which ends just then. */
+static void test_36_a_journal_that_goes_while_it_is_read(void **state) {
+  (void)state;
+  unsigned opened = open_while("open", "rm -f journal-other");
+  assert_true(opened > 2);
+  assert_int_equal(open_while("open", "true"), opened);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_33_memory_for_a_journal, setup, teardown),
-                                     cmocka_unit_test_setup_teardown(test_28_30_calls_of_a_journal, setup, teardown)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_33_memory_for_a_journal, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_28_30_calls_of_a_journal, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_36_a_journal_that_is_overwritten_while_it_is_read, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_36_a_journal_that_goes_while_it_is_read, setup, teardown)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
