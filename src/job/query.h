@@ -95,7 +95,7 @@ struct hdx_query {
   bool begun;
   unsigned wanted; /* columns: HDX_COLUMN_… */
   uint64_t handed_out;
-  struct hdx_error failure; /* what ended the rows; it stays until the query begins anew */
+  struct hdx_error failure;  /* what ended the rows; it stays until the query begins anew */
   size_t cursor_bytes;       /* of all parts */
   size_t kept_bytes;         /* of all parts, forwards */
   struct hdx_latest *latest; /* NULL: not asked for, or not yet begun */
