@@ -212,7 +212,7 @@ struct hdx_session;
 
 /* Opens a session; the store's directory is made when first written to. Variables of the environment (credentials,
  * proxies and all others) count as they are now. USAGE: a setting out of its range, a URL or map that is none, no
- * directory for the store (neither given nor $HOME set). */
+ * directory for the store (neither given nor $HOME set); IO: the ca_file that is given cannot be read. */
 HDX_API
 enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_session **session,
                                  struct hdx_error *error);
@@ -283,7 +283,7 @@ HDX_API
 int64_t hdx_registry_checked_at(const struct hdx_registry *registry);
 
 /* Whether the endpoint of an entry may be followed. DENIED: the registry is of the network, and the endpoint a file or
- * a link-local address. */
+ * a link-local address; INTEGRITY: endpoint or region are none. */
 HDX_API
 enum hdx_status hdx_registry_allowed(const struct hdx_registry *registry, size_t i, struct hdx_error *error);
 
@@ -711,7 +711,8 @@ struct hdx_query_info {
   size_t extra_count;
   const struct hdx_text *extra_names; /* of several: of all, each name once; sorted */
   const struct hdx_parameter *extras; /* as many; of several: what the datasets that state it agree on */
-  size_t incomplete_years;            /* wanted years that are stale or, with allow_partial, cannot be read */
+  size_t incomplete_years; /* wanted years that are stale (all, if what is held could not be renewed) or, with
+                            * allow_partial, cannot be read */
   size_t dataset_count, failure_count;
   uint64_t older_versions; /* of the query: rows that latest_version left out so far, or of the last sum */
 };

@@ -142,15 +142,21 @@ def bucket(bench):
 # ---- documents
 
 
-def made_bucket(bench, name, entries):
-    """The folder of a bucket made by hand, with its catalog."""
-    folder = bench.scratch / name
-    (folder / "b" / "i").mkdir(parents=True)
-    catalog = {"Cloudy": "1.0", "endpoint": "s3://b/", "name": name, "status": {"code": 1200, "message": "OK"},
-               "catalog": [{"index": "s3://b/i/", "title": "t", "start": "2020-01-01T00:00:00Z",
+def write_catalog(folder, entries):
+    """A bucket made by hand: its catalog, in the folder of its name."""
+    (folder / "i").mkdir(parents=True)
+    catalog = {"Cloudy": "1.0", "endpoint": f"s3://{folder.name}/", "name": folder.name,
+               "status": {"code": 1200, "message": "OK"},
+               "catalog": [{"index": f"s3://{folder.name}/i/", "title": "t", "start": "2020-01-01T00:00:00Z",
                             "stop": "2020-12-31T00:00:00Z", "indextype": "csv", "filetype": "cdf", **entry}
                            for entry in entries]}
-    (folder / "b" / "catalog.json").write_text(json.dumps(catalog))
+    (folder / "catalog.json").write_text(json.dumps(catalog))
+
+
+def made_bucket(bench, name, entries):
+    """The folder that such a bucket, "b", lies in."""
+    folder = bench.scratch / name
+    write_catalog(folder / "b", entries)
     return folder
 
 
@@ -177,6 +183,27 @@ def of_catalog(bench, count, amount):
         agree("datasets listed", len(out.splitlines()), count)
         memory(bench, f"{what}: query", "query", "s3://b/", "set_000007", *access, "-o", "/dev/null", memory=amount)
         memory(bench, f"{what}: validate", "validate", "s3://b/", *access, "-o", "/dev/null", memory=amount)
+    shutil.rmtree(folder)
+
+
+def search(bench):
+    """The catalogs of many buckets, in which a word stands once, or in every dataset."""
+    buckets, count = 60, round(10_000 * bench.scale)
+    folder = bench.scratch / "search"
+    title = "magnetic field, as many describe theirs at some length. " * 3
+    for b in range(buckets):
+        write_catalog(folder / f"b{b:02}", ({"id": f"set_{b}_{i}_", "title": f"{i} {title}"} for i in range(count)))
+    registry = {"CloudMe": "0.1", "registry": [{"endpoint": f"s3://b{b:02}/", "name": f"b{b:02}", "region": "r"}
+                                               for b in range(buckets)]}
+    (folder / "registry.json").write_text(json.dumps(registry))
+    what = f"search {buckets} catalogs of {count:,} datasets"
+    with serve(bench, folder) as server:
+        for amount in MEMORIES:
+            access = ["--endpoint-url", server.url, "--registry", f"{server.url}/registry.json", "--store",
+                      bench.scratch / f"store-search-{amount}", "--format", "keys"]
+            out, _ = memory(bench, f"{what}: one is found", "search", "set_30_7_", *access, memory=amount)
+            agree("what is found", out.split(), [b"set_30_7_"])
+            memory(bench, f"{what}: all are found", "search", "magnetic", *access, memory=amount, codes=(0, 1))
     shutil.rmtree(folder)
 
 

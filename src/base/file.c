@@ -51,7 +51,8 @@ enum hdx_status hdx_file_read_fd(int fd, const char *path, uint64_t bytes_max, s
 }
 
 enum hdx_status hdx_file_read(const char *path, uint64_t bytes_max, struct hdx_buffer *out, struct hdx_error *error) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  /* O_NONBLOCK: a pipe of that name is refused, not waited for. */
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0 && errno == ENOENT)
     return hdx_error_set(error, HDX_NOT_FOUND, "%s: no such file", path);
   if (fd < 0)

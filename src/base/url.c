@@ -76,15 +76,25 @@ struct hdx_text hdx_url_shown(struct hdx_text location) {
   return hdx_text_sub(location, 0, query < location.size ? query + 1 : query);
 }
 
+/* Where the host begins behind a user and password; 0: there are none. */
+static size_t user_size(struct hdx_text text) {
+  size_t scheme = scheme_size(text), size = 0;
+  if (!scheme)
+    return 0;
+  struct hdx_text rest = hdx_text_sub(text, scheme + 3, text.size);
+  size_t authority = find(rest, "/?#");
+  for (size_t i = 0; i < authority; i++)
+    if (rest.data[i] == '@')
+      size = scheme + 3 + i + 1;
+  return size;
+}
+
+bool hdx_url_has_user(struct hdx_text text) {
+  return user_size(text) > 0;
+}
+
 const char *hdx_url_quote(struct hdx_text text, char *out, size_t size) {
-  size_t from = 0, scheme = scheme_size(text), to = find(text, "?");
-  if (scheme) {
-    struct hdx_text rest = hdx_text_sub(text, scheme + 3, text.size);
-    size_t authority = find(rest, "/?#");
-    for (size_t i = 0; i < authority; i++)
-      if (rest.data[i] == '@')
-        from = scheme + 3 + i + 1;
-  }
+  size_t from = user_size(text), scheme = scheme_size(text), to = find(text, "?");
   bool cut = to < text.size;
   if (to - from > QUOTE_BYTES_MAX) {
     to = from + QUOTE_BYTES_MAX;

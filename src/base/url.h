@@ -56,6 +56,9 @@ void hdx_url_of_path(struct hdx_buffer *out, const char *path);
 /* "http", "https", "file" or "s3". */
 const char *hdx_url_scheme_name(enum hdx_scheme scheme);
 
+/* Whether a URL of any scheme has a user or password. */
+bool hdx_url_has_user(struct hdx_text text);
+
 /* What messages may show of a location, a view of it: the query of http and https, which may be a signature, is left
  * out behind its question mark. */
 struct hdx_text hdx_url_shown(struct hdx_text location);

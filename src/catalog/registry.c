@@ -2,6 +2,7 @@
 #include "catalog/catalog.h"
 
 #include "base/error.h"
+#include "base/url.h"
 #include "catalog/near.h"
 #include "catalog/warnings.h"
 
@@ -78,6 +79,10 @@ static bool read_entry(const struct hdx_json *json, const struct hdx_json_value 
   lacks = !lacks && !entry->region.size ? "region" : lacks;
   if (lacks) {
     hdx_warnings_add(warnings, value->raw, "the entry is skipped: it has no \"%s\"", lacks);
+    return false;
+  }
+  if (hdx_url_has_user(entry->endpoint)) {
+    hdx_warnings_add(warnings, value->raw, "the entry is skipped: its endpoint has a user or password");
     return false;
   }
   if (!entry->provider.size)

@@ -189,6 +189,12 @@ static int exit_status(const struct cli *cli, enum hdx_status status) {
   return hdx_status_exit_code(status);
 }
 
+/* Whether a message is about a file of the store. */
+static bool names_snapshot(const struct cli *cli, const char *message) {
+  const char *at = cli->session ? strstr(message, hdx_session_store(cli->session)) : NULL;
+  return at && strstr(at, ".hdx: ");
+}
+
 static void tell(struct cli *cli, enum hdx_status status, const struct hdx_error *error) {
   struct cli_messages *messages = &cli->messages;
   cli_messages_live(messages, NULL);
@@ -216,6 +222,10 @@ static void tell(struct cli *cli, enum hdx_status status, const struct hdx_error
     cli_message_hint(messages, hint);
   } else if (status == HDX_NOT_FOUND && cli_settings(cli)->offline) {
     cli_message_hint(messages, "--offline is set: the network was not asked.");
+  } else if (status == HDX_INTEGRITY && names_snapshot(cli, error->message)) {
+    cli_message_hint(messages,
+                     "'heliodex index BUCKET ID' fetches a damaged snapshot anew, 'heliodex store remove BUCKET "
+                     "ID' removes one that is in a wrong place.");
   }
 }
 
@@ -229,6 +239,15 @@ static enum hdx_status close_output(struct cli *cli, enum hdx_status status, str
     return status;
   *error = close_error;
   return closed;
+}
+
+static enum hdx_status open_stats(struct cli *cli, struct hdx_error *error) {
+  if (!cli_settings(cli)->stats || !(cli->args.verb->needs & CLI_NEED_SESSION))
+    return HDX_OK;
+  enum hdx_status status = cli_writer_open(&cli->stats, cli_settings(cli)->stats, error);
+  if (status != HDX_OK)
+    cli_writer_close(&cli->stats, false, NULL);
+  return status;
 }
 
 /* Statistics are of use behind a failure too, and of none where no session was opened. */
@@ -258,8 +277,8 @@ static enum hdx_status run_verb(struct cli *cli, struct hdx_error *error) {
   cli->out.guarded = cli->out.terminal && !cli_settings(cli)->output;
   if (cli_settings(cli)->url_style == CLI_URL_PRESIGNED) /* whoever can read its URLs can read the files */
     cli_writer_keep_private(&cli->out);
-  if (status == HDX_OK && cli_settings(cli)->stats && (verb->needs & CLI_NEED_SESSION))
-    status = cli_writer_open(&cli->stats, cli_settings(cli)->stats, error);
+  if (status == HDX_OK)
+    status = open_stats(cli, error);
   if (status == HDX_OK && (verb->needs & CLI_NEED_SESSION)) {
     cli_progress_init(&cli->progress, &cli->messages, (enum cli_progress_mode)cli_settings(cli)->progress);
     status = open_session(cli, error);

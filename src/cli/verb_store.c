@@ -70,7 +70,7 @@ static enum hdx_status list(struct cli *cli, size_t *count, struct hdx_error *er
   enum hdx_status status = cli_rows_open(cli, &listing.render, columns, COLUMN_COUNT, PATH, 0, error);
   if (status == HDX_OK)
     status = hdx_store_visit(cli->session, bucket, names, id_count, false, on_snapshot, &listing, error);
-  if (listing.unreadable > 0 && status != HDX_OK && status != HDX_INTERRUPTED)
+  if (listing.unreadable > 0 && status != HDX_OK && status != HDX_INTERRUPTED && status != HDX_NOT_FOUND)
     cli_fail(error, status, "%zu snapshots cannot be read", listing.unreadable);
   *count = listing.render.rows;
   status = cli_rows_close(cli, &listing.render, status, error);

@@ -127,7 +127,7 @@ static enum hdx_status visit(struct cli *cli, struct run *run, struct hdx_error 
   size_t id_count = cli->args.operand_count > 1 ? cli->args.operand_count - 1 : 0;
   enum hdx_status status = hdx_store_visit(cli->session, bucket, (const char *const *)cli->args.operands + 1, id_count,
                                            true, on_snapshot, run, error);
-  if (run->failed > 0 && status != HDX_OK && status != HDX_INTERRUPTED)
+  if (run->failed > 0 && status != HDX_OK && status != HDX_INTERRUPTED && status != HDX_NOT_FOUND)
     return cli_fail(error, status, "%zu of %zu snapshots are not sound; 'heliodex index BUCKET ID' fetches them anew",
                     run->failed, run->seen);
   if (status == HDX_OK && run->seen == 0)

@@ -22,6 +22,8 @@ static enum hdx_status open_failed(struct cli_writer *writer, const char *name, 
   int code = errno;
   writer->state = CLI_WRITER_FAILED;
   writer->code = code;
+  if (code == EINTR && cli_signals_pending())
+    return cli_fail(error, HDX_INTERRUPTED, "interrupted");
   enum hdx_status status = code == EISDIR ? HDX_USAGE : code == ENOMEM ? HDX_MEMORY : HDX_IO;
   return cli_fail(error, status, "%s: cannot be written: %s", name, strerror(code));
 }
@@ -46,7 +48,9 @@ static bool open_temp(struct cli_writer *writer, const char *path) {
     return false;
   }
   if (exists && !S_ISREG(old.st_mode)) {
-    writer->fd = open(path, O_WRONLY | O_CLOEXEC);
+    do /* a pipe without a reader is waited for */
+      writer->fd = open(path, O_WRONLY | O_CLOEXEC);
+    while (writer->fd < 0 && errno == EINTR && !cli_signals_pending());
     return writer->fd >= 0;
   }
   if (exists && access(path, W_OK) != 0)

@@ -11,7 +11,8 @@ struct download {
   bool is_held;
   struct hdx_target target;
   struct hdx_buffer body;
-  bool crowded; /* it was dropped for the memory that others take */
+  bool crowded;   /* it was dropped for the memory that others take */
+  bool too_large; /* as what is held of it, or what its server has, is */
 };
 
 /* Gives what the body takes of the memory for documents that are coming in. */
@@ -88,7 +89,7 @@ static void end(struct download *download, enum hdx_status status, struct hdx_do
                 const struct hdx_error *error) {
   const struct hdx_document_request request = download->request;
   struct hdx_error told;
-  if (status == HDX_LIMIT && download->session->little_memory && !download->crowded) {
+  if (download->too_large && download->session->little_memory) {
     hdx_error_set(&told, status, "%s, which is what --memory has room for", error->message);
     error = &told;
   }
@@ -102,6 +103,7 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
   struct hdx_error error = {.message = ""};
   enum hdx_status status = result->status;
   bool fresh = !result->not_modified;
+  download->too_large = result->too_large;
   if (status != HDX_OK)
     hdx_error_set(&error, status, "%s", result->message);
   else if (fresh)
@@ -147,6 +149,7 @@ void hdx_session_document_start(struct hdx_session *session, const struct hdx_do
       hdx_store_load_document(&session->store, request->folder, request->name, hdx_text_of(request->stored_as),
                               config->catalog_bytes_max, &download->held, &error);
   download->is_held = status == HDX_OK;
+  download->too_large = status == HDX_LIMIT;
   if (download->is_held && (!request->revalidate || config->offline)) {
     struct hdx_document document = download->held;
     download->is_held = false; /* handed on */

@@ -297,8 +297,8 @@ static enum hdx_status open_journal(struct hdx_mirror_run *run, struct hdx_error
   enum hdx_status status = hdx_claims_new(run->destination.fold, &run->claims, error);
   if (status != HDX_OK || run->destination.state < 0) /* a dry run to a folder that is not there */
     return status;
-  status = hdx_journal_open(run->destination.state, run->options->dry_run ? NULL : name, session->config.memory_bytes,
-                            &session->log, &run->journal, error);
+  status = hdx_journal_open(run->destination.state, run->destination.path, run->options->dry_run ? NULL : name,
+                            session->config.memory_bytes, &session->log, &run->journal, error);
   if (status == HDX_OK)
     status = hdx_journal_files(run->journal, claim_known, run, error);
   if (status != HDX_OK)

@@ -243,8 +243,8 @@ enum hdx_status hdx_mirror_verify(struct hdx_session *session, const char *dest,
   hdx_session_watch(session, &verifying.loop, &verifying.watch);
   status = hdx_destination_open(dest, NULL, false, &verifying.destination, error);
   if (status == HDX_OK)
-    status = hdx_journal_open(verifying.destination.state, NULL, session->config.memory_bytes, &session->log, &journal,
-                              error);
+    status = hdx_journal_open(verifying.destination.state, verifying.destination.path, NULL,
+                              session->config.memory_bytes, &session->log, &journal, error);
   if (status == HDX_OK) {
     verifying.files_total = hdx_journal_file_count(journal);
     status = verify(&verifying, journal, error);

@@ -429,14 +429,26 @@ static enum hdx_status check_years(struct hdx_query_part *part, struct hdx_error
   return HDX_OK;
 }
 
+/* The next failure of the run with the dataset as a whole. A file without a year that failed is stale. */
+static const struct hdx_year_failure *whole_failure(const struct hdx_query_part *part,
+                                                    const struct hdx_year_failure *failure) {
+  const struct hdx_year *state = hdx_reader_year(part->reader, 0);
+  if (state && state->state == HDX_YEAR_STALE)
+    return NULL;
+  while (failure && failure->year)
+    failure = failure->next;
+  return failure;
+}
+
 void hdx_query_fill_years(struct hdx_query_part *part) {
+  bool old = whole_failure(part, part->failures) != NULL;
   part->info.checked_at = HDX_TIME_MAX;
   part->info.incomplete_years = 0;
   for (int year = part->years.first; year <= part->years.last; year++) {
     const struct hdx_year *state = hdx_reader_year(part->reader, year);
     int64_t at = state && state->checked_at > part->confirmed ? state->checked_at : part->confirmed;
     part->info.checked_at = at < part->info.checked_at ? at : part->info.checked_at;
-    part->info.incomplete_years += !state || state->state == HDX_YEAR_FAILED || state->state == HDX_YEAR_STALE;
+    part->info.incomplete_years += old || !state || state->state == HDX_YEAR_FAILED || state->state == HDX_YEAR_STALE;
   }
   if (part->info.checked_at == HDX_TIME_MAX)
     part->info.checked_at = part->confirmed;
@@ -455,15 +467,12 @@ static void fill_info(struct hdx_query_part *part) {
   hdx_query_fill_years(part);
 }
 
-/* That the run failed with the dataset as a whole: what was held answers. A file without a year that failed is stale,
- * which has been told. */
+/* Tells why what is held answers. */
 static void tell_not_renewed(const struct hdx_query_part *part) {
-  const struct hdx_year *state = hdx_reader_year(part->reader, 0);
-  bool stale = state && state->state == HDX_YEAR_STALE;
-  for (const struct hdx_year_failure *failure = part->failures; failure; failure = failure->next)
-    if (!failure->year && !stale)
-      hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: what is held could not be renewed: %s",
-                    part->id.data, failure->message.data);
+  for (const struct hdx_year_failure *failure = whole_failure(part, part->failures); failure;
+       failure = whole_failure(part, failure->next))
+    hdx_log_write(&part->query->session->log, HDX_LOG_WARNING, "%s: what is held could not be renewed: %s",
+                  part->id.data, failure->message.data);
 }
 
 static void check_part(struct hdx_query_part *part) {

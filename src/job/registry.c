@@ -175,10 +175,6 @@ static enum hdx_status check_allowed(const struct hdx_registry *registry, struct
   return hdx_error_set(error, HDX_DENIED, "%s", why.message);
 }
 
-enum hdx_status hdx_registry_allowed(const struct hdx_registry *registry, size_t i, struct hdx_error *error) {
-  return check_allowed(registry, registry->doc.entries[i].endpoint, error);
-}
-
 enum hdx_status hdx_registry_endpoint(const struct hdx_registry *registry, const char *name, const char *region_prefix,
                                       bool first, struct hdx_text *endpoint, struct hdx_error *error) {
   const struct hdx_registry_entry *entry;
@@ -225,6 +221,33 @@ static enum hdx_status take_entry(const struct hdx_registry_entry *entry, struct
   return translate(place, arena, error);
 }
 
+/* Whether an entry names a bucket that may be asked, whatever the session's settings are: what is wrong with it is
+ * wrong in the registry. */
+static enum hdx_status check_entry(const char *registry_url, const struct hdx_registry_entry *entry,
+                                   struct hdx_error *error) {
+  struct hdx_source source;
+  struct hdx_arena arena;
+  struct place place;
+  char name[200];
+  hdx_arena_init(&arena, REGISTRY_PLACE_BYTES_MAX);
+  enum hdx_status status = take_entry(entry, &place, &arena, error);
+  if (status == HDX_OK)
+    status = check_endpoint(registry_url, place.name, error);
+  if (status == HDX_OK) {
+    const struct hdx_source_options options = {.region = place.region, .google = place.google};
+    status = hdx_source_init(&source, place.name, &options, &arena, error);
+  }
+  hdx_arena_deinit(&arena);
+  if (status != HDX_USAGE)
+    return status;
+  return hdx_error_context(error, HDX_INTEGRITY, "the registry's entry %s",
+                           hdx_url_quote(entry->name, name, sizeof name));
+}
+
+enum hdx_status hdx_registry_allowed(const struct hdx_registry *registry, size_t i, struct hdx_error *error) {
+  return check_entry(hdx_registry_url(registry), &registry->doc.entries[i], error);
+}
+
 /* What a stored registry knows of a bucket that was named directly. */
 static void recall(struct hdx_session *session, struct place *place, struct hdx_arena *arena) {
   struct hdx_registry *registry;
@@ -262,9 +285,9 @@ static enum hdx_status look_up(struct hdx_session *session, struct place *place,
     return status;
   status = hdx_registry_doc_endpoint(&registry->doc, place->name, HDX_TEXT(""), false, &entry, error);
   if (status == HDX_OK)
-    status = take_entry(entry, place, arena, error);
+    status = check_entry(session->config.registry_url, entry, error);
   if (status == HDX_OK)
-    status = check_endpoint(session->config.registry_url, place->name, error);
+    status = take_entry(entry, place, arena, error);
   hdx_registry_close(registry);
   return status;
 }
@@ -286,8 +309,8 @@ enum hdx_status hdx_session_source(struct hdx_session *session, const char *buck
 enum hdx_status hdx_session_entry_source(struct hdx_session *session, const struct hdx_registry_entry *entry,
                                          struct hdx_arena *arena, struct hdx_source *source, struct hdx_error *error) {
   struct place place;
-  enum hdx_status status = take_entry(entry, &place, arena, error);
+  enum hdx_status status = check_entry(session->config.registry_url, entry, error);
   if (status == HDX_OK)
-    status = check_endpoint(session->config.registry_url, place.name, error);
+    status = take_entry(entry, &place, arena, error);
   return status == HDX_OK ? source_of(session, &place, arena, source, error) : status;
 }

@@ -2,9 +2,11 @@
 
 #include "base/cpu.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -81,6 +83,17 @@ static enum hdx_status check(const struct hdx_config *config, struct hdx_error *
       status = check_url("map", config->maps[i].to, error);
   }
   return status;
+}
+
+/* The certificates that the caller names. Those of variables may be for others: they are read where they are needed. */
+static enum hdx_status check_authorities(const char *path, struct hdx_error *error) {
+  struct stat file;
+  int code = 0;
+  if (path && (stat(path, &file) != 0 || access(path, R_OK) != 0))
+    code = errno;
+  else if (path && S_ISDIR(file.st_mode))
+    code = EISDIR;
+  return code ? hdx_error_errno(error, path, "the certificates cannot be read", code) : HDX_OK;
 }
 
 /* Reads the user's profile. What is wrong with it is an error only to those who asked for it: public archives are read
@@ -204,6 +217,8 @@ enum hdx_status hdx_session_open(const struct hdx_config *config, struct hdx_ses
   }
   if (status == HDX_OK)
     status = check(&session->config, error);
+  if (status == HDX_OK)
+    status = check_authorities(config->ca_file, error);
   if (status == HDX_OK) {
     fit_catalogs(session);
     status = hdx_store_init(&session->store, config->store, error);

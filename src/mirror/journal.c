@@ -238,9 +238,10 @@ static void deinit(struct hdx_journal *journal) {
     close(journal->fd);
 }
 
-static enum hdx_status open_all(struct hdx_journal *journal, int folder_fd, const char *name, uint64_t bytes_max,
-                                const struct hdx_log *log, struct hdx_error *error) {
-  *journal = (struct hdx_journal){.log = log, .folder = folder_fd, .fd = -1, .own = SIZE_MAX, .bytes_max = bytes_max};
+static enum hdx_status open_all(struct hdx_journal *journal, int folder_fd, const char *dest, const char *name,
+                                uint64_t bytes_max, const struct hdx_log *log, struct hdx_error *error) {
+  *journal = (struct hdx_journal){
+      .log = log, .folder = folder_fd, .dest = dest, .fd = -1, .own = SIZE_MAX, .bytes_max = bytes_max};
   journal->seed = hdx_hash_seed();
   hdx_buffer_init(&journal->added, bytes_max < SIZE_MAX ? (size_t)bytes_max : SIZE_MAX);
   hdx_buffer_init(&journal->scratch, HDX_LINE_BYTES_MAX);
@@ -248,17 +249,17 @@ static enum hdx_status open_all(struct hdx_journal *journal, int folder_fd, cons
   return status == HDX_OK ? hdx_journal_read(journal, error) : status;
 }
 
-enum hdx_status hdx_journal_open(int folder_fd, const char *name, uint64_t bytes_max, const struct hdx_log *log,
-                                 struct hdx_journal **journal, struct hdx_error *error) {
+enum hdx_status hdx_journal_open(int folder_fd, const char *dest, const char *name, uint64_t bytes_max,
+                                 const struct hdx_log *log, struct hdx_journal **journal, struct hdx_error *error) {
   struct hdx_journal *opened = malloc(sizeof *opened);
   struct hdx_error waste;
   if (!opened)
     return hdx_error_memory(error, sizeof *opened);
-  enum hdx_status status = open_all(opened, folder_fd, name, bytes_max, log, error);
+  enum hdx_status status = open_all(opened, folder_fd, dest, name, bytes_max, log, error);
   if (status == HDX_OK && hdx_journal_is_wasteful(opened)) {
     if (hdx_journal_compact(opened, &waste) == HDX_OK) {
       deinit(opened);
-      status = open_all(opened, folder_fd, name, bytes_max, log, error);
+      status = open_all(opened, folder_fd, dest, name, bytes_max, log, error);
     } else {
       hdx_log_write(log, HDX_LOG_INFO, "%s; it stays as it is", waste.message);
     }

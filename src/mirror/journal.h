@@ -58,9 +58,9 @@ struct hdx_journal;
 /* Reads all journals in the open folder (DEST/.heliodex, which is borrowed) and opens the one called `name`
  * ("journal", "journal-NAME"; NULL: only to read) to append; a missing one is empty. The destination's lock is held.
  * IO; INTEGRITY: a file that is no journal, or of a later version; LIMIT: more than `bytes_max` of memory (mapped files
- * do not count); MEMORY. Messages and warnings name .heliodex/NAME and the line. */
-enum hdx_status hdx_journal_open(int folder_fd, const char *name, uint64_t bytes_max, const struct hdx_log *log,
-                                 struct hdx_journal **journal, struct hdx_error *error);
+ * do not count); MEMORY. Messages and warnings name DEST/.heliodex/NAME and the line; `dest` is borrowed. */
+enum hdx_status hdx_journal_open(int folder_fd, const char *dest, const char *name, uint64_t bytes_max,
+                                 const struct hdx_log *log, struct hdx_journal **journal, struct hdx_error *error);
 /* What was not flushed is lost. NULL is allowed. */
 void hdx_journal_close(struct hdx_journal *journal);
 

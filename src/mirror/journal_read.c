@@ -12,13 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WARNINGS_MAX = 10, TAIL_BYTES = 64 * 1024, PATH_SIZE = 512 };
+enum { WARNINGS_MAX = 10, TAIL_BYTES = 64 * 1024 };
 
 static const char journal_name[] = "journal", header[] = HDX_LINE_HEADER;
 
-/* ".heliodex/NAME" for messages. */
-static const char *path_of(const char *name, char *path) {
-  snprintf(path, PATH_SIZE, "%s/%s", HDX_STATE_FOLDER, name);
+const char *hdx_journal_path(const struct hdx_journal *journal, const char *name, char path[HDX_JOURNAL_PATH_MAX]) {
+  snprintf(path, HDX_JOURNAL_PATH_MAX, "%s/%s%s%s", journal->dest, HDX_STATE_FOLDER, name ? "/" : "", name ? name : "");
   return path;
 }
 
@@ -33,17 +32,18 @@ void hdx_journal_lines_deinit(struct hdx_journal_lines *lines) {
   *lines = (struct hdx_journal_lines){0};
 }
 
-enum hdx_status hdx_journal_lines_map(struct hdx_journal_lines *lines, int fd, uint64_t size, struct hdx_error *error) {
-  char path[PATH_SIZE];
+enum hdx_status hdx_journal_lines_map(const struct hdx_journal *journal, struct hdx_journal_lines *lines, int fd,
+                                      uint64_t size, struct hdx_error *error) {
+  char path[HDX_JOURNAL_PATH_MAX];
+  hdx_journal_path(journal, lines->name, path);
   if (size > HDX_LINE_OFFSET_MAX)
-    return hdx_error_set(error, HDX_LIMIT, "%s: too large", path_of(lines->name, path));
+    return hdx_error_set(error, HDX_LIMIT, "%s: too large", path);
   void *data = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
   bool mapped = size && data != MAP_FAILED;
   if (size && !mapped) {
     /* Not every file system can map files. */
     data = malloc(size);
-    enum hdx_status status =
-        data ? hdx_file_read_at(fd, path_of(lines->name, path), data, size, 0, error) : hdx_error_memory(error, size);
+    enum hdx_status status = data ? hdx_file_read_at(fd, path, data, size, 0, error) : hdx_error_memory(error, size);
     if (status != HDX_OK) {
       free(data);
       return status;
@@ -93,12 +93,12 @@ static enum hdx_status check_header(int fd, const char *path, uint64_t size, str
 
 static enum hdx_status open_lines(const struct hdx_journal *journal, const char *name, bool own, int *fd,
                                   uint64_t *size, struct hdx_error *error) {
-  char path[PATH_SIZE];
+  char path[HDX_JOURNAL_PATH_MAX];
   struct stat info;
   int flags = (own ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   while ((*fd = openat(journal->folder, name, flags, 0666)) < 0 && errno == EINTR) {
   }
-  path_of(name, path);
+  hdx_journal_path(journal, name, path);
   if (*fd < 0 && errno == ENOENT)
     return hdx_error_set(error, HDX_NOT_FOUND, "%s: no such file", path);
   if (*fd < 0)
@@ -114,10 +114,10 @@ static enum hdx_status open_lines(const struct hdx_journal *journal, const char 
 /* Opens a file of lines and maps those that are whole. In the file that is appended to, the rest is cut off. */
 static enum hdx_status map_file(struct hdx_journal *journal, struct hdx_journal_lines *lines, bool own,
                                 struct hdx_error *error) {
-  char path[PATH_SIZE];
+  char path[HDX_JOURNAL_PATH_MAX];
   int fd = -1;
   uint64_t size = 0, end = 0;
-  path_of(lines->name, path);
+  hdx_journal_path(journal, lines->name, path);
   enum hdx_status status = open_lines(journal, lines->name, own, &fd, &size, error);
   if (status == HDX_OK)
     status = find_end(fd, path, size, &end, error);
@@ -128,7 +128,7 @@ static enum hdx_status map_file(struct hdx_journal *journal, struct hdx_journal_
       status = hdx_error_errno(error, path, "cannot be cut", errno);
   }
   if (status == HDX_OK)
-    status = hdx_journal_lines_map(lines, fd, end, error);
+    status = hdx_journal_lines_map(journal, lines, fd, end, error);
   if (status == HDX_OK && own)
     journal->fd = fd;
   else if (fd >= 0)
@@ -150,11 +150,13 @@ static int by_name(const void *a, const void *b) {
 }
 
 static enum hdx_status add_name(struct hdx_journal *journal, const char *name, struct hdx_error *error) {
+  char path[HDX_JOURNAL_PATH_MAX];
   for (size_t i = 0; i < journal->file_count; i++)
     if (strcmp(journal->files[i].name, name) == 0)
       return HDX_OK;
   if (journal->file_count == HDX_LINE_FILES_MAX)
-    return hdx_error_set(error, HDX_LIMIT, "%s: more than %d journals", HDX_STATE_FOLDER, HDX_LINE_FILES_MAX);
+    return hdx_error_set(error, HDX_LIMIT, "%s: more than %d journals", hdx_journal_path(journal, NULL, path),
+                         HDX_LINE_FILES_MAX);
   struct hdx_journal_lines *files = realloc(journal->files, (journal->file_count + 1) * sizeof *files);
   if (!files)
     return hdx_error_memory(error, (journal->file_count + 1) * sizeof *files);
@@ -167,11 +169,13 @@ static enum hdx_status add_name(struct hdx_journal *journal, const char *name, s
 }
 
 static enum hdx_status list_files(struct hdx_journal *journal, struct hdx_error *error) {
+  char path[HDX_JOURNAL_PATH_MAX];
+  hdx_journal_path(journal, NULL, path);
   DIR *list = hdx_list_open(journal->folder);
   if (!list)
-    return hdx_error_errno(error, HDX_STATE_FOLDER, "cannot be listed", errno);
+    return hdx_error_errno(error, path, "cannot be listed", errno);
   enum hdx_status status = HDX_OK;
-  for (struct dirent *entry; status == HDX_OK && (entry = hdx_list_next(list, HDX_STATE_FOLDER, &status, error));)
+  for (struct dirent *entry; status == HDX_OK && (entry = hdx_list_next(list, path, &status, error));)
     if (is_journal(entry->d_name))
       status = add_name(journal, entry->d_name, error);
   closedir(list);
@@ -212,10 +216,10 @@ struct reading {
 };
 
 static void warn(struct hdx_journal *journal, const char *name, uint64_t number) {
-  char path[PATH_SIZE];
+  char path[HDX_JOURNAL_PATH_MAX];
   if (++journal->warnings <= WARNINGS_MAX)
-    hdx_log_write(journal->log, HDX_LOG_WARNING, "%s, line %llu: damaged, left out", path_of(name, path),
-                  (unsigned long long)number);
+    hdx_log_write(journal->log, HDX_LOG_WARNING, "%s, line %llu: damaged, left out",
+                  hdx_journal_path(journal, name, path), (unsigned long long)number);
 }
 
 /* Moves to the next line that is whole. */
@@ -270,6 +274,7 @@ static enum hdx_status read_runs(struct hdx_journal *journal, struct reading *re
 }
 
 enum hdx_status hdx_journal_read(struct hdx_journal *journal, struct hdx_error *error) {
+  char path[HDX_JOURNAL_PATH_MAX];
   struct reading *readings = calloc(journal->file_count + 1, sizeof *readings);
   if (!readings)
     return hdx_error_memory(error, (journal->file_count + 1) * sizeof *readings);
@@ -279,7 +284,7 @@ enum hdx_status hdx_journal_read(struct hdx_journal *journal, struct hdx_error *
   free(readings);
   if (journal->warnings > WARNINGS_MAX)
     hdx_log_write(journal->log, HDX_LOG_WARNING, "%s: %u damaged lines of journals in all were left out",
-                  HDX_STATE_FOLDER, journal->warnings);
+                  hdx_journal_path(journal, NULL, path), journal->warnings);
   /* Pages that were read once need not stay in memory: few lines are asked for at a time. */
   for (size_t i = 0; i < journal->file_count; i++)
     if (journal->files[i].mapped)

@@ -15,6 +15,8 @@
 #define HDX_LINE_OFFSET_MAX ((1ull << HDX_LINE_OFFSET_BITS) - 1)
 #define HDX_LINE_FILES_MAX 0xffff
 
+#define HDX_JOURNAL_PATH_MAX 768 /* longer ones are cut in messages */
+
 /* A file of lines. Only whole lines are mapped. */
 struct hdx_journal_lines {
   char *name;
@@ -42,7 +44,8 @@ struct hdx_begun {
 
 struct hdx_journal {
   const struct hdx_log *log;
-  int folder, fd; /* borrowed; of the file that is appended to, -1: none */
+  int folder, fd;   /* borrowed; of the file that is appended to, -1: none */
+  const char *dest; /* borrowed; names the folder in messages */
   struct hdx_journal_lines *files;
   size_t file_count, own; /* which file is appended to; SIZE_MAX: none */
   uint64_t run;           /* number of the run that appends: greater than of all that were read */
@@ -64,6 +67,9 @@ struct hdx_journal {
   struct hdx_buffer scratch;
 };
 
+/* "DEST/.heliodex/NAME" for messages, or without a name the folder. Returns `path`. */
+const char *hdx_journal_path(const struct hdx_journal *journal, const char *name, char path[HDX_JOURNAL_PATH_MAX]);
+
 /* Counts memory that is to be had. LIMIT. */
 enum hdx_status hdx_journal_charge(struct hdx_journal *journal, uint64_t bytes, struct hdx_error *error);
 
@@ -81,7 +87,8 @@ static inline uint64_t hdx_line_place(size_t file, uint64_t offset) {
 /* Opens and maps all files of lines in the folder. */
 enum hdx_status hdx_journal_map(struct hdx_journal *journal, const char *name, struct hdx_error *error);
 /* Maps a file's first `size` bytes in place of what was mapped. */
-enum hdx_status hdx_journal_lines_map(struct hdx_journal_lines *lines, int fd, uint64_t size, struct hdx_error *error);
+enum hdx_status hdx_journal_lines_map(const struct hdx_journal *journal, struct hdx_journal_lines *lines, int fd,
+                                      uint64_t size, struct hdx_error *error);
 void hdx_journal_lines_deinit(struct hdx_journal_lines *lines);
 /* Has all their lines count. */
 enum hdx_status hdx_journal_read(struct hdx_journal *journal, struct hdx_error *error);

@@ -14,24 +14,23 @@ enum {
   REMAP_BYTES = 1024 * 1024, /* of added lines that are in the file are mapped in place of a copy */
   WRITE_BYTES = 1024 * 1024, /* at a time, as a journal is written anew */
   WASTEFUL_LINES = 4096,     /* a journal of fewer lines is small enough */
-  PATH_SIZE = 512
 };
 
-static const char *own_path(const struct hdx_journal *journal, char *path) {
-  snprintf(path, PATH_SIZE, "%s/%s", HDX_STATE_FOLDER, journal->files[journal->own].name);
-  return path;
+static const char *own_path(const struct hdx_journal *journal, char path[HDX_JOURNAL_PATH_MAX]) {
+  return hdx_journal_path(journal, journal->files[journal->own].name, path);
 }
 
 /* ---- adding ---- */
 
 static enum hdx_status add(struct hdx_journal *journal, struct hdx_line *line, struct hdx_error *error) {
   struct hdx_line read;
+  char path[HDX_JOURNAL_PATH_MAX];
   if (journal->failure != HDX_OK)
     return hdx_error_set(error, journal->failure, "%s: nothing can be added to the journal after a failure",
-                         HDX_STATE_FOLDER);
+                         hdx_journal_path(journal, NULL, path));
   if (journal->fd < 0)
     return hdx_error_set(error, HDX_IO, "%s: nothing can be added to the journal, which was only opened to read",
-                         HDX_STATE_FOLDER);
+                         hdx_journal_path(journal, NULL, path));
   struct hdx_journal_lines *own = &journal->files[journal->own];
   if (own->size + journal->added.size == 0)
     hdx_buffer_append_text(&journal->added, HDX_TEXT(HDX_LINE_HEADER));
@@ -46,7 +45,7 @@ static enum hdx_status add(struct hdx_journal *journal, struct hdx_line *line, s
     journal->added.size = begin;
     return hdx_error_set(error, HDX_LIMIT,
                          "%s: a line of the journal would be longer than %d bytes or states what cannot be",
-                         HDX_STATE_FOLDER, HDX_LINE_BYTES_MAX);
+                         hdx_journal_path(journal, NULL, path), HDX_LINE_BYTES_MAX);
   }
   if (status == HDX_OK)
     status = hdx_journal_apply(journal, &read, hdx_line_place(journal->own, own->size + begin), error);
@@ -123,14 +122,14 @@ static enum hdx_status write_added(struct hdx_journal *journal, const char *path
 static void remap(struct hdx_journal *journal) {
   struct hdx_journal_lines *own = &journal->files[journal->own];
   if (journal->written < REMAP_BYTES || (own->size && !own->mapped) ||
-      hdx_journal_lines_map(own, journal->fd, own->size + journal->written, NULL) != HDX_OK)
+      hdx_journal_lines_map(journal, own, journal->fd, own->size + journal->written, NULL) != HDX_OK)
     return;
   hdx_buffer_clear(&journal->added);
   journal->written = 0;
 }
 
 enum hdx_status hdx_journal_flush(struct hdx_journal *journal, bool sync, struct hdx_error *error) {
-  char path[PATH_SIZE];
+  char path[HDX_JOURNAL_PATH_MAX];
   if (journal->fd < 0)
     return HDX_OK;
   own_path(journal, path);
@@ -228,7 +227,7 @@ static enum hdx_status write_live(const struct hdx_journal *journal, const uint6
 /* Writes the lines to `temporary` and gives it the journal's name. */
 static enum hdx_status replace(const struct hdx_journal *journal, const uint64_t *list, size_t count,
                                const char *temporary, struct hdx_error *error) {
-  char path[PATH_SIZE];
+  char path[HDX_JOURNAL_PATH_MAX];
   own_path(journal, path);
   /* What a run left that did not come to its end. The destination's lock is held. */
   unlinkat(journal->folder, temporary, 0);
@@ -250,7 +249,7 @@ static enum hdx_status replace(const struct hdx_journal *journal, const uint64_t
 }
 
 enum hdx_status hdx_journal_compact(const struct hdx_journal *journal, struct hdx_error *error) {
-  char temporary[PATH_SIZE];
+  char temporary[HDX_JOURNAL_PATH_MAX];
   size_t count = count_live(journal);
   uint64_t *list = list_live(journal, count);
   if (!list)

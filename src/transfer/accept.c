@@ -28,6 +28,7 @@ static void begin(struct hdx_part *part) {
                                 .etag_is_no_md5 = head->encrypted};
   if (fetch->size != HDX_SIZE_UNKNOWN && fetch->size > fetch->request.bytes_max) {
     part->refusal = HDX_REFUSAL_FINAL;
+    fetch->too_large = true;
     hdx_error_set(&part->refused, HDX_LIMIT, "%s: %llu bytes, more than the limit of %llu", fetch->name,
                   (unsigned long long)fetch->size, (unsigned long long)fetch->request.bytes_max);
     return;

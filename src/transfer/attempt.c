@@ -70,10 +70,16 @@ static bool make_room(struct hdx_part *part, size_t size) {
   return false;
 }
 
+static void refuse_memory(struct hdx_part *part) {
+  part->refusal = HDX_REFUSAL_FINAL;
+  hdx_error_set(&part->refused, HDX_MEMORY, "%s: out of memory", part->fetch->name);
+}
+
 /* The body is longer than it may be. */
 static void refuse_excess(struct hdx_part *part) {
   if (part->to == UINT64_MAX) {
     part->refusal = HDX_REFUSAL_FINAL;
+    part->fetch->too_large = true;
     hdx_error_set(&part->refused, HDX_LIMIT, "%s: more than the limit of %llu bytes", part->fetch->name,
                   (unsigned long long)part->fetch->request.bytes_max);
   } else {
@@ -114,7 +120,12 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     refuse_excess(part);
     return 0;
   }
-  if (!make_room(part, size) || !hdx_engine_rate(engine, size)) {
+  bool has_room = make_room(part, size);
+  if (!has_room && engine->pool.used == 0) {
+    refuse_memory(part);
+    return 0;
+  }
+  if (!has_room || !hdx_engine_rate(engine, size)) {
     part->paused = true;
     engine->paused_count++;
     return CURL_WRITEFUNC_PAUSE;
@@ -124,8 +135,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   take(part, data, first);
   if (first < size) {
     if (!room(part)) {
-      part->refusal = HDX_REFUSAL_FINAL;
-      hdx_error_set(&part->refused, HDX_MEMORY, "%s: out of memory", part->fetch->name);
+      refuse_memory(part);
       return 0;
     }
     take(part, data + first, size - first);

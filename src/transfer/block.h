@@ -40,7 +40,8 @@ bool hdx_block_reserve(struct hdx_block_pool *pool, size_t count);
  * been taken, and nobody speaks for them now. */
 void hdx_block_unreserve(struct hdx_block_pool *pool, size_t ahead, size_t reserved);
 
-/* An empty block, out of the reservation if `reserved` (and then one less is reserved); NULL if none is left. */
+/* An empty block, out of the reservation if `reserved` (and then one less is reserved); NULL if none is left, or there
+ * is no memory for one: who waits for one to be put back would wait for ever, if none is in use. */
 struct hdx_block *hdx_block_take(struct hdx_block_pool *pool, bool reserved);
 void hdx_block_put(struct hdx_block_pool *pool, struct hdx_block *block);
 

@@ -117,7 +117,7 @@ struct hdx_fetch {
   enum hdx_status abort_status;
   char *abort_message;
   bool ending; /* what it has is being handed out: there is nothing left to abort */
-  bool not_of_object;
+  bool not_of_object, too_large;
   char etag[HDX_ETAG_BYTES_MAX], last_modified[HDX_DATE_BYTES_MAX];
   struct hdx_local *file; /* of a file:// object */
 };

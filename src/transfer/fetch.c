@@ -2,6 +2,7 @@
 #include "transfer/engine.h"
 #include "transfer/proxy.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,6 +55,7 @@ void hdx_fetch_complete(struct hdx_fetch *fetch, enum hdx_status status, bool no
                                     .etag = fetch->etag,
                                     .last_modified = fetch->last_modified,
                                     .not_of_object = fetch->not_of_object,
+                                    .too_large = fetch->too_large,
                                     .message = message};
   hdx_fetch_free_parts(fetch);
   if (fetch->file)
@@ -118,6 +120,22 @@ static bool cannot_go_on(const struct hdx_part *part) {
   return hdx_fetch_unranged(fetch) && part->from == 0 && !named;
 }
 
+/* Adds to the message how many attempts there were, and why there is no other one. */
+static void describe_last(const struct hdx_part *part, unsigned attempts_max, uint64_t after_ms, const char *message,
+                          char text[HDX_ERROR_TEXT_MAX]) {
+  char why[128] = "";
+  if (part->attempts < attempts_max && after_ms > HDX_RETRY_AFTER_MS_MAX)
+    snprintf(why, sizeof why, "; the server asks to wait %" PRIu64 " s, and no more than %d s are waited",
+             after_ms / 1000, HDX_RETRY_AFTER_MS_MAX / 1000);
+  else if (part->attempts < attempts_max && after_ms)
+    snprintf(why, sizeof why, "; the server asks to wait %" PRIu64 " s, longer than --retry-max-time allows",
+             after_ms / 1000);
+  else if (part->attempts < attempts_max)
+    snprintf(why, sizeof why, "; --retry-max-time is over");
+  snprintf(text, HDX_ERROR_TEXT_MAX, "%s (%u attempt%s%s)", message, part->attempts + 1, part->attempts ? "s" : "",
+           why);
+}
+
 static void retry(struct hdx_part *part, enum hdx_status status, unsigned attempts_max, bool unreachable,
                   uint64_t after_ms, const char *message) {
   struct hdx_fetch *fetch = part->fetch;
@@ -143,7 +161,7 @@ static void retry(struct hdx_part *part, enum hdx_status status, unsigned attemp
   bool late = now - part->first_attempt_ns + wait_ms * 1000000 > engine->options.retry_ms_max * 1000000;
   if (part->attempts >= attempts_max || late || after_ms > HDX_RETRY_AFTER_MS_MAX) {
     char text[HDX_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s (%u attempt%s)", message, part->attempts + 1, part->attempts ? "s" : "");
+    describe_last(part, attempts_max, after_ms, message, text);
     if (unreachable && !host->answered)
       give_up_host(host, status, text);
     hdx_fetch_complete(fetch, status, false, http_status, text);

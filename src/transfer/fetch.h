@@ -84,6 +84,7 @@ struct hdx_fetch_result {
   unsigned attempts; /* requests made */
   const char *etag, *last_modified;
   bool not_of_object;  /* the answer is about the bucket or the user, and tells nothing of the object */
+  bool too_large;      /* LIMIT: it has more than bytes_max */
   const char *message; /* "" if all is well; names the URL */
 };
 

@@ -123,6 +123,7 @@ static bool open_file(struct hdx_local *file) {
     char text[HDX_ERROR_TEXT_MAX];
     snprintf(text, sizeof text, "%s: %llu bytes, more than the limit of %llu", fetch->name,
              (unsigned long long)fetch->size, (unsigned long long)fetch->request.bytes_max);
+    fetch->too_large = true;
     hdx_fetch_complete(fetch, HDX_LIMIT, false, 0, text);
     return false;
   }
@@ -149,7 +150,18 @@ static void finish(struct hdx_local *file, bool cut) {
   hdx_fetch_complete(fetch, changed ? HDX_INTEGRITY : HDX_OK, false, 0, changed ? text : "");
 }
 
-/* False if there is no block to read into: one that is given back wakes the pump. */
+/* There is no block to read into. One that is put back wakes the pump. False if it has to wait for that. */
+static bool lack_block(struct hdx_local *file) {
+  struct hdx_fetch *fetch = file->fetch;
+  char text[HDX_ERROR_TEXT_MAX];
+  if (fetch->engine->pool.used > 0)
+    return false;
+  snprintf(text, sizeof text, "%s: out of memory at %zu bytes", fetch->name, sizeof(struct hdx_block));
+  hdx_fetch_complete(fetch, HDX_MEMORY, false, 0, text);
+  return true;
+}
+
+/* False if it has to wait. */
 static bool read_block(struct hdx_local *file) {
   struct hdx_fetch *fetch = file->fetch;
   struct hdx_engine *engine = fetch->engine;
@@ -160,7 +172,7 @@ static bool read_block(struct hdx_local *file) {
   }
   struct hdx_block *block = engine->lent < HDX_LENT_BYTES_MAX ? hdx_block_take(&engine->pool, false) : NULL;
   if (!block)
-    return false;
+    return lack_block(file);
   ssize_t size = pread(file->fd, block->data, (size_t)(next.to - next.from), (off_t)next.from);
   if (size <= 0) {
     int code = errno;

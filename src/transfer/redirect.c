@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PLACE_BYTES_MAX = 320 }; /* a host has 255 at the most */
+
 static void fail(struct hdx_part *part, enum hdx_status status, const char *message) {
   hdx_fetch_complete(part->fetch, status, false, part->head.status, message);
 }
@@ -19,10 +21,20 @@ static char *redirected_name(const struct hdx_fetch *fetch, const char *to) {
   return name;
 }
 
+/* Where the place is, for messages: " to https://host", without what may be a secret. Empty if it is none. */
+static const char *describe_place(const char *place, char text[PLACE_BYTES_MAX]) {
+  struct hdx_url url;
+  text[0] = 0;
+  if (place && hdx_url_parse(hdx_text_of(place), &url, NULL) == HDX_OK)
+    snprintf(text, PLACE_BYTES_MAX, " to %s://%.*s", hdx_url_scheme_name(url.scheme),
+             HDX_TEXT_ARG(hdx_url_authority(&url)));
+  return text;
+}
+
 /* `said` tells what the answer is. */
 void hdx_fetch_redirect(struct hdx_part *part, const char *to, const char *said) {
   struct hdx_fetch *fetch = part->fetch;
-  char text[HDX_ERROR_TEXT_MAX];
+  char text[HDX_ERROR_TEXT_MAX], place[PLACE_BYTES_MAX];
   struct hdx_url from_url, to_url;
   struct hdx_error error;
   if (part->redirects != fetch->redirects) { /* another part was sent elsewhere meanwhile: that place is asked first */
@@ -35,7 +47,8 @@ void hdx_fetch_redirect(struct hdx_part *part, const char *to, const char *said)
     return;
   }
   if (part->generation) {
-    snprintf(text, sizeof text, "%.900s, redirects a signed request, which is never sent to another place", said);
+    snprintf(text, sizeof text, "%.700s, redirects a signed request%s, which is never sent to another place", said,
+             describe_place(to, place));
     fail(part, HDX_DENIED, text);
     return;
   }
@@ -45,9 +58,12 @@ void hdx_fetch_redirect(struct hdx_part *part, const char *to, const char *said)
       hdx_url_parse(hdx_text_of(fetch->url), &from_url, &error) == HDX_OK &&
       (to_url.scheme == HDX_SCHEME_HTTPS || (to_url.scheme == HDX_SCHEME_HTTP && from_url.scheme == HDX_SCHEME_HTTP));
   if (!allowed || fetch->redirects >= HDX_REDIRECTS_MAX) {
-    snprintf(text, sizeof text, "%s: %s", fetch->name,
-             allowed ? "more than five redirects"
-                     : "a redirect that is not allowed (from https to http, to a link-local or no web address)");
+    if (allowed)
+      snprintf(text, sizeof text, "%s: more than five redirects", fetch->name);
+    else
+      snprintf(text, sizeof text,
+               "%s: a redirect%s that is not allowed (from https to http, to a link-local or no web address)",
+               fetch->name, describe_place(to, place));
     fail(part, allowed ? HDX_INTEGRITY : HDX_DENIED, text);
     return;
   }

@@ -345,6 +345,35 @@ def test_registry_of_a_file(heliodex, registry, how):
     assert done.lines == ["s3://one/", "s3://two/", "gs://two-b/", "s3://three/", "s3://three-b/"]
 
 
+@pytest.mark.parametrize("endpoint, region, told", [
+    ("ftp://x/", "us-east-1", "expected a URL that begins with"), ("just-a-name", "us-east-1", "expected a URL"),
+    ("s3:///", "us-east-1", "expected a bucket"), ("s3://Bad!bucket/", "us-east-1", "cannot be part of a bucket name"),
+    ("s3://a-bucket/../b/", "us-east-1", "without components"), ("http://[::/", "us-east-1", "an IPv6 address"),
+    ("http://127.0.0.1:1/?a=b", "us-east-1", "without a query"), ("s3://a-bucket/", "us east", "expected a region"),
+])
+def test_23_what_is_wrong_in_a_registry_is_no_misuse(sky, endpoint, region, told):
+    """Exit 7, as of all documents that are damaged, and other buckets go on."""
+    access = ["--registry", f"{sky.origin.url}/registry.json", "--endpoint-url", sky.origin.url]
+    sky.registry.append({"endpoint": endpoint, "name": "The odd one", "region": region})
+    sky.publish()
+    for verb, *more in (["datasets"], ["index"], ["query", "x"]):
+        sky.program(verb, "The odd one", *more, *access).expect(7, "the registry's entry The odd one: ", told)
+    assert found(sky.search("sun").expect(1, "the registry's entry The odd one: ", "1 of 6 buckets")) == ranked("sun")
+    done = sky.program("index", "--all", "sun-model", "--dry-run", *access).expect(1, "the registry's entry The odd one: ")
+    assert "1 of 6 buckets" in done.err
+    sky.program("datasets", "The bucket-a", *access, "--region", "us east").expect(2, "expected a region")
+
+
+def test_41_p10_entries_with_a_password_are_skipped(sky):
+    for at, secret in enumerate(["http://user:hunter2@127.0.0.1:1/", "https://hunter2@h/", "s3://hunter2@bucket/"]):
+        sky.registry += [{"endpoint": secret, "name": f"Odd {at}", "region": "us-east-1"}] * 2
+    sky.publish()
+    access = ["--registry", f"{sky.origin.url}/registry.json", "--endpoint-url", sky.origin.url]
+    for command, code in (["registry"], 0), (["datasets", "Odd 0"], 3), (["search", "sun"], 0), (["index", "--all", "x"], 3):
+        done = sky.program(*command, *access, "-vv").expect(code, "the entry is skipped: its endpoint has a user or password")
+        assert "hunter2" not in done.err + done.out
+
+
 def test_23_registry_that_is_no_file(heliodex, tmp_path):
     heliodex("registry", "--registry", "none.json").expect(3, "none.json")
 

@@ -70,6 +70,23 @@ def test_15_retry_after_may_be_a_date(one):
     one.check()
 
 
+@pytest.mark.parametrize("after, options, told", [
+    (301, [], "(1 attempt; the server asks to wait 301 s, and no more than 300 s are waited)"),
+    (20, ["--retry-max-time", "10s"], "(1 attempt; the server asks to wait 20 s, longer than --retry-max-time allows)"),
+    (2, ["--retries", "0"], "(1 attempt)"),
+])
+def test_15_a_wait_that_is_too_long_is_told(one, after, options, told):
+    one.tiny.origin.always(ONE, Behaviour(status=503, headers={"Retry-After": str(after)}))
+    one.index(*options).expect(5, "one_2019.csv", told)
+    assert statuses(one) == [503]
+
+
+def test_16_attempts_that_end_for_lack_of_time_say_so(one):
+    one.tiny.origin.always(ONE, Behaviour(status=500))
+    one.index("--retry-max-time", "1s", "--retries", "1000").expect(5, "attempts; --retry-max-time is over)")
+    assert len(statuses(one)) > 1
+
+
 def test_a_proxy_that_asks_for_a_password_is_told(one):
     one.tiny.origin.always(ONE, Behaviour(status=407, body=b"<html>please log in</html>"))
     done = one.index()
@@ -512,11 +529,16 @@ def test_41_five_redirects_and_no_more(one, count, code):
         assert not one.tiny.origin.of("/hop6")
 
 
-@pytest.mark.parametrize("target", ["file:///etc/hostname", "http://169.254.169.254/latest/meta-data/",
-                                    "http://[fe80::1]/", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x"])
-def test_41_redirects_that_are_refused(one, target):
+@pytest.mark.parametrize("target, told", [
+    ("file:///etc/hunter2", " to file://"), ("http://169.254.169.254/hunter2?hunter2", " to http://169.254.169.254"),
+    ("http://[fe80::1]:81/hunter2", " to http://[fe80::1]:81"), ("ftp://hunter2:hunter2@127.0.0.1/x", ""),
+    ("gopher://127.0.0.1/hunter2", ""), ("http://hunter2@127.0.0.1/", "")])
+def test_41_p10_redirects_that_are_refused(one, target, told):
+    """Where one led is told as far as the host: what is behind it may be a secret."""
     one.tiny.origin.always(ONE, Behaviour(status=302, headers={"Location": target}))
-    one.index("--retries", "0", "--connect-timeout", "2s").expect(4, "a redirect that is not allowed")
+    done = one.index("--retries", "0", "--connect-timeout", "2s", "-vv")
+    done.expect(4, f"one_2019.csv: a redirect{told} that is not allowed (from https")
+    assert "hunter2" not in done.err
 
 
 def test_41_never_from_https_to_http(heliodex, tmp_path, one):
@@ -525,7 +547,7 @@ def test_41_never_from_https_to_http(heliodex, tmp_path, one):
         safe.always(ONE, Behaviour(status=302, headers={"Location": one.tiny.origin.url + ONE}))
         one.tiny.origin.clear()
         done = heliodex("index", one.bucket, "--endpoint-url", safe.url, "--ca-file", authority.ca, "--retries", "0")
-        done.expect(4, "a redirect that is not allowed")
+        done.expect(4, f"a redirect to {one.tiny.origin.url} that is not allowed")
         assert not one.tiny.origin.requests()
 
 
@@ -551,6 +573,17 @@ def test_06_certificates(heliodex, tmp_path, one):
         heliodex(*access, env={"SSL_CERT_FILE": authority.ca}).expect(0)
         heliodex(*access, env={"CURL_CA_BUNDLE": authority.ca}).expect(0)
         heliodex(*access, "--ca-file", tmp_path / "none.pem").expect(6, "none.pem")
+
+
+@pytest.mark.parametrize("name, told", [("none.pem", "No such file"), ("", "Is a directory")])
+def test_06_authorities_that_cannot_be_read_are_told_first(one, tmp_path, name, told):
+    """Before a server is asked, or where none is: those of the command line. Variables count where they are needed."""
+    one.index().expect(0)
+    one.tiny.origin.clear()
+    for command in one.index, lambda *options: one.query("one", "--offline", *options):
+        done = command("--ca-file", tmp_path / name).expect(6, f"{tmp_path / name}: the certificates cannot be read", told)
+        assert not done.out and not one.tiny.origin.requests()
+    one.program("index", one.bucket, *one.access, env={"AWS_CA_BUNDLE": str(tmp_path / "none.pem")}).expect(0)
 
 
 def test_06_expired_certificate(heliodex, tmp_path, one):

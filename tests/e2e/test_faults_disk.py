@@ -112,7 +112,8 @@ def test_30_a_query_whose_snapshot_cannot_be_renewed_says_so(held, tmp_path):
     held.query("a", "--refresh", "--store", tmp_path / "twin", env=shim.environment()).expect(0)
     last = f"rename:{shim.counts()['rename']}:EIO"  # documents come before
     shim.below = held.program.store
-    done = held.query("a", "--refresh", env=shim.environment(last)).expect(0, "a: what is held could not be renewed", ".hdx")
+    told = "a: what is held could not be renewed", ".hdx", "could not be refreshed; these are the rows held"
+    done = held.query("a", "--refresh", env=shim.environment(last)).expect(1, *told)
     assert done.out == held.old["a"]
     assert held.query("a", "--refresh").expect(0, "").out == held.new["a"]
 

@@ -214,6 +214,19 @@ def test_37_sums_of_a_snapshot_that_is_damaged_further_on(tiny, client, options)
 # ---- ends that cannot wait
 
 
+@pytest.mark.parametrize("option", ["-o", "--stats", "--report", "--failed-out"])
+def test_35_an_output_that_waits_for_its_reader_can_be_interrupted(one, tmp_path, option):
+    """A pipe that nobody has opened yet."""
+    os.mkfifo(tmp_path / "pipe")
+    verb = ["query", one.bucket, "plain"] if option == "-o" else ["index", one.bucket]
+    process = one.program.start(*verb, *one.access, option, tmp_path / "pipe")
+    waits = Path(f"/proc/{process.pid}/wchan")
+    assert one.tiny.origin.wait_for(lambda: waits.read_text() == "wait_for_partner")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err.startswith(b"heliodex: interrupted by SIGINT") and err.count(b"\n") == 1, err
+
+
 def test_35_the_second_signal_is_immediate(archive, cat, tmp_path):
     """The first one waits for the command that runs; what was begun of the report goes all the same."""
     archive.dataset("d", {"a": b"1", "b": b"2"})

@@ -19,6 +19,27 @@ def line(day, key, *extras):
     return ",".join([f"2020-01-{day:02}T00:00:00Z", f"2020-01-{day:02}T00:00:00Z", key, "1", *extras]) + "\n"
 
 
+# ---- damage
+
+
+@pytest.mark.parametrize("at", [3, 60, -3])
+def test_37_what_mends_a_damaged_snapshot_is_told(tiny, client, at):
+    tiny.add("d", {2020: line(1, "a") + line(2, "b")})
+    client.index().expect(0)
+    rows = client.query("d", "--offline").expect(0).raw
+    snapshot = next(client.program.store.rglob("*.hdx"))
+    damaged = bytearray(snapshot.read_bytes())
+    damaged[at] ^= 1
+    snapshot.write_bytes(damaged)
+    hint = "'heliodex index BUCKET ID' fetches a damaged snapshot anew"
+    for verb in ["query"], ["cat"], ["mirror", "--dest", "dest"]:
+        client.program(verb[0], client.bucket, "d", *client.access, *verb[1:]).expect(7, "d.hdx: ", hint)
+    client.index("d").expect(0)
+    assert client.query("d", "--offline").expect(0).raw == rows
+    tiny.origin.put(tiny.catalog_path, b"{")
+    assert hint not in client.query("d", "--refresh").expect(7, "catalog.json").err
+
+
 # ---- too much
 
 

@@ -57,6 +57,20 @@ def test_28_a_length_that_no_disk_has_fails_that_file_alone(archive, mirror):
     assert partial(mirror.dest) == []
 
 
+def test_37_a_damaged_journal_is_named_with_its_destination(archive, mirror):
+    """Of several destinations one looks for the right one."""
+    archive.dataset("d", small(3))
+    mirror("d").expect(0)
+    journal = mirror.dest / STATE / "journal"
+    header, first, *rest = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([header, first.swapcase(), *rest]))
+    for done in mirror.verify(), mirror("d", "--adopt"):
+        done.expect(0, f"{journal}, line 2: damaged")
+    journal.write_bytes(b"something else\n")
+    for done in mirror.verify(), mirror("d"):
+        done.expect(7, f"{journal}: not a journal")
+
+
 def test_nothing_is_deleted_by_an_empty_list(archive, mirror):
     files = small(3)
     archive.dataset("d", files)

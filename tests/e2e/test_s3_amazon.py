@@ -410,7 +410,7 @@ def test_41_signed_request_is_not_redirected(user, endpoint, elsewhere, status):
             user.server.proxy.connects.clear()
             stage = user.stage if server is user.server else endpoint.stage
             stage.script = lambda request: (status, {"Location": to}, b"")
-            done = user.index("--sign", *options).expect(4, "redirect")
+            done = user.index("--sign", *options).expect(4, f"redirects a signed request to {'/'.join(to.split('/')[:3])}, ")
             assert len(server.requests()) == 1, done
             assert elsewhere.requests() == [] and user.server.proxy.others == []
             assert user.server.connects == ([(VIRTUAL, 443)] if server is user.server else [])

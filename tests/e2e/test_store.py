@@ -78,6 +78,10 @@ def test_37_a_list_of_the_store_names_what_cannot_be_read(filled):
     done = filled.program("store", "list", "--json").expect(7, str(one), "1 snapshots cannot be read")
     rows = {row["path"]: row["id"] for row in map(json.loads, done.lines)}
     assert len(rows) == 3 and rows[str(one)] is None
+    for verb in ("store", "list"), ("verify",):
+        done = filled.program(*verb, filled.bucket, "b", "nowhere", *filled.access)
+        done.expect(3, str(one), f"{filled.bucket}nowhere: nothing is held of it")
+        assert str(one) in done.out
 
 
 # ---- interrupted

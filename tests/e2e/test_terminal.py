@@ -5,11 +5,12 @@ import os
 import pty
 import re
 import select
+import termios
 import unicodedata
 
 import pytest
 
-from conftest import TINY
+from conftest import FAULTS, TINY
 from origin import Behaviour
 
 HOSTILE = ("\x1b]0;owned\x07", "\x1b[2J", "\x9b31m", "\x08\x08", "\x7f", "\u202e", "\u2066", "\u061c", "\u200b", "\ufeff",
@@ -20,9 +21,10 @@ TEXT = "title " + " ".join(HOSTILE)
 OWN = re.compile(r"\x1b\[(?:1|0|1;31|1;33)m|\r\x1b\[K|\r(?=[0-9a-z])|\x1b\[K")
 
 
-def on_terminal(client, *arguments, env={}):
-    """Runs it with a terminal as output and error; what the terminal got."""
+def on_terminal(client, *arguments, env={}, columns=0):
+    """Runs it with a terminal as output and error; what the terminal got. `columns`: 0: it does not know."""
     master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, columns))
     process = client.program.start(*arguments, stdout=slave, stderr=slave, env={"TERM": "xterm", **env})
     os.close(slave)
     got = b""
@@ -112,3 +114,13 @@ def test_a_file_gets_the_bytes_as_they_were_published(hostile, tmp_path):
     assert "\x9b" not in rows.out and "\u202e" not in rows.out  # JSON says the same without them
     titles = client.program("datasets", client.bucket, *client.access, "--format", "json").expect(0)
     assert {entry["title"] for entry in json.loads(titles.out)} >= {TEXT}
+
+
+@pytest.mark.parametrize("fault, width", [("", 132), ("ioctl:1:EIO:on", 80)])
+def test_a_table_is_as_wide_as_the_terminal_or_80_where_it_does_not_tell(client, tiny, fault, width):
+    tiny.add("x", {2019: "2019-01-01Z,2019-01-02Z,k,1\n"}, title="long " * 40)
+    preload = {"LD_PRELOAD": str(FAULTS), "HDX_FAULTS": fault, "HDX_FAULTS_BELOW": "/dev/pts",
+               "ASAN_OPTIONS": client.program.environment["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}
+    got = on_terminal(client, "datasets", client.bucket, *client.access, columns=132, env=preload)
+    lines = OWN.sub("", got.replace("\r\n", "\n")).splitlines()
+    assert max(map(len, lines)) == width, got

@@ -19,6 +19,7 @@ from torture_scenarios import SCENARIOS
 SEED = int(os.environ.get("HELIODEX_TEST_SEED", "20261126"))
 EACH_PLACE = os.environ.get("HELIODEX_TEST_TORTURE") == "places"
 SOME = 3 if EACH_PLACE else int(os.environ.get("HELIODEX_TEST_TORTURE", "3"))
+SCENARIOS_BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=lambda scenario: scenario.name)
@@ -74,6 +75,20 @@ def test_35_interrupted_just_before_a_system_call(trials):
     some_calls_fail(trials, "interrupt")
 
 
+def test_33_a_crash_of_glibc_is_known_by_its_stack_and_no_other_is(build, tmp_path):
+    """Whatever the program was built with. The first time that a name is resolved glibc reads its table of services."""
+    trials = Trials(SCENARIOS_BY_NAME["start"], tmp_path)
+    try:
+        trial = trials.run("alloc", 1, HDX_FAULTS_WITHIN="__nss_database_get")
+    finally:
+        trials.close()
+    assert trial.happened and not trial.problems, f"{trial.problems}\n{trial.told}\n{trial.crash}\n{trial.done}"
+    if not trial.crash:
+        pytest.skip("this glibc survives it")
+    trial.crash = trial.crash.replace("(getaddrinfo+", "(answer+")
+    assert not trial.excepted
+
+
 # ---- failures that were found so, each by itself
 
 
@@ -93,6 +108,15 @@ def test_33_no_thread_to_look_for_credentials(client, tiny, failing):
     done = failing("thread:2:EAGAIN:on", "index", client.bucket, *client.access, "--sign")
     done.expect(8, "no thread can be started to look for credentials")
     failing("thread:1:EAGAIN:on", "index", client.bucket, *client.access).expect(8, "no thread can be started")
+
+
+def test_33_little_memory_is_named_only_where_it_is_the_limit(client, tiny, failing):
+    tiny.add("a", {2020: 3}, description="x" * (12 << 20))
+    client.index("--memory", "16M").expect(8, "more than the limit of 12582912, which is what --memory has room for")
+    for number, options in (1, []), (2, ["--sign"]):
+        done = failing(f"thread:{number}:EAGAIN:on", "index", client.bucket, *client.access, "--memory", "16M", *options,
+                       env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/"})
+        assert "--memory" not in done.expect(8, "no thread can be started").err
 
 
 @pytest.mark.parametrize("library", range(1, 3))

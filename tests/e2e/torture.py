@@ -44,24 +44,23 @@ HARMLESS = "advise", "random", "wait"  # calls that may fail as they like
 INTERRUPTED = 130, -signal.SIGINT  # exit statuses; the second before the program looks for signals
 LOADED, START_UP = "libcurl.so.4", "curl_global_init"
 
-# What libraries do not survive: a function in the stack of the call that fails, or of the crash, and why nothing can be
-# done about it.
+# What libraries do not survive: a pattern of the stack of the crash, and why nothing can be done about it.
 EXCEPTIONS = {
-    "uv_once": "libuv aborts if its one pipe for signals cannot be had; loop.c asks for descriptors beforehand",
-    "uv_loop_init": "libuv aborts if its table of descriptors cannot grow; loop.c asks for the memory beforehand",
-    "uv_poll_start": "the same",
-    "epoll_ctl": "libuv aborts if epoll does not take a descriptor that it took to see whether it can be waited for",
+    r"\(uv_once\+": "libuv aborts if its one pipe for signals cannot be had; loop.c asks for descriptors beforehand",
+    r"\(uv_loop_init\+": "libuv aborts if its table of descriptors cannot grow; loop.c asks for the memory beforehand",
+    r"\(uv_poll_start\+": "the same",
+    r"\(abort\+.*\n.*/libuv.*\n.*\(uv_(run|poll_init)\+": "it aborts if epoll does not take a descriptor that it took to try",
     "detect_best_supported": "simdjson makes names of processors as it starts, in a function that may not throw",
     "get_active_implementation": "the same",
-    "nss_database_check_reload_and_get": "glibc looks into its table of services of names, for which there was no memory",
+    r"/libc.so.6\(getaddrinfo\+": "glibc looks into its table of services of names, for which there was no memory",
 }
 
 
 class Trial:
     """A disturbed run and what was wrong with it."""
 
-    def __init__(self, kind, number, done, told):
-        self.kind, self.number, self.done, self.told = kind, number, done, told
+    def __init__(self, kind, number, done, told, crash):
+        self.kind, self.number, self.done, self.told, self.crash = kind, number, done, told, crash
         self.problems = []
 
     @property
@@ -89,11 +88,9 @@ class Trial:
 
     @property
     def excepted(self):
-        """Whether what has happened is an exception. AddressSanitizer tells the stack of a crash, which may be another
-        one than that of the call that has failed last."""
-        found = "AddressSanitizer: SEGV" in self.done.err
-        if self.crashed or found:
-            return any(name in self.told + self.done.err * found for name in EXCEPTIONS)
+        """Whether what has happened is an exception."""
+        if self.crash:
+            return any(re.search(pattern, self.crash) for pattern in EXCEPTIONS)
         return self.leaked_by_openssl
 
     @property
@@ -177,14 +174,16 @@ class Trials:
                 found.setdefault(place(stack), []).append(int(number))
         return found
 
-    def run(self, kind, number):
+    def run(self, kind, number, **environment):
         home = self.copy()
-        told = home.with_suffix(".told")
-        done = self.start(home, {"HDX_FAULTS": fault(kind, number), "HDX_FAULTS_TOLD": str(told)})
-        trial = Trial(kind, number, done, told.read_text() if told.exists() else "")
+        told, crash = home.with_suffix(".told"), home.with_suffix(".crash")
+        done = self.start(home, {"HDX_FAULTS": fault(kind, number), "HDX_FAULTS_TOLD": str(told),
+                                 "HDX_FAULTS_CRASHED": str(crash), **environment})
+        trial = Trial(kind, number, done, *(path.read_text() if path.exists() else "" for path in (told, crash)))
         trial.problems = list(self.check(trial, home))
         shutil.rmtree(home)
         told.unlink(missing_ok=True)
+        crash.unlink(missing_ok=True)
         return trial
 
     def check(self, trial, home):

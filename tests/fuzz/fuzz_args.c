@@ -70,7 +70,8 @@ static void check_taken(const struct cli_args *args) {
 /* Divides the text at newlines, in place. */
 static int split(char *text, char **words) {
   int count = 1;
-  words[0] = (char *)(uintptr_t) "heliodex";
+  static char name[] = "heliodex";
+  words[0] = name;
   while (text && count < WORDS_MAX) {
     char *word = text, *end = strchr(text, '\n'), *equals = strchr(word, '=');
     text = end ? end + 1 : NULL;

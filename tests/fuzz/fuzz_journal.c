@@ -91,7 +91,7 @@ static bool check_file(void *user, const struct hdx_journal_file *file) {
 static bool open_and_compare(const char *name, struct hdx_buffer *known, struct hdx_journal **journal) {
   struct hdx_error error;
   struct hdx_buffer now;
-  enum hdx_status status = hdx_journal_open(folder, name, 16u << 20, NULL, journal, &error);
+  enum hdx_status status = hdx_journal_open(folder, "DEST", name, 16u << 20, NULL, journal, &error);
   require(status == HDX_OK || status == HDX_INTEGRITY || status == HDX_LIMIT || status == HDX_MEMORY);
   if (status != HDX_OK)
     return false;

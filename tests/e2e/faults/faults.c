@@ -10,12 +10,14 @@
  *   HDX_FAULTS=system:5             the fifth of all others
  *   HDX_FAULTS_BELOW=/a/folder      calls on files and paths are counted below this folder alone, so that what fails is
  *                                   the destination, say, and not the store; calls that have none are all counted
+ *   HDX_FAULTS_WITHIN=function      calls are counted within this function of a shared library alone (slow)
  *   HDX_FAULTS_COUNT=FILE           at the end: how many calls of each function there were, "pwrite 12" …, and how many
  *                                   allocations before a library was loaded, "libcurl.so.4 212"
  *   HDX_FAULTS_TOLD=FILE            which call has failed and its stack, a frame a line; no file: none has. Of several
  *                                   the last, but none behind the first 300: a stack costs more than what a library
  *                                   does without memory, thousands of times
  *   HDX_FAULTS_LIST=FILE            the same of every call that is counted, whether it fails or not
+ *   HDX_FAULTS_CRASHED=FILE         the number of the signal of a crash (SIGSEGV, SIGABRT), and its stack
  *
  * Functions are those of CALL_MAP (faults.h). One name may stand for several: `open` for openat, fopen, opendir …,
  * `malloc` for strdup and all that glibc allocates, `new` for C++, `path` for realpath and getcwd, `option` for all
@@ -69,7 +71,7 @@ static struct library {
 static atomic_uint library_count;
 static atomic_bool counting;
 static __thread int paused;
-static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER; /* one stack is written after the other */
 
 /* What HDX_FAULTS says. */
 static struct {
@@ -82,7 +84,7 @@ static struct {
 
 enum { RUN = -1 };
 
-static const char *below_folder, *told_path, *list_path, *count_path, *command;
+static const char *below_folder, *within_function, *told_path, *list_path, *count_path, *crashed_path, *command;
 
 void faults_pause(void) {
   paused++;
@@ -131,20 +133,51 @@ static bool disturb(void) {
   return wanted.signal != 0;
 }
 
-static void tell_call(const char *path, int flags, enum call call, long count) {
+static void tell_stack(const char *path, int flags, const char *what, long number) {
   void *frames[FRAMES_MAX];
   int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600) : -1;
   if (fd < 0)
     return;
-  pthread_mutex_lock(&telling); /* an entry is not among another's frames */
-  dprintf(fd, "%s %ld\n", calls[call].name, count);
+  dprintf(fd, "%s %ld\n", what, number);
   backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), fd);
-  pthread_mutex_unlock(&telling);
   close(fd);
+}
+
+static const int crashes[] = {SIGSEGV, SIGABRT};
+enum { CRASH_COUNT = sizeof crashes / sizeof *crashes };
+static struct sigaction handlers[CRASH_COUNT]; /* as they were */
+
+/* What has crashed does so again when this returns, and meets the handler that was there: a sanitizer's, or none. */
+static void tell_crash(int number) {
+  faults_pause();
+  tell_stack(crashed_path, O_TRUNC, "signal", number);
+  for (int i = 0; i < CRASH_COUNT; i++)
+    sigaction(crashes[i], &handlers[i], NULL);
+  faults_resume();
+}
+
+static void handle_crash(int i) {
+  struct sigaction before;
+  sigaction(crashes[i], &(struct sigaction){.sa_handler = tell_crash}, &before);
+  if (before.sa_handler != tell_crash)
+    handlers[i] = before;
+}
+
+static bool within(const char *function) {
+  void *frames[FRAMES_MAX];
+  Dl_info found;
+  bool is = false;
+  faults_pause();
+  for (int i = backtrace(frames, FRAMES_MAX); !is && i-- > 0;)
+    is = dladdr(frames[i], &found) && found.dli_sname && strcmp(found.dli_sname, function) == 0;
+  faults_resume();
+  return is;
 }
 
 int fault(enum call call) {
   if (paused || !atomic_load_explicit(&counting, memory_order_relaxed))
+    return 0;
+  if (within_function && !within(within_function))
     return 0;
   enum group group = calls[call].group;
   long of_call = atomic_fetch_add(&counts[call], 1) + 1, of_group = atomic_fetch_add(&group_counts[group], 1) + 1;
@@ -156,9 +189,11 @@ int fault(enum call call) {
   int kept = errno;
   faults_pause();
   atomic_fetch_add(&failed, fails);
-  tell_call(list_path, O_APPEND, call, of_group);
+  pthread_mutex_lock(&telling);
+  tell_stack(list_path, O_APPEND, calls[call].name, of_group);
   if (fails && count < wanted.number + TOLD_MAX)
-    tell_call(told_path, O_TRUNC, call, count);
+    tell_stack(told_path, O_TRUNC, calls[call].name, count);
+  pthread_mutex_unlock(&telling);
   bool made = !fails || disturb();
   faults_resume();
   errno = kept;
@@ -209,9 +244,11 @@ static void tell_counts(void) {
 void faults_begin(const char *what) {
   void *frame;
   below_folder = getenv("HDX_FAULTS_BELOW");
+  within_function = getenv("HDX_FAULTS_WITHIN");
   told_path = getenv("HDX_FAULTS_TOLD");
   list_path = getenv("HDX_FAULTS_LIST");
   count_path = getenv("HDX_FAULTS_COUNT");
+  crashed_path = getenv("HDX_FAULTS_CRASHED");
   command = getenv("HDX_FAULTS_RUN");
   memset(&wanted, 0, sizeof wanted);
   if (what && *what)
@@ -222,6 +259,8 @@ void faults_begin(const char *what) {
     atomic_store(&group_counts[i], 0);
   atomic_store(&failed, 0);
   backtrace(&frame, 1); /* loads what it needs */
+  for (int i = 0; crashed_path && i < CRASH_COUNT; i++)
+    handle_crash(i);
   atomic_store(&counting, true);
 }
 

@@ -36,6 +36,7 @@
   X(chmod, EPERM, S)                                                                                                   \
   X(rmdir, EIO, S)                                                                                                     \
   X(dup, EMFILE, S)                                                                                                    \
+  X(ioctl, ENOTTY, S)                                                                                                  \
   X(flock, ENOLCK, S)                                                                                                  \
   X(mmap, ENOMEM, S)                                                                                                   \
   X(advise, EIO, S)                                                                                                    \

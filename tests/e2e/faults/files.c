@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -66,7 +67,7 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; i++)
     arguments[i] = va_arg(list, long);
   va_end(list);
-  if (number == SYS_openat2)
+  if (number == SYS_openat2) /* NOLINTNEXTLINE(performance-no-int-to-ptr): the call's own way */
     FAIL(fault_at(CALL_open, (int)arguments[0], (const char *)arguments[1]), -1);
   if (number == SYS_pidfd_open)
     FAIL(fault(CALL_pidfd), -1);
@@ -87,6 +88,16 @@ WRAP(int, -1, dup, (int fd), (fd), fault_at(CALL_dup, fd, NULL))
   }
 CONTROL(fcntl)
 CONTROL(fcntl64)
+
+int ioctl(int fd, unsigned long request, ...) {
+  REAL(ioctl);
+  va_list arguments;
+  va_start(arguments, request);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  FAIL(fault_at(CALL_ioctl, fd, NULL), -1);
+  return real(fd, request, argument);
+}
 
 /* Reading and writing. */
 

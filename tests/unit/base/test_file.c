@@ -99,6 +99,10 @@ static void reading_is_bounded(void **state) {
   assert_true(hdx_text_is(hdx_buffer_text(&out), "0123456789"));
   hdx_buffer_clear(&out);
   assert_int_equal(hdx_file_read(root, 10, &out, &error), HDX_IO);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(mkfifo(path, 0600), 0); /* that nobody writes to is not waited for */
+  assert_int_equal(hdx_file_read(path, 10, &out, &error), HDX_IO);
+  assert_non_null(strstr(error.message, "not a regular file"));
   /* A file that claims to be empty. */
   hdx_buffer_clear(&out);
   assert_int_equal(hdx_file_read("/proc/self/status", 1 << 19, &out, &error), HDX_OK);

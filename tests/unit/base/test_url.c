@@ -231,6 +231,9 @@ static void test_quote(void **state) {
   assert_string_equal(hdx_url_quote(HDX_TEXT("s3://b/k"), out, sizeof out), "s3://b/k");
   assert_string_equal(hdx_url_quote(HDX_TEXT("http://a:b@c@h/p?X-Amz-Signature=1"), out, sizeof out), "http://…@h/p…");
   assert_int_equal(strlen(hdx_url_quote(HDX_TEXT("http://user:pw@host/"), tiny, sizeof tiny)), 7);
+  assert_true(hdx_url_has_user(HDX_TEXT("ftp://a@h")) && hdx_url_has_user(HDX_TEXT("s3://a:b@c@h?x")));
+  assert_false(hdx_url_has_user(HDX_TEXT("s3://b/k@x")) || hdx_url_has_user(HDX_TEXT("http://h?a@b")));
+  assert_false(hdx_url_has_user(HDX_TEXT("")) || hdx_url_has_user(HDX_TEXT("a@b")));
 }
 
 static void test_shown(void **state) {

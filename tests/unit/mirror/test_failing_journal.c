@@ -26,7 +26,7 @@ static enum hdx_status change(void *user, struct hdx_error *error) {
   assert_true(put_file("journal", old.data, old.size));
   int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   faults_resume();
-  enum hdx_status status = hdx_journal_open(folder, "journal", UINT64_MAX, NULL, &journal, error);
+  enum hdx_status status = hdx_journal_open(folder, "DEST", "journal", UINT64_MAX, NULL, &journal, error);
   if (status == HDX_OK)
     status = hdx_journal_add_part(journal, &part, &extent, error);
   if (status == HDX_OK)
@@ -42,7 +42,7 @@ static enum hdx_status change(void *user, struct hdx_error *error) {
   struct hdx_buffer now;
   struct hdx_error ignored;
   hdx_buffer_init(&now, SIZE_MAX);
-  assert_int_equal(hdx_journal_open(folder, NULL, UINT64_MAX, NULL, &journal, &ignored), HDX_OK);
+  assert_int_equal(hdx_journal_open(folder, "DEST", NULL, UINT64_MAX, NULL, &journal, &ignored), HDX_OK);
   dump(journal, &now);
   if (status == HDX_OK && expected.size == 0)
     hdx_buffer_append_text(&expected, hdx_buffer_text(&now));
@@ -64,7 +64,7 @@ static int setup(void **state) {
   if (root_setup(state) != 0)
     return 1;
   int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (hdx_journal_open(folder, "journal", UINT64_MAX, NULL, &journal, &error) != HDX_OK)
+  if (hdx_journal_open(folder, "DEST", "journal", UINT64_MAX, NULL, &journal, &error) != HDX_OK)
     return 1;
   for (int i = 0; i < OLD_LINES; i++) {
     snprintf(name, sizeof name, "s3://b/%d", i % 2);
@@ -119,7 +119,7 @@ static unsigned open_while(const char *call, const char *command) {
     int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     snprintf(what, sizeof what, "%s:%u:RUN", call, n);
     faults_begin(what);
-    enum hdx_status status = hdx_journal_open(folder, "journal", UINT64_MAX, NULL, &journal, &error);
+    enum hdx_status status = hdx_journal_open(folder, "DEST", "journal", UINT64_MAX, NULL, &journal, &error);
     bool ran = faults_end() > 0;
     if (status == HDX_OK)
       hdx_journal_close(journal);

@@ -55,7 +55,7 @@ static int teardown(void **state) {
 static enum hdx_status try_reopen(const char *name) {
   hdx_journal_close(journal);
   journal = NULL;
-  return hdx_journal_open(folder, name, BYTES_MAX, &warnings_log, &journal, &error);
+  return hdx_journal_open(folder, "DEST", name, BYTES_MAX, &warnings_log, &journal, &error);
 }
 
 static void reopen(const char *name) {
@@ -314,7 +314,7 @@ static void shards_write_at_the_same_time(void **state) {
   for (int i = 0; i < SHARDS; i++) {
     char name[32];
     snprintf(name, sizeof name, "journal-%d", (i * 5 + 2) % SHARDS);
-    assert_int_equal(hdx_journal_open(folder, name, BYTES_MAX, NULL, &shards[i], &error), HDX_OK);
+    assert_int_equal(hdx_journal_open(folder, "DEST", name, BYTES_MAX, NULL, &shards[i], &error), HDX_OK);
   }
   for (int i = 0; i < SHARDS; i++) {
     char name[32];
@@ -416,7 +416,7 @@ static void other_files_are_no_journals(void **state) {
   reopen("journal");
   assert_true(put_file("journal-x", "some\nother file\n", 16));
   assert_int_equal(try_reopen("journal"), HDX_INTEGRITY);
-  assert_string_equal(error.message, ".heliodex/journal-x: not a journal (its first line is another one)");
+  assert_string_equal(error.message, "DEST/.heliodex/journal-x: not a journal (its first line is another one)");
   assert_true(put_file("journal-x", "heliodex-journal\t2\n", 19));
   assert_int_equal(try_reopen("journal"), HDX_INTEGRITY);
   assert_non_null(strstr(error.message, "later version"));
@@ -545,7 +545,7 @@ static void every_damaged_byte_leaves_out_its_line(void **state) {
       assert_int_equal(warnings > 0, !(end && line + 1 == said));
       if (warnings == 1) {
         char where[64];
-        snprintf(where, sizeof where, ".heliodex/journal, line %zu: damaged", line + 1);
+        snprintf(where, sizeof where, "DEST/.heliodex/journal, line %zu: damaged", line + 1);
         assert_memory_equal(last_warning, where, strlen(where));
       }
     }
@@ -641,9 +641,9 @@ static void memory_has_a_limit(void **state) {
   flush();
   hdx_journal_close(journal);
   journal = NULL;
-  assert_int_equal(hdx_journal_open(folder, "journal", 100000, NULL, &journal, &error), HDX_LIMIT);
+  assert_int_equal(hdx_journal_open(folder, "DEST", "journal", 100000, NULL, &journal, &error), HDX_LIMIT);
   assert_null(journal);
-  assert_int_equal(hdx_journal_open(folder, "journal", 300000, NULL, &journal, &error), HDX_OK);
+  assert_int_equal(hdx_journal_open(folder, "DEST", "journal", 300000, NULL, &journal, &error), HDX_OK);
   enum hdx_status status = HDX_OK;
   for (int i = 0; status == HDX_OK && i < 50000; i++) {
     char name[64];

@@ -49,14 +49,14 @@ static void each_limit_of_memory(void **state) {
   unsigned limited = 0;
   for (uint64_t most = 1000; status != HDX_OK; most += most / 7) {
     unlink(at("journal"));
-    status = hdx_journal_open(folder, "journal", most, NULL, &journal, &error);
+    status = hdx_journal_open(folder, "DEST", "journal", most, NULL, &journal, &error);
     if (status == HDX_OK) {
       status = fill(journal);
       if (status != HDX_OK)
         assert_int_equal(hdx_journal_add_gone(journal, HDX_TEXT("l"), &error), status);
       assert_int_equal(hdx_journal_flush(journal, false, &error), status);
       hdx_journal_close(journal);
-      assert_int_equal(hdx_journal_open(folder, NULL, UINT64_MAX, NULL, &journal, &error), HDX_OK);
+      assert_int_equal(hdx_journal_open(folder, "DEST", NULL, UINT64_MAX, NULL, &journal, &error), HDX_OK);
       assert_int_equal(hdx_journal_file_count(journal), status == HDX_OK ? FILES : 0);
       hdx_journal_close(journal);
     }
@@ -83,7 +83,7 @@ static void a_visitor_that_has_seen_enough(void **state) {
   (void)state;
   struct hdx_journal *journal;
   int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  assert_int_equal(hdx_journal_open(folder, "journal", UINT64_MAX, NULL, &journal, &error), HDX_OK);
+  assert_int_equal(hdx_journal_open(folder, "DEST", "journal", UINT64_MAX, NULL, &journal, &error), HDX_OK);
   assert_int_equal(fill(journal), HDX_OK);
   for (unsigned most = 1; most < 5; most++) {
     unsigned files = most, parts = most;
@@ -100,7 +100,7 @@ static void what_is_only_read(void **state) {
   (void)state;
   struct hdx_journal *journal;
   int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  assert_int_equal(hdx_journal_open(folder, NULL, UINT64_MAX, NULL, &journal, &error), HDX_OK);
+  assert_int_equal(hdx_journal_open(folder, "DEST", NULL, UINT64_MAX, NULL, &journal, &error), HDX_OK);
   assert_int_equal(hdx_journal_flush(journal, true, &error), HDX_OK);
   assert_int_equal(hdx_journal_add_gone(journal, HDX_TEXT("l"), &error), HDX_IO);
   assert_int_equal(hdx_journal_flush(journal, true, &error), HDX_OK);

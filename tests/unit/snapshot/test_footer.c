@@ -170,7 +170,7 @@ static void sections_come_once_in_any_order(void **state) {
   char *whole = malloc(size);
   memcpy(whole, raw.data, size);
   assert_int_equal(open_raw(HDX_FORMAT_MAJOR), HDX_OK);
-  for (uint8_t tag = HDX_SECTION_SUBJECT; tag < HDX_SECTION_COUNT; tag++) {
+  for (unsigned tag = HDX_SECTION_SUBJECT; tag < HDX_SECTION_COUNT; tag++) {
     enum hdx_status missing = tag <= HDX_SECTION_TEMPLATES ? HDX_INTEGRITY : HDX_OK;
     find_section(tag, &from, &to);
     hdx_buffer_append(&raw, whole + from, to - from); /* twice */
@@ -301,7 +301,7 @@ static void plain_files_take_no_room(void **state) {
 /* Every byte of the two sections in every value: refused, or read within their bounds. */
 static void forms_and_parameters_that_cannot_be_are_refused(void **state) {
   (void)state;
-  for (uint8_t tag = HDX_SECTION_FORMS; tag <= HDX_SECTION_PARAMETERS; tag++) {
+  for (unsigned tag = HDX_SECTION_FORMS; tag <= HDX_SECTION_PARAMETERS; tag++) {
     size_t from, to, refused = 0;
     find_section(tag, &from, &to);
     for (size_t at = from + 1; at < to; at++)

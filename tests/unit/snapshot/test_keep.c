@@ -14,7 +14,7 @@ enum { YEARS = 5, YEAR_ROWS = 15000 /* five years are more than may be mixed */ 
 
 /* Rows of one year; `round` makes names of other templates, `extras` says which columns they have (a bit each). */
 static void add_year(struct model *model, int year, int round, unsigned extras, size_t count) {
-  uint64_t seed = (uint64_t)(year * 100 + round);
+  uint64_t seed = (uint64_t)year * 100 + (uint64_t)round;
   int64_t time = (year - 1970) * INT64_C(31557600) * SECOND;
   for (size_t i = 0; i < count; i++) {
     time += (int64_t)(1 + model_below(&seed, 3)) * 600 * SECOND;

@@ -166,7 +166,7 @@ static char some_byte(void) {
 
 /* Changes bytes [from, end) of a buffer, whose length may change where it may. */
 static void change(struct hdx_buffer *bytes, size_t from, bool resize, const struct hdx_buffer *other) {
-  size_t size = bytes->size - from, at = from + (size ? model_below(&seed, size) : 0), left = bytes->size - at;
+  size_t size = bytes->size - from, at = from + (size ? model_below(&seed, size) : 0), left;
   size_t run = 1 + model_below(&seed, model_below(&seed, 3) ? 4 : 40);
   /* Heads are short and say most. */
   at = model_below(&seed, 3) && size > 60 ? from + model_below(&seed, 60) : at;

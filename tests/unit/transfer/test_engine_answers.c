@@ -558,6 +558,33 @@ static void a_consumer_that_keeps_its_blocks_is_waited_for(void **state) {
   unserve();
 }
 
+/* As little is to be had then as where malloc() fails. */
+static void reserve_all(void *user, const struct hdx_fetch_head *head) {
+  (void)user;
+  (void)head;
+  engine->pool.reserved = engine->pool.max;
+}
+
+/* Nobody has a block to put back: what waited for one would wait for ever. */
+static void test_33_no_memory_for_a_block(void **state) {
+  struct hdx_fetch_request wanted = {
+      .bytes_max = UINT64_MAX, .begin = reserve_all, .block = sink_block, .done = sink_done};
+  char url[64];
+  (void)state;
+  serve(SMALL);
+  struct sink *sink = sink_new(engine, SMALL);
+  snprintf(url, sizeof url, "http://127.0.0.1:%u/object", server.port);
+  wanted.url = url;
+  wanted.user = sink;
+  assert_int_equal(hdx_fetch(engine, &wanted, NULL), HDX_OK);
+  finish(sink);
+  assert_int_equal(sink->status, HDX_MEMORY);
+  assert_non_null(strstr(sink->message, "out of memory"));
+  engine->pool.reserved = 0;
+  sink_free(sink);
+  unserve();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_small_object_that_is_cut_goes_on_from_its_byte),
@@ -579,6 +606,7 @@ int main(void) {
       cmocka_unit_test(after_a_cancellation_requests_are_made_again),
       cmocka_unit_test(a_version_adds_no_field_to_a_request),
       cmocka_unit_test(a_consumer_that_keeps_its_blocks_is_waited_for),
+      cmocka_unit_test(test_33_no_memory_for_a_block),
   };
   return cmocka_run_group_tests(tests, make_content, free_content);
 }

@@ -34,7 +34,7 @@ static unsigned deaf_port(void) {
   assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
   for (int i = 0; i < WAITING; i++) {
     waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    connect(waiting[i], (struct sockaddr *)&address, size);
+    (void)connect(waiting[i], (struct sockaddr *)&address, size);
   }
   return ntohs(address.sin_port);
 }
