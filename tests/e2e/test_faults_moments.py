@@ -3,6 +3,8 @@
 import datetime
 import io
 import json
+import socket
+import subprocess
 import tarfile
 
 import pytest
@@ -82,6 +84,49 @@ def test_30_a_list_from_standard_input_without_room_to_keep_it(heliodex, failing
     done = failing("open:1:EMFILE:on", "plan", "--shards", "1", "--keys-from", "-", "-o", "-",
                    env={"HDX_FAULTS_BELOW": str(heliodex.store)})
     done.expect(6, "a temporary file cannot be made")
+
+
+def test_30_a_list_from_standard_input_that_is_kept_under_a_name_for_a_moment(archive, client, failing):
+    """Where a file system has no files without names. A read that a signal interrupts is made again."""
+    archive.dataset("d", {"data/0.cdf": b"0"})
+    listed = client.program.home / "list"
+    listed.write_text(f"s3://{TINY}/data/0.cdf\n")
+    client.program.store.mkdir()
+    for fault, below in ("open:1:EMFILE", client.program.store), ("read:1:EINTR", client.program.home):
+        with open(listed, "rb") as file, subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as process:
+            done = failing(fault, "plan", "--shards", "1", "--keys-from", "-", stdin=process.stdout,
+                           env={"HDX_FAULTS_BELOW": str(below)} if fault.startswith("open") else {})
+        assert done.expect(0).raw.count(b"data/0.cdf") == 1
+        assert list(client.program.store.rglob(".input*")) == []
+
+
+def test_30_a_registry_beside_a_working_directory_that_is_gone(heliodex, failing):
+    failing("path:1:ENOENT", "registry", "--registry", "registry.json").expect(2, "the working directory cannot be told")
+
+
+def test_30_urls_that_are_signed_into_a_file_that_others_could_read(client, failing):
+    client.tiny.add("d", {2020: 3})
+    client.index().expect(0)
+    env = {"AWS_ACCESS_KEY_ID": "AKIATORTURE000000001", "AWS_SECRET_ACCESS_KEY": "secret"}
+    arguments = ["query", client.bucket, "d", *client.access, "--format", "urls", "--url-style", "presigned", "-o", "urls"]
+    failing("chmod:2", *arguments, env=env).expect(6, "Operation not permitted")
+    assert not (client.program.home / "urls").exists()
+
+
+def test_30_a_standard_output_that_does_not_wait(client):
+    """Another process has set it so: it is waited for."""
+    client.tiny.add("d", {2020: 30_000})
+    client.index().expect(0)
+    expected = client.query("d", "--offline").expect(0).raw
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with ours:
+        process = client.program.start("query", client.bucket, "d", *client.access, "--offline", "--format", "csv",
+                                       stdout=theirs)
+        theirs.close()
+        with ours.makefile("rb") as file:
+            assert file.read() == expected
+        assert process.wait(timeout=60) == 0
 
 
 def test_30_commands_whose_end_no_event_can_tell(archive, cat, failing):
