@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import shutil
 import socket
 import subprocess
 import tarfile
@@ -10,7 +11,7 @@ import tarfile
 import pytest
 
 from conftest import TINY
-from mirror import content, report, tree
+from mirror import STATE, content, partial, report, tree
 from origin import Behaviour
 from test_faults_access import faketime_library, needs_faketime
 from test_s3_credentials import process
@@ -77,6 +78,34 @@ def test_30_the_file_of_another_version_that_cannot_be_removed(archive, mirror, 
     assert tree(mirror.dest) == {key: b"old bytes", other: b"other"}
     mirror("d", "--refresh").expect(0, "1 fetched, 1 unchanged")
     assert tree(mirror.dest) == {key: b"new bytes", other: b"other"}
+
+
+def test_30_a_partial_file_that_cannot_be_cut(archive, mirror, failing, tmp_path):
+    """Of another version: nothing of it is taken for the new one."""
+    key = "data/a.cdf"
+    archive.dataset("d", {key: content(600_000, "old")})
+    archive.tiny.origin.always(path(key), Behaviour(cut=400_000))
+    mirror("d", "--retries", "0").expect(5)
+    assert len(partial(mirror.dest)) == 1
+    archive.tiny.origin.clear()
+    archive.tiny.origin.put(path(key), content(600_000, "new"))
+    failed = 0
+    for number in range(1, 5):
+        dest = tmp_path / f"dest-{number}"
+        shutil.copytree(mirror.dest, dest)
+        try:
+            done = failing(f"ftruncate:{number}:EIO", "mirror", mirror.client.bucket, "d", "--dest", dest,
+                           *mirror.client.access, env={"HDX_FAULTS_BELOW": str(dest / STATE / "partial")})
+        except AssertionError as error:
+            assert "no call failed" in str(error)
+            break
+        if done.code:
+            done.expect(6, key, "truncating")
+            failed += 1
+            assert tree(dest) == {}
+            mirror("d", dest=dest).expect(0, "1 fetched")
+        assert tree(dest) == {key: content(600_000, "new")}
+    assert failed
 
 
 def test_30_a_list_from_standard_input_without_room_to_keep_it(heliodex, failing):
@@ -166,6 +195,14 @@ def test_presigned_urls_hold_as_long_as_the_credentials(client, private_keys):
     assert done.err.count("as long as the credentials that sign them") == 1, done
     lifetimes = {int(url.split("X-Amz-Expires=")[1].split("&")[0]) for url in done.lines}
     assert len(done.lines) == 5 and all(1700 < seconds <= 1800 for seconds in lifetimes)
+
+
+def test_keys_of_a_list_beside_a_copy_of_a_bucket(archive, client):
+    """They are of the bucket of which it is a copy."""
+    archive.dataset("d", {"data/0.cdf": b"0"})
+    (client.program.home / "list").write_text("data/0.cdf\n")
+    done = client.program("plan", f"file://{client.tiny.folder}/{TINY}/", "--shards", "1", "--keys-from", "list")
+    assert f"s3://{TINY}/data/0.cdf" in done.expect(0).out
 
 
 def test_37_a_pattern_whose_datasets_all_fail_matches_all_the_same(client):
