@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Prints what share of the lines and branches of each layer and file the tests reach, from gcovr's JSON.
 
-    tests/coverage_table.py REPORT [--layers | --uncovered] [--layer NAME]
+    tests/coverage_table.py REPORT [--layers | --uncovered | --unlisted] [--layer NAME]
 
 --layers leaves the files out. --uncovered lists instead what is not reached: FILE:LINES for lines, and FILE:LINE with
 the number of outcomes that never came for conditions on lines that were. gcovr leaves out what only the compiler makes.
+--unlisted tells the lines that are neither reached nor in tests/uncovered.txt, and ends with 1 if there are any.
 
 A call that stands on several lines may be counted at its later ones alone: it is reached where they are.
 """
@@ -14,6 +15,8 @@ import json
 import sys
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+
+import uncovered
 
 
 def is_reached(number: int, counts: dict[int, int], text: list[str]) -> bool:
@@ -65,11 +68,24 @@ def table(sources: list[Source], files: bool) -> None:
     print(row("all", sources))
 
 
+def unlisted(sources: list[Source]) -> int:
+    """Compares what was not reached with tests/uncovered.txt. What it allows more than is needed is told alone."""
+    entries, faults = uncovered.read(uncovered.LIST)
+    faults = faults or uncovered.faults_of(entries, uncovered.ROOT)
+    missed = {f"src/{source.name}": source.missed for source in sources}
+    if not faults:
+        print("\n".join(uncovered.outdated(entries, uncovered.ROOT, missed)))
+        faults = uncovered.unlisted(entries, uncovered.ROOT, missed)
+    print("\n".join(faults) or "coverage: each line is reached or in tests/uncovered.txt.")
+    return 1 if faults else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("report")
     parser.add_argument("--layers", action="store_true", help="without the files")
     parser.add_argument("--uncovered", action="store_true", help="what is not reached")
+    parser.add_argument("--unlisted", action="store_true", help="what is neither reached nor in tests/uncovered.txt")
     parser.add_argument("--layer", help="this one alone")
     arguments = parser.parse_args()
     with open(arguments.report, encoding="utf-8") as file:
@@ -79,6 +95,8 @@ def main() -> int:
     if not sources:
         print("coverage: nothing was counted", file=sys.stderr)
         return 1
+    if arguments.unlisted:
+        return unlisted(sources)
     if not arguments.uncovered:
         table(sources, not arguments.layers)
         return 0

@@ -12,13 +12,10 @@ static bool matches_any(const struct cli_question *question, const char *pattern
   for (size_t i = 0; i < info->dataset_count; i++)
     if (cli_glob(pattern, hdx_query_dataset(question->query, i)->id))
       return true;
-  for (size_t i = 0; i < info->failure_count; i++)
-    if (cli_glob(pattern, hdx_query_failure(question->query, i)->id))
-      return true;
   return false;
 }
 
-/* Patterns that match no dataset beside operands that do. */
+/* Patterns that match no dataset beside operands that do, of an answer that lacks none. */
 static enum hdx_status judge_patterns(const struct cli_question *question, struct hdx_error *error) {
   struct cli *cli = question->cli;
   enum hdx_status status = HDX_OK;

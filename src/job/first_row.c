@@ -55,8 +55,9 @@ static enum hdx_status describe(const struct reading *reading, const struct hdx_
   hdx_buffer_init(&form, HDX_ERROR_TEXT_MAX);
   hdx_form_put(hdx_csv_dialect(reading->csv), hdx_packing_name(hdx_unpack_packing(unpack)), &form);
   struct hdx_text copy = hdx_arena_copy(reading->arena, hdx_buffer_text(&form));
+  bool lost = form.status == HDX_MEMORY || !copy.data;
   hdx_buffer_deinit(&form);
-  if (!copy.data)
+  if (lost)
     return hdx_error_memory(error, HDX_ERROR_TEXT_MAX);
   reading->probe->form = copy.data;
   return HDX_OK;

@@ -4,6 +4,7 @@
 #include "codec/hash.h"
 #include "mirror/journal_state.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,8 +47,7 @@ bool hdx_journal_line(const struct hdx_journal *journal, uint64_t at, struct hdx
     text = hdx_buffer_text(&journal->added);
     offset -= file->size;
   }
-  if (offset >= text.size)
-    return false;
+  assert(offset < text.size);
   text = hdx_text_sub(text, offset, text.size);
   const char *end = memchr(text.data, '\n', text.size < HDX_LINE_BYTES_MAX ? text.size : HDX_LINE_BYTES_MAX);
   return end && hdx_line_read((struct hdx_text){text.data, (size_t)(end - text.data)}, line);

@@ -3,12 +3,15 @@
 import datetime
 import io
 import json
+import shutil
+import socket
+import subprocess
 import tarfile
 
 import pytest
 
 from conftest import TINY
-from mirror import content, report, tree
+from mirror import STATE, content, partial, report, tree
 from origin import Behaviour
 from test_faults_access import faketime_library, needs_faketime
 from test_s3_credentials import process
@@ -68,13 +71,41 @@ def test_30_the_file_of_another_version_that_cannot_be_removed(archive, mirror, 
     mirror("d").expect(0)
     archive.tiny.origin.objects[path(key)] = (b"new bytes", archive.tiny.origin.objects[path(key)][1])
     told = mirror.client.program.home / "report"
-    done = failing(fault, "mirror", mirror.client.bucket, "d", "--dest", mirror.dest, *mirror.client.access, "--refresh",
-                   "--report", told, env={"HDX_FAULTS_BELOW": str(mirror.dest / "data")})
+    done = failing(fault, "mirror", mirror.client.bucket, "d", "--dest", mirror.dest, *mirror.client.access,
+                   "--refresh", "--report", told, env={"HDX_FAULTS_BELOW": str(mirror.dest / "data")})
     assert done.code != 0 and key in done.err, done
     assert report(told)[f"s3://{TINY}/{key}"]["exit"] != 0
     assert tree(mirror.dest) == {key: b"old bytes", other: b"other"}
     mirror("d", "--refresh").expect(0, "1 fetched, 1 unchanged")
     assert tree(mirror.dest) == {key: b"new bytes", other: b"other"}
+
+
+def test_30_a_partial_file_that_cannot_be_cut(archive, mirror, failing, tmp_path):
+    """Of another version: nothing of it is taken for the new one."""
+    key = "data/a.cdf"
+    archive.dataset("d", {key: content(600_000, "old")})
+    archive.tiny.origin.always(path(key), Behaviour(cut=400_000))
+    mirror("d", "--retries", "0").expect(5)
+    assert len(partial(mirror.dest)) == 1
+    archive.tiny.origin.clear()
+    archive.tiny.origin.put(path(key), content(600_000, "new"))
+    failed = 0
+    for number in range(1, 5):
+        dest = tmp_path / f"dest-{number}"
+        shutil.copytree(mirror.dest, dest)
+        try:
+            done = failing(f"ftruncate:{number}:EIO", "mirror", mirror.client.bucket, "d", "--dest", dest,
+                           *mirror.client.access, env={"HDX_FAULTS_BELOW": str(dest / STATE / "partial")})
+        except AssertionError as error:
+            assert "no call failed" in str(error)
+            break
+        if done.code:
+            done.expect(6, key, "truncating")
+            failed += 1
+            assert tree(dest) == {}
+            mirror("d", dest=dest).expect(0, "1 fetched")
+        assert tree(dest) == {key: content(600_000, "new")}
+    assert failed
 
 
 def test_30_a_list_from_standard_input_without_room_to_keep_it(heliodex, failing):
@@ -84,21 +115,55 @@ def test_30_a_list_from_standard_input_without_room_to_keep_it(heliodex, failing
     done.expect(6, "a temporary file cannot be made")
 
 
+def test_30_a_list_from_standard_input_that_is_kept_under_a_name_for_a_moment(archive, client, failing):
+    """Where a file system has no files without names. A read that a signal interrupts is made again."""
+    archive.dataset("d", {"data/0.cdf": b"0"})
+    listed = client.program.home / "list"
+    listed.write_text(f"s3://{TINY}/data/0.cdf\n")
+    client.program.store.mkdir()
+    for fault, below in ("open:1:EMFILE", client.program.store), ("read:1:EINTR", client.program.home):
+        with open(listed, "rb") as file, subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as process:
+            done = failing(fault, "plan", "--shards", "1", "--keys-from", "-", stdin=process.stdout,
+                           env={"HDX_FAULTS_BELOW": str(below)} if fault.startswith("open") else {})
+        assert done.expect(0).raw.count(b"data/0.cdf") == 1
+        assert list(client.program.store.rglob(".input*")) == []
+
+
+def test_30_a_registry_beside_a_working_directory_that_is_gone(heliodex, failing):
+    failing("path:1:ENOENT", "registry", "--registry", "registry.json").expect(2, "the working directory cannot be told")
+
+
+def test_30_urls_that_are_signed_into_a_file_that_others_could_read(client, failing):
+    client.tiny.add("d", {2020: 3})
+    client.index().expect(0)
+    env = {"AWS_ACCESS_KEY_ID": "AKIATORTURE000000001", "AWS_SECRET_ACCESS_KEY": "secret"}
+    arguments = ["query", client.bucket, "d", *client.access, "--format", "urls", "--url-style", "presigned", "-o", "urls"]
+    failing("chmod:2", *arguments, env=env).expect(6, "Operation not permitted")
+    assert not (client.program.home / "urls").exists()
+
+
+def test_30_a_standard_output_that_does_not_wait(client):
+    """Another process has set it so: it is waited for."""
+    client.tiny.add("d", {2020: 30_000})
+    client.index().expect(0)
+    expected = client.query("d", "--offline").expect(0).raw
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with ours:
+        process = client.program.start("query", client.bucket, "d", *client.access, "--offline", "--format", "csv",
+                                       stdout=theirs)
+        theirs.close()
+        with ours.makefile("rb") as file:
+            assert file.read() == expected
+        assert process.wait(timeout=60) == 0
+
+
 def test_30_commands_whose_end_no_event_can_tell(archive, cat, failing):
     """They are waited for one after the other."""
     archive.dataset("d", {f"data/{i}.cdf": b"%d" % i for i in range(3)})
     cat.client.index().expect(0)
     done = failing("pidfd:1:EMFILE:on", "cat", cat.client.bucket, "d", *cat.client.access, "--exec", "cat", "-P", "2")
     assert sorted(done.expect(0).raw) == sorted(b"012")
-
-
-def test_30_rows_of_a_search_that_cannot_be_written(heliodex, tiny):
-    tiny.add("a", {2020: 1})
-    tiny.origin.put("/registry.json", json.dumps({"registry": [
-        {"endpoint": f"s3://{TINY}/", "name": "Tiny", "region": "us-east-1"}]}).encode())
-    with open("/dev/full", "wb") as full:
-        heliodex("search", "the", "--registry", f"{tiny.origin.url}/registry.json", "--endpoint-url", tiny.origin.url,
-                 stdout=full).expect(6, "No space left")
 
 
 # ---- what seldom comes together
@@ -125,19 +190,30 @@ def private_keys(client):
 def test_presigned_urls_hold_as_long_as_the_credentials(client, private_keys):
     client.tiny.add("d", {2020: 5})
     client.index().expect(0)
-    done = client.program("query", client.bucket, "d", "--format", "urls", "--url-style", "presigned", "--expires", "2h",
-                          *client.access).expect(0)
+    done = client.program("query", client.bucket, "d", "--format", "urls", "--url-style", "presigned",
+                          "--expires", "2h", *client.access).expect(0)
     assert done.err.count("as long as the credentials that sign them") == 1, done
     lifetimes = {int(url.split("X-Amz-Expires=")[1].split("&")[0]) for url in done.lines}
     assert len(done.lines) == 5 and all(1700 < seconds <= 1800 for seconds in lifetimes)
 
 
-def test_a_pattern_whose_datasets_all_fail_matches_all_the_same(client):
+def test_keys_of_a_list_beside_a_copy_of_a_bucket(archive, client):
+    """They are of the bucket of which it is a copy."""
+    archive.dataset("d", {"data/0.cdf": b"0"})
+    (client.program.home / "list").write_text("data/0.cdf\n")
+    done = client.program("plan", f"file://{client.tiny.folder}/{TINY}/", "--shards", "1", "--keys-from", "list")
+    assert f"s3://{TINY}/data/0.cdf" in done.expect(0).out
+
+
+def test_37_a_pattern_whose_datasets_all_fail_matches_all_the_same(client):
     """What is wrong with them is told, and not that there are none."""
     client.tiny.add("good", {2020: 3})
     client.tiny.add("bad-1", {2020: 3})
-    client.tiny.origin.always(client.tiny.path("bad-1", 2020), Behaviour(status=403))
-    done = client.program("query", client.bucket, "good", "bad*", *client.access, "--format", "csv").expect(1, "bad-1")
+    client.index().expect(0)
+    snapshot, = client.program.store.rglob("bad-1.hdx")
+    snapshot.write_bytes(b"no snapshot")
+    done = client.program("query", client.bucket, "good", "bad*", *client.access, "--offline", "--format", "csv")
+    done.expect(1, "bad-1.hdx")
     assert "no dataset matches" not in done.err and len(done.lines) == 4
 
 
@@ -170,20 +246,23 @@ def test_years_that_were_confirmed_at_different_times(client):
     assert datetime.timedelta(days=2) <= apart < datetime.timedelta(days=2, hours=1)
 
 
-def test_a_search_that_finds_more_than_memory_has_room_for(client):
+def test_30_a_search_that_finds_more_than_memory_has_room_for(client):
     """The buckets that still had room are told, and which had none."""
     entry = {"index": f"s3://{TINY}/i/", "title": "the " + "x" * 100_000, "start": "2020-01-01T00:00:00Z",
              "stop": "2020-12-31T00:00:00Z"}
     names = ["one-bucket", "two-bucket", "three-bucket"]
     for name in names:
-        catalog = {"Cloudy": "1.0", "endpoint": f"s3://{name}/", "name": name, "status": {"code": 1200, "message": "OK"},
-                   "catalog": [{**entry, "id": f"d{i}"} for i in range(30)]}
+        catalog = {"Cloudy": "1.0", "endpoint": f"s3://{name}/", "name": name,
+                   "status": {"code": 1200, "message": "OK"}, "catalog": [{**entry, "id": f"d{i}"} for i in range(30)]}
         client.tiny.origin.put(f"/{name}/catalog.json", json.dumps(catalog).encode())
     client.tiny.origin.put("/registry.json", json.dumps({"registry": [
         {"endpoint": f"s3://{name}/", "name": name, "region": "us-east-1"} for name in names]}).encode())
     done = client.program("search", "the", "--registry", f"{client.tiny.origin.url}/registry.json", *client.access,
                           "--memory", "16M", "--json").expect(1, "more is found than memory is allowed for")
     assert 0 < len({json.loads(line)["name"] for line in done.lines}) < len(names)
+    with open("/dev/full", "wb") as full:
+        client.program("search", "the", "--registry", f"{client.tiny.origin.url}/registry.json", *client.access,
+                       "--json", stdout=full).expect(6, "No space left")
 
 
 def test_a_catalog_that_little_memory_has_no_room_for(client):

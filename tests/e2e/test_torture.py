@@ -1,7 +1,8 @@
 """Each scenario with some of its allocations and system calls failing, one a run (torture.py says what is asked of it).
 
 HELIODEX_TEST_SEED says which, HELIODEX_TEST_TORTURE how many of each scenario and kind; scripts/torture tries all.
-HELIODEX_TEST_TORTURE=places: one from each place in the program, told by the stack, whichever scenario comes there first.
+HELIODEX_TEST_TORTURE=places: one from each place in the program, as the stack tells, in the first scenario that comes
+there.
 """
 
 import os

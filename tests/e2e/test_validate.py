@@ -555,3 +555,9 @@ def test_all_findings_within_the_memory(heliodex, tmp_path):
     assert process.returncode == 1 and 8 << 20 < peak < 160 << 20, peak
     findings = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert sum(finding["count"] for finding in findings if finding["rule"] == "row") == bad * len(years)
+
+
+def test_an_empty_index_file_by_its_path(heliodex, tmp_path):
+    (tmp_path / "d_2020.csv").write_bytes(b"")
+    done = heliodex("validate", tmp_path / "d_2020.csv", "--severity", "note").expect(0, "1 index files, 0 rows", "1 notes")
+    assert len(done.lines) == 2 and "d_2020.csv" in done.lines[1]

@@ -388,17 +388,41 @@ static void plans_are_those_of_any_list(void **state) {
   hdx_buffer_deinit(&expected);
 }
 
+/* What no verb of the program asks for. */
+static void what_a_caller_may_not_ask_for(void **state) {
+  (void)state;
+  struct hdx_files *files;
+  struct hdx_each_options each;
+  struct hdx_each_summary each_summary;
+  struct hdx_mirror_options mirror;
+  struct hdx_mirror_summary mirror_summary;
+  struct hdx_list_options list;
+  struct hdx_search *search;
+  uint64_t count = 7;
+  assert_int_equal(hdx_files_of_array(session, array, 3, "s3://bucket/", &files, &error), HDX_OK);
+  hdx_each_options_init(&each);
+  assert_int_equal(hdx_each(session, files, &each, &each_summary, &error), HDX_USAGE);
+  assert_string_equal(error.message, "no command is given");
+  hdx_mirror_options_init(&mirror);
+  mirror.shard = "one";
+  mirror.delete_extra = true;
+  assert_int_equal(hdx_mirror(session, files, folder, &mirror, &mirror_summary, &error), HDX_USAGE);
+  assert_non_null(strstr(error.message, "nothing can be deleted by it"));
+  hdx_files_close(files);
+  assert_int_equal(hdx_search(session, &(struct hdx_search_options){.id = ""}, &search, &error), HDX_USAGE);
+  assert_null(search);
+  hdx_list_options_init(&list);
+  assert_int_equal(hdx_list(session, "https://elsewhere.invalid/", &list, &count, &error), HDX_USAGE);
+  assert_int_equal(count, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(an_array_is_handed_out_whole),
-      cmocka_unit_test(shards_are_those_of_any_list),
-      cmocka_unit_test(what_names_no_file_is_refused),
-      cmocka_unit_test(portions_of_the_longest_keys),
-      cmocka_unit_test(a_key_needs_a_bucket),
-      cmocka_unit_test(bytes_are_streamed_in_order),
-      cmocka_unit_test(bytes_are_mirrored),
-      cmocka_unit_test(commands_and_what_is_left),
-      cmocka_unit_test(plans_are_those_of_any_list),
+      cmocka_unit_test(what_a_caller_may_not_ask_for), cmocka_unit_test(an_array_is_handed_out_whole),
+      cmocka_unit_test(shards_are_those_of_any_list),  cmocka_unit_test(what_names_no_file_is_refused),
+      cmocka_unit_test(portions_of_the_longest_keys),  cmocka_unit_test(a_key_needs_a_bucket),
+      cmocka_unit_test(bytes_are_streamed_in_order),   cmocka_unit_test(bytes_are_mirrored),
+      cmocka_unit_test(commands_and_what_is_left),     cmocka_unit_test(plans_are_those_of_any_list),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

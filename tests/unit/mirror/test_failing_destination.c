@@ -1,5 +1,6 @@
 /* A destination whose calls and allocations fail, each in turn: a name means a whole file, and what fails says so. */
 #include "mirror/destination.h"
+#include "mirror/layout.h"
 
 #include "unit/failing.h"
 
@@ -121,6 +122,27 @@ static void test_36_partial_files_that_are_swept_just_then(void **state) {
   hdx_destination_close(&destination);
 }
 
+/* The journal, which anybody may have written, names paths. */
+static void paths_at_which_no_file_can_be(void **state) {
+  (void)state;
+  char path[2 * HDX_PATH_BYTES_MAX];
+  struct hdx_error error;
+  struct hdx_folders folders;
+  struct hdx_destination destination = opened("dest");
+  int fd;
+  hdx_folders_init(&folders, &destination);
+  assert_int_equal(mkdir(at("dest/folder"), 0777), 0);
+  assert_int_equal(hdx_destination_read(&folders, "folder", &fd, &error), HDX_NOT_FOUND);
+  assert_non_null(strstr(error.message, "not a regular file"));
+  memset(path, 'a', sizeof path);
+  for (size_t i = 100; i < sizeof path; i += 100)
+    path[i] = '/';
+  path[sizeof path - 1] = 0;
+  assert_int_equal(hdx_destination_read(&folders, path, &fd, &error), HDX_IO);
+  hdx_folders_deinit(&folders);
+  hdx_destination_close(&destination);
+}
+
 static void test_30_folders_of_another_file_system(void **state) {
   (void)state;
   struct hdx_error error;
@@ -141,6 +163,7 @@ static void test_30_folders_of_another_file_system(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_36_partial_files_that_are_swept_just_then, root_setup, root_teardown),
+      cmocka_unit_test_setup_teardown(paths_at_which_no_file_can_be, root_setup, root_teardown),
       cmocka_unit_test_setup_teardown(test_30_folders_of_another_file_system, root_setup, root_teardown),
       cmocka_unit_test_setup_teardown(test_33_memory_for_a_destination, root_setup, root_teardown),
       cmocka_unit_test_setup_teardown(test_28_30_calls_of_a_destination, root_setup, root_teardown)};

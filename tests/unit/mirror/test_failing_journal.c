@@ -18,6 +18,8 @@ static enum hdx_status change(void *user, struct hdx_error *error) {
   const struct hdx_extent extent = {0, 10, 1};
   const struct hdx_journal_part part = {
       .location = HDX_TEXT("s3://b/p\n"), .partial = HDX_TEXT("p"), .etag = HDX_TEXT("e"), .size = 100};
+  const struct hdx_journal_part anew = {
+      .location = HDX_TEXT("s3://b/p\n"), .partial = HDX_TEXT("p"), .etag = HDX_TEXT("other"), .size = 50};
   const struct hdx_journal_file file = {.location = HDX_TEXT("s3://b/f"), .path = HDX_TEXT("f"), .etag = HDX_TEXT("e")};
   (void)user;
   faults_pause();
@@ -27,6 +29,8 @@ static enum hdx_status change(void *user, struct hdx_error *error) {
   enum hdx_status status = hdx_journal_open(folder, "DEST", "journal", UINT64_MAX, NULL, &journal, error);
   if (status == HDX_OK)
     status = hdx_journal_add_part(journal, &part, &extent, error);
+  if (status == HDX_OK)
+    status = hdx_journal_add_part(journal, &anew, &extent, error);
   if (status == HDX_OK)
     status = hdx_journal_add_file(journal, &file, error);
   if (status == HDX_OK)
@@ -106,11 +110,12 @@ static unsigned open_while(const char *call, const char *command) {
   struct hdx_error error;
   char run[256], what[64];
   unsigned opened = 0;
+  const size_t header_size = (size_t)((const char *)memchr(old.data, '\n', old.size) - old.data) + 1;
   snprintf(run, sizeof run, "cd '%s' && %s", root, command);
   setenv("HDX_FAULTS_RUN", run, 1);
   for (unsigned n = 1;; n++) {
     assert_true(put_file("journal", old.data, old.size));
-    assert_true(put_file("journal-other", old.data, old.size));
+    assert_true(put_file("journal-other", old.data, header_size));
     int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     snprintf(what, sizeof what, "%s:%u:RUN", call, n);
     faults_begin(what);
