@@ -13,6 +13,7 @@ import pytest
 
 from conftest import TINY, Program
 from origin import Behaviour
+from session import Session
 
 DATASETS = ("a", "b", "c")
 YEARS = range(2010, 2020)
@@ -176,6 +177,13 @@ def test_29_file_size_limit(filled):
     assert leftovers(filled) == []
     filled.index().expect(0)
     filled.check()
+
+
+def test_29_file_size_limit_of_a_process_with_the_library(filled):
+    grow(filled)
+    with Session(filled.program, filled.tiny.origin.url) as session:
+        resource.prlimit(session.process.pid, resource.RLIMIT_FSIZE, (40 * 1024, 40 * 1024))
+        session("index", filled.bucket).expect("IO", "File too large")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
