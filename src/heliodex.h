@@ -15,6 +15,13 @@
  *             half-open: [start, stop).
  *   threads   A session and what was loaded from it belong to one thread at a time; hdx_session_cancel alone may be
  *             called from any thread and from a signal handler. Different sessions are independent.
+ *   signals   A session that first uses the network ignores SIGPIPE and SIGXFSZ, if the process has left them at their
+ *             defaults. No handler is installed. Snapshots of the store, and journals of a mirror's destination, are
+ *             mapped while they are read: if one is cut in place meanwhile, or its disk cannot read it any more, the
+ *             process gets a SIGBUS, as with any mapped file, and what was being called cannot go on (the program
+ *             heliodex says so and ends). heliodex itself, any number of processes, replaces snapshots as a whole and
+ *             never cuts one. A process that must not end so reads from a store of its own, on a disk of its own, or
+ *             asks in a child.
  *
  * Source: the CloudCatalog specification, versions 0.1 to 1.1. */
 #ifndef HELIODEX_H
@@ -150,7 +157,7 @@ enum hdx_sign {
  * session. Callbacks run on the thread that called into the session. */
 struct hdx_config {
   /* Directory of snapshots, made with mode 0700; NULL: $XDG_CACHE_HOME/heliodex, then ~/.cache/heliodex. Files in it
-   * are mapped: cutting one while it is in use is a SIGBUS. */
+   * are mapped: see "signals" above. */
   const char *store;
   const char *registry_url; /* or a path; NULL: $ROOT_CATALOG_REGISTRY_URL, then the public HelioCloud registry */
   const char *catalog_name; /* NULL: "catalog.json" */
@@ -681,6 +688,7 @@ struct hdx_query_options {
   size_t where_count;
   bool latest_version;
 
+  bool no_extras; /* of no use but to conditions: rows come without extra columns, however many the datasets have */
   bool reverse;   /* in exactly the opposite order */
   uint64_t limit; /* rows; 0: all */
 };
@@ -740,8 +748,8 @@ enum hdx_status hdx_query_open(struct hdx_session *session, const char *bucket, 
  *
  * A dataset that fails as hdx_query_open would has no rows in the answer and is one of its failures: the caller is to
  * tell them. If all fail, the gravest failure is the call's. Further errors: NOT_FOUND: an id that is no pattern does
- * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns, or
- * are more than the session's memory_bytes has 8 KiB each for. */
+ * not exist; EMPTY: patterns that match nothing; LIMIT: the datasets have more than 1,000 different extra columns (but
+ * with no_extras), or are more than the session's memory_bytes has 8 KiB each for. */
 HDX_API
 enum hdx_status hdx_query_open_many(struct hdx_session *session, const char *bucket, const char *const *ids,
                                     size_t id_count, const struct hdx_query_options *options, struct hdx_query **query,

@@ -217,6 +217,13 @@ MUTATIONS = [
      "sizeof head.mtime, seconds + (uint64_t)getpid());", "test_tar", "test_p9"),
     ("p10", "secrets that a server sends back", "transfer/answer.c",
      "!hdx_identity_betrayed(identity, answer->message, sizeof answer->message)", "true", "test_s3_signing", "test_p10"),
+    ("15", "why there is no other attempt", "transfer/fetch.c",
+     "    describe_last(part, attempts_max, after_ms, message, text);", '    snprintf(text, sizeof text, "%s", message);',
+     "test_faults", "test_15_a_wait"),
+    ("23", "damage that is no misuse", "job/registry.c", "if (status != HDX_USAGE)", "if (true)", "test_discovery",
+     "test_23_what_is_wrong"),
+    ("33", "stacks of their own", "transfer/loop.c", ".flags = UV_THREAD_HAS_STACK_SIZE", ".flags = UV_THREAD_NO_FLAGS",
+     "test_faults_output", "test_33_a_small"),
 ]
 
 

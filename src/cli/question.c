@@ -1,5 +1,6 @@
 #include "cli/question.h"
 
+#include "cli/sums.h"
 #include "cli/values.h"
 
 #include <stdlib.h>
@@ -126,6 +127,7 @@ static enum hdx_status fill_options(const struct cli *cli, struct hdx_query_opti
   options->limit = settings->limit;
   options->reverse = settings->reverse;
   options->latest_version = settings->latest_version;
+  options->no_extras = cli_sums_wanted(settings);
   options->keys = (const char *const *)settings->keys.items;
   options->key_count = settings->keys.count;
   options->key_excludes = (const char *const *)settings->key_excludes.items;

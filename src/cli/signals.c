@@ -49,6 +49,7 @@ void cli_signals_install(void) {
   sigaction(SIGBUS, &bus, NULL);
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* what is beyond a limit of files cannot be written, which is told */
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     struct sigaction before, action = {.sa_handler = on_signal};
     /* No SA_RESTART: a write to a consumer that does not read must end too. */

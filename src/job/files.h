@@ -49,6 +49,7 @@ struct hdx_files {
   bool other_shards;           /* their files are handed out as well, from the next rewind on */
   bool foreign;                /* of a plan: those that were handed out last are of another shard */
   uint64_t refused_count;
+  uint64_t unread_count; /* files that are fetched, and whose stated checksum cannot be read */
   bool incomplete; /* rows may be missing that should be there: a dataset failed, years could not be read, or an index
                       file is gone since it was asked last */
   void (*refused)(void *user, const char *message); /* NULL: nobody wants to know */
@@ -94,6 +95,9 @@ void hdx_files_refuse(struct hdx_files *files, const char *message);
  * freed in any case. Sources of buckets that are named by locations alone are kept in the list. */
 enum hdx_status hdx_files_target(struct hdx_files *files, const struct hdx_file *file, struct hdx_target *target,
                                  struct hdx_error *error);
+
+/* Warns of a file whose index states a checksum that cannot be read: other things alone tell whether it is sound. */
+void hdx_files_tell_unread(struct hdx_files *files, const struct hdx_file *file);
 
 /* What a location is called: the bucket (of http(s):// host and port, of file:// empty) and the key as it is (of other
  * URLs than s3:// and gs:// the path, decoded, without its first slash). The views point into the location or into

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { UNREAD_BYTES = 140, UNREAD_TOLD = 10 };
+
 static bool has_scheme(struct hdx_text location, struct hdx_text scheme) {
   return location.size >= scheme.size && hdx_text_equal_nocase(hdx_text_sub(location, 0, scheme.size), scheme);
 }
@@ -176,4 +178,21 @@ void hdx_file_digest(const struct hdx_file *file, struct hdx_digest *digest) {
     return;
   if (!hdx_digest_read(check, file->checksum, digest))
     *digest = (struct hdx_digest){.check = HDX_CHECK_SIZE};
+}
+
+static struct hdx_text shortened(struct hdx_text text) {
+  return hdx_text_sub(text, 0, text.size < UNREAD_BYTES ? text.size : UNREAD_BYTES);
+}
+
+void hdx_files_tell_unread(struct hdx_files *files, const struct hdx_file *file) {
+  struct hdx_text checksum = shortened(file->checksum), algorithm = shortened(file->checksum_algorithm);
+  struct hdx_digest digest;
+  hdx_file_digest(file, &digest);
+  if (!file->checksum.size || digest.check != HDX_CHECK_SIZE)
+    return;
+  struct hdx_text location = hdx_url_shown(file->location);
+  algorithm = algorithm.size ? algorithm : HDX_TEXT("of no algorithm");
+  hdx_log_write(&files->session->log, files->unread_count++ < UNREAD_TOLD ? HDX_LOG_WARNING : HDX_LOG_INFO,
+                "%.*s: its checksum \"%.*s\" (%.*s) cannot be read, and is not checked", HDX_TEXT_ARG(location),
+                HDX_TEXT_ARG(checksum), HDX_TEXT_ARG(algorithm));
 }

@@ -270,6 +270,8 @@ static void request(struct hdx_mirror_file *file) {
   struct hdx_error error;
   enum hdx_status status = hdx_files_target(run->files, &file->file, &file->target, &error);
   if (status == HDX_OK) {
+    if (!run->options->ignore_checksums)
+      hdx_files_tell_unread(run->files, &file->file);
     hdx_verify_init(&file->verify, &file->file, file->target.bucket != NULL, run->options->ignore_size,
                     run->options->ignore_checksums);
     file->verifying = true;

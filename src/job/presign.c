@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "transfer/bucket.h"
+#include "transfer/loop.h"
 
 enum { AHEAD_S = 60 /* credentials that end so soon are looked for anew */, ASK_NS = 50000000 };
 
@@ -37,7 +38,7 @@ static void search_aside(struct search *it) {
   uv_thread_t thread;
   uv_mutex_init(&it->mutex);
   uv_cond_init(&it->ended);
-  int code = uv_thread_create(&thread, search_on_thread, it);
+  int code = hdx_thread_start(&thread, search_on_thread, it);
   if (code == 0) {
     uv_mutex_lock(&it->mutex);
     while (!it->over) {

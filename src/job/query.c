@@ -86,6 +86,9 @@ static enum hdx_status unite_columns(struct hdx_query *query, struct hdx_error *
   for (size_t i = 0; i < most; i++)
     if (!count || !hdx_text_equal(names[count - 1], names[i]))
       names[count++] = names[i];
+  query->extra_name_count = count;
+  if (query->options.no_extras)
+    return HDX_OK;
   if (count > COLUMNS_MAX)
     return hdx_error_set(error, HDX_LIMIT, "the datasets have more than %d different extra columns: ask for fewer",
                          COLUMNS_MAX);
@@ -180,18 +183,18 @@ static enum hdx_status check_conditions(const struct hdx_query *query, struct hd
     struct hdx_text column = query->filter.conditions[n].column;
     char list[HDX_ERROR_TEXT_MAX / 2] = "";
     bool known = false;
-    for (size_t c = 0, size = 0; c < query->info.extra_count; c++) {
-      known |= hdx_text_equal(column, query->info.extra_names[c]);
+    for (size_t c = 0, size = 0; c < query->extra_name_count; c++) {
+      known |= hdx_text_equal(column, query->extra_names[c]);
       if (size < sizeof list)
         size += (size_t)snprintf(list + size, sizeof list - size, "%s%.*s", c ? ", " : "",
-                                 HDX_TEXT_ARG(query->info.extra_names[c]));
+                                 HDX_TEXT_ARG(query->extra_names[c]));
     }
     if (!known && query->info.failure_count)
       return hdx_error_set(error, query->failures[0].status, "%.*s: %s", HDX_TEXT_ARG(query->failures[0].id),
                            query->failures[0].message);
     if (!known)
       return hdx_error_set(error, HDX_USAGE, "there is no extra column %.*s; %s%s", HDX_TEXT_ARG(column),
-                           query->info.extra_count ? "there are: " : "there is none at all", list);
+                           query->extra_name_count ? "there are: " : "there is none at all", list);
   }
   return HDX_OK;
 }

@@ -87,14 +87,15 @@ struct hdx_query {
   struct hdx_query_failure *failures;
   bool dropped; /* index files were found to be gone when it was opened, and their rows with them */
   struct hdx_query_info info;
-  struct hdx_text *extra_names;
+  struct hdx_text *extra_names; /* of all datasets, each once */
+  size_t extra_name_count;
   struct hdx_parameter *extras;
   struct hdx_buffer location;
   /* rows */
   bool begun;
   unsigned wanted; /* columns: HDX_COLUMN_… */
   uint64_t handed_out;
-  struct hdx_error failure; /* what ended the rows; it stays until the query begins anew */
+  struct hdx_error failure;  /* what ended the rows; it stays until the query begins anew */
   size_t cursor_bytes;       /* of all parts */
   size_t kept_bytes;         /* of all parts, forwards */
   struct hdx_latest *latest; /* NULL: not asked for, or not yet begun */

@@ -274,6 +274,8 @@ static enum hdx_status next_merged(struct hdx_query *query, struct hdx_batch *ba
 
 void hdx_query_begin(struct hdx_query *query, unsigned wanted) {
   query->wanted = wanted | (query->options.latest_version ? HDX_COLUMN_KEY : 0u);
+  if (query->options.no_extras)
+    query->wanted &= ~HDX_COLUMN_EXTRA;
   query->handed_out = 0;
   query->begun = false;
   query->taken = (struct hdx_batch){0};

@@ -274,6 +274,8 @@ void hdx_stream_file_start(struct hdx_stream_file *file) {
       end(file, status, error.message);
       return;
     }
+    if (!stream->options.ignore_checksums)
+      hdx_files_tell_unread(stream->files, &file->file);
     hdx_verify_init(&file->verify, &file->file, file->target.bucket != NULL, stream->options.ignore_size,
                     stream->options.ignore_checksums);
   }

@@ -1,5 +1,7 @@
 #include "job/workers.h"
 
+#include "transfer/loop.h"
+
 #include <stdlib.h>
 
 struct work_list {
@@ -83,7 +85,7 @@ enum hdx_status hdx_workers_open(uv_loop_t *loop, unsigned threads, struct hdx_w
   workers->wake_open = code == 0;
   workers->wake.data = workers;
   while (code == 0 && workers->count < threads) {
-    code = uv_thread_create(&workers->threads[workers->count], worker, workers);
+    code = hdx_thread_start(&workers->threads[workers->count], worker, workers);
     workers->count += code == 0;
   }
   /* A process that may have no more threads works with those it got. */

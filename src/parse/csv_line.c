@@ -428,7 +428,14 @@ enum hdx_status hdx_csv_line(struct hdx_csv *csv, const char *line, size_t size,
     return status;
   if (!split(csv, text, &fields))
     return hdx_error_memory(error, HDX_CSV_LINE_BYTES_MAX);
-  if (hash ? fields.count >= 3 && !is_time(fields.at[0]) : !csv->settled && !csv->header_plain && is_header(&fields))
+  bool header =
+      hash ? fields.count >= 3 && !is_time(fields.at[0]) : !csv->settled && !csv->header_plain && is_header(&fields);
+  const char *cr = hash || header ? memchr(text.data, '\r', text.size) : NULL;
+  if (cr) { /* all of a file that ends its lines so would be a comment */
+    hdx_csv_bad(csv, at, (size_t)(cr - line) + 1, "expected a newline, found a carriage return alone", none);
+    return HDX_OK;
+  }
+  if (header)
     return take_header(csv, text, hash, &fields, error);
   return hash ? HDX_OK : read_fields(csv, &fields, at, (size_t)(text.data - line), error);
 }

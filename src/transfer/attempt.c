@@ -109,8 +109,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
   if (!wanted(part)) {
     size_t room = ANSWER_BYTES_MAX - part->answer.size;
     hdx_buffer_append(&part->answer, data, size < room ? size : room);
-    part->attempt_bytes += size;
-    return part->attempt_bytes > ERROR_BODY_BYTES_MAX ? 0 : size;
+    part->unwanted_bytes += size;
+    return part->unwanted_bytes > ERROR_BODY_BYTES_MAX ? 0 : size;
   }
   size_t came = size;
   if (part->head.status == 200) /* a server that knows no ranges sends more than it was asked for */
@@ -261,7 +261,7 @@ enum hdx_status hdx_attempt_start(struct hdx_part *part, struct hdx_error *error
   hdx_head_init(&part->head);
   hdx_buffer_clear(&part->answer);
   part->accepted = part->paused = part->enough = part->heard = false;
-  part->attempt_bytes = part->drip_bytes = 0;
+  part->attempt_bytes = part->unwanted_bytes = part->drip_bytes = 0;
   part->refusal = HDX_REFUSAL_NONE;
   part->curl_error[0] = 0;
   part->sent_ns = part->progress_ns = hdx_engine_now();

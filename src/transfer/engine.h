@@ -80,13 +80,14 @@ struct hdx_part {
   bool accepted;            /* the head was looked at */
   bool enough;              /* the attempt was ended, as all bytes that are wanted have come */
   bool paused;
-  bool resuming;        /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
-  uint64_t sent_ns;     /* when it began */
-  bool heard;           /* its answer has begun */
-  uint64_t progress_ns; /* when the answer began, or more than a drip of it had come */
-  uint32_t drip_bytes;  /* what came since then */
-  uint64_t attempt_bytes;
-  uint64_t wait_us; /* from the request's end to the answer's first byte */
+  bool resuming;           /* libcurl hands over what it kept, and goes on to wait whatever is made of that */
+  uint64_t sent_ns;        /* when it began */
+  bool heard;              /* its answer has begun */
+  uint64_t progress_ns;    /* when the answer began, or more than a drip of it had come */
+  uint32_t drip_bytes;     /* what came since then */
+  uint64_t attempt_bytes;  /* of the body that is wanted */
+  uint64_t unwanted_bytes; /* of an answer that is none */
+  uint64_t wait_us;        /* from the request's end to the answer's first byte */
   enum hdx_refusal refusal;
   struct hdx_error refused;
   bool refused_for_other; /* refused anonymously, for a reason that is not the object's */

@@ -1,5 +1,7 @@
 #include "transfer/errand.h"
 
+#include "transfer/loop.h"
+
 static void on_thread(void *argument) {
   struct hdx_errand *errand = argument;
   errand->run(errand);
@@ -26,7 +28,7 @@ bool hdx_errand_start(struct hdx_errand *errand, uv_loop_t *loop, void (*run)(st
   if (uv_async_init(loop, &errand->wake, on_wake) != 0)
     return false;
   errand->wake.data = errand;
-  errand->failure = uv_thread_create(&errand->thread, on_thread, errand);
+  errand->failure = hdx_thread_start(&errand->thread, on_thread, errand);
   if (errand->failure)
     uv_async_send(&errand->wake);
   return true;

@@ -9,6 +9,7 @@
 enum {
   DESCRIPTORS = 8,  /* of a loop and of libuv's signals, which are six, and two to spare */
   SPARE_ROOM = 128, /* descriptors that others may get meanwhile */
+  STACK_BYTES = 1 << 20
 };
 
 /* libuv's table has a power of two of pointers. Volatile: compilers may take an allocation that nobody uses for one
@@ -52,4 +53,9 @@ enum hdx_status hdx_loop_open(uv_loop_t *loop, struct hdx_error *error) {
     return HDX_OK;
   return hdx_error_set(error, code == UV_ENOMEM ? HDX_MEMORY : HDX_LIMIT, "the event loop does not start: %s",
                        uv_strerror(code));
+}
+
+int hdx_thread_start(uv_thread_t *thread, void (*run)(void *user), void *user) {
+  const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_BYTES};
+  return uv_thread_create_ex(thread, &options, run, user);
 }

@@ -190,6 +190,15 @@ def test_25_file_without_a_row_fails_and_is_told(tiny, client, tmp_path):
     assert places(bad) == [(1, 1), (2, 1), (3, 1)] and items[0]["state"] == "failed"
 
 
+@pytest.mark.parametrize("header", ["start,stop,datakey,filesize", "# start, stop, datakey, filesize", "# rows", ""])
+def test_25_lines_that_a_carriage_return_ends_alone_are_no_header(tiny, client, header):
+    """A file of an old Mac is one line: it is not taken for an index without a row."""
+    rows = [row for row in (header, *good(3).splitlines()) if row]
+    tiny.add("mac", {2019: "\r".join(rows) + "\r"})
+    expected = f":1:{len(header) + 1}: expected a newline, found a carriage return alone" if header else ":1:"
+    client.index().expect(7, "mac_2019.csv" + expected, "none of its 1 rows")
+
+
 # ---- a limit for the run
 
 

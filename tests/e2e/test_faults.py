@@ -102,8 +102,10 @@ def test_18_ranges_of_an_object_without_a_size_are_not_put_together(large):
     large.check()
 
 
-def test_16_retries_are_bounded(one):
-    one.tiny.origin.always(ONE, Behaviour(status=503))
+@pytest.mark.parametrize("size", [100, 70_000, 2 << 20])
+def test_16_retries_are_bounded(one, size):
+    """However long the page is that a server makes of its error: it is no part of the object."""
+    one.tiny.origin.always(ONE, Behaviour(status=503, body=b"x" * size))
     one.index(*FAST).expect(5, "one_2019.csv", "503")
     assert statuses(one) == [503] * 4
 

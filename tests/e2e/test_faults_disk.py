@@ -300,6 +300,20 @@ def test_29_a_limit_of_file_sizes_leaves_the_output_as_it_was(archive, cat, clie
     assert (tmp_path / "out").read_text() == "old"
 
 
+@pytest.mark.parametrize("verb", [["query"], ["plan", "--shards", 2]], ids=lambda verb: verb[0])
+def test_29_a_limit_of_file_sizes_is_told_by_what_asks_no_server(tiny, client, tmp_path, verb):
+    tiny.add("a", {2020: 20_000})
+    client.index().expect(0)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    out = tmp_path / "out"
+    done = client.program(verb[0], client.bucket, "a", *verb[1:], "-o", out, *client.access, "--offline", preexec_fn=limit)
+    done.expect(6, f"{out}: not written: File too large")
+    assert not out.exists()
+
+
 # ---- others
 
 

@@ -1,6 +1,7 @@
 """What programs are told that cannot be written, is not wanted any more, or breaks off: rows, lists, archives, reports;
 and what the caller's process limits and descriptors make of it."""
 
+import gzip
 import json
 import os
 import resource
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TINY
+from conftest import TINY, rows
 from mirror import content
 from origin import Behaviour
 from test_info import page
@@ -54,6 +55,27 @@ def test_32_the_limit_of_files_is_raised_as_far_as_it_may_be(one):
         done = one.program("index", one.bucket, *one.access,
                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
         assert ("descriptors" in done.expect(0).err) is told, done
+
+
+def test_33_a_small_limit_of_stacks(archive, client):
+    """It is what threads have, too, unless they are given one: parsing, packing and looking for credentials need more."""
+    archive.dataset("d", {f"data/{i}.cdf": content(3000, i) for i in range(20)}, algorithm="sha256")
+    client.tiny.add("packed", {2020: gzip.compress(rows("packed", 2020, 5000).encode())})
+    config = client.program.home / ".aws" / "config"
+    config.parent.mkdir()
+    keys = {"Version": 1, "AccessKeyId": "AKIATEST000000000001", "SecretAccessKey": "s"}
+    config.write_text(f"[default]\ncredential_process = echo '{json.dumps(keys)}'\n")
+
+    client.access = [each.replace("127.0.0.1", "localhost") for each in client.access]  # libcurl resolves on a thread
+
+    def small():
+        resource.setrlimit(resource.RLIMIT_STACK, (128 << 10, resource.getrlimit(resource.RLIMIT_STACK)[1]))
+
+    for command in (["index", client.bucket, "--sign"], ["query", client.bucket, "*", "--refresh"],
+                    ["mirror", client.bucket, "d", "--dest", "dest"], ["verify"], ["verify", "--mirror", "dest"],
+                    ["cat", client.bucket, "d", "--exec", "cksum"]):
+        access = [] if command[0] == "verify" else client.access
+        client.program(*command, *access, preexec_fn=small).expect(0)
 
 
 @pytest.mark.parametrize("variable, value", [("HELIODEX_MAP", "no-map"), ("HELIODEX_WHERE", "x"), ("HELIODEX_MAP", "a=b c")])

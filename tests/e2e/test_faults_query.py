@@ -53,6 +53,11 @@ def test_more_columns_than_rows_have_room_for(tiny, client):
     client.query("*", "--offline").expect(8, "more than 1000 different extra columns")
     done = client.program("query", client.bucket, "d0", "d1", *client.access, "--offline", "--format", "csv").expect(0)
     assert len(done.lines[0].split(",")) == 5 + 420
+    sums = [client.query("*", "--offline", *options).expect(0).lines[1:] for options in (
+        ["--summary"], ["--count-by", "year"], ["--summary", "--where", "c3_7=x"], ["--summary", "--latest-version"])]
+    assert [[line.split(",")[0] for line in lines] for lines in sums] == [[f"d{i}" for i in range(5)]] * 4
+    assert [line.split(",")[1] for line in sums[2]] == ["0", "0", "0", "1", "0"]
+    client.query("*", "--offline", "--summary", "--where", "other=x").expect(2, "there is no extra column other")
 
 
 def test_keys_that_are_longer_as_urls(tiny, client):

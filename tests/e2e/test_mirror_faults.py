@@ -169,6 +169,21 @@ def test_21_a_flipped_bit_is_found_by_the_index(archive, mirror, algorithm):
     assert partial(mirror.dest) == []
 
 
+def test_21_checksums_that_cannot_be_read_are_told(archive, mirror, cat, tmp_path):
+    """Nothing but the size would be checked, without a word."""
+    files = {f"data/{name}": b"0123456789" for name in "abcd"}
+    archive.dataset("d", files)
+    mirror.client.index().expect(0)
+    rows = "data/a,5b32,md5\ndata/b,abc,blake3\ndata/c,deadbeef,\ndata/d,,md5\n"
+    (tmp_path / "list").write_text("datakey,checksum,checksum_algorithm\n" + rows)
+    told = ['/data/a: its checksum "5b32" (md5) cannot be read', '/data/b: its checksum "abc" (blake3) cannot be read',
+            '/data/c: its checksum "deadbeef" (of no algorithm) cannot be read']
+    done = mirror("--keys-from", tmp_path / "list").expect(0, *told)
+    assert "/data/d" not in done.err and tree(mirror.dest) == files
+    cat("--keys-from", tmp_path / "list").expect(0, *told)
+    assert "cannot be read" not in cat("--keys-from", tmp_path / "list", "--ignore-checksums").err
+
+
 def test_21_a_flipped_bit_is_found_by_the_entity_tag(archive, mirror):
     files = one(archive, 300_000)
     archive.tiny.origin.script(PATH, None, None, Behaviour(flip=130_000), Behaviour(flip=130_000), None)

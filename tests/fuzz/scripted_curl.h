@@ -86,8 +86,9 @@ VISIBLE int epoll_wait(int epoll, struct epoll_event *events, int count, int tim
 }
 
 /* What is given to a thread is done at once. */
-int uv_thread_create(uv_thread_t *thread, uv_thread_cb entry, void *argument) {
+int uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options, uv_thread_cb entry, void *argument) {
   (void)thread;
+  (void)options;
   entry(argument);
   return 0;
 }

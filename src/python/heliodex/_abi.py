@@ -309,6 +309,7 @@ class QueryOptions(Structure):
         ("wheres", POINTER(Where)),
         ("where_count", c_size_t),
         ("latest_version", c_bool),
+        ("no_extras", c_bool),
         ("reverse", c_bool),
         ("limit", c_uint64),
     ]

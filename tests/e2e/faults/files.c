@@ -50,7 +50,10 @@ OPEN_AT(openat64)
 OPEN(open)
 OPEN(open64)
 
+/* What open() is in a build that is optimised. */
+int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
+WRAP(int, -1, __open_2, (const char *path, int flags), (path, flags), fault_at(CALL_open, AT_FDCWD, path))
 WRAP(int, -1, __open64_2, (const char *path, int flags), (path, flags), fault_at(CALL_open, AT_FDCWD, path))
 WRAP(FILE *, NULL, fopen, (const char *path, const char *mode), (path, mode), fault_at(CALL_open, AT_FDCWD, path))
 WRAP(FILE *, NULL, fopen64, (const char *path, const char *mode), (path, mode), fault_at(CALL_open, AT_FDCWD, path))

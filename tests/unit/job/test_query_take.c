@@ -288,6 +288,33 @@ static void every_answer_in_every_shape(void **state) {
   }
 }
 
+/* The same rows, by themselves. */
+static void rows_without_extra_columns(void **state) {
+  (void)state;
+  for (unsigned n = 0; n < 8; n++) {
+    struct hdx_query_options options;
+    hdx_query_options_init(&options);
+    options.reverse = n & 1;
+    options.latest_version = n & 2;
+    struct hdx_query *whole = open_query(both, n & 4 ? 2 : 1, &options);
+    options.no_extras = true;
+    struct hdx_query *bare = open_query(both, n & 4 ? 2 : 1, &options);
+    assert_int_equal(hdx_query_info(bare)->extra_count, 0);
+    struct rows rows = read_rows(whole), found = read_rows(bare);
+    assert_true(rows.extra_count >= 2 && found.count == rows.count);
+    assert_memory_equal(found.start, rows.start, rows.count * sizeof *rows.start);
+    assert_true(hdx_text_equal(hdx_buffer_text(&found.text[0]), hdx_buffer_text(&rows.text[0])));
+    for (size_t c = 1; c < TEXTS_MAX; c++)
+      assert_int_equal(found.text[c].size, 0);
+    const struct shape shape = {5001, 1 << 20, 0, ALL, false};
+    assert_taken(bare, &found, &shape);
+    free_rows(&rows);
+    free_rows(&found);
+    hdx_query_close(whole);
+    hdx_query_close(bare);
+  }
+}
+
 /* Every set of columns, none at all included, also where a condition or an order needs others. */
 static void every_set_of_columns(void **state) {
   static const char *const keys[] = {"image_*"};
@@ -566,6 +593,7 @@ static void interrupted_by_the_caller(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_answer_in_every_shape),
+      cmocka_unit_test(rows_without_extra_columns),
       cmocka_unit_test(every_set_of_columns),
       cmocka_unit_test(texts_that_fit_to_the_byte),
       cmocka_unit_test(a_row_without_room_stays),

@@ -3,6 +3,12 @@
 #include "folder.h"
 #include "small.h"
 
+/* AddressSanitizer would keep hundreds of megabytes of what was freed. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+  return "quarantine_size_mb=1";
+}
+
 static struct hdx_zstd *zstd;
 
 static int setup(void **state) {

@@ -30,7 +30,7 @@ const char *hdx_hash_version(void) {
 }
 
 /* Read by the address sanitizer, where there is one: the limits of format.h allow no larger run of memory. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
   return "max_allocation_size_mb=300:allocator_may_return_null=0:quarantine_size_mb=16";
 }
