@@ -348,7 +348,7 @@ static void on_item(void *user, const struct hdx_index_item *item) {
   comparing->failures = failure;
 }
 
-/* Indexes the datasets anew. What fails is told year by year, when they are compared. */
+/* Indexes the datasets anew. What fails of them is told year by year, when they are compared. */
 static enum hdx_status index_anew(struct comparing *comparing, struct hdx_error *error) {
   struct hdx_index_options options;
   struct hdx_index_summary summary = {0};
@@ -368,7 +368,8 @@ static enum hdx_status index_anew(struct comparing *comparing, struct hdx_error 
                               .summary = &summary,
                               .store = comparing->fresh};
   enum hdx_status status = hdx_index_run(&run, error);
-  return status == HDX_INTERRUPTED || status == HDX_IO || status == HDX_MEMORY ? status : HDX_OK;
+  bool told_later = run.failed > 0 && status != HDX_INTERRUPTED && status != HDX_IO && status != HDX_MEMORY;
+  return told_later ? HDX_OK : status;
 }
 
 enum hdx_status hdx_store_compare(struct hdx_session *session, const char *bucket, const char *const *ids,

@@ -119,6 +119,13 @@ def test_33_little_memory_is_named_only_where_it_is_the_limit(client, tiny, fail
         assert "--memory" not in done.expect(8, "no thread can be started").err
 
 
+def test_33_no_thread_to_compare_with_the_source(client, tiny, failing):
+    tiny.add("a", {2020: 3})
+    client.index().expect(0)
+    done = failing("thread:1:EAGAIN:on", "verify", "--deep", client.bucket, *client.access)
+    done.expect(8, "no thread can be started")
+
+
 @pytest.mark.parametrize("library", range(1, 3))
 def test_a_library_that_cannot_be_loaded(archive, client, failing, library):
     archive.dataset("d", {"data/a.cdf": b"abc"})

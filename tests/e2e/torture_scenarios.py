@@ -232,9 +232,9 @@ class Verify(Held):
 
 
 class VerifyDeep(Held):
-    """What is held is compared with its source. Without a thread to read that, it tells what is not there for it (3)."""
+    """What is held is compared with its source."""
 
-    name, memory = "verify-deep", (1, 3, 8)
+    name = "verify-deep"
 
     def command(self):
         return ["verify", "--deep", self.bucket]
