@@ -191,6 +191,8 @@ MUTATIONS = [
      "test_p4_p9_many"),
     ("p4", "the bound of datasets at once", "job/query_open.c",
      "count <= query->session->config.memory_bytes / bytes", "true", "test_ceilings", "test_p4_more_datasets"),
+    ("p4", "the bound of files that wait for the disk", "job/mirror.c", "run->ready_count >= READY_MAX", "false",
+     "test_faults_moments", "test_p4_files_that_wait"),
     ("p4", "what indexing took, given back", "job/compare.c", "    malloc_trim(0);", "", "test_ceilings",
      "test_p4_p9_many_columns"),
     ("p9", "rows of one instant that were handed out", "job/query_rows.c", "part->to_skip = part->skipped;",

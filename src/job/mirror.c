@@ -8,6 +8,7 @@
 enum {
   WATCH_MS = 100,
   WAITING_MAX = 512, /* files */
+  READY_MAX = 2048,  /* files that wait for a slow disk to have taken those before */
   CHECKING_MAX = 16, /* chunks */
   SPARE_FILES = 64,  /* asked for beyond what the engine has in flight, so that it never waits for the list */
   KEEP_FREE_BYTES = 64 << 20
@@ -122,10 +123,13 @@ void hdx_mirror_stop(struct hdx_mirror_run *run, enum hdx_status status, const c
     }
 }
 
-/* Enough requests to keep the engine busy; what is open at once is bounded by that, too. A file that was begun is
- * opened before it is asked for: beside the connections there are half as many of those at the most. */
+/* Enough requests to keep the engine busy, as long as the disk follows; what is open at once is bounded by that, too. A
+ * file that was begun is opened before it is asked for: beside the connections there are half as many of those at the
+ * most. */
 static bool room(const struct hdx_mirror_run *run, const struct hdx_mirror_file *file) {
   struct hdx_engine_totals totals;
+  if (run->ready_count >= READY_MAX)
+    return false;
   hdx_engine_totals(run->session->engine, &totals);
   return !run->weight || run->weight < (file->extents.count ? totals.wanted / 2 : totals.wanted + SPARE_FILES);
 }

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -229,6 +230,26 @@ def test_a_member_whose_size_the_index_alone_states(archive, cat):
     archive.dataset("d", files, sizes={"a": 20 * MB - 1})
     done = cat("d", "--tar", "--ignore-size", "--refresh").expect(7, "it has another size than was stated")
     assert "the output is broken" in done.err
+
+
+def test_p4_files_that_wait_for_a_slow_disk_are_bounded(archive, mirror, failing, tmp_path):
+    """No more are asked for than are kept in memory until the disk has taken those before."""
+    count, asked, go = 6000, archive.tiny.origin, tmp_path / "go"
+    (tmp_path / "list").write_text("datakey\n" + "".join(f"s3://{TINY}/data/{i}\n" for i in range(count)))
+    for i in range(count):
+        asked.put(f"/{TINY}/data/{i}", b"x")
+    command = ["mirror", mirror.client.bucket, "--keys-from", tmp_path / "list", "--dest", mirror.dest, *mirror.client.access]
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(failing, "syncfs:1:RUN", *command,
+                           env={"HDX_FAULTS_RUN": f"while [ ! -e {go} ]; do sleep 0.02; done"})
+        seen, held = [], lambda: len(asked.requests()) == count or (len(seen) > 60 and seen[-60] == seen[-1] > 2048)
+        try:
+            assert asked.wait_for(lambda: seen.append(len(asked.requests())) or held())
+            assert len(asked.requests()) < count
+        finally:
+            go.touch()
+        done.result().expect(0, "6,000 fetched")
+    assert len(tree(mirror.dest)) == count
 
 
 @needs_faketime
