@@ -91,6 +91,11 @@ static bool scale(uint64_t whole, uint64_t fraction, uint64_t factor, uint64_t *
   return !__builtin_mul_overflow(whole, factor, value) && add(value, fraction * factor / 1000000);
 }
 
+/* Whether something was said and nothing is left of it: 0 often means no limit, which is not what was meant. */
+static bool rounded_away(const char *text, uint64_t value) {
+  return value == 0 && strpbrk(text, "123456789");
+}
+
 enum hdx_status cli_value_number(const char *text, uint64_t min, uint64_t max, uint64_t *value,
                                  struct hdx_error *error) {
   const char *p = text;
@@ -120,6 +125,8 @@ enum hdx_status cli_value_size(const char *text, uint64_t min, uint64_t max, uin
   char low[CLI_VALUE_TEXT_MAX], high[CLI_VALUE_TEXT_MAX];
   if (!read_size(text, &value))
     return cli_fail(error, HDX_USAGE, "expected a size such as 8M, 512KiB or 100MB, found '%s'", text);
+  if (rounded_away(text, value))
+    return cli_fail(error, HDX_USAGE, "expected a size of a byte at the least, or 0, found '%s'", text);
   if (value < min || value > max)
     return cli_fail(error, HDX_USAGE, "expected a size from %s to %s, found '%s'", cli_value_size_text(min, low),
                     cli_value_size_text(max, high), text);
@@ -158,6 +165,8 @@ enum hdx_status cli_value_duration(const char *text, uint64_t min_ms, uint64_t m
   char low[CLI_VALUE_TEXT_MAX], high[CLI_VALUE_TEXT_MAX];
   if (!read_duration(text, &value))
     return cli_fail(error, HDX_USAGE, "expected a duration such as 500ms, 30s, 5m or 2h, found '%s'", text);
+  if (rounded_away(text, value))
+    return cli_fail(error, HDX_USAGE, "expected a duration of a millisecond at the least, or 0, found '%s'", text);
   if (value < min_ms || value > max_ms)
     return cli_fail(error, HDX_USAGE, "expected a duration from %s to %s, found '%s'",
                     cli_value_duration_text(min_ms, low), cli_value_duration_text(max_ms, high), text);

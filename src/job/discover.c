@@ -9,12 +9,14 @@
 #include <stdlib.h>
 
 enum {
-  WANTED_MIN = 16,    /* with fewer files, asking for each is as cheap */
-  AHEAD = 64,         /* datasets whose lists are begun before their turn */
-  OBJECTS_A_FILE = 4, /* a folder with more objects than so many for each wanted file */
-  OBJECTS_MIN = 8000, /* and these is not worth listing */
-  NAMES_SHARE = 8,    /* the run's names take at most this part of the session's memory */
-  PAGES_SHARE = 8,    /* as do pages that are under way, of which each may be twice in a buffer that grows */
+  WANTED_MIN = 16,       /* with fewer files, asking for each is as cheap */
+  AHEAD = 64,            /* datasets whose lists are begun before their turn */
+  OBJECTS_A_FILE = 4,    /* a folder with more objects than so many for each wanted file */
+  OBJECTS_MIN = 8000,    /* and these is not worth listing */
+  OBJECTS_MAX = 1000000, /* and these is not listed even if lists are insisted on: it might never end */
+  OBJECTS_A_PAGE = 100,  /* which a page, that costs a request, counts as at the least */
+  NAMES_SHARE = 8,       /* the run's names take at most this part of the session's memory */
+  PAGES_SHARE = 8,       /* as do pages that are under way, of which each may be twice in a buffer that grows */
 };
 
 /* Keeps a file, within what the names of all prefixes may take. */
@@ -56,13 +58,12 @@ static void give_up(struct hdx_discovery *discovery, enum hdx_status status, con
 static void distrust(struct hdx_discovery *discovery, const char *why) {
   struct hdx_index_run *run = discovery->run;
   char text[HDX_ERROR_TEXT_MAX];
-  snprintf(text, sizeof text, "%.*s: %s", HDX_TEXT_ARG(discovery->prefix->index), why);
-  give_up(discovery, HDX_INTEGRITY, text);
+  give_up(discovery, HDX_INTEGRITY, why);
   if (!discovery->absences)
     return;
   snprintf(text, sizeof text,
-           "%.*s: %s; %llu index files were taken for gaps by it and may exist: --discover probe asks for each",
-           HDX_TEXT_ARG(discovery->prefix->index), why, (unsigned long long)discovery->absences);
+           "%.800s; %llu index files were taken for gaps by it and may exist: --discover probe asks for each", why,
+           (unsigned long long)discovery->absences);
   hdx_log_write(&run->session->log, HDX_LOG_WARNING, "%s", text);
   hdx_index_failed(run, HDX_INTEGRITY, text);
 }
@@ -98,19 +99,17 @@ static bool is_index_file(const struct hdx_index_run *run, struct hdx_text name)
 static void on_object(void *user, const struct hdx_s3_object *object) {
   struct hdx_discovery *discovery = user;
   struct hdx_text folder = discovery->folder;
-  discovery->seen++;
+  char why[HDX_ERROR_TEXT_MAX];
   if (discovery->prefix->discovery_state != HDX_DISCOVERY_LISTING)
     return;
-  if (!hdx_text_starts_with(object->key, folder)) {
-    distrust(discovery, "the server lists keys of another folder");
-    return;
-  }
   struct hdx_text name = hdx_text_sub(object->key, folder.size, object->key.size);
   /* Folders stand behind the objects of their page, and are of no use here; nor is what is longer than ids are. */
   if (object->prefix || !name.size || name.size >= sizeof discovery->passed)
     return;
   if (hdx_text_compare(name, hdx_text_of(discovery->passed)) <= 0) {
-    distrust(discovery, "the server does not list in the order of the keys");
+    snprintf(why, sizeof why, "%.*s: the server does not list in the order of the keys",
+             HDX_TEXT_ARG(discovery->prefix->index));
+    distrust(discovery, why);
     return;
   }
   memcpy(discovery->passed, name.data, name.size);
@@ -119,13 +118,25 @@ static void on_object(void *user, const struct hdx_s3_object *object) {
     give_up(discovery, HDX_LIMIT, "the names of index files need more memory than is allowed");
 }
 
+static void on_strange(void *user, const struct hdx_error *error) {
+  struct hdx_discovery *discovery = user;
+  if (discovery->prefix->discovery_state == HDX_DISCOVERY_LISTING)
+    distrust(discovery, error->message);
+}
+
 static bool on_page(void *user, const struct hdx_s3_page *page) {
   struct hdx_discovery *discovery = user;
   struct hdx_index_run *run = discovery->run;
-  bool costly = discovery->seen > OBJECTS_MIN && discovery->seen > OBJECTS_A_FILE * discovery->prefix->wanted;
-  (void)page;
-  if (costly && run->options->discover == HDX_DISCOVER_AUTO)
-    give_up(discovery, HDX_LIMIT, "their folder has many more objects than are wanted");
+  const struct hdx_prefix *prefix = discovery->prefix;
+  uint64_t objects = page->objects + page->prefixes;
+  uint64_t enough = run->options->discover == HDX_DISCOVER_LIST ? OBJECTS_MAX : OBJECTS_MIN;
+  char why[HDX_ERROR_TEXT_MAX];
+  discovery->seen += objects < OBJECTS_A_PAGE ? OBJECTS_A_PAGE : objects;
+  if (discovery->seen > enough && discovery->seen > OBJECTS_A_FILE * prefix->wanted) {
+    snprintf(why, sizeof why, "%.*s: the list is far too long for the %llu index files that are wanted",
+             HDX_TEXT_ARG(prefix->index), (unsigned long long)prefix->wanted);
+    give_up(discovery, HDX_LIMIT, why);
+  }
   hdx_index_advance(run);
   return discovery->prefix->discovery_state == HDX_DISCOVERY_LISTING && discovery->prefix->datasets_waiting &&
          !run->stop;
@@ -183,6 +194,7 @@ static enum hdx_status start_list(struct hdx_discovery *discovery, const struct 
                                            .folders = true,
                                            .optional = run->options->discover == HDX_DISCOVER_AUTO,
                                            .object = on_object,
+                                           .strange = on_strange,
                                            .page = on_page,
                                            .done = on_done,
                                            .user = discovery};

@@ -36,7 +36,7 @@ struct hdx_discovery {
   size_t count, capacity;
   struct hdx_text folder;    /* what all keys begin with */
   char passed[256];          /* the last name that was told: all before are known */
-  uint64_t seen;             /* objects that were told */
+  uint64_t seen;             /* objects of its pages, of each a hundred at the least */
   uint64_t absences;         /* files that were taken for gaps, as they are not listed */
   struct hdx_bucket *bucket; /* that is listed */
   struct hdx_error error;    /* why the prefix's state is FAILED */

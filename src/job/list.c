@@ -18,11 +18,18 @@ struct hdx_lister {
   char last[HDX_S3_KEY_BYTES_MAX], greatest[HDX_S3_KEY_BYTES_MAX]; /* key of the pages before; of the present one */
   size_t last_size, greatest_size;
   unsigned empty_pages;
+  struct hdx_error strange; /* of the first key that was not asked for */
 };
 
 static void on_found(void *user, const struct hdx_s3_object *object) {
   struct hdx_lister *list = user;
-  struct hdx_text greatest = {list->greatest, list->greatest_size};
+  struct hdx_text greatest = {list->greatest, list->greatest_size}, prefix = list->request.prefix;
+  if (!hdx_text_starts_with(object->key, prefix)) {
+    if (list->strange.status == HDX_OK)
+      hdx_error_set(&list->strange, HDX_INTEGRITY, "%s: expected keys that begin with '%.*s', found '%.*s'",
+                    list->request.name, HDX_TEXT_ARG(prefix), HDX_TEXT_ARG(object->key));
+    return;
+  }
   if (hdx_text_compare(object->key, greatest) > 0) { /* no key is longer than the array */
     memcpy(list->greatest, object->key.data, object->key.size);
     list->greatest_size = object->key.size;
@@ -89,6 +96,12 @@ static void on_done(void *user, const struct hdx_fetch_result *result) {
     status = hdx_buffer_status(&list->body, request->name, &error);
   if (status == HDX_OK)
     status = hdx_s3_page_read(hdx_buffer_text(&list->body), request->name, on_found, list, &list->page, &error);
+  if (status == HDX_OK && list->strange.status != HDX_OK) {
+    error = list->strange;
+    status = error.status;
+    if (request->strange)
+      request->strange(request->user, &error);
+  }
   if (status == HDX_OK)
     status = check_progress(list, &error);
   bool more = status == HDX_OK && request->page(request->user, &list->page) && list->page.truncated;

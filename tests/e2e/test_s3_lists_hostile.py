@@ -28,11 +28,12 @@ def parameters(request):
     return dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
 
 
-def page(keys, token=None, more=None, tags={}):
+def page(keys, token=None, more=None, tags={}, folders=()):
     """A page of a list; there is more if there is a token."""
     more = bool(token) if more is None else more
     inner = "".join(f"<Contents><Key>{quote(key)}</Key><ETag>{tags.get(key, '')}</ETag><Size>1</Size></Contents>"
                     for key in keys)
+    inner += "".join(f"<CommonPrefixes><Prefix>{quote(key)}</Prefix></CommonPrefixes>" for key in folders)
     token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
     return ("<ListBucketResult><EncodingType>url</EncodingType>"
             f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{inner}</ListBucketResult>").encode()
@@ -86,6 +87,10 @@ class Scripts:
         return page([key.replace("i/", "elsewhere/") for key in keys(stage)])
 
     @staticmethod
+    def another_folder_behind(stage, number):
+        return page(keys(stage), folders=["j/"])
+
+    @staticmethod
     def backwards(stage, number):
         return page(keys(stage)[::-1])
 
@@ -132,7 +137,9 @@ class Scripts:
 
 
 SCRIPTS = {  # what is told where lists are insisted on
-    "other_folder": "another folder", "backwards": "order", "same_again": "order", "to_and_fro": "order",
+    "other_folder": "expected keys that begin with 'i/', found 'elsewhere/m_1990.csv'",
+    "another_folder_behind": "expected keys that begin with 'i/', found 'j/'",
+    "backwards": "order", "same_again": "order", "to_and_fro": "order",
     "empty_pages": "go on", "no_token": "Token", "large": "limit of 4194304", "breaks": "line",
     "breaks_on_its_second_page": "line",
     "nothing": "line", "html": "line", "error_with_status_200": "ListBucketResult",
@@ -166,7 +173,8 @@ def test_wrong_list_that_is_insisted_on(user, name):
     user.check("m")
 
 
-def test_absences_of_a_list_that_contradicts_itself(user, tmp_path):
+@pytest.mark.parametrize("behind,why", [("i/", "order"), ("j/", "expected keys that begin with 'i/'")])
+def test_absences_of_a_list_that_contradicts_itself(user, behind, why):
     """Where files were taken for gaps before, that is told, with what to do: they are there if one asks."""
     user.stage.add("b", YEARS)
 
@@ -174,10 +182,10 @@ def test_absences_of_a_list_that_contradicts_itself(user, tmp_path):
         if "continuation-token" not in request.target:
             return page(keys(user.stage, "m"), token="t")
         time.sleep(0.5)  # the first page is made use of meanwhile
-        return page(keys(user.stage, "b"))
+        return page([key.replace("i/", behind) for key in keys(user.stage, "b")])
 
     user.lists(answer)
-    told = ["warning", "order", f"{len(YEARS)} index files", "--discover probe", "s3://tiny-bucket/i/"]
+    told = ["warning", why, f"{len(YEARS)} index files", "--discover probe", "s3://tiny-bucket/i/"]
     done = user.index().expect(1, *told)
     assert files(user, 206) == [key[2:] for key in keys(user.stage, "m")], done
     user.check("m")
@@ -200,8 +208,35 @@ def test_objects_without_end(user):
     """Strangers between the files that are wanted: lists that cost more than they save are given up."""
     count = iter(range(10**6))
     user.lists(lambda request: page([f"i/m_1990.csv.{next(count):06}" for _ in range(1000)], token="t"))
-    user.index("-v").expect(0, "many more objects", f"{len(GAPS)} gaps")
+    user.index("-v").expect(0, "far too long", f"{len(GAPS)} gaps")
     assert len(listed(user)) <= 10
+    user.check("m")
+
+
+@pytest.mark.parametrize("kind", ["files", "folders"])
+def test_p2_objects_without_end_where_lists_are_insisted_on(user, kind):
+    """No folder of index files has a million objects: the dataset fails, and takes nothing for a gap."""
+    count, a_page = iter(range(10**9)), 20_000
+
+    def answer(request):
+        assert len(listed(user)) <= 60
+        names = [f"i/m_1990.csv.{next(count):09}/" for _ in range(a_page)]
+        if kind == "folders":
+            return page([], token="t", folders=names)
+        return page([name.rstrip("/") for name in names], token="t")
+
+    user.lists(answer)
+    done = user.index("--discover", "list")
+    done.expect(8, "s3://tiny-bucket/i/: ", f"far too long for the {len(YEARS)} index files")
+    assert "0 gaps" in done.err and len(listed(user)) == 51 and files(user) == []
+
+
+def test_pages_without_end_that_have_a_key_each(user):
+    """A page costs a request, whatever it has."""
+    count = iter(range(10**6))
+    user.lists(lambda request: page([f"i/m_1990.csv.{next(count):06}"], token="t"))
+    user.index("-v").expect(0, "far too long", f"{len(GAPS)} gaps")
+    assert len(listed(user)) <= 100
     user.check("m")
 
 
@@ -219,6 +254,13 @@ def test_names_that_are_longer_than_any_of_ours(user):
 
 def ls(user, *arguments):
     return user("ls", f"{user.bucket}i/", "--format", "keys", *arguments)
+
+
+@pytest.mark.parametrize("name", ["other_folder", "another_folder_behind"])
+def test_38_ls_of_keys_that_begin_otherwise(user, name):
+    """Nothing of a page is told that has what was not asked for."""
+    use(user, name)
+    assert ls(user).expect(7, "s3://tiny-bucket/i/", SCRIPTS[name]).lines == [] and len(listed(user)) == 1
 
 
 @pytest.mark.parametrize("name", ["same_again", "to_and_fro"])

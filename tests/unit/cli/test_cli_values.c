@@ -55,6 +55,8 @@ static void sizes(void **state) {
   (void)state;
   static const struct sample good[] = {
       {"0", 0},
+      {"0.0", 0},
+      {"0K", 0},
       {"512", 512},
       {"512B", 512},
       {"1K", 1024},
@@ -76,14 +78,17 @@ static void sizes(void **state) {
       {"2TiB", 2199023255552},
       {"16777215T", UINT64_C(16777215) << 40},
   };
-  static const char *const bad[] = {"",     "K",   "8 M",       "8MM",       "8Mi",  "M8",         "-1K", "1.K", ".5K",
-                                    "1..5", "1,5", "16777216T", "1.0000001", "8M\n", "0.1234567K", "8X",  "inf"};
+  static const char *const bad[] = {"",           "K",   "8 M",  "8MM", "8Mi",       "M8",        "-1K",
+                                    "1.K",        ".5K", "1..5", "1,5", "16777216T", "1.0000001", "8M\n",
+                                    "0.1234567K", "8X",  "inf",  "0.5", "0.999999B", "0.000001K"};
   assert_reads(cli_value_size, good, COUNT(good));
   assert_refuses(cli_value_size, bad, COUNT(bad));
   struct hdx_error error;
   uint64_t value;
   assert_int_equal(cli_value_size("1M", 16 << 20, UINT64_C(1) << 40, &value, &error), HDX_USAGE);
   assert_string_equal(error.message, "expected a size from 16M to 1T, found '1M'");
+  assert_int_equal(cli_value_size("0.5", 0, UINT64_MAX, &value, &error), HDX_USAGE);
+  assert_string_equal(error.message, "expected a size of a byte at the least, or 0, found '0.5'");
 }
 
 static void durations(void **state) {
@@ -92,15 +97,18 @@ static void durations(void **state) {
       {"0", 0},        {"30", 30000},    {"30s", 30000},           {"500ms", 500}, {"5m", 300000},
       {"2h", 7200000}, {"1d", 86400000}, {"1h30m", 5400000},       {"1.5s", 1500}, {"1m500ms", 60500},
       {"0s", 0},       {"2.5", 2500},    {"1d2h3m4s5ms", 93784005}};
-  static const char *const bad[] = {"",     "s",     "30x", "30m1h", "1h1h",
-                                    "1h30", "5 m",   "-5s", "1.s",   "1e3s",
-                                    "5mm",  "1ms1s", "30 ", "h30",   "99999999999999999d"};
+  static const char *const bad[] = {"",      "s",     "30x", "30m1h", "1h1h",
+                                    "1h30",  "5 m",   "-5s", "1.s",   "1e3s",
+                                    "5mm",   "1ms1s", "30 ", "h30",   "99999999999999999d",
+                                    "0.5ms", "0.0001"};
   assert_reads(cli_value_duration, good, COUNT(good));
   assert_refuses(cli_value_duration, bad, COUNT(bad));
   struct hdx_error error;
   uint64_t value;
   assert_int_equal(cli_value_duration("2d", 1, 86400000, &value, &error), HDX_USAGE);
   assert_string_equal(error.message, "expected a duration from 1ms to 1d, found '2d'");
+  assert_int_equal(cli_value_duration("0.5ms", 0, UINT64_MAX, &value, &error), HDX_USAGE);
+  assert_string_equal(error.message, "expected a duration of a millisecond at the least, or 0, found '0.5ms'");
 }
 
 /* What messages and help say can be typed. */
