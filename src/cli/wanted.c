@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* As all of them were INTEGRITY (cli_wanted_judge), each of them is. Where the reader of the output has gone, a run is
- * no failure, and says nothing. */
+/* As all of them were INTEGRITY (cli_wanted_judge), each of them is. Where the reader of the output has
+ * gone, nothing is said of what it does not want any more. */
 static void on_refused(void *user, const struct hdx_file *file, const char *message) {
   struct cli_wanted *wanted = user;
   bool unread = wanted->cli->out.state == CLI_WRITER_CLOSED;

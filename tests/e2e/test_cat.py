@@ -101,6 +101,18 @@ def test_p2_what_names_no_file_is_reported(archive, cat, tmp_path):
     assert summary["refused"] == 2
 
 
+def test_nothing_is_said_of_what_names_no_file_to_a_reader_that_has_gone(archive, cat, tmp_path):
+    archive.dataset("d", {"a": content(5 * MB, 1)})
+    listed, lines = tmp_path / "list", tmp_path / "report"
+    behind = [f"s3://../{i}" for i in range(9000)]
+    listed.write_text("".join(f"{key}\n" for key in ["a"] * 6000 + behind))
+    process = cat.start("--keys-from", listed, "--report", lines)
+    process.stdout.read(100)
+    process.stdout.close()
+    assert process.wait(60) == 141 and process.stderr.read() == b""
+    assert [key for key, line in report(lines).items() if line["state"] == "refused"] == behind
+
+
 def test_p2_what_names_no_file_behind_the_end_of_a_run_is_reported(archive, cat, tmp_path):
     """Each once, wherever the run ended, and however far it looked ahead."""
     archive.dataset("d", {"large": content(20 * MB, 1), "small": b"small"})

@@ -298,6 +298,21 @@ def test_p10_a_password_in_what_names_no_file_is_told_nowhere(archive, mirror, t
     mirror("--from-failed", tmp_path / "failed", bucket=[], dest=tmp_path / "again").expect(7, "4 refused")
 
 
+def test_p2_what_a_bucket_refuses_of_a_plan_is_no_report_of_another_one(archive, mirror, tmp_path):
+    """A plan of its user's own may name files of this machine; read through a bucket of the network it may not."""
+    files = small(2)
+    archive.dataset("d", files)
+    (tmp_path / "own").write_bytes(b"mine")
+    listed, plan, lines = tmp_path / "list", tmp_path / "plan", tmp_path / "report"
+    listed.write_text("".join(f"s3://{TINY}/{key}\n" for key in files) + f"file://{tmp_path}/own\n")
+    program = mirror.client.program
+    program("plan", "--keys-from", listed, "--shards", "1", "-o", plan).expect(0)
+    mirror("--plan", plan, "--shard", "1", "--report", lines).expect(1, "2 fetched, 1 refused")
+    merged = program("merge", plan, lines, "--json").expect(1)
+    assert [(row["state"], row["datakey"]) for row in map(json.loads, merged.lines)] == \
+        [("failed", f"file://{tmp_path}/own")]
+
+
 def test_many_lines_that_name_no_file_are_told_in_part(archive, mirror, tmp_path):
     archive.dataset("d", small(1))
     listed = tmp_path / "list"
