@@ -949,14 +949,17 @@ HDX_API
 enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error);
 
 /* Calls `visit` for each file behind the first `after`: what a run that ended early has left. Goes on also where the
- * session was cancelled, and tells of nothing that names no file; leaves the list at its beginning. */
+ * session was cancelled; of what names no file it tells what was not told yet; leaves the list at its beginning. */
 HDX_API
 void hdx_files_left(struct hdx_files *files, uint64_t after,
                     void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user);
 
-/* Tells of the rows or lines that name no file, as they come by. */
+/* Tells of the rows or lines that name no file, as they come by, and why. Views live during the call. The file is what
+ * is wanted, its location as published (of a key without a scheme below the bucket), but that a user and password are
+ * left out, and that one which is too long is cut, and too long still: read again, it is refused again. */
 HDX_API
-void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user);
+void hdx_files_on_refused(struct hdx_files *files,
+                          void (*refused)(void *user, const struct hdx_file *file, const char *message), void *user);
 
 /* --------------------------------------------------------------------------------------------------------- mirror */
 
@@ -1039,9 +1042,9 @@ struct hdx_mirror_summary {
  * with INTEGRITY. A CRC-32C of every file is kept in the journal, for hdx_mirror_verify.
  *
  * `summary` is filled in any case. PARTIAL: some failed; otherwise the gravest failure where none succeeded. USAGE: the
- * layout, or dest is no folder; IO: it cannot be written to, too little room (nothing was begun), or the disk became
- * full; TEMPORARY is never returned for a destination that another process works on: it is waited for. LIMIT: bytes_max
- * or duration_ms_max was reached, a rerun goes on; or delete_max would be passed. INTERRUPTED. */
+ * layout, or dest is no folder; IO: it cannot be written to, too little room (nothing was begun, all is LEFT), or the
+ * disk became full; TEMPORARY is never returned for a destination that another process works on: it is waited for.
+ * LIMIT: bytes_max or duration_ms_max was reached, a rerun goes on; or delete_max would be passed. INTERRUPTED. */
 HDX_API
 enum hdx_status hdx_mirror(struct hdx_session *session, struct hdx_files *files, const char *dest,
                            const struct hdx_mirror_options *options, struct hdx_mirror_summary *summary,

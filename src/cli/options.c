@@ -341,11 +341,11 @@ static const struct cli_option options[] = {
     {"report", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(report),
      .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY | CLI_VERB_MIRROR | CLI_VERB_CAT,
      .help = "Write a line of JSON to FILE for each item that failed or changed, and for each row that cannot be read; "
-             "mirror and cat: for every file."},
+             "mirror and cat: for every file, and for each row or line that names none (state refused)."},
     {"failed-out", 0, "FILE", CLI_FILE, CLI_GROUP_MESSAGES, AT(failed_out),
      .verbs = CLI_VERB_INDEX | CLI_VERB_VERIFY | CLI_VERB_MIRROR | CLI_VERB_CAT,
      .help = "Write the ids of datasets with failures to FILE, one a line, to be given as operands again; mirror and "
-             "cat: the rows of files that failed or were left, for --from-failed."},
+             "cat: the rows of files that failed or were left, and those that name no file, for --from-failed."},
     {"help", 'h', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(help), .verbs = CLI_VERBS_ALL, .help = "Explain the verb."},
     {"version", 'V', NULL, CLI_FLAG, CLI_GROUP_MESSAGES, AT(version), .verbs = CLI_VERBS_ALL,
      .help = "Print the version."},

@@ -220,8 +220,8 @@ enum hdx_status cli_report_close(struct cli_report *report, enum hdx_status stat
   if (!whole)
     take_over(report, cli_fail(&why, report->status, "out of memory for the list of failed ids"), &why, &status, error);
   if (report->untold > 0)
-    cli_message(report->messages, CLI_ERROR, "… and %" PRIu64 " more failures (-v shows all, --report FILE lists them)",
-                report->untold);
+    cli_message(report->messages, CLI_ERROR, "… and %" PRIu64 " more failures (-v shows all%s)", report->untold,
+                report->bare ? "" : ", --report FILE lists them");
   if (report->ids.data) {
     put_ids(report);
     take_over(report, cli_writer_close(&report->ids, whole, &why), &why, &status, error);

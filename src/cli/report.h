@@ -2,7 +2,8 @@
  * files).
  *
  * A line of the report is of an index file or of a dataset as a whole, or, where it has the member "kind", of a row
- * that cannot be read ("bad row"); those of an index file come before its own; or of a data file ("file"). */
+ * that cannot be read ("bad row"); those of an index file come before its own; or of a data file ("file"), or of
+ * a row or line that names none (the same, state "refused"). */
 #ifndef HDX_CLI_REPORT_H
 #define HDX_CLI_REPORT_H
 
@@ -37,6 +38,7 @@ struct cli_report {
   struct cli_writer lines, ids; /* data is NULL where not asked for; ids: --failed-out */
   char **failed;                /* ids, as they came */
   size_t failed_count, failed_capacity;
+  bool bare;              /* the verb has no --report to hint at */
   uint64_t told, untold;  /* failures shown on standard error, and those that were too many */
   enum hdx_status status; /* MEMORY: an id was lost */
 };

@@ -236,9 +236,10 @@ static void tell_summary_json(const struct run *run, const struct hdx_stats *sta
   struct cli_writer *err = cli_messages_raw(&run->cli->messages);
   cli_writer_format(err,
                     "{\"event\":\"summary\",\"elapsed_s\":%.3f,\"files\":%" PRIu64 ",\"fetched\":%" PRIu64
-                    ",\"failed\":%" PRIu64 ",\"left\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"checked\":{",
+                    ",\"failed\":%" PRIu64 ",\"left\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"bytes\":%" PRIu64
+                    ",\"checked\":{",
                     (double)run->elapsed_ns / 1e9, run->done + run->failed + run->left, run->done, run->failed,
-                    run->left, run->bytes);
+                    run->left, run->wanted.refused, run->bytes);
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_writer_format(err, "%s\"%s\":%" PRIu64, i ? "," : "", hdx_check_name((enum hdx_check)i), run->checked[i]);
   cli_writer_format(err, "},\"requests\":%" PRIu64 ",\"retries\":%" PRIu64 "}\n", stats->requests, stats->retries);
@@ -256,6 +257,7 @@ static void tell_summary(const struct run *run) {
   }
   cli_add_count(rest, sizeof rest, run->failed, "failed");
   cli_add_count(rest, sizeof rest, run->left, "left");
+  cli_add_count(rest, sizeof rest, run->wanted.refused, "refused");
   cli_add_count(rest, sizeof rest, stats.retries, "retried");
   for (unsigned i = 0; i < HDX_CHECK_COUNT; i++)
     cli_add_count(checks, sizeof checks, run->checked[i], hdx_check_name((enum hdx_check)i));
@@ -309,7 +311,7 @@ static enum hdx_status work(void *user, struct hdx_error *error) {
   clock_gettime(CLOCK_MONOTONIC, &to);
   run->elapsed_ns = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000 + (uint64_t)to.tv_nsec - (uint64_t)from.tv_nsec;
   cli_messages_live(&cli->messages, NULL);
-  if (run->done + run->failed + run->left > 0 && cli->out.state != CLI_WRITER_CLOSED)
+  if (run->done + run->failed + run->left + run->wanted.refused > 0 && cli->out.state != CLI_WRITER_CLOSED)
     tell_summary(run);
   return status == HDX_OK ? conclude(run, error) : status;
 }
@@ -342,7 +344,8 @@ const struct cli_verb cli_verb_cat = {
         "within --memory. A consumer that is slow slows the network down.\n\n"
         "Files of at most 8 MiB are written once they are complete and verified, as mirror does it; of larger ones the "
         "bytes go out as they come, and are verified at the end. A file of which nothing can be had is told and left "
-        "out (exit status 1). One that fails when bytes of it have gone out ends the run at once, as the output is "
+        "out (exit status 1); so is a row or line that names no file (7 if no file is named at all). One that fails "
+        "when bytes of it have gone out ends the run at once, as the output is "
         "broken then; a file named by -o does not appear.\n\n"
         "With --tar the output is an archive, whose members have the paths that mirror would give them (--layout, "
         "--flat), their sizes and the times of their objects; the same files always make the same archive. Onto a "

@@ -83,6 +83,7 @@ static void tell_summary(struct run *run) {
   cli_add_count(text, sizeof text, s->left, "left");
   cli_add_count(text, sizeof text, s->deleted, "deleted");
   cli_add_count(text, sizeof text, s->twice, "named twice");
+  cli_add_count(text, sizeof text, s->refused, "refused");
   cli_message(messages, CLI_NOTE, "files     %s: %s", cli_human_count(s->files, a), *text ? text : "none");
   double seconds = s->elapsed_ns > 0 ? (double)s->elapsed_ns / 1e9 : 1e-9;
   text[0] = 0;
@@ -179,7 +180,7 @@ static enum hdx_status mirror(void *user, struct hdx_error *error) {
   cli_messages_live(&cli->messages, NULL);
   if (options.dry_run && status == HDX_OK)
     tell_dry_run(run);
-  else if (run->summary.files > 0 || run->summary.deleted > 0)
+  else if (run->summary.files > 0 || run->summary.deleted > 0 || run->summary.refused > 0)
     tell_summary(run);
   return status == HDX_OK ? cli_wanted_judge(&run->wanted, run->summary.files, error) : status;
 }
@@ -232,7 +233,8 @@ const struct cli_verb cli_verb_mirror = {
         ".., slashes that divide nothing; names of more than 255 bytes are divided by %+/; a file whose name another "
         "one "
         "needs for a folder ends with %=. Links below DIR are not followed.\n\n"
-        "A file that fails does not end the run (exit status 1, or what the failures are if all failed). A full disk "
+        "A file that fails does not end the run (exit status 1, or what the failures are if all failed). A row or line "
+        "that names no file is told and left out (1, or 7 if no file is named at all). A full disk "
         "does (6), and so do --max-bytes and --max-duration (8); an interruption (130, 143) leaves what has come. In "
         "each case a rerun goes on.",
     .examples = examples,

@@ -77,13 +77,14 @@ static enum hdx_status write_plan(struct cli *cli, struct cli_wanted *wanted, st
 
 static enum hdx_status run(struct cli *cli, struct hdx_error *error) {
   struct cli_wanted wanted;
+  struct cli_report report = {.messages = &cli->messages, .bare = true};
   if (!cli_args_given(&cli->args, "shards"))
     return cli_fail(error, HDX_USAGE, "expected --shards N: how many tasks are to share the files");
-  enum hdx_status status = cli_wanted_open(cli, &wanted, error);
+  enum hdx_status status = cli_wanted_open(cli, &wanted, &report, error);
   if (status == HDX_OK)
     status = write_plan(cli, &wanted, error);
   cli_wanted_close(&wanted);
-  return status;
+  return cli_report_close(&report, status, error);
 }
 
 static const char *const examples[] = {

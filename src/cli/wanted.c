@@ -6,12 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REFUSALS_TOLD = 10 };
-
-static void on_refused(void *user, const char *message) {
+/* As all of them were INTEGRITY (cli_wanted_judge), each of them is. Where the reader of the output has
+ * gone, nothing is said of what it does not want any more. */
+static void on_refused(void *user, const struct hdx_file *file, const char *message) {
   struct cli_wanted *wanted = user;
-  if (wanted->refused++ < REFUSALS_TOLD)
-    cli_message(&wanted->cli->messages, CLI_ERROR, "%s", message);
+  bool unread = wanted->cli->out.state == CLI_WRITER_CLOSED;
+  wanted->refused++;
+  cli_report_file(wanted->report, &(struct cli_report_file){.file = file,
+                                                            .path = "",
+                                                            .state = "refused",
+                                                            .status = HDX_INTEGRITY,
+                                                            .message = message,
+                                                            .shard = wanted->shard_name,
+                                                            .failed = !unread,
+                                                            .left = unread});
 }
 
 /* "K" or "K/N", both from 1. */
@@ -101,8 +109,9 @@ static enum hdx_status open_files(struct cli_wanted *wanted, struct hdx_error *e
   return hdx_files_shard(wanted->files, wanted->shard, wanted->shard_count, error);
 }
 
-enum hdx_status cli_wanted_open(struct cli *cli, struct cli_wanted *wanted, struct hdx_error *error) {
-  *wanted = (struct cli_wanted){.cli = cli};
+enum hdx_status cli_wanted_open(struct cli *cli, struct cli_wanted *wanted, struct cli_report *report,
+                                struct hdx_error *error) {
+  *wanted = (struct cli_wanted){.cli = cli, .report = report};
   enum hdx_status status = read_shard(wanted, error);
   if (status == HDX_OK)
     status = open_files(wanted, error);
@@ -131,7 +140,7 @@ enum hdx_status cli_wanted_run(struct cli *cli, struct cli_wanted *wanted, struc
                                struct hdx_error *error) {
   enum hdx_status status = cli_report_open(cli, report, error);
   if (status == HDX_OK) {
-    status = cli_wanted_open(cli, wanted, error);
+    status = cli_wanted_open(cli, wanted, report, error);
     if (status == HDX_OK)
       status = work(user, error);
     cli_wanted_close(wanted);

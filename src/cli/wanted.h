@@ -15,11 +15,14 @@ struct cli_wanted {
   uint32_t shard, shard_count;         /* 0: all files */
   char shard_name[CLI_SHARD_NAME_MAX]; /* "2-of-8", of a plan with the beginning of its digest; "": all files */
   struct cli *cli;
+  struct cli_report *report;
   uint64_t refused; /* rows or lines that name no file, told so far */
 };
 
-/* USAGE: what is given does not go together. Of the library: errors of what is opened. Close in any case. */
-enum hdx_status cli_wanted_open(struct cli *cli, struct cli_wanted *wanted, struct hdx_error *error);
+/* `report` is told of what names no file. USAGE: what is given does not go together. Of the library: errors of what is
+ * opened. Close in any case. */
+enum hdx_status cli_wanted_open(struct cli *cli, struct cli_wanted *wanted, struct cli_report *report,
+                                struct hdx_error *error);
 void cli_wanted_close(struct cli_wanted *wanted);
 
 /* A verb's course: opens the report and the files, does the work, and closes both whatever came of it. */

@@ -15,7 +15,7 @@ void hdx_files_init(struct hdx_files *files, struct hdx_session *session, const 
   files->kind = kind;
   files->session = session;
   hdx_arena_init(&files->locations, LOCATIONS_BYTES_MAX);
-  hdx_buffer_init(&files->work, HDX_URL_BYTES_MAX);
+  hdx_buffer_init(&files->work, 3 * HDX_URL_BYTES_MAX); /* base, slash, and what is kept of a key */
   hdx_arena_init(&files->arena, SOURCE_BYTES_MAX);
   hdx_arena_init(&files->bucket_arena, BUCKETS_BYTES_MAX);
 }
@@ -34,13 +34,13 @@ void hdx_files_close(struct hdx_files *files) {
     files->kind->close(files);
 }
 
-void hdx_files_refuse(struct hdx_files *files, const char *message) {
-  files->refused_count++;
-  if (files->refused)
-    files->refused(files->refused_user, message);
+void hdx_files_refuse(struct hdx_files *files, const struct hdx_file *file, const char *message) {
+  if (++files->refused_count > files->refused_told && files->refused)
+    files->refused(files->refused_user, file, message);
 }
 
-void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user) {
+void hdx_files_on_refused(struct hdx_files *files,
+                          void (*refused)(void *user, const struct hdx_file *file, const char *message), void *user) {
   files->refused = refused;
   files->refused_user = user;
 }
@@ -91,11 +91,10 @@ void hdx_files_rewind(struct hdx_files *files) {
 
 void hdx_files_left(struct hdx_files *files, uint64_t after,
                     void (*visit)(void *user, const struct hdx_file *file, uint64_t number), void *user) {
-  void (*refused)(void *, const char *) = files->refused;
   const struct hdx_file *list;
   size_t count = 0;
   uint64_t number = 0;
-  files->refused = NULL;
+  files->refused_told = files->refused_count;
   files->session->heedless = true; /* what is at hand is not worth interrupting */
   hdx_files_rewind(files);
   while (hdx_files_next(files, &list, &count, NULL) == HDX_OK && count)
@@ -103,12 +102,12 @@ void hdx_files_left(struct hdx_files *files, uint64_t after,
       if (++number > after)
         visit(user, &list[i], number);
   hdx_files_rewind(files);
-  files->refused = refused;
+  files->refused_told = 0;
   files->session->heedless = false;
 }
 
 enum hdx_status hdx_files_count(struct hdx_files *files, struct hdx_files_totals *totals, struct hdx_error *error) {
-  void (*refused)(void *, const char *) = files->refused;
+  void (*refused)(void *, const struct hdx_file *, const char *) = files->refused;
   struct hdx_files_totals sum = {0};
   const struct hdx_file *list;
   size_t count = 0;

@@ -50,9 +50,10 @@ struct hdx_files {
   bool foreign;                /* of a plan: those that were handed out last are of another shard */
   uint64_t refused_count;
   uint64_t unread_count; /* files that are fetched, and whose stated checksum cannot be read */
+  uint64_t refused_told; /* so many are no news */
   bool incomplete; /* rows may be missing that should be there: a dataset failed, years could not be read, or an index
                       file is gone since it was asked last */
-  void (*refused)(void *user, const char *message); /* NULL: nobody wants to know */
+  void (*refused)(void *user, const struct hdx_file *file, const char *message); /* NULL: nobody wants to know */
   void *refused_user;
   struct hdx_text base;       /* of keys without a scheme, in the bucket that was named; empty: none was */
   struct hdx_arena locations; /* of a portion: those that had to be made of keys */
@@ -77,9 +78,11 @@ void hdx_files_deinit(struct hdx_files *files);
 /* Names the bucket that keys without a scheme are in and that the list is read through. Errors of hdx_catalog_load. */
 enum hdx_status hdx_files_name_bucket(struct hdx_files *files, const char *bucket, struct hdx_error *error);
 
-/* The location of a key: itself, or, if it has no scheme, below `base`, until the locations are cleared. Its data is
- * NULL if it is too long, or out of memory. */
-struct hdx_text hdx_files_locate(struct hdx_files *files, struct hdx_text base, struct hdx_text key);
+/* Makes the key that file->location is a location: itself, or, if it has no scheme, below `base`, until the locations
+ * are cleared. USAGE, DENIED: as hdx_files_check, or it is too long, or empty; MEMORY. It then is what may be told of
+ * it (hdx_files_on_refused), until the next call. */
+enum hdx_status hdx_files_locate(struct hdx_files *files, struct hdx_text base, struct hdx_file *file,
+                                 struct hdx_error *error);
 
 /* Whether a location may be one of a file of this list. USAGE: it is none, or of no file; DENIED: it may not be named.
  */
@@ -89,7 +92,7 @@ enum hdx_status hdx_files_check(struct hdx_files *files, struct hdx_text locatio
 bool hdx_files_in_shard(const struct hdx_files *files, struct hdx_text location);
 
 /* Counts and tells something that names no file. */
-void hdx_files_refuse(struct hdx_files *files, const char *message);
+void hdx_files_refuse(struct hdx_files *files, const struct hdx_file *file, const char *message);
 
 /* Where a file is fetched from; the session is online. As hdx_source_locate and hdx_session_target; `target` is to be
  * freed in any case. Sources of buckets that are named by locations alone are kept in the list. */

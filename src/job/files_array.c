@@ -14,10 +14,10 @@ static struct array *array_of(struct hdx_files *files) {
   return (struct array *)(void *)files;
 }
 
-static void refuse(struct array *array, const char *why) {
+static void refuse(struct array *array, const struct hdx_file *file, const char *why) {
   struct hdx_error message;
   hdx_error_set(&message, HDX_USAGE, "file %zu of %zu is left out: %s", array->at + 1, array->count, why);
-  hdx_files_refuse(&array->files, message.message);
+  hdx_files_refuse(&array->files, file, message.message);
 }
 
 /* Empty texts may come without data. */
@@ -26,22 +26,21 @@ static struct hdx_text text_of(struct hdx_text text) {
 }
 
 /* Takes a file into the portion, unless its location names none. */
-static void take(struct array *array, const struct hdx_file *file, size_t *count) {
+static void take(struct array *array, const struct hdx_file *given, size_t *count) {
   struct hdx_files *files = &array->files;
-  struct hdx_error why = {.message = "its location is too long"};
-  struct hdx_text key = text_of(file->location), location = hdx_files_locate(files, files->base, key);
-  if (!key.size)
-    refuse(array, "it has no location");
-  else if (!location.data || hdx_files_check(files, location, &why) != HDX_OK)
-    refuse(array, why.message);
+  struct hdx_error why;
+  struct hdx_file *file = &array->portion[*count];
+  *file = (struct hdx_file){.id = text_of(given->id),
+                            .location = text_of(given->location),
+                            .start = given->start,
+                            .stop = given->stop,
+                            .size = given->size < 0 ? -1 : given->size,
+                            .checksum = text_of(given->checksum),
+                            .checksum_algorithm = text_of(given->checksum_algorithm)};
+  if (hdx_files_locate(files, files->base, file, &why) == HDX_OK)
+    ++*count;
   else
-    array->portion[(*count)++] = (struct hdx_file){.id = text_of(file->id),
-                                                   .location = location,
-                                                   .start = file->start,
-                                                   .stop = file->stop,
-                                                   .size = file->size < 0 ? -1 : file->size,
-                                                   .checksum = text_of(file->checksum),
-                                                   .checksum_algorithm = text_of(file->checksum_algorithm)};
+    refuse(array, file, why.message);
 }
 
 static enum hdx_status next(struct hdx_files *files, const struct hdx_file **list, size_t *count,

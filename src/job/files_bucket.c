@@ -43,11 +43,45 @@ enum hdx_status hdx_files_name_bucket(struct hdx_files *files, const char *bucke
   return files->base.data ? HDX_OK : hdx_error_memory(error, work->size);
 }
 
-struct hdx_text hdx_files_locate(struct hdx_files *files, struct hdx_text base, struct hdx_text key) {
-  if (hdx_url_like(key))
-    return key;
-  hdx_buffer_clear(&files->work);
-  hdx_source_join(base, key, &files->work);
-  return files->work.status == HDX_OK ? hdx_arena_copy(&files->locations, hdx_buffer_text(&files->work))
-                                      : (struct hdx_text){NULL, 0};
+/* No more of it than tells that it is too long. */
+static struct hdx_text cut(struct hdx_text text) {
+  return hdx_text_sub(text, 0, text.size < HDX_URL_BYTES_MAX + 1 ? text.size : HDX_URL_BYTES_MAX + 1);
+}
+
+/* What may be told of a key or location that is refused. */
+static struct hdx_text told(struct hdx_files *files, struct hdx_text location) {
+  char quoted[400];
+  if (hdx_url_has_user(location)) {
+    struct hdx_text text = hdx_text_of(hdx_url_quote(location, quoted, sizeof quoted));
+    hdx_buffer_clear(&files->work);
+    hdx_buffer_append_text(&files->work, text);
+    return hdx_buffer_text(&files->work);
+  }
+  return cut(location);
+}
+
+enum hdx_status hdx_files_locate(struct hdx_files *files, struct hdx_text base, struct hdx_file *file,
+                                 struct hdx_error *error) {
+  struct hdx_text key = file->location, location = key;
+  bool joined = !hdx_url_like(key);
+  enum hdx_status status = HDX_OK;
+  if (joined) {
+    hdx_buffer_clear(&files->work);
+    hdx_source_join(base, cut(key), &files->work);
+    status = hdx_buffer_status(&files->work, "location", error);
+    location = hdx_buffer_text(&files->work);
+  }
+  if (status == HDX_OK && !key.size)
+    status = hdx_error_set(error, HDX_USAGE, "it has no key");
+  if (status == HDX_OK && joined && location.size > HDX_URL_BYTES_MAX)
+    status = hdx_error_set(error, HDX_USAGE, "its key is too long");
+  if (status == HDX_OK)
+    status = hdx_files_check(files, location, error);
+  if (status == HDX_OK && joined) {
+    struct hdx_text kept = hdx_arena_copy(&files->locations, location);
+    status = kept.data ? HDX_OK : hdx_error_memory(error, location.size);
+    location = kept.data ? kept : location;
+  }
+  file->location = status == HDX_OK ? location : told(files, location);
+  return status;
 }

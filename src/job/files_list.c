@@ -49,35 +49,35 @@ static enum hdx_status read_on(struct list *list, struct hdx_error *error) {
   return status;
 }
 
-static void refuse(struct list *list, const struct hdx_list_row *row, const char *why) {
+static void refuse(struct list *list, const struct hdx_file *file, uint64_t line, const char *why) {
   struct hdx_error message;
   if (list->files.foreign) /* its own shard says so */
     return;
-  hdx_error_set(&message, HDX_USAGE, "%s: line %llu is left out: %s", list->rows.name, (unsigned long long)row->line,
-                why);
-  hdx_files_refuse(&list->files, message.message);
+  hdx_error_set(&message, HDX_USAGE, "%s: line %llu is left out: %s", list->rows.name, (unsigned long long)line, why);
+  hdx_files_refuse(&list->files, file, message.message);
 }
 
 /* Takes a row into the portion, unless it names no file. */
 static enum hdx_status take(struct list *list, const struct hdx_list_row *row, size_t *count, struct hdx_error *error) {
   struct hdx_files *files = &list->files;
-  struct hdx_error why = {.message = "its key is too long"};
+  struct hdx_error why;
   char quoted[200];
   if (!files->base.size && !hdx_url_like(row->key))
     return hdx_error_set(error, HDX_USAGE, "%s: line %llu: %s: a key without a scheme, and no bucket is named",
                          list->rows.name, (unsigned long long)row->line,
                          hdx_url_quote(row->key, quoted, sizeof quoted));
-  struct hdx_text location = hdx_files_locate(files, files->base, row->key);
-  if (!location.data || hdx_files_check(files, location, &why) != HDX_OK)
-    refuse(list, row, why.message);
+  struct hdx_file *file = &list->portion[*count];
+  *file = (struct hdx_file){.id = row->id,
+                            .location = row->key,
+                            .start = row->start,
+                            .stop = row->stop,
+                            .size = row->size,
+                            .checksum = row->checksum,
+                            .checksum_algorithm = row->checksum_algorithm};
+  if (hdx_files_locate(files, files->base, file, &why) == HDX_OK)
+    ++*count;
   else
-    list->portion[(*count)++] = (struct hdx_file){.id = row->id,
-                                                  .location = location,
-                                                  .start = row->start,
-                                                  .stop = row->stop,
-                                                  .size = row->size,
-                                                  .checksum = row->checksum,
-                                                  .checksum_algorithm = row->checksum_algorithm};
+    refuse(list, file, row->line, why.message);
   return HDX_OK;
 }
 

@@ -29,11 +29,10 @@ static struct hdx_text extra(const struct rows *rows, size_t column, size_t row)
   return column == SIZE_MAX ? HDX_TEXT("") : rows->batch.extra[column][row];
 }
 
-static void refuse(struct rows *rows, uint32_t dataset, const char *why) {
+static void refuse(struct rows *rows, const struct hdx_file *file, const char *why) {
   struct hdx_error message;
-  struct hdx_text id = rows->query->parts[dataset].id;
-  hdx_error_set(&message, HDX_USAGE, "%.*s: a row is left out: %s", HDX_TEXT_ARG(id), why);
-  hdx_files_refuse(&rows->files, message.message);
+  hdx_error_set(&message, HDX_USAGE, "%.*s: a row is left out: %s", HDX_TEXT_ARG(file->id), why);
+  hdx_files_refuse(&rows->files, file, message.message);
 }
 
 /* Rows that fill the portion, or all that are left of the batch. */
@@ -44,21 +43,19 @@ static size_t take_rows(struct rows *rows) {
   for (; rows->at < batch->count && count < HDX_FILES_PORTION; rows->at++) {
     size_t i = rows->at;
     uint32_t dataset = batch->dataset ? batch->dataset[i] : 0;
-    struct hdx_error why = {.message = "its key is too long"};
-    struct hdx_text key = batch->key[i];
-    struct hdx_text location = hdx_files_locate(&rows->files, hdx_query_base(rows->query, dataset), key);
-    if (key.size == 0)
-      refuse(rows, dataset, "it has no key");
-    else if (!location.data || hdx_files_check(&rows->files, location, &why) != HDX_OK)
-      refuse(rows, dataset, why.message);
+    struct hdx_error why;
+    struct hdx_file *file = &rows->portion[count];
+    *file = (struct hdx_file){.id = rows->query->parts[dataset].id,
+                              .location = batch->key[i],
+                              .start = batch->start[i],
+                              .stop = batch->stop[i],
+                              .size = batch->size[i],
+                              .checksum = extra(rows, rows->checksum, i),
+                              .checksum_algorithm = extra(rows, rows->algorithm, i)};
+    if (hdx_files_locate(&rows->files, hdx_query_base(rows->query, dataset), file, &why) == HDX_OK)
+      count++;
     else
-      rows->portion[count++] = (struct hdx_file){.id = rows->query->parts[dataset].id,
-                                                 .location = location,
-                                                 .start = batch->start[i],
-                                                 .stop = batch->stop[i],
-                                                 .size = batch->size[i],
-                                                 .checksum = extra(rows, rows->checksum, i),
-                                                 .checksum_algorithm = extra(rows, rows->algorithm, i)};
+      refuse(rows, file, why.message);
   }
   return count;
 }

@@ -202,21 +202,32 @@ static void fill_progress(void *user, struct hdx_progress *progress) {
 
 /* ---- limits ---- */
 
-static double mib(uint64_t bytes) {
-  return (double)bytes / (1 << 20);
+enum { BYTES_TEXT_MAX = 24 };
+
+static const char *bytes_text(uint64_t bytes, char out[BYTES_TEXT_MAX]) {
+  static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = (double)bytes / 1024;
+  size_t unit = 0;
+  for (; value >= 1023.95 && unit + 1 < sizeof units / sizeof *units; unit++)
+    value /= 1024;
+  if (bytes < 1024)
+    snprintf(out, BYTES_TEXT_MAX, "%" PRIu64 " bytes", bytes);
+  else
+    snprintf(out, BYTES_TEXT_MAX, "%.1f %s", value, units[unit]);
+  return out;
 }
 
 static void watch_space(struct hdx_mirror_run *run, uint64_t now) {
   uint64_t left;
   struct hdx_error error;
-  char message[256];
+  char message[256], a[BYTES_TEXT_MAX], b[BYTES_TEXT_MAX];
   if (now - run->space_seen_ns < SPACE_EVERY_NS)
     return;
   run->space_seen_ns = now;
   if (hdx_destination_free(&run->destination, &left, &error) != HDX_OK || left >= run->options->keep_free_bytes)
     return;
-  snprintf(message, sizeof message, "%.150s: %.1f MiB are free, %.1f are to be kept free", run->destination.path,
-           mib(left), mib(run->options->keep_free_bytes));
+  snprintf(message, sizeof message, "%.150s: %s are free, %s are to be kept free", run->destination.path,
+           bytes_text(left, a), bytes_text(run->options->keep_free_bytes, b));
   hdx_mirror_stop(run, HDX_IO, message);
 }
 
@@ -339,19 +350,21 @@ static void sweep(struct hdx_mirror_run *run) {
   hdx_buffer_deinit(&names);
 }
 
-static enum hdx_status check_space(struct hdx_mirror_run *run, struct hdx_error *error) {
+/* Stops the run before anything is begun where all of it would not find room: every file is told as left. */
+static void check_space(struct hdx_mirror_run *run) {
   struct hdx_mirror_summary *summary = run->summary;
   uint64_t needed = summary->bytes_to_fetch, keep = run->options->keep_free_bytes;
+  char a[BYTES_TEXT_MAX], b[BYTES_TEXT_MAX], c[BYTES_TEXT_MAX], message[HDX_ERROR_TEXT_MAX];
   summary->bytes_free = UINT64_MAX;
   if (run->destination.folder < 0 || hdx_destination_free(&run->destination, &summary->bytes_free, NULL) != HDX_OK)
-    return HDX_OK;
+    return;
   if (run->options->dry_run || !needed || run->options->bytes_max ||
       (needed <= summary->bytes_free && keep <= summary->bytes_free - needed))
-    return HDX_OK;
-  return hdx_error_set(error, HDX_IO,
-                       "%s: %.1f MiB are to come and %.1f are to be kept free, but only %.1f are free: "
-                       "nothing was begun",
-                       run->destination.path, mib(needed), mib(keep), mib(summary->bytes_free));
+    return;
+  snprintf(message, sizeof message,
+           "%.300s: %s are to come and %s are to be kept free, but only %s are free: nothing was begun",
+           run->destination.path, bytes_text(needed, a), bytes_text(keep, b), bytes_text(summary->bytes_free, c));
+  hdx_mirror_stop(run, HDX_IO, message);
 }
 
 static enum hdx_status outcome(struct hdx_mirror_run *run, struct hdx_error *error) {
@@ -374,7 +387,7 @@ static enum hdx_status mirror(struct hdx_mirror_run *run, struct hdx_error *erro
   if (status == HDX_OK)
     status = hdx_mirror_survey(run, error);
   if (status == HDX_OK)
-    status = check_space(run, error);
+    check_space(run);
   if (status == HDX_OK)
     status = hdx_mirror_gather_extra(run, error);
   if (status != HDX_OK)

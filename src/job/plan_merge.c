@@ -154,8 +154,8 @@ static enum hdx_status read_state(const struct report *report, struct hdx_text n
     const char *name;
     enum state state;
   } states[] = {
-      {"unchanged", STATE_COMPLETE}, {"fetched", STATE_COMPLETE}, {"resumed", STATE_COMPLETE},
-      {"failed", STATE_FAILED},      {"left", STATE_FAILED},      {"deleted", STATE_DELETED},
+      {"unchanged", STATE_COMPLETE}, {"fetched", STATE_COMPLETE}, {"resumed", STATE_COMPLETE}, {"failed", STATE_FAILED},
+      {"left", STATE_FAILED},        {"refused", STATE_FAILED},   {"deleted", STATE_DELETED},
   };
   char shown[64];
   for (size_t i = 0; i < sizeof states / sizeof *states; i++)
@@ -163,7 +163,8 @@ static enum hdx_status read_state(const struct report *report, struct hdx_text n
       *state = states[i].state;
       return HDX_OK;
     }
-  return fail(report, error, "state: expected fetched, unchanged, resumed, failed, left or deleted, found '%s'",
+  return fail(report, error,
+              "state: expected fetched, unchanged, resumed, failed, left, refused or deleted, found '%s'",
               hdx_url_quote(name, shown, sizeof shown));
 }
 

@@ -56,7 +56,7 @@ static enum hdx_status walk(struct cutting *cutting, take_file *take, struct hdx
         char quoted[200];
         hdx_error_set(&message, HDX_USAGE, "%s: left out, as it is no UTF-8",
                       hdx_url_quote(list[i].location, quoted, sizeof quoted));
-        hdx_files_refuse(cutting->files, message.message);
+        hdx_files_refuse(cutting->files, &list[i], message.message);
         continue;
       }
       status = hdx_seen_add(&cutting->seen, list[i].location, &again, error);
@@ -213,7 +213,7 @@ static enum hdx_status put_plan(struct cutting *cutting, char digest[HDX_HASH128
 /* What is refused is told the first time. */
 static enum hdx_status cut(struct cutting *cutting, hdx_plan_writer *write, struct hdx_error *error) {
   struct hdx_plan_record *record = cutting->record;
-  void (*refused)(void *, const char *) = cutting->files->refused;
+  void (*refused)(void *, const struct hdx_file *, const char *) = cutting->files->refused;
   char digest[HDX_HASH128_TEXT_MAX] = "";
   enum hdx_status status = walk(cutting, sum_up, error);
   cutting->files->refused = NULL;

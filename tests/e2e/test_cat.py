@@ -80,6 +80,57 @@ def test_11_a_file_to_which_nothing_can_be_had_is_left_out(archive, cat, tmp_pat
     assert cat("--from-failed", failed).expect(0).raw == files[gone]
 
 
+def test_p2_what_names_no_file_is_reported(archive, cat, tmp_path):
+    files = small(2)
+    archive.dataset("d", files)
+    first, second = sorted(files)
+    listed, lines, failed = tmp_path / "list", tmp_path / "report", tmp_path / "failed"
+    listed.write_text(f"{first}\ns3://../x\n{second}\ns3://{TINY}/\n")
+    refused = ["s3://../x", f"s3://{TINY}/"]
+    for way in [], ["--exec", "cat"]:
+        done = cat("--keys-from", listed, "--report", lines, "--failed-out", failed, *way).expect(1, "2 refused")
+        assert len(done.raw) == sum(map(len, files.values()))
+        told = report(lines)
+        assert len(told) == 4 and [key for key in told if told[key]["state"] == "refused"] == refused
+        assert {(told[key]["status"], told[key]["exit"]) for key in refused} == {("INTEGRITY", 7)}
+        assert [json.loads(line)["datakey"] for line in failed.read_text().splitlines()] == refused
+        cat("--from-failed", failed, "--report", lines, *way).expect(7, "2 refused")
+        assert list(report(lines)) == refused
+    done = cat("--from-failed", failed, "--progress", "json").expect(7)
+    summary = next(line for line in map(json.loads, done.err.splitlines()) if line.get("event") == "summary")
+    assert summary["refused"] == 2
+
+
+def test_nothing_is_said_of_what_names_no_file_to_a_reader_that_has_gone(archive, cat, tmp_path):
+    archive.dataset("d", {"a": content(5 * MB, 1)})
+    listed, lines = tmp_path / "list", tmp_path / "report"
+    behind = [f"s3://../{i}" for i in range(9000)]
+    listed.write_text("".join(f"{key}\n" for key in ["a"] * 6000 + behind))
+    process = cat.start("--keys-from", listed, "--report", lines)
+    process.stdout.read(100)
+    process.stdout.close()
+    assert process.wait(60) == 141 and process.stderr.read() == b""
+    assert [key for key, line in report(lines).items() if line["state"] == "refused"] == behind
+
+
+def test_p2_what_names_no_file_behind_the_end_of_a_run_is_reported(archive, cat, tmp_path):
+    """Each once, wherever the run ended, and however far it looked ahead."""
+    archive.dataset("d", {"large": content(20 * MB, 1), "small": b"small"})
+    listed, lines, failed = tmp_path / "list", tmp_path / "report", tmp_path / "failed"
+    read = threading.Event()
+    archive.tiny.origin.script(path("large"), None, None, *[Behaviour(status=404, until=read)] * 8)
+    behind = [f"s3://../{i}" for i in range(200)]
+    listed.write_text("".join(f"{key}\n" for key in ["s3://../before", "large", *["small"] * 9000, *behind]))
+    process = cat.start("--keys-from", listed, "--part-size", "4M", "--report", lines, "--failed-out", failed)
+    process.stdout.read(6000)
+    read.set()
+    told = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 3 and "the output is broken" in told and "201 refused" in told, told
+    states = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [line["location"] for line in states if line["state"] == "refused"] == ["s3://../before", *behind]
+    assert len(states) == 9202 and len(failed.read_text().splitlines()) == 9202
+
+
 def test_nothing_to_be_had_at_all_ends_with_the_gravest(archive, cat):
     files = small(3)
     archive.dataset("d", files)

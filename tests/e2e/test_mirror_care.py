@@ -2,6 +2,7 @@
 heliodex's is lost, and what the journal says stays true."""
 
 import fcntl
+import json
 import os
 import resource
 
@@ -225,3 +226,97 @@ def test_36_the_partial_file_of_another_process_is_left_to_it(archive, mirror):
         assert partial(mirror.dest) == [name] and KEY not in tree(mirror.dest)
     mirror("d").expect(0)
     assert tree(mirror.dest) == files and partial(mirror.dest) == []
+
+
+# ---- what names no file
+
+
+NO_FILES = [f"s3://{TINY}/", "s3://../x", "ftp://host/\x1b[2Jx", f"s3://{TINY}/" + "k" * 9000]
+
+
+def told(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def out(tmp_path):
+    return ["--report", tmp_path / "report", "--failed-out", tmp_path / "failed"]
+
+
+def test_p2_lines_that_name_no_file_are_reported(archive, mirror, tmp_path):
+    """And in --failed-out, whose lines are read again, and refused again."""
+    files = small(2)
+    archive.dataset("d", files)
+    first, second = (f"s3://{TINY}/{key}" for key in files)
+    listed = tmp_path / "list"
+    listed.write_bytes("\0".join([first, *NO_FILES, second]).encode())
+    done = mirror("--keys-from", listed, "--null", *out(tmp_path), "--progress", "json").expect(1)
+    assert mirror.summary(done)["refused"] == len(NO_FILES)
+    lines = told(tmp_path / "report")
+    refused = [line for line in lines if line["state"] == "refused"]
+    cut = [key[:8193] for key in NO_FILES]
+    assert [line["location"] for line in refused] == cut and len(lines) == 2 + len(cut)
+    assert {line["exit"] for line in refused} == {7} and all(line["message"] for line in refused)
+    assert "\x1b" not in (tmp_path / "report").read_text()
+    failed = told(tmp_path / "failed")
+    assert [line["datakey"] for line in failed] == cut
+    again = tmp_path / "again"
+    again.mkdir()
+    for way in "--from-failed", "--keys-from":
+        (tmp_path / "failed").rename(tmp_path / "before")
+        mirror(way, tmp_path / "before", *out(tmp_path), bucket=[], dest=again).expect(7, "files     0: 4 refused")
+        assert told(tmp_path / "failed") == failed
+
+
+def test_p2_rows_that_name_no_file_are_reported(archive, mirror, tmp_path):
+    """Of an index, and where there are no others, too."""
+    files = small(2)
+    archive.dataset("d", files)
+    first, second = files
+    rows = "".join(f"2020-01-01T00:0{i}:00Z,2020-01-01T00:0{i}:30Z,{key},5\n" for i, key in
+                   enumerate([f"s3://{TINY}/{first}", "s3://../x", "file:///etc/passwd", f"s3://{TINY}/{second}"]))
+    archive.tiny.add("e", {2020: "start,stop,datakey,filesize\n" + rows})
+    archive.tiny.add("f", {2020: "start,stop,datakey,filesize\n2020-01-01T00:00:00Z,2020-01-01T00:01:00Z,s3://../x,5\n"})
+    mirror("e", "--ignore-size", *out(tmp_path)).expect(1, "2 fetched, 2 refused")
+    lines = [line for line in told(tmp_path / "report") if line["state"] == "refused"]
+    assert [(line["location"], line["id"], line["start"], line["filesize"]) for line in lines] == [
+        ("s3://../x", "e", "2020-01-01T00:01:00Z", 5), ("file:///etc/passwd", "e", "2020-01-01T00:02:00Z", 5)]
+    assert [line["datakey"] for line in told(tmp_path / "failed")] == ["s3://../x", "file:///etc/passwd"]
+    mirror("f", *out(tmp_path), dest=tmp_path / "f").expect(7, "files     0: 1 refused")
+    assert [line["location"] for line in told(tmp_path / "report")] == ["s3://../x"]
+    assert [line["datakey"] for line in told(tmp_path / "failed")] == ["s3://../x"]
+
+
+def test_p10_a_password_in_what_names_no_file_is_told_nowhere(archive, mirror, tmp_path):
+    archive.dataset("d", small(1))
+    listed = tmp_path / "list"
+    listed.write_text("https://user:hush@host/x\nftp://user:hush@host/x\ns3://user:hush@bucket/x\n"
+                      f"https://user:hush{'h' * 9000}@host/x\n")
+    done = mirror("--keys-from", listed, *out(tmp_path)).expect(7, "4 refused")
+    for text in done.err, (tmp_path / "report").read_text(), (tmp_path / "failed").read_text():
+        assert "hush" not in text
+    assert len(told(tmp_path / "report")) == len(told(tmp_path / "failed")) == 4
+    mirror("--from-failed", tmp_path / "failed", bucket=[], dest=tmp_path / "again").expect(7, "4 refused")
+
+
+def test_p2_what_a_bucket_refuses_of_a_plan_is_no_report_of_another_one(archive, mirror, tmp_path):
+    """A plan of its user's own may name files of this machine; read through a bucket of the network it may not."""
+    files = small(2)
+    archive.dataset("d", files)
+    (tmp_path / "own").write_bytes(b"mine")
+    listed, plan, lines = tmp_path / "list", tmp_path / "plan", tmp_path / "report"
+    listed.write_text("".join(f"s3://{TINY}/{key}\n" for key in files) + f"file://{tmp_path}/own\n")
+    program = mirror.client.program
+    program("plan", "--keys-from", listed, "--shards", "1", "-o", plan).expect(0)
+    mirror("--plan", plan, "--shard", "1", "--report", lines).expect(1, "2 fetched, 1 refused")
+    merged = program("merge", plan, lines, "--json").expect(1)
+    assert [(row["state"], row["datakey"]) for row in map(json.loads, merged.lines)] == \
+        [("failed", f"file://{tmp_path}/own")]
+
+
+def test_many_lines_that_name_no_file_are_told_in_part(archive, mirror, tmp_path):
+    archive.dataset("d", small(1))
+    listed = tmp_path / "list"
+    listed.write_text("".join(f"s3://../{i}\n" for i in range(5000)))
+    done = mirror("--keys-from", listed, *out(tmp_path)).expect(7, "… and 4980 more failures", "5,000 refused")
+    assert done.err.count("is left out") == 20
+    assert [line["location"] for line in told(tmp_path / "report")] == [f"s3://../{i}" for i in range(5000)]

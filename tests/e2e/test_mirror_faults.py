@@ -3,6 +3,7 @@ name begins with the number of its row."""
 
 import base64
 import hashlib
+import json
 import os
 import resource
 import signal
@@ -225,11 +226,42 @@ def test_22_an_encoding_that_nobody_asked_for(archive, mirror):
     assert tree(mirror.dest) == files
 
 
-def test_28_too_little_room_is_said_before_anything_comes(archive, mirror, disk):
+def test_28_too_little_room_is_said_before_anything_comes(archive, mirror, disk, tmp_path):
     files = {f"data/{i}.cdf": content(400_000, i) for i in range(10)}
     archive.dataset("d", files)
-    mirror("d", "--keep-free", "0", dest=disk / "dest").expect(6, "nothing was begun")
-    assert archive.data_requests() == 0
+    dest, lines, failed = disk / "dest", tmp_path / "report", tmp_path / "failed"
+    done = mirror("d", "--keep-free", "1500K", dest=dest, *("--report", lines, "--failed-out", failed))
+    done.expect(6, "3.8 MiB are to come and 1.5 MiB are to be kept free, but only ", "nothing was begun", "10 left")
+    assert archive.data_requests() == 0 and tree(dest) == {}
+    told = report(lines)
+    assert sorted(told) == sorted(f"s3://{TINY}/{key}" for key in files)
+    assert {(line["state"], line["exit"]) for line in told.values()} == {("left", 6)}
+    assert all("nothing was begun" in line["message"] for line in told.values())
+    keys = [json.loads(line)["datakey"] for line in failed.read_text().splitlines()]
+    assert sorted(keys) == sorted(told)
+    mirror("--from-failed", failed, dest=tmp_path / "elsewhere").expect(0, "10 fetched")
+    assert tree(tmp_path / "elsewhere") == files
+
+
+def test_28_each_number_of_too_little_room_has_its_unit(archive, mirror, disk):
+    archive.dataset("d", {"a.cdf": b"abc", "b.cdf": content(2000, 1)})
+    archive.dataset("e", {"a.cdf": b"abc"})
+    mirror("d", "--keep-free", "3T", dest=disk / "dest").expect(
+        6, "2.0 KiB are to come and 3.0 TiB are to be kept free, but only 2.0 MiB are free")
+    mirror("e", "--keep-free", "3T", dest=disk / "dest").expect(6, ": 3 bytes are to come and 3.0 TiB are to be")
+
+
+def test_28_too_little_room_leaves_what_is_complete(archive, mirror, disk, tmp_path):
+    """Files that are there are none that were left."""
+    files = {f"data/{i}.cdf": content(1000, i) for i in range(3)}
+    archive.dataset("d", files)
+    archive.dataset("e", files | {"data/large.cdf": content(4_000_000, 9)})
+    dest, lines = disk / "dest", tmp_path / "report"
+    mirror("d", "--keep-free", "0", dest=dest).expect(0)
+    mirror("e", "--keep-free", "0", "--recheck", "--report", lines, dest=dest).expect(6, "nothing was begun", "4: ")
+    assert report(lines)[f"s3://{TINY}/data/large.cdf"]["state"] == "left"
+    mirror("e", "--keep-free", "0", "--report", lines, dest=dest).expect(6, "3 unchanged, 1 left")
+    assert tree(dest) == files
 
 
 def test_28_a_full_disk_ends_the_run_and_a_rerun_goes_on(archive, mirror, disk):

@@ -387,7 +387,7 @@ class FilesTotals(Structure):
     _fields_ = [("files", c_uint64), ("unsized", c_uint64), ("bytes", c_uint64), ("refused", c_uint64)]
 
 
-RefusedFunction = CFUNCTYPE(None, c_void_p, c_char_p)
+RefusedFunction = CFUNCTYPE(None, c_void_p, POINTER(File), c_char_p)
 
 
 class MirrorItem(Structure):

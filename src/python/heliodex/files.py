@@ -94,7 +94,7 @@ class FileList:
     def __init__(self, files: Files, session: Session, bucket: Optional[str] = None) -> None:
         self.refused: List[str] = []
         refused = self.refused  # not the list itself: the callback lives as long as what it is told by
-        on_refused = _abi.RefusedFunction(lambda _, message: refused.append(_abi.decode(message)))
+        on_refused = _abi.RefusedFunction(lambda _, file, message: refused.append(_abi.decode(message)))
         self.kept: Any
         if isinstance(files, Query):
             if bucket is not None:

@@ -108,7 +108,8 @@ void hdx_files_left(struct hdx_files *files, uint64_t after,
   hdx_files_rewind(files);
 }
 
-void hdx_files_on_refused(struct hdx_files *files, void (*refused)(void *user, const char *message), void *user) {
+void hdx_files_on_refused(struct hdx_files *files,
+                          void (*refused)(void *user, const struct hdx_file *file, const char *message), void *user) {
   (void)files;
   (void)refused;
   (void)user;

@@ -91,8 +91,11 @@ static void gather(struct hdx_files *files, struct hdx_buffer *out) {
 static unsigned told;
 static char last_told[HDX_ERROR_TEXT_MAX];
 
-static void on_refused(void *user, const char *message) {
+static char refused_location[80];
+
+static void on_refused(void *user, const struct hdx_file *file, const char *message) {
   (void)user;
+  snprintf(refused_location, sizeof refused_location, "%.*s", (int)file->location.size, file->location.data);
   told++;
   snprintf(last_told, sizeof last_told, "%s", message);
 }
@@ -117,6 +120,7 @@ static void lines_are_located_below_the_bucket(void **state) {
                         "s3://bucket/a/b.cdf\ns3://other/c d.cdf\ns3://bucket/e\nhttps://host/f?x=1\n");
     assert_int_equal(told, 2);
     assert_non_null(strstr(last_told, "/list: line 7 is left out: ftp://host/x"));
+    assert_string_equal(refused_location, "ftp://host/x");
     hdx_files_rewind(files);
   }
   hdx_files_close(files);

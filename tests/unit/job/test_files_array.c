@@ -185,8 +185,12 @@ static void shards_are_those_of_any_list(void **state) {
 
 static char told[2048];
 
-static void on_refused(void *user, const char *message) {
+static size_t told_bytes[5], told_count; /* of the locations */
+
+static void on_refused(void *user, const struct hdx_file *file, const char *message) {
   (void)user;
+  assert_true(told_count < sizeof told_bytes / sizeof *told_bytes);
+  told_bytes[told_count++] = file->location.size;
   size_t size = strlen(told);
   snprintf(told + size, sizeof told - size, "%s\n", message);
 }
@@ -214,11 +218,15 @@ static void what_names_no_file_is_refused(void **state) {
   assert_true(hdx_text_starts_with(hdx_buffer_text(&out), HDX_TEXT("s3://bucket/a 0\ns3://bucket/kkk")));
   assert_true(hdx_text_ends_with(hdx_buffer_text(&out), HDX_TEXT("kkk -1\ns3://bucket/b 4\n")));
   assert_int_equal(hdx_text_count_nocase(hdx_text_of(told), HDX_TEXT("\n")), 5);
-  assert_non_null(strstr(told, "file 2 of 8 is left out: it has no location\n"));
+  assert_non_null(strstr(told, "file 2 of 8 is left out: it has no key\n"));
   assert_non_null(strstr(told, "file 3 of 8 is left out: s3://bucket/: names no file\n"));
   assert_non_null(strstr(told, "file 4 of 8 is left out: file:///etc/passwd"));
-  assert_non_null(strstr(told, "file 5 of 8 is left out: its location is too long\n"));
+  assert_non_null(strstr(told, "file 5 of 8 is left out: its key is too long\n"));
   assert_non_null(strstr(told, "file 7 of 8 is left out: ftp://host/x"));
+  const size_t bucket_bytes = strlen("s3://bucket/");
+  assert_true(told_count == 5 && told_bytes[0] == bucket_bytes && told_bytes[1] == bucket_bytes &&
+              told_bytes[2] == strlen("file:///etc/passwd") && told_bytes[3] == HDX_URL_BYTES_MAX + 1 &&
+              told_bytes[4] == strlen("ftp://host/x"));
   assert_int_equal(hdx_files_count(files, &totals, &error), HDX_OK);
   assert_true(totals.files == 3 && totals.refused == 5 && totals.unsized == 1 && totals.bytes == 4);
   hdx_files_close(files);
