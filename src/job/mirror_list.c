@@ -307,6 +307,15 @@ static void on_looked(struct hdx_work *work) {
   hdx_mirror_advance(run);
 }
 
+/* An interruption is seen elsewhere: then all that is left of the list is to be told. */
+static enum hdx_status next_portion(struct hdx_mirror_run *run, struct hdx_error *error) {
+  run->session->heedless = true;
+  run->portion_at = 0;
+  enum hdx_status status = hdx_files_next(run->files, &run->portion, &run->portion_count, error);
+  run->session->heedless = false;
+  return status;
+}
+
 enum hdx_status hdx_mirror_pull(struct hdx_mirror_run *run, struct hdx_error *error) {
   struct hdx_mirror_chunk *chunk = chunk_new(run);
   enum hdx_status status = chunk ? HDX_OK : hdx_error_memory(error, sizeof *chunk);
@@ -315,8 +324,7 @@ enum hdx_status hdx_mirror_pull(struct hdx_mirror_run *run, struct hdx_error *er
       status = add(chunk, &run->portion[run->portion_at++], error);
       continue;
     }
-    run->portion_at = 0;
-    status = hdx_files_next(run->files, &run->portion, &run->portion_count, error);
+    status = next_portion(run, error);
     run->list_ended = status != HDX_OK || !run->portion_count;
   }
   if (status != HDX_OK)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from collections import Counter
 
 import pytest
 
@@ -120,6 +121,28 @@ def test_p2_p3_what_an_interruption_leaves_has_lines(archive, mirror, tmp_path):
     assert {key for key in files if lines[f"s3://{TINY}/{key}"]["state"] == "fetched"} == set(found)
     mirror("--from-failed", tmp_path / "failed").expect(0, f"{40 - len(found)} fetched")
     assert tree(mirror.dest) == files
+
+
+def test_p2_35_an_interruption_leaves_a_line_of_what_was_not_looked_at_yet(archive, mirror, tmp_path):
+    """However long the list is: what was not asked for is in --failed-out as well."""
+    count, origin = 6000, archive.tiny.origin
+    (tmp_path / "list").write_text("datakey\n" + "".join(f"s3://{TINY}/data/{i}\n" for i in range(count)))
+    for i in range(count):
+        origin.put(f"/{TINY}/data/{i}", b"x")
+    gate = threading.Event()
+    for i in range(100, count):
+        origin.always(f"/{TINY}/data/{i}", Behaviour(until=gate))
+    client = mirror.client
+    process = client.program.start("mirror", client.bucket, "--keys-from", tmp_path / "list", *client.access, "--dest",
+                                   mirror.dest, "--report", tmp_path / "r", "--failed-out", tmp_path / "failed")
+    assert origin.wait_for(lambda: len(tree(mirror.dest)) == 100 and origin.requests_now >= 8)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    gate.set()
+    lines = report(tmp_path / "r")
+    assert Counter(line["state"] for line in lines.values()) == {"fetched": 100, "left": count - 100}
+    mirror("--from-failed", tmp_path / "failed").expect(0, "5,900 fetched")
 
 
 # ---- P3, P1: a rerun after anything
