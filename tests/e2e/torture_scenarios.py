@@ -288,7 +288,7 @@ class Signed(Listing):
 
 
 class Tls(Scenario):
-    """libcurl does not say that OpenSSL lacks memory: certificates cannot be read, or a connection breaks."""
+    """libcurl does not say that OpenSSL lacks memory: certificates cannot be read, or a connection breaks or is silent."""
 
     name = "tls"
     memory = 1, 4, 5, 6, 8
@@ -298,7 +298,7 @@ class Tls(Scenario):
         return Origin(self.tiny.folder, tls=self.authority.context())
 
     def command(self):
-        return ["datasets", self.bucket, "--ca-file", self.authority.ca]
+        return ["datasets", self.bucket, "--ca-file", self.authority.ca, "--stall-time", "1s"]
 
 
 class Validate(Scenario):
