@@ -55,6 +55,10 @@ EXCEPTIONS = {
     r"/libstdc\+\+\.so\.6\(\+.*\n.*/libsimdjson\.so": "the same, where the cold part of a function has no name",
     r"/libc.so.6\(getaddrinfo\+": "glibc looks into its table of services of names, for which there was no memory",
 }
+# The same of a heap that is damaged: a pattern of the stack of the call that fails, as the crash comes later, or never.
+DAMAGES = {
+    r"\(strn?dup\+.*\n(.*/libcurl\..*\n){3}.*/libssl\.": "libcurl 7.88 frees a TLS session twice that it cannot keep",
+}
 
 
 class Trial:
@@ -90,6 +94,8 @@ class Trial:
     @property
     def excepted(self):
         """Whether what has happened is an exception."""
+        if any(re.search(pattern, self.told) for pattern in DAMAGES):
+            return True
         if self.crash:
             return any(re.search(pattern, self.crash) for pattern in EXCEPTIONS)
         return self.leaked_by_openssl
