@@ -137,12 +137,10 @@ static enum hdx_status find_place(struct run *run, struct hdx_error *error) {
 
 /* ---- by a list ---- */
 
-/* The place of a listed key; PLACE_COUNT: it is no index file of the dataset. */
+/* The place of a listed key, which begins with key_start; PLACE_COUNT: it is no index file of the dataset. */
 static size_t place_of(const struct run *run, struct hdx_text key, bool *gzipped) {
   struct hdx_text ending = hdx_text_sub(run->index_file, run->year_at + strlen("2000"), run->index_file.size);
   uint64_t year;
-  if (!hdx_text_starts_with(key, run->key_start))
-    return PLACE_COUNT;
   struct hdx_text rest = hdx_text_sub(key, run->key_start.size, key.size);
   *gzipped = run->plain && hdx_text_ends_with(rest, HDX_TEXT(GZIP_ENDING));
   rest.size -= *gzipped ? strlen(GZIP_ENDING) : 0;
