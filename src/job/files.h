@@ -91,6 +91,10 @@ enum hdx_status hdx_files_check(struct hdx_files *files, struct hdx_text locatio
 /* Whether a file of the latest portion is in the shard that the list is of. */
 bool hdx_files_in_shard(const struct hdx_files *files, struct hdx_text location);
 
+/* The file that a line of a list or report is of; its texts are the line's. */
+struct hdx_list_row;
+struct hdx_file hdx_file_of_row(const struct hdx_list_row *row);
+
 /* Counts and tells something that names no file. */
 void hdx_files_refuse(struct hdx_files *files, const struct hdx_file *file, const char *message);
 

@@ -57,6 +57,16 @@ static void refuse(struct list *list, const struct hdx_file *file, uint64_t line
   hdx_files_refuse(&list->files, file, message.message);
 }
 
+struct hdx_file hdx_file_of_row(const struct hdx_list_row *row) {
+  return (struct hdx_file){.id = row->id,
+                           .location = row->key,
+                           .start = row->start,
+                           .stop = row->stop,
+                           .size = row->size,
+                           .checksum = row->checksum,
+                           .checksum_algorithm = row->checksum_algorithm};
+}
+
 /* Takes a row into the portion, unless it names no file. */
 static enum hdx_status take(struct list *list, const struct hdx_list_row *row, size_t *count, struct hdx_error *error) {
   struct hdx_files *files = &list->files;
@@ -67,13 +77,7 @@ static enum hdx_status take(struct list *list, const struct hdx_list_row *row, s
                          list->rows.name, (unsigned long long)row->line,
                          hdx_url_quote(row->key, quoted, sizeof quoted));
   struct hdx_file *file = &list->portion[*count];
-  *file = (struct hdx_file){.id = row->id,
-                            .location = row->key,
-                            .start = row->start,
-                            .stop = row->stop,
-                            .size = row->size,
-                            .checksum = row->checksum,
-                            .checksum_algorithm = row->checksum_algorithm};
+  *file = hdx_file_of_row(row);
   if (hdx_files_locate(files, files->base, file, &why) == HDX_OK)
     ++*count;
   else

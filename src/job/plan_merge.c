@@ -252,14 +252,7 @@ static void tell(const struct merging *merging, const struct hdx_file *file, uin
 
 static void tell_line(const struct report *report, const struct report_line *line, uint32_t shard, const char *state,
                       const char *message) {
-  const struct hdx_list_row *row = &line->row;
-  const struct hdx_file file = {.id = row->id,
-                                .location = row->key,
-                                .start = row->start,
-                                .stop = row->stop,
-                                .size = row->size,
-                                .checksum = row->checksum,
-                                .checksum_algorithm = row->checksum_algorithm};
+  const struct hdx_file file = hdx_file_of_row(&line->row);
   tell(report->merging, &file, shard, state, message, report->path);
 }
 
