@@ -212,7 +212,10 @@ static const struct cli_option options[] = {
     {"ignore-size", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_size), .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
      .help = "Sizes in the index may be wrong: files are as large as their server says."},
     {"ignore-checksums", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(ignore_checksums),
-     .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT, .help = "Check sizes alone, and no checksum of the index or of S3."},
+     .verbs = CLI_VERB_MIRROR | CLI_VERB_CAT,
+     .help =
+         "Check sizes alone, and no checksum of the index or of S3. Otherwise, one of the index that cannot be read "
+         "is warned of."},
     {"adopt", 0, NULL, CLI_FLAG, CLI_GROUP_SELECT, AT(adopt), .verbs = CLI_VERB_MIRROR,
      .help =
          "Take files that are in DEST already, and have the size (and checksum) that the index states, for complete, "
